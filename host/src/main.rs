@@ -1,0 +1,2 @@
+//! The sandmill command.
+fn main() {}

@@ -1,0 +1,44 @@
+//! Who feeds whom.
+
+/// A source, stage or sink, by its position in the plan's list of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Node {
+    /// `plan.sources[i]`.
+    Source(usize),
+    /// `plan.stages[i]`.
+    Stage(usize),
+    /// `plan.sinks[i]`.
+    Sink(usize),
+}
+
+/// One output of a node: a source has one, a stage as many as it has ports (at least one).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Feed {
+    /// A source or a stage.
+    pub node: Node,
+    /// Which of its outputs, from 0.
+    pub port: u16,
+}
+
+/// Records flow from `from` to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wire {
+    /// An output of a source or stage.
+    pub from: Feed,
+    /// A stage or a sink.
+    pub to: Node,
+}
+
+/// All wires of a pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// In the order in which they are written.
+    pub wires: Vec<Wire>,
+}
+
+impl Graph {
+    /// The nodes that `feed` leads to. More than one: each gets every record.
+    pub fn consumers(&self, feed: Feed) -> impl Iterator<Item = Node> {
+        self.wires.iter().filter(move |wire| wire.from == feed).map(|wire| wire.to)
+    }
+}

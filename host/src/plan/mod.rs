@@ -1,0 +1,34 @@
+//! The pipeline as meant: a checked graph whose every number is in range. Pure: nothing here does I/O.
+//!
+//! `config` makes it of a pipeline file, the builder of code; what runs
+//! is made of this alone.
+
+mod edge;
+mod graph;
+mod stage;
+
+pub use edge::{
+    Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
+    LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,
+};
+pub use graph::{Feed, Graph, Node, Wire};
+pub use stage::{Code, Isolation, Limits, OnError, Order, StagePlan};
+
+use std::path::PathBuf;
+
+/// A whole pipeline, checked.
+#[derive(Debug)]
+pub struct Plan {
+    /// The name of the pipeline.
+    pub name: String,
+    /// At least one.
+    pub sources: Vec<SourcePlan>,
+    /// None or more, in the order in which they are written.
+    pub stages: Vec<StagePlan>,
+    /// At least one.
+    pub sinks: Vec<SinkPlan>,
+    /// Who feeds whom. Acyclic; everything leads from a source to a sink.
+    pub graph: Graph,
+    /// Where dead letters go: a JSON Lines file.
+    pub dead_letters: PathBuf,
+}

@@ -1,0 +1,103 @@
+//! A stage that is a function of the host program: no sandbox, same runner. The baseline that the sandbox is measured
+//! against, and the way to put trusted code between untrusted stages. A panic counts as a trap.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::record::Payload;
+
+/// What a native function says of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has written its outputs (none: the record is dropped).
+    Done,
+    /// The record failed; what was written for it is taken back.
+    Failed(String),
+}
+
+type Function = dyn Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + Sync;
+
+/// A function from one record (key, value) to any number of records, pushed onto the payload it is given.
+#[derive(Clone)]
+pub struct NativeStage {
+    function: Arc<Function>,
+}
+
+impl NativeStage {
+    /// Wraps a function.
+    pub fn new(function: impl Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + Sync + 'static) -> Self {
+        Self { function: Arc::new(function) }
+    }
+}
+
+impl fmt::Debug for NativeStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NativeStage")
+    }
+}
+
+#[async_trait]
+impl Program for NativeStage {
+    async fn instantiate(&self, _worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
+        Ok(Box::new(NativeInstance { function: Arc::clone(&self.function), busy: Duration::ZERO }))
+    }
+}
+
+struct NativeInstance {
+    function: Arc<Function>,
+    busy: Duration,
+}
+
+#[async_trait]
+impl Instance for NativeInstance {
+    async fn process(&mut self, records: &Payload, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        let begun = Instant::now();
+        // The function is dropped with the instance after a panic, and outputs begin anew: nothing torn is seen again.
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&*self.function, records)));
+        self.busy += begun.elapsed();
+        outcome.map_err(|panic| GuestFailure::Trap {
+            reason: "the function panicked".to_owned(),
+            panic: Some(panic_message(&*panic)),
+            backtrace: Vec::new(),
+        })
+    }
+
+    async fn flush(&mut self, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        Ok(Outcome::default())
+    }
+
+    fn time_in_guest(&self) -> Duration {
+        self.busy
+    }
+}
+
+fn run(function: &Function, records: &Payload) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut origins = Vec::with_capacity(records.len());
+    for (index, value) in (0_u32..).zip(records.values().iter()) {
+        let key = records.key(index as usize);
+        let before = outcome.emitted.len();
+        match function(key, value, &mut outcome.emitted) {
+            Verdict::Done => origins.resize(outcome.emitted.len(), index),
+            Verdict::Failed(message) => {
+                outcome.emitted.truncate(before);
+                outcome.failures.push(Failure { index, retryable: false, message });
+            }
+        }
+    }
+    let one_to_one = origins.len() == records.len() && (0_u32..).zip(&origins).all(|(a, b)| a == *b);
+    outcome.origins = (!one_to_one).then_some(origins);
+    outcome
+}
+
+/// The message of a panic, where it is text.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+}

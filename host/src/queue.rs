@@ -1,0 +1,311 @@
+//! The bounded queue between two stages: the only channel that carries records.
+//!
+//! Bounded in records and in bytes. A batch holds permits for both from the moment it is admitted until a worker takes
+//! it; permits are given out in the order in which senders asked, so a large batch is not overtaken for ever. A batch
+//! larger than the whole queue is admitted alone. Many senders, many receivers, one shared line of batches: a slow worker
+//! never holds back what an idle one could take. Receivers merge small batches and cut large ones to their own bounds.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::record::{Batch, BatchBounds};
+
+/// How much a queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueBounds {
+    /// Most records.
+    pub records: NonZeroUsize,
+    /// Most bytes (values and keys).
+    pub bytes: NonZeroUsize,
+}
+
+/// Makes a queue with one sender and one receiver; both can be cloned.
+#[must_use]
+pub fn bounded(bounds: QueueBounds) -> (Sender, Receiver) {
+    let capacity =
+        Permits { records: bounds.records.get().min(PERMITS_MAX), bytes: bounds.bytes.get().min(PERMITS_MAX) };
+    let shared = Arc::new(Shared {
+        capacity,
+        records: Arc::new(Semaphore::new(capacity.records)),
+        bytes: Arc::new(Semaphore::new(capacity.bytes)),
+        line: Mutex::new(Line::default()),
+        arrived: Notify::new(),
+        senders: AtomicUsize::new(1),
+        receivers: AtomicUsize::new(1),
+    });
+    (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
+}
+
+/// Puts batches into a queue. The queue closes when its last sender is gone.
+#[derive(Debug)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+/// Takes batches out of a queue.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+}
+
+/// Nobody is left to receive; the batch comes back.
+#[derive(Debug)]
+pub struct Closed(pub Batch);
+
+/// A batch as a worker receives it.
+#[derive(Debug)]
+pub struct Received {
+    /// Which batch of this queue it is, from 0: the order that `order = "input"` keeps.
+    pub sequence: u64,
+    /// The records.
+    pub batch: Batch,
+}
+
+/// How full a queue is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Records in the queue now.
+    pub records: usize,
+    /// Bytes in the queue now.
+    pub bytes: usize,
+    /// Most records that were in the queue at one time.
+    pub records_high_water: usize,
+}
+
+// The semaphore counts permits of one request in 32 bits.
+const PERMITS_MAX: usize = u32::MAX as usize;
+
+#[derive(Clone, Copy, Debug)]
+struct Permits {
+    records: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    capacity: Permits,
+    records: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    line: Mutex<Line>,
+    arrived: Notify,
+    senders: AtomicUsize,
+    receivers: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    batches: VecDeque<Queued>,
+    next_sequence: u64,
+    depth: Depth,
+}
+
+/// A batch in the queue, with the room that it takes up.
+#[derive(Debug)]
+struct Queued {
+    batch: Batch,
+    records: OwnedSemaphorePermit,
+    bytes: OwnedSemaphorePermit,
+}
+
+impl Sender {
+    /// Puts a batch at the end of the queue. An empty batch is not queued.
+    ///
+    /// # Backpressure
+    /// Waits until the queue has room for the batch, in records and in bytes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready drops the batch: its records count as in flight.
+    ///
+    /// # Errors
+    /// [`Closed`] with the batch when no receiver is left.
+    pub async fn send(&self, batch: Batch) -> Result<(), Closed> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.shared.admit(&batch).await {
+            Some((records, bytes)) => {
+                self.shared.put(Queued { batch, records, bytes });
+                Ok(())
+            }
+            None => Err(Closed(batch)),
+        }
+    }
+
+    /// How full the queue is.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.shared.line().depth
+    }
+}
+
+impl Receiver {
+    /// Takes the next batch, at most as large as `bounds`: batches at the front are merged while they fit, and a batch
+    /// that does not fit is cut. `None` when the queue is closed and empty.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped: a batch is taken in the last step, which does not wait.
+    pub async fn recv(&self, bounds: &BatchBounds) -> Option<Received> {
+        loop {
+            let arrived = self.shared.arrived.notified();
+            let closed = self.shared.is_closed();
+            if !self.shared.line().batches.is_empty() {
+                self.linger(bounds).await;
+                if let Some(received) = self.shared.take(bounds) {
+                    return Some(received);
+                }
+            } else if closed {
+                // Wakes the next receiver, which does the same: all of them end.
+                self.shared.arrived.notify_one();
+                return None;
+            } else {
+                arrived.await;
+            }
+        }
+    }
+
+    /// How full the queue is.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.shared.line().depth
+    }
+
+    /// Waits for a full batch, for as long as the bounds allow.
+    async fn linger(&self, bounds: &BatchBounds) {
+        if bounds.linger.is_zero() {
+            return;
+        }
+        let deadline = Instant::now() + bounds.linger;
+        loop {
+            let arrived = self.shared.arrived.notified();
+            if self.shared.is_closed() || self.shared.fills(bounds) {
+                return;
+            }
+            if timeout_at(deadline, arrived).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Permits for the batch, or `None` when the queue is closed.
+    async fn admit(&self, batch: &Batch) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let records = permits(batch.len(), self.capacity.records);
+        let bytes = permits(batch.bytes(), self.capacity.bytes);
+        // Records first, then bytes, by every sender: no two of them can hold what the other waits for.
+        let records = Arc::clone(&self.records).acquire_many_owned(records).await.ok()?;
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(bytes).await.ok()?;
+        Some((records, bytes))
+    }
+
+    fn put(&self, queued: Queued) {
+        let mut line = self.line();
+        line.depth.records += queued.batch.len();
+        line.depth.bytes += queued.batch.bytes();
+        line.depth.records_high_water = line.depth.records_high_water.max(line.depth.records);
+        line.batches.push_back(queued);
+        drop(line);
+        self.arrived.notify_one();
+    }
+
+    fn take(&self, bounds: &BatchBounds) -> Option<Received> {
+        let mut line = self.line();
+        let mut batch = self.take_front(&mut line, bounds.records.get(), bounds)?;
+        while let Some(next) = line.batches.front() {
+            let room = bounds.records.get().saturating_sub(batch.len());
+            if next.batch.len() > room || next.batch.bytes() + batch.bytes() > bounds.bytes.get() {
+                break;
+            }
+            batch.append(self.take_front(&mut line, room, bounds)?);
+        }
+        let sequence = line.next_sequence;
+        line.next_sequence += 1;
+        line.depth.records -= batch.len();
+        line.depth.bytes -= batch.bytes();
+        let more = !line.batches.is_empty();
+        drop(line);
+        if more {
+            self.arrived.notify_one();
+        }
+        Some(Received { sequence, batch })
+    }
+
+    /// Takes the front batch, or as much of it as fits, with its permits.
+    fn take_front(&self, line: &mut Line, records_max: usize, bounds: &BatchBounds) -> Option<Batch> {
+        let front = line.batches.front_mut()?;
+        let fitting = front.batch.payload().fitting(bounds).min(records_max);
+        if fitting >= front.batch.len() {
+            return line.batches.pop_front().map(|queued| queued.batch);
+        }
+        let piece = front.batch.split_front(fitting);
+        // The front keeps permits for what is left of it. A batch larger than the queue holds fewer than it has records.
+        shrink(&mut front.records, permits(front.batch.len(), self.capacity.records));
+        shrink(&mut front.bytes, permits(front.batch.bytes(), self.capacity.bytes));
+        Some(piece)
+    }
+
+    fn fills(&self, bounds: &BatchBounds) -> bool {
+        let depth = self.line().depth;
+        depth.records >= bounds.records.get() || depth.bytes >= bounds.bytes.get()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.senders.load(Ordering::Acquire) == 0
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing panics while the lock is held; if something did, the line itself is still whole.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives back what `permit` holds above `keep`.
+fn shrink(permit: &mut OwnedSemaphorePermit, keep: u32) {
+    let surplus = permit.num_permits().saturating_sub(keep as usize);
+    drop(permit.split(surplus));
+}
+
+fn permits(wanted: usize, capacity: usize) -> u32 {
+    u32::try_from(wanted.min(capacity)).expect("a capacity fits into 32 bits")
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.shared.senders.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.arrived.notify_one();
+            self.shared.arrived.notify_waiters();
+        }
+    }
+}
+
+impl Clone for Receiver {
+    fn clone(&self) -> Self {
+        self.shared.receivers.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if self.shared.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.records.close();
+            self.shared.bytes.close();
+            // What is still queued has no one to go to: it counts as in flight now, not when the last sender leaves.
+            let orphans = std::mem::take(&mut self.shared.line().batches);
+            drop(orphans);
+        }
+    }
+}

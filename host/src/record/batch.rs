@@ -1,0 +1,265 @@
+//! What moves through the pipeline: a payload (values and keys) with the lineage of each of its records.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{Column, Lineage};
+
+/// Values and keys of some records. `keys` is empty when no record has a key, else as long as `values`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payload {
+    values: Column,
+    keys: Column,
+}
+
+impl Payload {
+    /// Records with values and no keys.
+    #[must_use]
+    pub fn of_values(values: Column) -> Self {
+        Self { values, keys: Column::default() }
+    }
+
+    /// Records with values and keys. `None` when `keys` is neither empty nor as long as `values`.
+    #[must_use]
+    pub fn new(values: Column, keys: Column) -> Option<Self> {
+        (keys.is_empty() || keys.len() == values.len()).then_some(Self { values, keys })
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> &Column {
+        &self.values
+    }
+
+    /// The keys: empty when no record has one.
+    #[must_use]
+    pub fn keys(&self) -> &Column {
+        &self.keys
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Bytes of all values and keys.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.values.bytes() + self.keys.bytes()
+    }
+
+    /// Value of record `index`.
+    #[must_use]
+    pub fn value(&self, index: usize) -> Option<&[u8]> {
+        self.values.get(index)
+    }
+
+    /// Key of record `index`; `None` when no record of the payload has a key.
+    #[must_use]
+    pub fn key(&self, index: usize) -> Option<&[u8]> {
+        self.keys.get(index)
+    }
+
+    /// Adds a record. A payload whose earlier records had no key gives them empty ones.
+    pub fn push(&mut self, key: Option<&[u8]>, value: &[u8]) {
+        match key {
+            Some(key) => {
+                self.fill_keys();
+                self.keys.push(key);
+            }
+            None if !self.keys.is_empty() => self.keys.push(b""),
+            None => {}
+        }
+        self.values.push(value);
+    }
+
+    /// Adds all records of `other`.
+    pub fn append(&mut self, other: &Self) {
+        if !other.keys.is_empty() {
+            self.fill_keys();
+            self.keys.append(&other.keys);
+        }
+        self.values.append(&other.values);
+        if !self.keys.is_empty() {
+            self.fill_keys();
+        }
+    }
+
+    /// Removes the first `count` records (or all) and returns them.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        Self { values: self.values.split_front(count), keys: self.keys.split_front(count) }
+    }
+
+    /// Keeps the first `count` records.
+    pub fn truncate(&mut self, count: usize) {
+        self.values.truncate(count);
+        self.keys.truncate(count);
+    }
+
+    /// A copy of the records at `indices`; those out of range are left out.
+    #[must_use]
+    pub fn select(&self, indices: impl IntoIterator<Item = usize>) -> Self {
+        let mut chosen = Self::default();
+        for index in indices {
+            if let Some(value) = self.value(index) {
+                chosen.push(self.key(index), value);
+            }
+        }
+        chosen
+    }
+
+    /// Number of leading records that fit into `bounds`; at least one when there is any.
+    #[must_use]
+    pub fn fitting(&self, bounds: &BatchBounds) -> usize {
+        let records = self.len().min(bounds.records.get());
+        if self.bytes() <= bounds.bytes.get() {
+            return records;
+        }
+        let through = |index: usize| {
+            self.values.ends().get(index).copied().unwrap_or(0) as usize
+                + self.keys.ends().get(index).copied().unwrap_or(0) as usize
+        };
+        let (mut low, mut high) = (0, records);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if through(middle) <= bounds.bytes.get() { low = middle + 1 } else { high = middle }
+        }
+        low.max(1).min(self.len())
+    }
+
+    fn fill_keys(&mut self) {
+        while self.keys.len() < self.values.len() {
+            self.keys.push(b"");
+        }
+    }
+}
+
+/// Records on their way: the payload, and for each record its claim on the source it came from.
+#[derive(Debug)]
+pub struct Batch {
+    payload: Payload,
+    lineage: Lineage,
+}
+
+impl Batch {
+    /// Joins a payload to the lineage of its records.
+    ///
+    /// # Panics
+    /// When the two differ in length: a record without a claim, or a claim without a record, breaks the accounting.
+    #[must_use]
+    pub fn new(payload: Payload, lineage: Lineage) -> Self {
+        assert_eq!(payload.len(), lineage.len(), "every record has one claim");
+        Self { payload, lineage }
+    }
+
+    /// The records.
+    #[must_use]
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// Their claims.
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Records and claims, apart.
+    #[must_use]
+    pub fn into_parts(self) -> (Payload, Lineage) {
+        (self.payload, self.lineage)
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.payload.is_empty()
+    }
+
+    /// Bytes of all values and keys.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.payload.bytes()
+    }
+
+    /// Adds the records of `other` behind its own.
+    pub fn append(&mut self, other: Self) {
+        self.payload.append(&other.payload);
+        self.lineage.append(other.lineage);
+    }
+
+    /// Removes the first `count` records (or all) and returns them.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        Self { payload: self.payload.split_front(count), lineage: self.lineage.split_front(count) }
+    }
+
+    /// The same records once more, for a second consumer: the ledger counts them as created.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { payload: self.payload.clone(), lineage: self.lineage.duplicate() }
+    }
+}
+
+/// How large a batch may be, and how long to wait for it to fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchBounds {
+    /// Most records in one batch.
+    pub records: NonZeroUsize,
+    /// Most bytes in one batch (values and keys); a single larger record makes a batch of its own.
+    pub bytes: NonZeroUsize,
+    /// How long a worker waits for more records before it takes a batch that is not full.
+    pub linger: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(records: usize, bytes: usize) -> BatchBounds {
+        let nonzero = |n| NonZeroUsize::new(n).expect("tests give positive bounds");
+        BatchBounds { records: nonzero(records), bytes: nonzero(bytes), linger: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_keyless_record_beside_keyed_ones_has_an_empty_key() {
+        let mut payload = Payload::default();
+        payload.push(None, b"a");
+        payload.push(Some(b"k"), b"b");
+        payload.push(None, b"c");
+        let keys: Vec<_> = payload.keys().iter().collect();
+        assert_eq!(keys, [b"" as &[u8], b"k", b""]);
+
+        let mut keyless = Payload::of_values(["x"].iter().collect());
+        keyless.append(&payload);
+        keyless.append(&Payload::of_values(["y"].iter().collect()));
+        assert_eq!(keyless.len(), 5);
+        assert_eq!(keyless.keys().len(), 5);
+        assert_eq!(keyless.key(2), Some(b"k" as &[u8]));
+    }
+
+    #[test]
+    fn a_batch_fits_its_bounds_or_holds_a_single_record() {
+        let payload = Payload::of_values(["aaaa", "bb", "cc", "d"].iter().collect());
+        assert_eq!(payload.fitting(&bounds(10, 100)), 4);
+        assert_eq!(payload.fitting(&bounds(3, 100)), 3);
+        assert_eq!(payload.fitting(&bounds(10, 8)), 3);
+        assert_eq!(payload.fitting(&bounds(10, 7)), 2);
+        assert_eq!(payload.fitting(&bounds(10, 1)), 1);
+        assert_eq!(Payload::default().fitting(&bounds(1, 1)), 0);
+    }
+}

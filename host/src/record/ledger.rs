@@ -1,0 +1,107 @@
+//! The pipeline's account of records: what was read, what was made on the way, and what became of each.
+//!
+//! `read + created = delivered + dropped + dead-lettered + in flight` holds by construction of [`Lineage`], whose claims
+//! end here exactly once; where no stage makes two records of one, `created` is 0. In flight is counted, not derived:
+//! a claim that nobody settled adds itself when it is dropped, so a batch that vanished by mistake shows in every run.
+//!
+//! [`Lineage`]: super::Lineage
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// A sink has written it.
+    Delivered,
+    /// A stage gave no output for it, or it failed and the error policy says `drop`.
+    Dropped,
+    /// It failed, and stands among the dead letters.
+    DeadLettered,
+    /// It was on its way when the run was cut.
+    InFlight,
+}
+
+/// Counts shared by everything that settles records. Counters only grow, and each is exact once the run has ended.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    read: AtomicU64,
+    created: AtomicU64,
+    delivered: AtomicU64,
+    dropped: AtomicU64,
+    dead_lettered: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+impl Ledger {
+    /// The counts now. While records move, in flight is what no fate has met yet; once all claims are gone, it is the
+    /// count of claims that were given up.
+    #[must_use]
+    pub fn accounting(&self) -> Accounting {
+        Accounting {
+            read: self.read.load(Relaxed),
+            created: self.created.load(Relaxed),
+            delivered: self.delivered.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            dead_lettered: self.dead_lettered.load(Relaxed),
+            in_flight: self.abandoned.load(Relaxed),
+        }
+    }
+
+    pub(super) fn add_read(&self, records: usize) {
+        self.read.fetch_add(records as u64, Relaxed);
+    }
+
+    pub(super) fn add_created(&self, records: usize) {
+        self.created.fetch_add(records as u64, Relaxed);
+    }
+
+    pub(super) fn add(&self, fate: Fate, records: usize) {
+        let counter = match fate {
+            Fate::Delivered => &self.delivered,
+            Fate::Dropped => &self.dropped,
+            Fate::DeadLettered => &self.dead_lettered,
+            Fate::InFlight => &self.abandoned,
+        };
+        counter.fetch_add(records as u64, Relaxed);
+    }
+}
+
+/// The account of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    /// Records that sources gave, bad ones included.
+    pub read: u64,
+    /// Records made on the way: outputs beyond the first of an input, what `flush` gave, copies for a second consumer.
+    pub created: u64,
+    /// Records that a sink has written.
+    pub delivered: u64,
+    /// Records that a stage gave no output for, or that failed under the policy `drop`.
+    pub dropped: u64,
+    /// Records that failed and stand among the dead letters.
+    pub dead_lettered: u64,
+    /// Records given up on the way, when a run is cut. 0 in a run that ended by itself.
+    pub in_flight: u64,
+}
+
+impl Accounting {
+    /// Whether every record is accounted for.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.read + self.created == self.settled() + self.in_flight
+    }
+
+    /// Records that have met their fate.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.delivered + self.dropped + self.dead_lettered
+    }
+
+    /// Records that have met no fate yet, while the run goes on.
+    #[must_use]
+    pub fn unsettled(&self) -> u64 {
+        (self.read + self.created).saturating_sub(self.settled())
+    }
+}

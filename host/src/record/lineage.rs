@@ -1,0 +1,346 @@
+//! The claims of a batch's records on their sources. A claim is linear: it is neither copied nor forgotten, and ends in
+//! the ledger exactly once. What is dropped unsettled is counted as in flight.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Fate, Place, Ticket};
+
+/// One claim per record, in the order of the records.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    spans: Vec<Span>,
+    len: usize,
+}
+
+/// Claims of neighbouring records on the same ticket.
+#[derive(Debug)]
+struct Span {
+    ticket: Arc<Ticket>,
+    rows: Rows,
+}
+
+/// Which rows of the ticket's chunk. A range costs nothing per record; a list is what filters and fan-outs leave.
+#[derive(Debug)]
+enum Rows {
+    Range(Range<u32>),
+    List(Vec<u32>),
+}
+
+/// What became of the claims of an invocation's input.
+#[derive(Debug)]
+pub struct Divided {
+    /// The claims of the outputs, in their order.
+    pub outputs: Lineage,
+    /// The claims of the failed records, in ascending order of input record.
+    pub failed: Lineage,
+    /// How many input records had neither output nor failure; they are settled as dropped.
+    pub dropped: usize,
+}
+
+impl Lineage {
+    pub(super) fn of(ticket: Arc<Ticket>, records: usize) -> Self {
+        let end = u32::try_from(records).expect("bounds on batches keep a chunk under 2^32 records");
+        Self { spans: vec![Span { ticket, rows: Rows::Range(0..end) }], len: records }
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Ends the claims: this is what became of the records.
+    pub fn settle(mut self, fate: Fate) {
+        self.close(fate);
+    }
+
+    /// Where record `index` came from.
+    #[must_use]
+    pub fn place(&self, index: usize) -> Option<Place> {
+        let (ticket, row) = self.claim(index)?;
+        Some(ticket.place(row))
+    }
+
+    /// Each record's ticket and its row there, in order.
+    pub fn claims(&self) -> impl Iterator<Item = (&Arc<Ticket>, u32)> {
+        self.spans.iter().flat_map(|span| span.rows.iter().map(|row| (&span.ticket, row)))
+    }
+
+    /// Adds the claims of `other` behind its own.
+    pub fn append(&mut self, mut other: Self) {
+        self.len += mem::take(&mut other.len);
+        self.spans.append(&mut other.spans);
+    }
+
+    /// Removes the claims of the first `count` records (or of all) and returns them.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        let mut front = Self::default();
+        let mut wanted = count.min(self.len);
+        let mut rest = mem::take(&mut self.spans).into_iter();
+        while wanted > 0 {
+            let Some(mut span) = rest.next() else { break };
+            let rows = span.rows.split_front(wanted);
+            wanted -= rows.len();
+            front.push(Span { ticket: Arc::clone(&span.ticket), rows });
+            if span.rows.len() > 0 {
+                self.spans.push(span);
+            }
+        }
+        self.spans.extend(rest);
+        self.len -= front.len;
+        front
+    }
+
+    /// The same claims once more, for a second consumer. The ledger counts the copies as created.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let mut copy = Self::default();
+        for span in &self.spans {
+            span.ticket.create(span.rows.len());
+            copy.push(Span { ticket: Arc::clone(&span.ticket), rows: span.rows.copy() });
+        }
+        copy
+    }
+
+    /// Divides the claims of an invocation's input among what came out. `origins[i]` is the input record of output `i`;
+    /// `failed` are the input records that failed. Both ascend (`origins` may repeat itself), are in range and share no
+    /// record: the contract check has seen to that. Records in neither are settled as dropped; outputs beyond the first
+    /// of an input record are counted as created.
+    ///
+    /// # Panics
+    /// When an index is out of range.
+    #[must_use]
+    pub fn divide(mut self, origins: &[u32], failed: &[u32]) -> Divided {
+        let mut outputs = Self::default();
+        let mut failures = Self::default();
+        let mut dropped = 0;
+        let (mut origins, mut failed) = (origins, failed);
+        let mut first = 0_u32;
+        let spans = mem::take(&mut self.spans);
+        self.len = 0;
+        for span in spans {
+            let end = first + u32::try_from(span.rows.len()).expect("a batch has under 2^32 records");
+            let origins_here = split_below(&mut origins, end);
+            let failed_here = split_below(&mut failed, end);
+            let distinct = origins_here.chunk_by(|a, b| a == b).count();
+            span.ticket.create(origins_here.len() - distinct);
+            let silent = span.rows.len() - distinct - failed_here.len();
+            span.ticket.settle(Fate::Dropped, silent);
+            dropped += silent;
+            outputs.push(span.chosen(origins_here, first));
+            failures.push(span.chosen(failed_here, first));
+            first = end;
+        }
+        assert!(origins.is_empty() && failed.is_empty(), "origins and failures lie within the input");
+        Divided { outputs, failed: failures, dropped }
+    }
+
+    /// Deals the claims out: record `i` goes to `lineages[hands[i]]`, in order.
+    ///
+    /// # Panics
+    /// When a hand is not below `count`, or there are not as many hands as records.
+    #[must_use]
+    pub fn deal(mut self, hands: &[u16], count: usize) -> Vec<Self> {
+        assert_eq!(hands.len(), self.len, "every record goes to one hand");
+        let mut dealt: Vec<Self> = std::iter::repeat_with(Self::default).take(count).collect();
+        let spans = mem::take(&mut self.spans);
+        self.len = 0;
+        let mut hands = hands.iter();
+        for span in spans {
+            let mut rows = vec![Vec::new(); count];
+            for (row, &hand) in span.rows.iter().zip(hands.by_ref()) {
+                rows.get_mut(usize::from(hand)).expect("a hand is below the count").push(row);
+            }
+            for (lineage, rows) in dealt.iter_mut().zip(rows) {
+                lineage.push(Span { ticket: Arc::clone(&span.ticket), rows: Rows::List(rows) });
+            }
+        }
+        dealt
+    }
+
+    fn claim(&self, index: usize) -> Option<(&Arc<Ticket>, u32)> {
+        let mut before = 0;
+        for span in &self.spans {
+            if let Some(row) = span.rows.get(index - before) {
+                return Some((&span.ticket, row));
+            }
+            before += span.rows.len();
+        }
+        None
+    }
+
+    fn push(&mut self, span: Span) {
+        if span.rows.len() > 0 {
+            self.len += span.rows.len();
+            self.spans.push(span);
+        }
+    }
+
+    fn close(&mut self, fate: Fate) {
+        self.len = 0;
+        for span in self.spans.drain(..) {
+            span.ticket.settle(fate, span.rows.len());
+        }
+    }
+}
+
+impl Drop for Lineage {
+    fn drop(&mut self) {
+        self.close(Fate::InFlight);
+    }
+}
+
+impl Span {
+    /// The claims at `indices`, which count from the batch's first record; this span begins at `first`.
+    fn chosen(&self, indices: &[u32], first: u32) -> Self {
+        let everything = indices.len() == self.rows.len() && indices.iter().zip(first..).all(|(a, b)| *a == b);
+        let rows = match &self.rows {
+            rows if everything => rows.copy(),
+            rows => Rows::List(indices.iter().filter_map(|index| rows.get((index - first) as usize)).collect()),
+        };
+        Self { ticket: Arc::clone(&self.ticket), rows }
+    }
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::List(rows) => rows.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<u32> {
+        match self {
+            Self::Range(range) => range.clone().nth(index),
+            Self::List(rows) => rows.get(index).copied(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let (range, list) = match self {
+            Self::Range(range) => (range.clone(), &[] as &[u32]),
+            Self::List(rows) => (0..0, rows.as_slice()),
+        };
+        range.chain(list.iter().copied())
+    }
+
+    fn copy(&self) -> Self {
+        match self {
+            Self::Range(range) => Self::Range(range.clone()),
+            Self::List(rows) => Self::List(rows.clone()),
+        }
+    }
+
+    fn split_front(&mut self, count: usize) -> Self {
+        match self {
+            Self::Range(range) => {
+                let middle = range.start + u32::try_from(count.min(range.len())).expect("a chunk has under 2^32 rows");
+                let front = range.start..middle;
+                range.start = middle;
+                Self::Range(front)
+            }
+            Self::List(rows) => {
+                let rest = rows.split_off(count.min(rows.len()));
+                Self::List(mem::replace(rows, rest))
+            }
+        }
+    }
+}
+
+/// Cuts off and returns the leading part of ascending `indices` that is below `end`.
+fn split_below<'a>(indices: &mut &'a [u32], end: u32) -> &'a [u32] {
+    let (below, rest) = indices.split_at(indices.partition_point(|&index| index < end));
+    *indices = rest;
+    below
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Ledger, Lines, Places};
+    use proptest::prelude::*;
+
+    fn claims(ledger: &Arc<Ledger>, sizes: &[usize]) -> Lineage {
+        let source = Arc::from("numbers");
+        let mut whole = Lineage::default();
+        let mut first = 1;
+        for &size in sizes {
+            let places = Places { path: None, lines: Lines::From(first) };
+            whole.append(Ticket::issue(ledger, &source, first, size, places));
+            first += size as u64;
+        }
+        whole
+    }
+
+    fn records(lineage: &Lineage) -> Vec<u64> {
+        (0..lineage.len()).map(|index| lineage.place(index).expect("in range").record).collect()
+    }
+
+    #[test]
+    fn a_forgotten_claim_is_counted_as_in_flight() {
+        let ledger = Arc::new(Ledger::default());
+        let mut lineage = claims(&ledger, &[5]);
+        lineage.split_front(2).settle(Fate::Delivered);
+        drop(lineage);
+        let account = ledger.accounting();
+        assert_eq!((account.read, account.delivered, account.in_flight), (5, 2, 3));
+        assert!(account.balances());
+    }
+
+    #[test]
+    fn a_place_names_file_and_line_where_there_are_any() {
+        let ledger = Arc::new(Ledger::default());
+        let places = Places { path: Some(Arc::from(std::path::Path::new("a.log"))), lines: Lines::Each(vec![3, 9]) };
+        let lineage = Ticket::issue(&ledger, &Arc::from("logs"), 7, 2, places);
+        assert_eq!(lineage.place(1).expect("in range").to_string(), "a.log:9");
+        let plain = Ticket::issue(&ledger, &Arc::from("logs"), 7, 2, Places::default());
+        assert_eq!(plain.place(1).expect("in range").to_string(), "logs record 8");
+    }
+
+    /// For each input record: how many outputs it has, or that it failed.
+    fn fates() -> impl Strategy<Value = Vec<Result<usize, ()>>> {
+        prop::collection::vec(prop_oneof![4 => (0_usize..4).prop_map(Ok), 1 => Just(Err(()))], 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn dividing_an_input_settles_every_claim_exactly_once(fates in fates(), cut in 0_usize..40) {
+            let ledger = Arc::new(Ledger::default());
+            let cut = cut.min(fates.len());
+            let input = claims(&ledger, &[cut, fates.len() - cut]);
+            let indexed = || fates.iter().zip(0_u32..);
+            let origins: Vec<u32> =
+                indexed().flat_map(|(fate, i)| std::iter::repeat_n(i, fate.unwrap_or(0))).collect();
+            let failed: Vec<u32> = indexed().filter(|(fate, _)| fate.is_err()).map(|(_, i)| i).collect();
+
+            let divided = input.divide(&origins, &failed);
+
+            prop_assert_eq!(divided.dropped, fates.iter().filter(|fate| **fate == Ok(0)).count());
+            prop_assert_eq!(records(&divided.outputs), origins.iter().map(|i| u64::from(i + 1)).collect::<Vec<_>>());
+            prop_assert_eq!(records(&divided.failed), failed.iter().map(|i| u64::from(i + 1)).collect::<Vec<_>>());
+            divided.failed.settle(Fate::DeadLettered);
+            let hands: Vec<u16> = (0..divided.outputs.len()).map(|i| (i % 3) as u16).collect();
+            let dealt = divided.outputs.deal(&hands, 3);
+            let copy = dealt[1].duplicate();
+            for lineage in dealt {
+                lineage.settle(Fate::Delivered);
+            }
+            drop(copy);
+            let account = ledger.accounting();
+            prop_assert!(account.balances(), "{account:?}");
+            prop_assert_eq!(account.read, fates.len() as u64);
+            prop_assert_eq!(account.delivered, origins.len() as u64);
+            prop_assert_eq!(account.dead_lettered, failed.len() as u64);
+        }
+    }
+}

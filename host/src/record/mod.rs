@@ -1,0 +1,14 @@
+//! The nouns that move: columns of bytes, the payload made of them, the batch that adds each record's claim on its
+//! source, and the ledger in which every claim ends.
+
+mod batch;
+mod column;
+mod ledger;
+mod lineage;
+mod ticket;
+
+pub use batch::{Batch, BatchBounds, Payload};
+pub use column::{Column, ColumnError};
+pub use ledger::{Accounting, Fate, Ledger};
+pub use lineage::{Divided, Lineage};
+pub use ticket::{Lines, Place, Places, Ticket};

@@ -1,0 +1,186 @@
+//! Counts and times of a run. Records are counted where the name says: `delivered` at the sink, never before it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::edge::Extent;
+use crate::error::{Error, ErrorKind};
+use crate::record::Accounting;
+
+/// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
+/// has ended; then they are exact and agree.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stats {
+    /// Since the start.
+    #[serde(serialize_with = "seconds", rename = "elapsed_seconds")]
+    pub elapsed: Duration,
+    /// The account of all records.
+    pub accounting: Accounting,
+    /// In the order of the plan.
+    pub sources: Vec<SourceStats>,
+    /// In the order of the plan.
+    pub stages: Vec<StageStats>,
+    /// In the order of the plan.
+    pub sinks: Vec<SinkStats>,
+}
+
+/// One source.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceStats {
+    /// Its name.
+    pub name: String,
+    /// Records it gave, bad ones included.
+    pub read: u64,
+    /// What could not be read as a record.
+    pub bad: u64,
+    /// How far it has come, in the unit of `extent`.
+    pub position: u64,
+    /// How much it holds in all.
+    pub extent: Extent,
+    /// Time spent reading.
+    #[serde(serialize_with = "seconds", rename = "busy_seconds")]
+    pub busy: Duration,
+    /// Time spent waiting for room in the queues behind it.
+    #[serde(serialize_with = "seconds", rename = "blocked_on_output_seconds")]
+    pub blocked_on_output: Duration,
+}
+
+/// One stage. Times are summed over its workers.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageStats {
+    /// Its name.
+    pub name: String,
+    /// Size of its pool.
+    pub workers: usize,
+    /// Records given to it.
+    pub records_in: u64,
+    /// Records it emitted.
+    pub records_out: u64,
+    /// Records it gave no output for.
+    pub dropped: u64,
+    /// Records that failed in it.
+    pub failed: u64,
+    /// Calls of `process` and `flush`.
+    pub invocations: u64,
+    /// Instances made.
+    pub instances: u64,
+    /// Invocations that failed as a whole (a trap, a limit, a broken contract) and were split.
+    pub failed_invocations: u64,
+    /// Time inside guests.
+    #[serde(serialize_with = "seconds", rename = "time_in_guest_seconds")]
+    pub time_in_guest: Duration,
+    /// Time spent on invocations: instances made, calls, copies, checks.
+    #[serde(serialize_with = "seconds", rename = "busy_seconds")]
+    pub busy: Duration,
+    /// Time spent waiting for input.
+    #[serde(serialize_with = "seconds", rename = "waiting_for_input_seconds")]
+    pub waiting_for_input: Duration,
+    /// Time spent waiting for its turn and for room in the queues behind it.
+    #[serde(serialize_with = "seconds", rename = "blocked_on_output_seconds")]
+    pub blocked_on_output: Duration,
+    /// The queue before it.
+    pub queue: QueueStats,
+}
+
+/// One sink.
+#[derive(Clone, Debug, Serialize)]
+pub struct SinkStats {
+    /// Its name.
+    pub name: String,
+    /// Records it has written.
+    pub delivered: u64,
+    /// Records it refused.
+    pub rejected: u64,
+    /// Time spent writing.
+    #[serde(serialize_with = "seconds", rename = "busy_seconds")]
+    pub busy: Duration,
+    /// Time spent waiting for input.
+    #[serde(serialize_with = "seconds", rename = "waiting_for_input_seconds")]
+    pub waiting_for_input: Duration,
+    /// The queue before it.
+    pub queue: QueueStats,
+}
+
+/// How full a queue is, and was. In records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct QueueStats {
+    /// Now.
+    pub depth: usize,
+    /// At most so far.
+    pub high_water: usize,
+    /// Its bound.
+    pub capacity: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All sources came to their end, and all that they gave met its fate.
+    Completed,
+    /// Somebody asked it to stop: what was in flight met its fate, what was not read yet was left.
+    Stopped,
+    /// Somebody asked it to stop at once: what was in flight is counted as such.
+    Interrupted,
+    /// Something failed: see the problem.
+    Aborted,
+}
+
+/// An error, as a report tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Whose fault.
+    pub kind: ErrorKind,
+    /// What happened.
+    pub message: String,
+    /// What it comes from, nearest first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            causes: error.causes(),
+            hints: error.hints().to_vec(),
+        }
+    }
+}
+
+/// The node that holds the others back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bottleneck {
+    /// Its name.
+    pub node: String,
+    /// Which share of its time it worked, instead of waiting for input or for room behind it: 0 to 1.
+    pub busy_share: f64,
+}
+
+/// What a run says at its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// How it ended.
+    pub ending: Ending,
+    /// Why, when it was aborted.
+    pub problem: Option<Problem>,
+    /// Final counts and times.
+    #[serde(flatten)]
+    pub stats: Stats,
+    /// What held it back.
+    pub bottleneck: Option<Bottleneck>,
+    /// Where its dead letters are, when there are any.
+    pub dead_letters: Option<PathBuf>,
+    /// Events that nobody took in time and that were therefore not kept.
+    pub events_lost: u64,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
