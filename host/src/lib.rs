@@ -7,3 +7,4 @@ pub mod pool;
 pub mod queue;
 pub mod record;
 pub mod report;
+pub mod sandbox;

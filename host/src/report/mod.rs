@@ -2,7 +2,9 @@
 //! line renders it.
 
 mod event;
+mod inspection;
 mod stats;
 
-pub use event::{Event, LogLevel};
+pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
+pub use inspection::{ImportUse, Inspection};
 pub use stats::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};

@@ -143,12 +143,7 @@ pub struct Problem {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.to_string(),
-            causes: error.causes(),
-            hints: error.hints().to_vec(),
-        }
+        Self { kind: error.kind(), message: error.to_string(), causes: error.causes(), hints: error.hints().to_vec() }
     }
 }
 

@@ -1,0 +1,103 @@
+//! Compiled code, kept on disk: a second start compiles nothing and maps the code straight into memory.
+//!
+//! An entry is named by the hash of the component and of everything in the engine that code depends on. The folder is
+//! made for this user alone, because what lies in it is run as native code. Every failure of the cache costs only time.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+/// The folder of compiled code, or none where no safe one can be made.
+#[derive(Clone, Debug)]
+pub(super) struct CodeCache {
+    folder: Option<PathBuf>,
+    compatibility: u64,
+}
+
+impl CodeCache {
+    /// The user's cache: `$SANDMILL_CACHE`, else `$XDG_CACHE_HOME/sandmill`, else `~/.cache/sandmill`.
+    pub(super) fn of_user(engine: &wasmtime::Engine) -> Self {
+        let mut hasher = Compatibility::default();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self { folder: user_folder().and_then(|folder| private(&folder.join("code"))), compatibility: hasher.finish() }
+    }
+
+    /// The compiled form of `wasm`: from the cache, else compiled and put there.
+    pub(super) fn load(&self, engine: &wasmtime::Engine, wasm: &[u8], sha256: &str) -> wasmtime::Result<Component> {
+        let entry = self.folder.as_ref().map(|folder| folder.join(format!("{sha256}-{:016x}", self.compatibility)));
+        if let Some(component) = entry.as_deref().and_then(|entry| from_disk(engine, entry)) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(engine, wasm)?;
+        if let Some(entry) = entry {
+            // A full or read-only disk costs the next start a compilation, not this run.
+            drop(component.serialize().map(|code| to_disk(&entry, &code)));
+        }
+        Ok(component)
+    }
+}
+
+/// The hash that names a component: SHA-256 of its bytes, in hexadecimal.
+pub(super) fn sha256(wasm: &[u8]) -> String {
+    Sha256::digest(wasm).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn user_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("SANDMILL_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sandmill")))
+        .or_else(|| set("HOME").map(|folder| folder.join(".cache/sandmill")))
+}
+
+/// Makes the folder; none when somebody else could write into it.
+fn private(folder: &Path) -> Option<PathBuf> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
+    let metadata = fs::metadata(folder).ok()?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    (ours && metadata.mode() & 0o022 == 0).then(|| folder.to_owned())
+}
+
+#[expect(unsafe_code, reason = "native code is mapped from a file that only this user can write")]
+fn from_disk(engine: &wasmtime::Engine, entry: &Path) -> Option<Component> {
+    if !entry.exists() {
+        return None;
+    }
+    // SAFETY: the folder belongs to this user and nobody else may write to it (checked when it was made); entries are
+    // written whole under another name and then renamed, so one is never seen half done; wasmtime refuses code of
+    // another version or configuration by itself.
+    unsafe { Component::deserialize_file(engine, entry) }.ok()
+}
+
+fn to_disk(entry: &Path, code: &[u8]) -> std::io::Result<()> {
+    let folder = entry.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(code)?;
+    file.persist(entry)?;
+    Ok(())
+}
+
+/// FNV-1a: stable from run to run, as the standard library's hasher does not promise to be.
+struct Compatibility(u64);
+
+impl Default for Compatibility {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Compatibility {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A compiled component that keeps to one of the two worlds, ready to be instantiated.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, InstancePre, Linker};
+
+use super::bindings::{source, stage};
+use super::cache;
+use super::engine::Engine;
+use super::store::HostState;
+use crate::error::{Error, Result};
+use crate::report::{ImportUse, Inspection};
+
+/// The package of the stage interface; versions of it differ in what follows the `@`.
+const PACKAGE: &str = "sandmill:stage/";
+const HOST: &str = "sandmill:stage/host@0.1.0";
+const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
+const SOURCE: &str = "sandmill:stage/source@0.1.0";
+
+/// Which of the two worlds a component keeps to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// It exports `transform`.
+    Stage,
+    /// It exports `source`.
+    Source,
+}
+
+/// A compiled component.
+#[derive(Clone)]
+pub struct Component {
+    engine: Engine,
+    compiled: wasmtime::component::Component,
+    inspection: Arc<Inspection>,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component").field("path", &self.inspection.path).finish_non_exhaustive()
+    }
+}
+
+impl Component {
+    /// Reads and compiles the component at `path`, or takes its compiled form from the cache.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no component.
+    pub fn load(engine: &Engine, path: &Path) -> Result<Self> {
+        let wasm = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+        if wasmparser::Parser::is_core_wasm(&wasm) {
+            return Err(Error::config(format!("\"{}\" is a core module, not a component", path.display()))
+                .hint("build the stage's folder with `sandmill build`, which makes a component of it"));
+        }
+        let sha256 = cache::sha256(&wasm);
+        let compiled =
+            engine.cache.load(&engine.wasmtime, &wasm, &sha256).map_err(|error| no_component(path, &wasm, &error))?;
+        let inspection = Arc::new(inspect(&compiled, path, wasm.len(), sha256));
+        Ok(Self { engine: engine.clone(), compiled, inspection })
+    }
+
+    /// What it imports, exports, weighs and hashes to.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// What is wrong with it as a part of `world`: `Ok` when nothing is.
+    ///
+    /// # Errors
+    /// When it exports the wrong thing, or imports what is not provided.
+    pub fn check(&self, world: World) -> Result<()> {
+        match world {
+            World::Stage => self.stage().map(drop),
+            World::Source => self.source().map(drop),
+        }
+    }
+
+    pub(super) fn engine(&self) -> &wasmtime::Engine {
+        &self.engine.wasmtime
+    }
+
+    /// Links it as a stage.
+    pub(super) fn stage(&self) -> Result<stage::StagePre<HostState>> {
+        let linked = self.link(World::Stage)?;
+        stage::StagePre::new(linked).map_err(|error| self.other_world(World::Stage, &error))
+    }
+
+    /// Links it as a source.
+    pub(super) fn source(&self) -> Result<source::RecordSourcePre<HostState>> {
+        let linked = self.link(World::Source)?;
+        source::RecordSourcePre::new(linked).map_err(|error| self.other_world(World::Source, &error))
+    }
+
+    fn link(&self, world: World) -> Result<InstancePre<HostState>> {
+        let wanted = if world == World::Stage { "stage" } else { "source" };
+        if self.inspection.world.as_deref() != Some(wanted) {
+            return Err(self.wrong_exports(world));
+        }
+        if let Some(import) = self.inspection.imports.iter().find(|import| !import.provided) {
+            return Err(self.unprovided(&import.name));
+        }
+        let mut linker = Linker::new(self.engine());
+        stage::sandmill::stage::host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
+            .map_err(|error| Error::internal("the host interface cannot be linked").caused_by(text(&error)))?;
+        linker.instantiate_pre(&self.compiled).map_err(|error| self.other_world(world, &error))
+    }
+
+    fn wrong_exports(&self, world: World) -> Error {
+        let path = self.inspection.path.display();
+        let (role, wanted) = match world {
+            World::Stage => ("a stage", TRANSFORM),
+            World::Source => ("a source", SOURCE),
+        };
+        let exports = match self.inspection.exports.as_slice() {
+            [] => "it exports nothing".to_owned(),
+            exports => format!("it exports {}", exports.join(", ")),
+        };
+        let error = Error::config(format!("\"{path}\" is not {role}: {exports}, not {wanted}"));
+        match (world, self.inspection.world.as_deref()) {
+            (World::Stage, Some("source")) => {
+                error.hint("it is a source: use it in [source] with kind = \"component\"")
+            }
+            (World::Source, Some("stage")) => error.hint("it is a stage: use it in [[stage]]"),
+            _ => error.hint("`sandmill new NAME` makes a folder that builds into a stage"),
+        }
+    }
+
+    fn unprovided(&self, import: &str) -> Error {
+        let path = self.inspection.path.display();
+        Error::config(format!("\"{path}\" imports {import}, which no stage is given")).hint(
+            "stages reach nothing but their records: build it without that import (for Rust: target \
+             wasm32-unknown-unknown, which is what `sandmill build` uses)",
+        )
+    }
+
+    /// The right names with other types behind them: made against another draft of the interface.
+    fn other_world(&self, world: World, error: &wasmtime::Error) -> Error {
+        let role = if world == World::Stage { "stage" } else { "source" };
+        Error::config(format!("\"{}\" does not keep to the {role} interface", self.inspection.path.display()))
+            .caused_by(text(error))
+            .hint("rebuild it with the SDK that came with this version of sandmill")
+    }
+}
+
+fn inspect(compiled: &wasmtime::component::Component, path: &Path, bytes: usize, sha256: String) -> Inspection {
+    let types = compiled.component_type();
+    let engine = compiled.engine();
+    let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let imports = types.imports(engine).map(|(name, _)| import_use(name)).collect();
+    let exported = |wanted: &str| exports.iter().any(|name| name == wanted);
+    let world =
+        if exported(TRANSFORM) { Some("stage".to_owned()) } else { exported(SOURCE).then(|| "source".to_owned()) };
+    Inspection { path: path.to_owned(), bytes: bytes as u64, sha256, world, imports, exports, problems: Vec::new() }
+}
+
+fn import_use(name: &str) -> ImportUse {
+    let (provided, note) = match name {
+        HOST => (true, "log lines and panic messages: reaches nothing else"),
+        _ if name.starts_with(PACKAGE) => (false, "another version of the stage interface"),
+        _ => (false, "not granted: no stage is given this"),
+    };
+    ImportUse { name: name.to_owned(), provided, note: note.to_owned() }
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    let refused = Error::config(format!("component \"{}\" cannot be read", path.display())).caused_by(error);
+    if missing { refused.hint("is the path right? it is taken from the pipeline file's folder") } else { refused }
+}
+
+fn no_component(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> Error {
+    let refused = Error::config(format!("\"{}\" is no component", path.display()));
+    if wasm.starts_with(b"\0asm") {
+        refused.caused_by(text(error))
+    } else {
+        refused.hint("a component is a binary file that begins with \\0asm: name a .wasm file, or a stage's folder")
+    }
+}
+
+fn text(error: &wasmtime::Error) -> String {
+    format!("{error:#}")
+}

@@ -1,0 +1,99 @@
+//! The engine: one for a pipeline, its pools of memories and stacks sized from the plan, its epochs ticked by one thread.
+
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use super::cache::CodeCache;
+use crate::error::{Error, Result};
+
+/// How often running guests are asked to look at the clock and to let others run. A guest overruns its `cpu` limit by
+/// at most one tick plus the machine's own delays; each tick costs a running guest about a microsecond.
+pub(super) const TICK: Duration = Duration::from_millis(2);
+
+/// Instances made beyond one per worker: those of a pool that is being replaced while the old ones still unwind.
+const SPARE_INSTANCES: u32 = 8;
+/// Per instance, generous: a Rust guest has one memory and one table, an interpreter such as QuickJS three of each, and
+/// CPython comes as 38 core instances. Only address space is reserved for them.
+const MEMORIES_PER_INSTANCE: u32 = 4;
+const TABLES_PER_INSTANCE: u32 = 8;
+const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
+/// Kept mapped in a pool slot when its instance goes: what a small guest touches, so that the next one faults less.
+const RESIDENT_BYTES: usize = 1 << 20;
+
+/// What the plan asks of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizing {
+    /// Instances alive at one time: the workers of all stages, and the component sources.
+    pub instances: u32,
+    /// The largest memory limit, bytes.
+    pub memory_bytes_max: u64,
+}
+
+/// The engine of a pipeline, with its cache of compiled code.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(super) wasmtime: wasmtime::Engine,
+    pub(super) cache: CodeCache,
+}
+
+impl Engine {
+    /// An engine with pools for `sizing`; where the machine refuses that much address space, one that maps each instance
+    /// when it is made (slower to instantiate, otherwise the same).
+    ///
+    /// # Errors
+    /// When this machine cannot run compiled Wasm at all.
+    pub fn new(sizing: Sizing) -> Result<Self> {
+        let pooled = InstanceAllocationStrategy::Pooling(pooling(sizing));
+        let wasmtime = wasmtime::Engine::new(&config(pooled))
+            .or_else(|_refused| wasmtime::Engine::new(&config(InstanceAllocationStrategy::OnDemand)))
+            .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
+        tick(&wasmtime);
+        Ok(Self { cache: CodeCache::of_user(&wasmtime), wasmtime })
+    }
+}
+
+fn config(allocation: InstanceAllocationStrategy) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(allocation)
+        .epoch_interruption(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false);
+    config
+}
+
+fn pooling(sizing: Sizing) -> PoolingAllocationConfig {
+    let instances = sizing.instances.saturating_add(SPARE_INSTANCES);
+    let mut pooling = PoolingAllocationConfig::new();
+    pooling
+        .total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
+        .total_memories(instances.saturating_mul(MEMORIES_PER_INSTANCE))
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .total_stacks(instances)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_INSTANCE)
+        .max_memories_per_component(MEMORIES_PER_INSTANCE)
+        .max_tables_per_component(TABLES_PER_INSTANCE)
+        .max_memory_size(usize::try_from(sizing.memory_bytes_max).unwrap_or(usize::MAX));
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // Without the scan, keeping pages costs a memset of all of them per instance: worse than mapping anew.
+        pooling.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(RESIDENT_BYTES);
+    }
+    pooling
+}
+
+/// Starts the thread that moves the engine's epoch on. It ends soon after the engine is gone.
+fn tick(engine: &wasmtime::Engine) {
+    let weak = engine.weak();
+    let ticker = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::park_timeout(TICK);
+        }
+    };
+    thread::Builder::new().name("sandmill-ticker".to_owned()).spawn(ticker).expect("a process can start a thread");
+}

@@ -1,0 +1,143 @@
+//! A stage in the sandbox: a program whose instances are stores of their own.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+use wasmtime::{Store, UpdateDeadline};
+
+use super::bindings::stage::sandmill::stage::types::{self as wit, BatchParam, ColumnParam};
+use super::bindings::stage::{Stage, StagePre};
+use super::component::Component;
+use super::contract::{self, Expected};
+use super::deadline::{Meter, Metered};
+use super::failure;
+use super::store::{HostState, legible};
+use crate::error::Result as SandmillResult;
+use crate::plan::{Limits, StagePlan};
+use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::record::{Column, Payload};
+use crate::report::EventSender;
+
+/// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
+/// dictionary; beyond ten, something is wrong.
+const OPEN_BUDGET: Budget = Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30) };
+
+/// A stage's component, linked, with what its instances are given.
+pub struct Sandboxed {
+    linked: StagePre<HostState>,
+    limits: Limits,
+    config: String,
+    ports: usize,
+    events: EventSender,
+}
+
+impl Sandboxed {
+    /// Links `component` as the stage of `plan`.
+    ///
+    /// # Errors
+    /// When it is no stage, or imports what is not provided.
+    pub fn new(component: &Component, plan: &StagePlan, events: &EventSender) -> SandmillResult<Self> {
+        Ok(Self {
+            linked: component.stage()?,
+            limits: plan.limits,
+            config: plan.config.clone(),
+            ports: plan.ports.len().max(1),
+            events: events.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Sandboxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandboxed").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Program for Sandboxed {
+    async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
+        let state = HostState::new(&self.limits, worker, &self.events);
+        let mut store = metered_store(self.linked.engine(), state);
+        let linked = &self.linked;
+        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await).await?;
+        let transform = stage.sandmill_stage_transform();
+        let config = self.config.as_str();
+        call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
+            .await?
+            .map_err(|refusal| GuestFailure::Returned(legible(&refusal)))?;
+        Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports }))
+    }
+}
+
+/// One store with its instance. Dropped by its worker after any failure, and never called again.
+struct SandboxedInstance {
+    store: Store<HostState>,
+    stage: Stage,
+    ports: usize,
+}
+
+impl SandboxedInstance {
+    fn outcome(&self, returned: Result<wit::Outcome, String>, records: usize) -> Result<Outcome, GuestFailure> {
+        let outcome = returned.map_err(|message: String| GuestFailure::Returned(legible(&message)))?;
+        contract::check(outcome, Expected { records, ports: self.ports })
+    }
+}
+
+#[async_trait]
+impl Instance for SandboxedInstance {
+    async fn process(&mut self, records: &Payload, budget: Budget) -> Result<Outcome, GuestFailure> {
+        let transform = self.stage.sandmill_stage_transform();
+        let input = BatchParam { values: column(records.values()), keys: column(records.keys()) };
+        let returned = call(&mut self.store, budget, async |store| transform.call_process(store, input).await).await?;
+        self.outcome(returned, records.len())
+    }
+
+    async fn flush(&mut self, budget: Budget) -> Result<Outcome, GuestFailure> {
+        let transform = self.stage.sandmill_stage_transform();
+        let returned = call(&mut self.store, budget, async |store| transform.call_flush(store).await).await?;
+        self.outcome(returned, 0)
+    }
+
+    fn time_in_guest(&self) -> Duration {
+        self.store.data().meter.used()
+    }
+}
+
+fn column(column: &Column) -> ColumnParam<'_> {
+    ColumnParam { data: column.data(), ends: column.ends() }
+}
+
+/// A store that is stopped when its meter runs out, and that yields to other guests at each tick.
+pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState) -> Store<HostState> {
+    let meter = Arc::clone(&state.meter);
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.memory);
+    store.epoch_deadline_callback(move |_| {
+        Ok(if meter.is_used_up() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+    });
+    store
+}
+
+/// Calls into the guest within `budget`.
+pub(super) async fn call<R>(
+    store: &mut Store<HostState>,
+    budget: Budget,
+    guest: impl AsyncFnOnce(&mut Store<HostState>) -> wasmtime::Result<R>,
+) -> Result<R, GuestFailure> {
+    store.data_mut().begin_call();
+    store.set_epoch_deadline(1);
+    let meter: Arc<Meter> = Arc::clone(&store.data().meter);
+    meter.arm(budget.cpu);
+    let returned = {
+        let running = pin!(guest(store));
+        timeout(budget.wall, Metered::new(meter, running)).await
+    };
+    match returned {
+        Ok(returned) => returned.map_err(|error| failure::diagnose(&error, store.data(), budget)),
+        Err(_elapsed) => Err(failure::too_slow(budget.wall, budget)),
+    }
+}

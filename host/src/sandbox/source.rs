@@ -1,0 +1,107 @@
+//! A source in the sandbox: a component that makes records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wasmtime::Store;
+
+use super::bindings::source::RecordSource;
+use super::component::Component;
+use super::contract;
+use super::instance::{call, metered_store};
+use super::store::{HostState, legible};
+use crate::edge::{Chunk, Source};
+use crate::error::{Error, Result};
+use crate::plan::{ComponentSource, Limits};
+use crate::pool::{Budget, GuestFailure, WorkerId};
+use crate::record::{BatchBounds, Places};
+use crate::report::EventSender;
+
+/// Pulls that may give nothing one after the other: beyond, the source does not work, it spins.
+const EMPTY_PULLS_MAX: u32 = 1_000;
+
+/// One instance of a component source.
+pub struct SandboxedSource {
+    name: Arc<str>,
+    store: Store<HostState>,
+    source: RecordSource,
+    limits: Limits,
+    given: u64,
+    done: bool,
+}
+
+impl SandboxedSource {
+    /// Makes and opens the instance.
+    ///
+    /// # Errors
+    /// When the component is no source, traps, exceeds a limit, or refuses its configuration.
+    pub async fn open(
+        component: &Component,
+        name: &Arc<str>,
+        plan: &ComponentSource,
+        events: &EventSender,
+    ) -> Result<Self> {
+        let linked = component.source()?;
+        let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
+        let mut store = metered_store(component.engine(), HostState::new(&plan.limits, &worker, events));
+        let budget = Budget { cpu: plan.limits.cpu.max(OPEN_CPU), wall: plan.limits.wall };
+        let failed =
+            |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
+        let source =
+            call(&mut store, budget, async |store| linked.instantiate_async(store).await).await.map_err(failed)?;
+        let exports = source.sandmill_stage_source();
+        call(&mut store, budget, async |store| exports.call_open(store, &plan.config, None).await)
+            .await
+            .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(legible(&refusal))))
+            .map_err(failed)?;
+        Ok(Self { name: Arc::clone(name), store, source, limits: plan.limits, given: 0, done: false })
+    }
+
+    async fn pull_once(&mut self, max: u32) -> Result<Chunk, GuestFailure> {
+        let exports = self.source.sandmill_stage_source();
+        let budget = Budget { cpu: self.limits.cpu, wall: self.limits.wall };
+        let chunk = call(&mut self.store, budget, async |store| exports.call_pull(store, max).await)
+            .await?
+            .map_err(|message| GuestFailure::Returned(legible(&message)))?;
+        self.done = chunk.done;
+        let (values, keys) = (chunk.records.values, chunk.records.keys);
+        let records =
+            contract::payload((values.data, values.ends), (keys.data, keys.ends)).map_err(GuestFailure::Contract)?;
+        if records.len() > max as usize {
+            let what = format!("pull gave {} records, but was asked for at most {max}", records.len());
+            return Err(GuestFailure::Contract(what));
+        }
+        self.given += records.len() as u64;
+        Ok(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given })
+    }
+}
+
+/// An interpreter needs longer to start than a record takes.
+const OPEN_CPU: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl fmt::Debug for SandboxedSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxedSource").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Source for SandboxedSource {
+    async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        let max = u32::try_from(bounds.records.get()).unwrap_or(u32::MAX);
+        for _ in 0..EMPTY_PULLS_MAX {
+            if self.done {
+                return Ok(None);
+            }
+            let chunk = self.pull_once(max).await.map_err(|failure| {
+                Error::guest(format!("source \"{}\" failed after record {}", self.name, self.given)).caused_by(failure)
+            })?;
+            if !chunk.records.is_empty() {
+                return Ok(Some(chunk));
+            }
+        }
+        Err(Error::guest(format!("source \"{}\" gave nothing in {EMPTY_PULLS_MAX} pulls", self.name))
+            .hint("a source that has come to its end says so with `done`"))
+    }
+}
