@@ -74,6 +74,13 @@ impl Error {
         self
     }
 
+    /// Says where it happened: `stage "parse": …`.
+    #[must_use]
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -2,9 +2,17 @@
 
 pub mod edge;
 pub mod error;
+mod flow;
+
+pub mod pipeline;
 pub mod plan;
 pub mod pool;
 pub mod queue;
 pub mod record;
 pub mod report;
 pub mod sandbox;
+mod task;
+
+pub use error::{Error, ErrorKind, Result};
+pub use flow::{Completion, Completions};
+pub use pipeline::{Pipeline, Running, Stopper};

@@ -54,6 +54,12 @@ pub struct Receiver {
     shared: Arc<Shared>,
 }
 
+/// Looks at a queue. It is neither a sender nor a receiver.
+#[derive(Debug)]
+pub struct Probe {
+    shared: Arc<Shared>,
+}
+
 /// Nobody is left to receive; the batch comes back.
 #[derive(Debug)]
 pub struct Closed(pub Batch);
@@ -136,11 +142,19 @@ impl Sender {
             None => Err(Closed(batch)),
         }
     }
+}
 
+impl Probe {
     /// How full the queue is.
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.shared.line().depth
+    }
+
+    /// Most records it holds.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity.records
     }
 }
 
@@ -169,10 +183,10 @@ impl Receiver {
         }
     }
 
-    /// How full the queue is.
+    /// Something to look at the queue with, that keeps neither end open.
     #[must_use]
-    pub fn depth(&self) -> Depth {
-        self.shared.line().depth
+    pub fn probe(&self) -> Probe {
+        Probe { shared: Arc::clone(&self.shared) }
     }
 
     /// Waits for a full batch, for as long as the bounds allow.

@@ -1,6 +1,7 @@
 //! What moves through the pipeline: a payload (values and keys) with the lineage of each of its records.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::{Column, Lineage};
@@ -102,6 +103,12 @@ impl Payload {
     pub fn truncate(&mut self, count: usize) {
         self.values.truncate(count);
         self.keys.truncate(count);
+    }
+
+    /// A copy of the records in `range`, cut to those that exist.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        Self { values: self.values.slice(range.clone()), keys: self.keys.slice(range) }
     }
 
     /// A copy of the records at `indices`; those out of range are left out.

@@ -35,8 +35,8 @@ pub struct Divided {
     pub outputs: Lineage,
     /// The claims of the failed records, in ascending order of input record.
     pub failed: Lineage,
-    /// How many input records had neither output nor failure; they are settled as dropped.
-    pub dropped: usize,
+    /// The claims of the records that had neither output nor failure.
+    pub dropped: Lineage,
 }
 
 impl Lineage {
@@ -113,8 +113,7 @@ impl Lineage {
 
     /// Divides the claims of an invocation's input among what came out. `origins[i]` is the input record of output `i`;
     /// `failed` are the input records that failed. Both ascend (`origins` may repeat itself), are in range and share no
-    /// record: the contract check has seen to that. Records in neither are settled as dropped; outputs beyond the first
-    /// of an input record are counted as created.
+    /// record: the contract check has seen to that. Outputs beyond the first of an input record are counted as created.
     ///
     /// # Panics
     /// When an index is out of range.
@@ -122,7 +121,7 @@ impl Lineage {
     pub fn divide(mut self, origins: &[u32], failed: &[u32]) -> Divided {
         let mut outputs = Self::default();
         let mut failures = Self::default();
-        let mut dropped = 0;
+        let mut dropped = Self::default();
         let (mut origins, mut failed) = (origins, failed);
         let mut first = 0_u32;
         let spans = mem::take(&mut self.spans);
@@ -133,9 +132,9 @@ impl Lineage {
             let failed_here = split_below(&mut failed, end);
             let distinct = origins_here.chunk_by(|a, b| a == b).count();
             span.ticket.create(origins_here.len() - distinct);
-            let silent = span.rows.len() - distinct - failed_here.len();
-            span.ticket.settle(Fate::Dropped, silent);
-            dropped += silent;
+            if distinct + failed_here.len() < span.rows.len() {
+                dropped.push(span.chosen(&absent(first..end, origins_here, failed_here), first));
+            }
             outputs.push(span.chosen(origins_here, first));
             failures.push(span.chosen(failed_here, first));
             first = end;
@@ -257,6 +256,16 @@ impl Rows {
     }
 }
 
+/// The indices of `all` that stand in neither of two ascending lists.
+fn absent(all: Range<u32>, mut first: &[u32], mut second: &[u32]) -> Vec<u32> {
+    all.filter(|&index| {
+        let present = |list: &mut &[u32]| !split_below(list, index + 1).is_empty();
+        // Both lists are moved on, whichever holds the index.
+        !(present(&mut first) | present(&mut second))
+    })
+    .collect()
+}
+
 /// Cuts off and returns the leading part of ascending `indices` that is below `end`.
 fn split_below<'a>(indices: &mut &'a [u32], end: u32) -> &'a [u32] {
     let (below, rest) = indices.split_at(indices.partition_point(|&index| index < end));
@@ -325,7 +334,9 @@ mod tests {
 
             let divided = input.divide(&origins, &failed);
 
-            prop_assert_eq!(divided.dropped, fates.iter().filter(|fate| **fate == Ok(0)).count());
+            let silent = indexed().filter(|(fate, _)| **fate == Ok(0)).map(|(_, i)| u64::from(i + 1)).collect::<Vec<_>>();
+            prop_assert_eq!(records(&divided.dropped), silent.clone());
+            divided.dropped.settle(Fate::Dropped);
             prop_assert_eq!(records(&divided.outputs), origins.iter().map(|i| u64::from(i + 1)).collect::<Vec<_>>());
             prop_assert_eq!(records(&divided.failed), failed.iter().map(|i| u64::from(i + 1)).collect::<Vec<_>>());
             divided.failed.settle(Fate::DeadLettered);
@@ -339,6 +350,7 @@ mod tests {
             let account = ledger.accounting();
             prop_assert!(account.balances(), "{account:?}");
             prop_assert_eq!(account.read, fates.len() as u64);
+            prop_assert_eq!(account.dropped, silent.len() as u64);
             prop_assert_eq!(account.delivered, origins.len() as u64);
             prop_assert_eq!(account.dead_lettered, failed.len() as u64);
         }

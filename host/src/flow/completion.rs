@@ -1,0 +1,93 @@
+//! Telling whoever asked what became of each record, and ending the record's claim.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::record::{Fate, Lineage, Place};
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Where the record came from.
+    pub place: Place,
+    /// What became of it.
+    pub fate: Fate,
+    /// The node where it met its fate: a sink, or the stage that dropped it or in which it failed.
+    pub node: Arc<str>,
+    /// Why it failed, when it did.
+    pub reason: Option<String>,
+    /// From the moment it was read.
+    pub latency: Duration,
+}
+
+/// The completions of a run, as they happen.
+#[derive(Debug)]
+pub struct Completions {
+    receiver: mpsc::Receiver<Completion>,
+}
+
+impl Completions {
+    /// The next completion; `None` when the run has ended and all are taken.
+    ///
+    /// # Backpressure
+    /// The pipeline waits when as many completions as were asked for at the subscription have not been taken. Dropping
+    /// the subscription ends that.
+    ///
+    /// # Cancel safety
+    /// No completion is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Completion> {
+        self.receiver.recv().await
+    }
+}
+
+/// Ends claims, and tells the subscriber where there is one. Without one it costs a branch per batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settler {
+    subscriber: Option<mpsc::Sender<Completion>>,
+}
+
+/// A settler, and the stream it tells: at most `capacity` completions wait in it.
+pub(crate) fn completion_channel(capacity: NonZeroUsize) -> (Settler, Completions) {
+    let (sender, receiver) = mpsc::channel(capacity.get());
+    (Settler { subscriber: Some(sender) }, Completions { receiver })
+}
+
+impl Settler {
+    /// This is what became of these records, at `node`.
+    pub(crate) async fn settle(&self, claims: Lineage, fate: Fate, node: &Arc<str>) {
+        self.settle_with(claims, fate, node, |_| None).await;
+    }
+
+    /// The same, with a reason for each record by its position.
+    pub(crate) async fn settle_with(
+        &self,
+        claims: Lineage,
+        fate: Fate,
+        node: &Arc<str>,
+        reason: impl Fn(usize) -> Option<String> + Send,
+    ) {
+        if let Some(subscriber) = self.subscriber.as_ref().filter(|subscriber| !subscriber.is_closed()) {
+            let told: Vec<Completion> = claims
+                .claims()
+                .enumerate()
+                .map(|(index, (ticket, row))| Completion {
+                    place: ticket.place(row),
+                    fate,
+                    node: Arc::clone(node),
+                    reason: reason(index),
+                    latency: ticket.issued().elapsed(),
+                })
+                .collect();
+            for completion in told {
+                // A subscriber that has gone wants to hear no more.
+                if subscriber.send(completion).await.is_err() {
+                    break;
+                }
+            }
+        }
+        claims.settle(fate);
+    }
+}

@@ -1,0 +1,84 @@
+//! The counters behind [`Stats`](crate::report::Stats): one relaxed addition per batch, none per record.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A count that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn add_time(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// For what is known in all, not by what it grew.
+    pub(crate) fn set(&self, total: u64) {
+        self.0.store(total, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_nanos(self.get())
+    }
+}
+
+/// Cuts time into laps, each charged to one counter: no moment is charged twice, none is left out.
+#[derive(Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn lap(&mut self, counter: &Counter) {
+        let now = Instant::now();
+        counter.add_time(now - self.0);
+        self.0 = now;
+    }
+}
+
+/// Of one source.
+#[derive(Debug, Default)]
+pub(crate) struct SourceCounters {
+    pub(crate) read: Counter,
+    pub(crate) bad: Counter,
+    pub(crate) position: Counter,
+    pub(crate) busy: Counter,
+    pub(crate) blocked: Counter,
+}
+
+/// Of one stage, all workers together.
+#[derive(Debug, Default)]
+pub(crate) struct StageCounters {
+    pub(crate) records_in: Counter,
+    pub(crate) records_out: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) invocations: Counter,
+    pub(crate) failed_invocations: Counter,
+    pub(crate) instances: Counter,
+    pub(crate) in_guest: Counter,
+    pub(crate) busy: Counter,
+    pub(crate) waiting: Counter,
+    pub(crate) blocked: Counter,
+}
+
+/// Of one sink.
+#[derive(Debug, Default)]
+pub(crate) struct SinkCounters {
+    pub(crate) delivered: Counter,
+    pub(crate) rejected: Counter,
+    pub(crate) busy: Counter,
+    pub(crate) waiting: Counter,
+}

@@ -1,0 +1,121 @@
+//! The dead letters of a run: a JSON Lines file, one failed record a line, made when the first one comes.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use super::Failed;
+use crate::error::{Error, Result};
+
+/// Where failed records are set aside. Cloned for every node; lines of different nodes never mix.
+#[derive(Clone, Debug)]
+pub(crate) struct DeadLetters {
+    path: Arc<Path>,
+    /// Open once something has been written.
+    file: Arc<Mutex<Option<File>>>,
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Letter<'a> {
+    /// Seconds since 1970, UTC.
+    time: f64,
+    node: &'a str,
+    place: String,
+    source: String,
+    record: u64,
+    kind: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    backtrace: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Text<'a>>,
+    value: Text<'a>,
+}
+
+/// Bytes as text where they are text, else as hexadecimal: nothing is lost, and what can be read stays readable.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Text<'a> {
+    Utf8(&'a str),
+    Bytes { hex: String },
+}
+
+impl DeadLetters {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: path.into(), file: Arc::default() }
+    }
+
+    /// Writes the failed records. When this returns the operating system has them.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) async fn write(&self, node: &str, failed: &Failed) -> Result<()> {
+        let lines = lines(node, failed);
+        let mut file = Arc::clone(&self.file).lock_owned().await;
+        let path = Arc::clone(&self.path);
+        let written = tokio::task::spawn_blocking(move || append(&mut file, &path, &lines)).await;
+        written
+            .map_err(|error| Error::internal("writing dead letters panicked").caused_by(error))?
+            .map_err(|error| self.unwritable(error))
+    }
+
+    /// Where they are, if there are any.
+    pub(crate) async fn written_to(&self) -> Option<PathBuf> {
+        self.file.lock().await.as_ref().map(|_| self.path.to_path_buf())
+    }
+
+    fn unwritable(&self, error: std::io::Error) -> Error {
+        Error::edge(format!("dead letters cannot be written to \"{}\"", self.path.display()))
+            .caused_by(error)
+            .hint("name another place in the pipeline file: [dead_letters] path = \"…\"")
+    }
+}
+
+fn append(file: &mut Option<File>, path: &Path, lines: &[u8]) -> std::io::Result<()> {
+    let open = match file.take() {
+        Some(open) => open,
+        None => {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            OpenOptions::new().create(true).append(true).open(path)?
+        }
+    };
+    file.insert(open).write_all(lines)
+}
+
+fn lines(node: &str, failed: &Failed) -> Vec<u8> {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    let mut lines = Vec::new();
+    for (index, reason) in failed.reasons.iter().enumerate() {
+        let place = failed.claims.place(index);
+        let letter = Letter {
+            time,
+            node,
+            place: place.as_ref().map(ToString::to_string).unwrap_or_default(),
+            source: place.as_ref().map(|place| place.source.to_string()).unwrap_or_default(),
+            record: place.map_or(0, |place| place.record),
+            kind: reason.kind,
+            reason: &reason.message,
+            backtrace: &reason.backtrace,
+            key: failed.records.key(index).map(text),
+            value: text(failed.records.value(index).unwrap_or_default()),
+        };
+        serde_json::to_writer(&mut lines, &letter).expect("a letter is made of strings and numbers");
+        lines.push(b'\n');
+    }
+    lines
+}
+
+fn text(bytes: &[u8]) -> Text<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Text::Utf8(text),
+        Err(_) => Text::Bytes { hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() },
+    }
+}

@@ -1,0 +1,89 @@
+//! Records that failed, and what the error policy makes of them.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::flow::{DeadLetters, Settler};
+use crate::plan::OnError;
+use crate::record::{Fate, Lineage, Payload};
+use crate::report::{Event, EventSender};
+
+/// Why one record failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// One word, as in dead letters: `returned`, `trap`, `cpu-limit`, `bad-input`, `rejected` …
+    pub(crate) kind: &'static str,
+    /// In words.
+    pub(crate) message: String,
+    /// The guest's call stack at a trap, innermost first.
+    pub(crate) backtrace: Vec<String>,
+}
+
+/// Failed records with their claims and reasons: all three of one length.
+#[derive(Debug, Default)]
+pub(crate) struct Failed {
+    pub(crate) records: Payload,
+    pub(crate) claims: Lineage,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// One node's error policy.
+#[derive(Clone, Debug)]
+pub(crate) struct FailurePolicy {
+    pub(crate) node: Arc<str>,
+    /// `stage`, `source` or `sink`.
+    pub(crate) role: &'static str,
+    pub(crate) on_error: OnError,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) settler: Settler,
+    pub(crate) events: EventSender,
+}
+
+impl FailurePolicy {
+    /// Gives failed records their fate.
+    ///
+    /// # Errors
+    /// When the policy says that a failure ends the run (the records then count as in flight), and when dead letters
+    /// cannot be written.
+    pub(crate) async fn apply(&self, failed: Failed) -> Result<()> {
+        if failed.reasons.is_empty() {
+            return Ok(());
+        }
+        for (index, reason) in failed.reasons.iter().enumerate() {
+            self.events.send(Event::Failed {
+                node: self.node.to_string(),
+                place: place(&failed.claims, index),
+                reason: reason.message.clone(),
+            });
+        }
+        let fate = match self.on_error {
+            OnError::Fail => return Err(self.fatal(&failed)),
+            OnError::Drop => Fate::Dropped,
+            OnError::DeadLetter => {
+                self.dead_letters.write(&self.node, &failed).await?;
+                Fate::DeadLettered
+            }
+        };
+        let Failed { claims, reasons, .. } = failed;
+        let reason = |index: usize| reasons.get(index).map(|reason| reason.message.clone());
+        self.settler.settle_with(claims, fate, &self.node, reason).await;
+        Ok(())
+    }
+
+    fn fatal(&self, failed: &Failed) -> Error {
+        let reason = failed.reasons.first().map_or("", |reason| reason.message.as_str());
+        let message = format!("{} \"{}\" failed on {}", self.role, self.node, place(&failed.claims, 0));
+        let error = match self.role {
+            "stage" => Error::guest(message),
+            _ => Error::edge(message),
+        };
+        error.caused_by(reason).hint(format!(
+            "{} \"{}\" says on_error = \"fail\"; with \"dead-letter\" the record is set aside and the run goes on",
+            self.role, self.node
+        ))
+    }
+}
+
+fn place(claims: &Lineage, index: usize) -> String {
+    claims.place(index).map(|place| place.to_string()).unwrap_or_default()
+}

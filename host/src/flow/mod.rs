@@ -1,0 +1,16 @@
+//! What happens to records between an invocation and their fate: on to the next queue, or to the error policy.
+//!
+//! Shared by sources, workers and sinks. Holds no records of its own: what is handed in has left when the call returns.
+
+mod completion;
+mod counters;
+mod dead_letters;
+mod failed;
+mod outlet;
+
+pub use completion::{Completion, Completions};
+pub(crate) use completion::{Settler, completion_channel};
+pub(crate) use counters::{SinkCounters, SourceCounters, StageCounters, Stopwatch};
+pub(crate) use dead_letters::DeadLetters;
+pub(crate) use failed::{Failed, FailurePolicy, Reason};
+pub(crate) use outlet::Outlet;

@@ -1,0 +1,163 @@
+//! From a pipeline made ready to one in motion: queues between its nodes, a task for each source, worker and sink.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::prepare::{Pipeline, ReadySink, ReadySource, ReadyStage};
+use super::running::{Running, Supervisor};
+use super::sink::SinkTask;
+use super::source::SourceTask;
+use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
+use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
+use crate::plan::{Feed, Graph, Node, OnError};
+use crate::pool::{Stage, Worker};
+use crate::queue::{self, Receiver, Sender};
+use crate::record::{BatchBounds, Ledger};
+use crate::report::EventSender;
+use crate::task::Tasks;
+
+/// Sets `pipeline` in motion.
+pub(super) fn assemble(pipeline: Pipeline) -> Running {
+    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, runtimes } = pipeline;
+    let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
+    let wiring = Wiring::new(graph, &stages, &sinks);
+    let mut floor = Floor {
+        wiring,
+        tasks: Tasks::new(cut.clone()),
+        io: runtimes.io().clone(),
+        guests: runtimes.guests().clone(),
+        ledger: Arc::default(),
+        dead_letters: DeadLetters::new(dead_letters),
+        settler,
+        events: events.0.clone(),
+    };
+    let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &stop)).collect();
+    let stages = stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).collect();
+    let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
+    let Floor { wiring, tasks, ledger, dead_letters, events: sender, .. } = floor;
+    // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
+    drop(wiring);
+    let watch = Arc::new(Watch { begun: Instant::now(), ledger, sources, stages, sinks });
+    let supervisor = Supervisor { name, tasks, watch: Arc::clone(&watch), stop, cut, dead_letters, events: sender };
+    Running::supervised(supervisor, watch, events.1, runtimes)
+}
+
+/// The floor on which the tasks stand: what they share.
+struct Floor {
+    wiring: Wiring,
+    tasks: Tasks,
+    io: tokio::runtime::Handle,
+    guests: tokio::runtime::Handle,
+    ledger: Arc<Ledger>,
+    dead_letters: DeadLetters,
+    settler: Settler,
+    events: EventSender,
+}
+
+impl Floor {
+    fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
+        let ReadySource { name, source, on_error } = ready;
+        let node = Node::Source(position);
+        let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
+        let task = SourceTask {
+            bounds: self.wiring.bounds_behind(node),
+            output: self.wiring.outlet(node, 1),
+            failures: self.policy(&name, "source", on_error),
+            ledger: Arc::clone(&self.ledger),
+            counters: Arc::clone(&watched.counters),
+            stop: stop.clone(),
+            name,
+            source,
+        };
+        self.tasks.spawn(&self.io, task.run());
+        watched
+    }
+
+    fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
+        let ReadyStage { plan, program } = ready;
+        let node = Node::Stage(position);
+        let failures = self.policy(&plan.name, "stage", plan.on_error);
+        let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
+        let output = self.wiring.outlet(node, plan.ports.len().max(1));
+        let input = self.wiring.input(node);
+        for worker in 0..plan.workers.get() {
+            let worker = Worker::new(&stage, worker, input.clone(), output.clone());
+            self.tasks.spawn(&self.guests, worker.run());
+        }
+        WatchedStage {
+            name: plan.name,
+            workers: plan.workers.get(),
+            counters: Arc::clone(&stage.counters),
+            queue: input.probe(),
+        }
+    }
+
+    fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {
+        let ReadySink { name, sink, batch, on_error, .. } = ready;
+        let input = self.wiring.input(Node::Sink(position));
+        let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
+        let task = SinkTask {
+            sink,
+            bounds: batch,
+            input,
+            failures: self.policy(&name, "sink", on_error),
+            counters: Arc::clone(&watched.counters),
+        };
+        self.tasks.spawn(&self.io, task.run());
+        watched
+    }
+
+    fn policy(&self, node: &Arc<str>, role: &'static str, on_error: OnError) -> FailurePolicy {
+        FailurePolicy {
+            node: Arc::clone(node),
+            role,
+            on_error,
+            dead_letters: self.dead_letters.clone(),
+            settler: self.settler.clone(),
+            events: self.events.clone(),
+        }
+    }
+}
+
+/// The queues of a pipeline, by the node they lead to.
+struct Wiring {
+    graph: Graph,
+    queues: HashMap<Node, (Sender, Receiver, BatchBounds)>,
+}
+
+impl Wiring {
+    fn new(graph: Graph, stages: &[ReadyStage], sinks: &[ReadySink]) -> Self {
+        let stages = stages.iter().enumerate().map(|(i, s)| (Node::Stage(i), s.plan.queue, s.plan.batch));
+        let sinks = sinks.iter().enumerate().map(|(i, s)| (Node::Sink(i), s.queue, s.batch));
+        let queues = stages.chain(sinks).map(|(node, queue, batch)| {
+            let (sender, receiver) = queue::bounded(queue);
+            (node, (sender, receiver, batch))
+        });
+        Self { graph, queues: queues.collect() }
+    }
+
+    fn outlet(&self, node: Node, ports: usize) -> Outlet {
+        let ports =
+            (0_u16..).take(ports).map(|port| self.consumers(Feed { node, port }).map(|q| q.0.clone()).collect());
+        Outlet::new(ports.collect())
+    }
+
+    /// The largest chunk that needs no cutting behind a source: the smallest batch bounds of its consumers.
+    fn bounds_behind(&self, node: Node) -> BatchBounds {
+        let consumers = self.consumers(Feed { node, port: 0 }).map(|queue| queue.2);
+        consumers
+            .reduce(|a, b| BatchBounds { records: a.records.min(b.records), bytes: a.bytes.min(b.bytes), ..a })
+            .expect("the plan gives every source a consumer")
+    }
+
+    fn input(&self, node: Node) -> Receiver {
+        self.queues.get(&node).map(|queue| queue.1.clone()).expect("every stage and sink has a queue")
+    }
+
+    fn consumers(&self, feed: Feed) -> impl Iterator<Item = &(Sender, Receiver, BatchBounds)> {
+        self.graph.consumers(feed).filter_map(|node| self.queues.get(&node))
+    }
+}

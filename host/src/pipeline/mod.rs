@@ -1,0 +1,17 @@
+//! A plan made ready, and a plan in motion.
+//!
+//! [`Pipeline::prepare`] compiles, links, opens and tries out everything that can fail before the first record moves;
+//! [`Pipeline::start`] sets it in motion; [`Running`] watches it, stops it and waits for its end. Two runtimes: guests
+//! run apart from I/O, so that a busy stage never starves a socket, a timer or a progress bar.
+
+mod assembly;
+mod bottleneck;
+mod prepare;
+mod running;
+mod runtimes;
+mod sink;
+mod source;
+mod watch;
+
+pub use prepare::Pipeline;
+pub use running::{Running, Stopper};

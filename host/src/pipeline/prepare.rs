@@ -1,0 +1,182 @@
+//! A plan made ready: components compiled, linked and tried out, sources and sinks open, nothing moved yet.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::assembly;
+use super::running::Running;
+use super::runtimes::Runtimes;
+use crate::edge::{self, Sink, Source};
+use crate::error::{Error, Result};
+use crate::flow::{Completions, Settler, completion_channel};
+use crate::plan::{Code, Graph, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use crate::pool::{Program, WorkerId, cannot_open};
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+use crate::report::{EventSender, EventStream, Report, event_channel};
+use crate::sandbox::{Component, Engine, Sandboxed, SandboxedSource, Sizing};
+
+/// A pipeline that is ready to start.
+pub struct Pipeline {
+    pub(super) name: String,
+    pub(super) sources: Vec<ReadySource>,
+    pub(super) stages: Vec<ReadyStage>,
+    pub(super) sinks: Vec<ReadySink>,
+    pub(super) graph: Graph,
+    pub(super) dead_letters: PathBuf,
+    pub(super) settler: Settler,
+    pub(super) events: (EventSender, EventStream),
+    pub(super) runtimes: Runtimes,
+}
+
+pub(super) struct ReadySource {
+    pub(super) name: Arc<str>,
+    pub(super) source: Box<dyn Source>,
+    pub(super) on_error: OnError,
+}
+
+pub(super) struct ReadyStage {
+    pub(super) plan: StagePlan,
+    pub(super) program: Arc<dyn Program>,
+}
+
+pub(super) struct ReadySink {
+    pub(super) name: Arc<str>,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) queue: QueueBounds,
+    pub(super) batch: BatchBounds,
+    pub(super) on_error: OnError,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Compiles and links all components, opens one instance of each stage, and opens sources and sinks. Outputs are
+    /// not touched before the first record comes to them.
+    ///
+    /// # Errors
+    /// Whatever can be known before a record moves: a missing file, a component that is no stage, a configuration that a
+    /// stage refuses, an output that cannot be written.
+    pub async fn prepare(plan: Plan) -> Result<Self> {
+        let runtimes = Runtimes::start()?;
+        let events = event_channel();
+        let engine = Engine::new(sizing(&plan))?;
+        let Plan { name, sources, stages, sinks, graph, dead_letters } = plan;
+        let mut ready_stages = Vec::with_capacity(stages.len());
+        for stage in stages {
+            ready_stages.push(ready_stage(stage, &engine, &events.0, &runtimes).await?);
+        }
+        let mut ready_sources = Vec::with_capacity(sources.len());
+        for source in sources {
+            ready_sources.push(ready_source(source, &engine, &events.0).await?);
+        }
+        let sinks = sinks.into_iter().map(ready_sink).collect::<Result<_>>()?;
+        let settler = Settler::default();
+        Ok(Self {
+            name,
+            sources: ready_sources,
+            stages: ready_stages,
+            sinks,
+            graph,
+            dead_letters,
+            settler,
+            events,
+            runtimes,
+        })
+    }
+
+    /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
+    /// waits too. A second subscription replaces the first.
+    pub fn subscribe(&mut self, capacity: NonZeroUsize) -> Completions {
+        let (settler, completions) = completion_channel(capacity);
+        self.settler = settler;
+        completions
+    }
+
+    /// Sets the pipeline in motion, in the background.
+    #[must_use]
+    pub fn start(self) -> Running {
+        assembly::assemble(self)
+    }
+
+    /// Runs the pipeline to its end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the run at once.
+    pub async fn run(self) -> Report {
+        self.start().wait().await
+    }
+}
+
+fn sizing(plan: &Plan) -> Sizing {
+    let workers = plan.stages.iter().map(|stage| stage.workers.get()).sum::<usize>() + plan.sources.len();
+    let stages = plan.stages.iter().map(|stage| stage.limits.memory.get());
+    let sources = plan.sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::Component(component) => Some(component.limits.memory.get()),
+        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
+    });
+    Sizing {
+        instances: u32::try_from(workers).unwrap_or(u32::MAX),
+        memory_bytes_max: stages.chain(sources).max().unwrap_or(0),
+    }
+}
+
+async fn ready_stage(
+    plan: StagePlan,
+    engine: &Engine,
+    events: &EventSender,
+    runtimes: &Runtimes,
+) -> Result<ReadyStage> {
+    let program: Arc<dyn Program> = match &plan.code {
+        Code::Native(native) => Arc::new(native.clone()),
+        Code::Component(path) => {
+            let component = load(engine, path).await.map_err(|error| in_node("stage", &plan.name, error))?;
+            let sandboxed = Sandboxed::new(&component, &plan, events);
+            Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
+        }
+    };
+    // Tried once before anything runs, so that a refused configuration costs no record.
+    let trial = Arc::clone(&program);
+    let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
+    let opened = runtimes.guests().spawn(async move { trial.instantiate(&worker).await.map(drop) });
+    opened
+        .await
+        .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
+        .map_err(|failure| cannot_open(&plan.name, failure))?;
+    Ok(ReadyStage { plan, program })
+}
+
+async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -> Result<ReadySource> {
+    let SourcePlan { name, kind, on_error } = plan;
+    let source = match kind {
+        SourceKind::Component(component) => {
+            let compiled = load(engine, &component.component).await;
+            let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
+            Box::new(SandboxedSource::open(&compiled, &name, &component, events).await?) as Box<dyn Source>
+        }
+        other => edge::open_source(other).map_err(|error| in_node("source", &name, error))?,
+    };
+    Ok(ReadySource { name, source, on_error })
+}
+
+fn ready_sink(plan: SinkPlan) -> Result<ReadySink> {
+    let SinkPlan { name, kind, queue, batch, on_error } = plan;
+    let sink = edge::open_sink(kind).map_err(|error| in_node("sink", &name, error))?;
+    Ok(ReadySink { name, sink, queue, batch, on_error })
+}
+
+/// Reads and compiles on a thread that may take its time.
+async fn load(engine: &Engine, path: &Path) -> Result<Component> {
+    let (engine, path) = (engine.clone(), path.to_owned());
+    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path)).await;
+    loaded.map_err(|error| Error::internal("compiling a component panicked").caused_by(error))?
+}
+
+fn in_node(role: &str, name: &str, error: Error) -> Error {
+    error.within(format!("{role} \"{name}\""))
+}

@@ -1,0 +1,162 @@
+//! A pipeline in motion: watched, stopped, waited for. The supervisor turns the end of its tasks into a report.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::bottleneck;
+use super::runtimes::Runtimes;
+use super::watch::Watch;
+use crate::error::{Error, ErrorKind};
+use crate::flow::DeadLetters;
+use crate::report::{Ending, EventSender, EventStream, Problem, Report, Stats};
+use crate::task::Tasks;
+
+/// A run in the background. Dropping it stops the run at once.
+#[derive(Debug)]
+pub struct Running {
+    supervisor: JoinHandle<Report>,
+    watch: Arc<Watch>,
+    events: Option<EventStream>,
+    stopper: Stopper,
+    // Behind the tasks that run on them: fields are dropped in the order in which they stand.
+    _runtimes: Runtimes,
+}
+
+/// Stops a run. Can be cloned and kept while the run is waited for.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    stop: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Stopper {
+    /// Drains: sources are pulled no more, what they gave meets its fate, then the run ends.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops at once: what is in flight is counted as such.
+    pub fn abort(&self) {
+        self.stop.cancel();
+        self.cut.cancel();
+    }
+}
+
+impl Running {
+    pub(super) fn supervised(
+        supervisor: Supervisor,
+        watch: Arc<Watch>,
+        events: EventStream,
+        runtimes: Runtimes,
+    ) -> Self {
+        let stopper = Stopper { stop: supervisor.stop.clone(), cut: supervisor.cut.clone() };
+        let supervisor = runtimes.io().spawn(supervisor.run());
+        Self { supervisor, watch, events: Some(events), stopper, _runtimes: runtimes }
+    }
+
+    /// The counts now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.watch.now()
+    }
+
+    /// Whether the run has not ended yet.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.supervisor.is_finished()
+    }
+
+    /// What happens, as it happens; `None` when it has been taken already.
+    pub fn events(&mut self) -> Option<EventStream> {
+        self.events.take()
+    }
+
+    /// What stops the run.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Drains, and waits for the end.
+    pub async fn stop(self) -> Report {
+        self.stopper.stop();
+        self.wait().await
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the run at once.
+    ///
+    /// # Panics
+    /// When the supervisor panicked, which is a defect of Sandmill.
+    pub async fn wait(mut self) -> Report {
+        (&mut self.supervisor).await.expect("the supervisor only counts and waits")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stopper.abort();
+    }
+}
+
+/// Waits for the tasks of a run, cuts the run when one fails, and reports.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    pub(super) name: String,
+    pub(super) tasks: Tasks,
+    pub(super) watch: Arc<Watch>,
+    pub(super) stop: CancellationToken,
+    pub(super) cut: CancellationToken,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) events: EventSender,
+}
+
+impl Supervisor {
+    async fn run(mut self) -> Report {
+        let mut failure: Option<Error> = None;
+        while let Some(ended) = self.tasks.next().await {
+            let Err(error) = ended else { continue };
+            self.cut.cancel();
+            // The first real reason counts: what follows from it (a consumer that has gone) says nothing new.
+            let is_reason = failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled);
+            if is_reason {
+                failure = Some(error);
+            }
+        }
+        self.report(failure).await
+    }
+
+    async fn report(self, failure: Option<Error>) -> Report {
+        let stats = self.watch.at_the_end();
+        let failure = failure.or_else(|| self.unaccounted(&stats));
+        let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
+            (Some(_), _, _) => Ending::Aborted,
+            (None, true, _) => Ending::Interrupted,
+            (None, false, true) => Ending::Stopped,
+            (None, false, false) => Ending::Completed,
+        };
+        Report {
+            pipeline: self.name,
+            ending,
+            problem: failure.as_ref().map(Problem::from),
+            bottleneck: bottleneck::find(&stats),
+            stats,
+            dead_letters: self.dead_letters.written_to().await,
+            events_lost: self.events.lost(),
+        }
+    }
+
+    /// The check on ourselves: a run that was not cut has no record in flight, and the account balances.
+    fn unaccounted(&self, stats: &Stats) -> Option<Error> {
+        let account = stats.accounting;
+        let whole = account.balances() && (self.cut.is_cancelled() || account.in_flight == 0);
+        (!whole).then(|| {
+            Error::internal(format!("the account of the run does not balance: {account:?}"))
+                .hint("this is a defect of Sandmill: please report it, with the pipeline file")
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The task of a source: pulls chunks, issues their tickets, sends them on.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::{BadRecord, Chunk, Source};
+use crate::error::Result;
+use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
+use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
+
+/// What drives one source.
+pub(super) struct SourceTask {
+    pub(super) name: Arc<str>,
+    pub(super) source: Box<dyn Source>,
+    pub(super) bounds: BatchBounds,
+    pub(super) output: Outlet,
+    pub(super) failures: FailurePolicy,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) counters: Arc<SourceCounters>,
+    /// Asks for a drain: nothing more is pulled.
+    pub(super) stop: CancellationToken,
+}
+
+impl SourceTask {
+    /// Pulls until the source is done or a drain is asked for. What has been pulled is sent on in either case.
+    ///
+    /// # Errors
+    /// When the source fails, or a bad record ends the run by the source's error policy.
+    pub(super) async fn run(mut self) -> Result<()> {
+        let mut watch = Stopwatch::start();
+        let mut next_record = 1;
+        while let Some(chunk) = self.pull().await? {
+            watch.lap(&self.counters.busy);
+            self.send_on(chunk, &mut next_record).await?;
+            watch.lap(&self.counters.blocked);
+        }
+        watch.lap(&self.counters.busy);
+        Ok(())
+    }
+
+    async fn pull(&mut self) -> Result<Option<Chunk>> {
+        tokio::select! {
+            // A drain first: a source that is always ready must not outrun it.
+            biased;
+            () = self.stop.cancelled() => Ok(None),
+            pulled = self.source.pull(&self.bounds) => {
+                pulled.map_err(|error| error.within(format!("source \"{}\"", self.name)))
+            }
+        }
+    }
+
+    async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {
+        let Chunk { records, places, bad, position } = chunk;
+        let claims = Ticket::issue(&self.ledger, &self.name, *next_record, records.len(), places);
+        *next_record += records.len() as u64;
+        let failed = self.refuse(bad, next_record);
+        self.counters.read.add(records.len() + failed.reasons.len());
+        self.counters.bad.add(failed.reasons.len());
+        self.counters.position.set(position);
+        self.failures.apply(failed).await?;
+        self.output.send(Batch::new(records, claims)).await
+    }
+
+    /// Bad input is read too: each has a ticket of its own, and a fate.
+    fn refuse(&self, bad: Vec<BadRecord>, next_record: &mut u64) -> Failed {
+        let mut failed = Failed { records: Payload::default(), claims: Lineage::default(), reasons: Vec::new() };
+        for record in bad {
+            failed.records.push(None, &record.data);
+            failed.claims.append(Ticket::issue(&self.ledger, &self.name, *next_record, 1, record.places));
+            failed.reasons.push(Reason { kind: "bad-input", message: record.reason, backtrace: Vec::new() });
+            *next_record += 1;
+        }
+        failed
+    }
+}

@@ -1,0 +1,120 @@
+//! Takes snapshots of a run: reads the counters that its tasks write.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::edge::Extent;
+use crate::flow::{SinkCounters, SourceCounters, StageCounters};
+use crate::queue::Probe;
+use crate::record::{Accounting, Ledger};
+use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats};
+
+/// What is watched. Shared by the supervisor and whoever asks.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) begun: Instant,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) sources: Vec<WatchedSource>,
+    pub(super) stages: Vec<WatchedStage>,
+    pub(super) sinks: Vec<WatchedSink>,
+}
+
+#[derive(Debug)]
+pub(super) struct WatchedSource {
+    pub(super) name: Arc<str>,
+    pub(super) extent: Extent,
+    pub(super) counters: Arc<SourceCounters>,
+}
+
+#[derive(Debug)]
+pub(super) struct WatchedStage {
+    pub(super) name: Arc<str>,
+    pub(super) workers: usize,
+    pub(super) counters: Arc<StageCounters>,
+    pub(super) queue: Probe,
+}
+
+#[derive(Debug)]
+pub(super) struct WatchedSink {
+    pub(super) name: Arc<str>,
+    pub(super) counters: Arc<SinkCounters>,
+    pub(super) queue: Probe,
+}
+
+impl Watch {
+    /// The counts while the run goes on: in flight is what has met no fate yet.
+    pub(super) fn now(&self) -> Stats {
+        let accounting = self.ledger.accounting();
+        self.snapshot(Accounting { in_flight: accounting.unsettled(), ..accounting })
+    }
+
+    /// The counts once all tasks are gone: in flight is what was given up.
+    pub(super) fn at_the_end(&self) -> Stats {
+        self.snapshot(self.ledger.accounting())
+    }
+
+    fn snapshot(&self, accounting: Accounting) -> Stats {
+        Stats {
+            elapsed: self.begun.elapsed(),
+            accounting,
+            sources: self.sources.iter().map(WatchedSource::stats).collect(),
+            stages: self.stages.iter().map(WatchedStage::stats).collect(),
+            sinks: self.sinks.iter().map(WatchedSink::stats).collect(),
+        }
+    }
+}
+
+impl WatchedSource {
+    fn stats(&self) -> SourceStats {
+        SourceStats {
+            name: self.name.to_string(),
+            read: self.counters.read.get(),
+            bad: self.counters.bad.get(),
+            position: self.counters.position.get(),
+            extent: self.extent,
+            busy: self.counters.busy.time(),
+            blocked_on_output: self.counters.blocked.time(),
+        }
+    }
+}
+
+impl WatchedStage {
+    fn stats(&self) -> StageStats {
+        let counters = &self.counters;
+        StageStats {
+            name: self.name.to_string(),
+            workers: self.workers,
+            records_in: counters.records_in.get(),
+            records_out: counters.records_out.get(),
+            dropped: counters.dropped.get(),
+            failed: counters.failed.get(),
+            invocations: counters.invocations.get(),
+            instances: counters.instances.get(),
+            failed_invocations: counters.failed_invocations.get(),
+            time_in_guest: counters.in_guest.time(),
+            busy: counters.busy.time(),
+            waiting_for_input: counters.waiting.time(),
+            blocked_on_output: counters.blocked.time(),
+            queue: queue(&self.queue),
+        }
+    }
+}
+
+impl WatchedSink {
+    fn stats(&self) -> SinkStats {
+        SinkStats {
+            name: self.name.to_string(),
+            delivered: self.counters.delivered.get(),
+            rejected: self.counters.rejected.get(),
+            busy: self.counters.busy.time(),
+            waiting_for_input: self.counters.waiting.time(),
+            queue: queue(&self.queue),
+        }
+    }
+}
+
+fn queue(probe: &Probe) -> QueueStats {
+    let depth = probe.depth();
+    QueueStats { depth: depth.records, high_water: depth.records_high_water, capacity: probe.capacity() }
+}

@@ -1,0 +1,122 @@
+//! One batch's way through the instances: attempts, splitting where they fail, until every record has an outcome.
+//!
+//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split in
+//! halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among n,
+//! at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
+
+use std::ops::Range;
+
+use super::{GuestFailure, Outcome};
+use crate::flow::Reason;
+use crate::record::{Lineage, Payload};
+
+/// What attempts at parts of one batch came to. Indices are those of the whole batch.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    emitted: Payload,
+    /// As many as outputs, once anything but a single one-to-one outcome has been added.
+    origins: Option<Vec<u32>>,
+    ports: Option<Vec<u16>>,
+    failures: Vec<(u32, Reason)>,
+    /// What instances gave up at their end, when they lived for this batch alone.
+    pub(crate) flushed: Vec<Outcome>,
+}
+
+/// What became of a whole batch.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    pub(crate) emitted: Payload,
+    pub(crate) claims: Lineage,
+    pub(crate) ports: Option<Vec<u16>>,
+    pub(crate) failed: crate::flow::Failed,
+    pub(crate) dropped: Lineage,
+}
+
+impl Gathered {
+    /// Adds the outcome of the records in `range`, behind those of the ranges before it.
+    pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome) {
+        let Outcome { emitted, origins, ports, failures } = outcome;
+        let first = index(range.start);
+        for failure in failures {
+            let reason = Reason { kind: "returned", message: failure.message, backtrace: Vec::new() };
+            self.failures.push((first + failure.index, reason));
+        }
+        if range.len() == whole {
+            // The common case: one attempt for the whole batch, moved as it is.
+            self.emitted = emitted;
+            self.origins = origins;
+            self.ports = ports;
+            return;
+        }
+        let (before, added) = (self.emitted.len(), emitted.len());
+        let all = self.origins.get_or_insert_default();
+        match origins {
+            Some(origins) => all.extend(origins.iter().map(|origin| first + origin)),
+            None => all.extend(first..first + index(added)),
+        }
+        if ports.is_some() || self.ports.is_some() {
+            let all = self.ports.get_or_insert_with(|| vec![0; before]);
+            all.extend(ports.unwrap_or_else(|| vec![0; added]));
+        }
+        self.emitted.append(&emitted);
+    }
+
+    /// The record at `position` failed by itself.
+    pub(crate) fn fail(&mut self, position: usize, failure: &GuestFailure) {
+        self.origins.get_or_insert_default();
+        self.failures.push((index(position), reason(failure)));
+    }
+
+    /// Divides the claims of the batch among outputs, failures and dropped records.
+    pub(crate) fn sort(self, records: &Payload, claims: Lineage) -> Sorted {
+        let Self { emitted, origins, ports, failures, flushed: _ } = self;
+        let Some(origins) = origins else {
+            let (failed, dropped) = Default::default();
+            return Sorted { emitted, claims, ports, failed, dropped };
+        };
+        let (indices, reasons): (Vec<u32>, Vec<Reason>) = failures.into_iter().unzip();
+        let divided = claims.divide(&origins, &indices);
+        let failed_records = records.select(indices.iter().map(|index| *index as usize));
+        let failed = crate::flow::Failed { records: failed_records, claims: divided.failed, reasons };
+        Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
+    }
+}
+
+/// The ranges of a batch that are still to be tried, the first on top.
+#[derive(Debug)]
+pub(crate) struct Pending(Vec<Range<usize>>);
+
+impl Pending {
+    /// All `records` records, in pieces of `size`.
+    pub(crate) fn in_pieces(records: usize, size: usize) -> Self {
+        let pieces = (0..records).step_by(size.max(1)).map(|from| from..(from + size).min(records));
+        Self(pieces.rev().collect())
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Range<usize>> {
+        self.0.pop()
+    }
+
+    /// Puts a range back, in halves.
+    pub(crate) fn halve(&mut self, range: &Range<usize>) {
+        let middle = usize::midpoint(range.start, range.end);
+        self.0.push(middle..range.end);
+        self.0.push(range.start..middle);
+    }
+}
+
+pub(crate) fn reason(failure: &GuestFailure) -> Reason {
+    let backtrace = match failure {
+        GuestFailure::Trap { backtrace, .. } => backtrace.clone(),
+        GuestFailure::CpuLimit { .. }
+        | GuestFailure::WallLimit { .. }
+        | GuestFailure::MemoryLimit { .. }
+        | GuestFailure::Returned(_)
+        | GuestFailure::Contract(_) => Vec::new(),
+    };
+    Reason { kind: failure.kind(), message: failure.to_string(), backtrace }
+}
+
+fn index(position: usize) -> u32 {
+    u32::try_from(position).expect("a batch has under 2^32 records")
+}

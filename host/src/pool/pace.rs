@@ -1,0 +1,75 @@
+//! How much time an attempt is given.
+//!
+//! A batch's budget is the sum of its records' limits, but a single spinning record must not burn all of it: a batch
+//! of a thousand records at 100 ms each would spin for 100 s before anyone looked. So an attempt at several records is cut
+//! short when it takes far longer than such records took before; it is then split, and every record that is left alone
+//! gets its whole limit. Nothing that keeps to its limit ever fails for it; the price of a false suspicion is some work
+//! done twice.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::Budget;
+use crate::plan::Limits;
+
+/// How many times longer than usual an attempt may take before it is suspected. Arbitrary; large enough for uneven
+/// records, small enough that a spinning one costs little.
+const SUSPICION: u64 = 32;
+
+/// What a pool has learnt of the time a record takes.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    nanos_per_record: AtomicU64,
+}
+
+impl Pace {
+    /// The budget of an attempt at `records` records that can be split when it fails.
+    pub(crate) fn budget(&self, limits: &Limits, records: usize) -> Budget {
+        let whole = whole_budget(limits, records);
+        let usual = self.nanos_per_record.load(Relaxed).saturating_mul(records as u64);
+        let suspicious = Duration::from_nanos(usual.saturating_mul(SUSPICION)).max(limits.cpu);
+        Budget { cpu: whole.cpu.min(suspicious), wall: whole.wall }
+    }
+
+    /// Learns from an attempt that succeeded.
+    pub(crate) fn learn(&self, used: Duration, records: usize) {
+        let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX) / (records.max(1) as u64);
+        let before = self.nanos_per_record.load(Relaxed);
+        // A lost update of two workers at once costs nothing: the next attempt says the same.
+        let learnt = if before == 0 { nanos } else { before - before / 8 + nanos / 8 };
+        self.nanos_per_record.store(learnt, Relaxed);
+    }
+}
+
+/// The sum of the limits of `records` records.
+pub(crate) fn whole_budget(limits: &Limits, records: usize) -> Budget {
+    let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);
+    Budget { cpu: limits.cpu.saturating_mul(records), wall: limits.wall.saturating_mul(records) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_record_always_gets_its_whole_limit() {
+        let limits = Limits { cpu: Duration::from_millis(100), ..Limits::default() };
+        let pace = Pace::default();
+        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
+        pace.learn(Duration::from_nanos(10), 1000);
+        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
+        pace.learn(Duration::from_secs(5), 1);
+        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
+    }
+
+    #[test]
+    fn a_batch_is_suspected_early_and_never_given_more_than_the_sum() {
+        let limits = Limits { cpu: Duration::from_millis(100), ..Limits::default() };
+        let pace = Pace::default();
+        assert_eq!(pace.budget(&limits, 1000).cpu, limits.cpu, "nothing known: one record's limit");
+        pace.learn(Duration::from_millis(1000), 1000);
+        assert_eq!(pace.budget(&limits, 1000).cpu, Duration::from_secs(32), "32 times what 1000 records took");
+        pace.learn(Duration::from_secs(1000), 1);
+        assert_eq!(pace.budget(&limits, 1000).cpu, Duration::from_secs(100), "the sum");
+    }
+}
