@@ -1,0 +1,300 @@
+//! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use async_trait::async_trait;
+
+use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
+use crate::error::{Error, Result};
+use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
+use crate::plan::{
+    Code, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan,
+};
+use crate::pool::NativeStage;
+use crate::queue::QueueBounds;
+use crate::record::{BatchBounds, Payload};
+
+/// Makes a [`Plan`]. Without further words records flow from the sources through the stages, in the order in which these
+/// were added, to the sinks.
+///
+/// ```
+/// use sandmill::plan::{Generate, Generated, SourceKind};
+/// use sandmill::pool::{NativeStage, Verdict};
+/// use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+///
+/// let even = NativeStage::new(|_key, value, out| {
+///     if value.last().is_some_and(|digit| digit % 2 == 0) {
+///         out.push(None, value);
+///     }
+///     Verdict::Done
+/// });
+/// let numbers = Generate { what: Generated::Numbers, records: 10, seed: 1 };
+/// let plan = PipelineBuilder::new("even")
+///     .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
+///     .stage(StageBuilder::native("keep-even", even))
+///     .sink(SinkBuilder::new("nowhere", SinkKind::Null))
+///     .plan()?;
+/// # use sandmill::plan::SinkKind;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// let report = Pipeline::prepare(plan).await?.run().await;
+/// assert_eq!(report.stats.accounting.delivered, 5);
+/// assert_eq!(report.stats.accounting.dropped, 5);
+/// # Ok::<(), sandmill::Error>(())
+/// # })?;
+/// # Ok::<(), sandmill::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PipelineBuilder {
+    parts: Parts,
+}
+
+impl PipelineBuilder {
+    /// A pipeline without parts. Dead letters go to `<name>.dead-letters.jsonl` in the working folder.
+    pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let dead_letters = PathBuf::from(format!("{name}.dead-letters.jsonl"));
+        Self { parts: Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), dead_letters } }
+    }
+
+    /// Adds a source.
+    #[must_use]
+    pub fn source(mut self, source: SourceBuilder) -> Self {
+        self.parts.sources.push(source.plan);
+        self
+    }
+
+    /// Adds a stage, behind those added before.
+    #[must_use]
+    pub fn stage(mut self, stage: StageBuilder) -> Self {
+        self.parts.stages.push((stage.plan, stage.inputs));
+        self
+    }
+
+    /// Adds a sink.
+    #[must_use]
+    pub fn sink(mut self, sink: SinkBuilder) -> Self {
+        self.parts.sinks.push((sink.plan, sink.inputs));
+        self
+    }
+
+    /// Puts dead letters elsewhere.
+    #[must_use]
+    pub fn dead_letters(mut self, path: impl Into<PathBuf>) -> Self {
+        self.parts.dead_letters = path.into();
+        self
+    }
+
+    /// Checks the parts and wires them.
+    ///
+    /// # Errors
+    /// The first flaw: a name that is there twice, a number out of range, an input that is not there, a cycle …
+    pub fn plan(self) -> Result<Plan> {
+        Plan::assemble(self.parts).map_err(Error::from)
+    }
+}
+
+/// One source.
+#[derive(Debug)]
+pub struct SourceBuilder {
+    plan: SourcePlan,
+}
+
+impl SourceBuilder {
+    /// A source of one of the kinds that the pipeline file knows.
+    pub fn new(name: &str, kind: SourceKind) -> Self {
+        Self { plan: SourcePlan { name: Arc::from(name), kind, on_error: OnError::default() } }
+    }
+
+    /// A source of the program's own.
+    pub fn custom(name: &str, source: impl Source + 'static) -> Self {
+        Self::new(name, SourceKind::Custom(CustomSource(Box::new(source))))
+    }
+
+    /// What a bad record leads to; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+}
+
+/// One stage.
+#[derive(Debug)]
+pub struct StageBuilder {
+    plan: StagePlan,
+    inputs: Inputs,
+}
+
+impl StageBuilder {
+    /// A stage in the sandbox: a `.wasm` file, or a folder that has been built.
+    pub fn component(name: &str, component: impl Into<PathBuf>) -> Self {
+        Self::new(name, Code::Component(component.into()))
+    }
+
+    /// A function of the program's own, without a sandbox.
+    pub fn native(name: &str, function: NativeStage) -> Self {
+        Self::new(name, Code::Native(function))
+    }
+
+    fn new(name: &str, code: Code) -> Self {
+        let plan = StagePlan {
+            name: Arc::from(name),
+            code,
+            config: "{}".to_owned(),
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            queue: QUEUE_DEFAULT,
+            batch: BATCH_DEFAULT,
+            order: Order::default(),
+            reuse: Isolation::default(),
+            limits: Limits::default(),
+            on_error: OnError::default(),
+            ports: Vec::new(),
+        };
+        Self { plan, inputs: Inputs::Before }
+    }
+
+    /// What `open` is given: JSON text; `{}` unless said otherwise.
+    #[must_use]
+    pub fn config(mut self, json: impl Into<String>) -> Self {
+        self.plan.config = json.into();
+        self
+    }
+
+    /// How many instances work at once; one per processor unless said otherwise.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.plan.workers = workers;
+        self
+    }
+
+    /// How much waits before it.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueBounds) -> Self {
+        self.plan.queue = queue;
+        self
+    }
+
+    /// How much one invocation is given.
+    #[must_use]
+    pub fn batch(mut self, batch: BatchBounds) -> Self {
+        self.plan.batch = batch;
+        self
+    }
+
+    /// Whether its outputs keep the order of its inputs; they do unless said otherwise.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.plan.order = order;
+        self
+    }
+
+    /// How long an instance lives; for one batch unless said otherwise.
+    #[must_use]
+    pub fn reuse(mut self, reuse: Isolation) -> Self {
+        self.plan.reuse = reuse;
+        self
+    }
+
+    /// What it may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.plan.limits = limits;
+        self
+    }
+
+    /// What a failed record leads to; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+
+    /// Names its outputs.
+    #[must_use]
+    pub fn ports(mut self, ports: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.plan.ports = ports.into_iter().map(|port| Arc::from(port.as_ref())).collect();
+        self
+    }
+
+    /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added before it.
+    #[must_use]
+    pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+/// One sink.
+#[derive(Debug)]
+pub struct SinkBuilder {
+    plan: SinkPlan,
+    inputs: Inputs,
+}
+
+impl SinkBuilder {
+    /// A sink of one of the kinds that the pipeline file knows.
+    pub fn new(name: &str, kind: SinkKind) -> Self {
+        let plan = SinkPlan {
+            name: Arc::from(name),
+            kind,
+            queue: QUEUE_DEFAULT,
+            batch: BATCH_DEFAULT,
+            on_error: OnError::default(),
+        };
+        Self { plan, inputs: Inputs::Before }
+    }
+
+    /// A sink of the program's own.
+    pub fn custom(name: &str, sink: impl Sink + 'static) -> Self {
+        Self::new(name, SinkKind::Custom(CustomSink(Box::new(sink))))
+    }
+
+    /// Calls a function for each record (key, value): results without keeping every record in memory.
+    pub fn for_each(name: &str, function: impl FnMut(Option<&[u8]>, &[u8]) + Send + 'static) -> Self {
+        Self::custom(name, ForEach(function))
+    }
+
+    /// How much waits before it.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueBounds) -> Self {
+        self.plan.queue = queue;
+        self
+    }
+
+    /// How much is written at once.
+    #[must_use]
+    pub fn batch(mut self, batch: BatchBounds) -> Self {
+        self.plan.batch = batch;
+        self
+    }
+
+    /// What a record that it refuses leads to; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+
+    /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added last.
+    #[must_use]
+    pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+struct ForEach<F>(F);
+
+#[async_trait]
+impl<F: FnMut(Option<&[u8]>, &[u8]) + Send> Sink for ForEach<F> {
+    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        for (index, value) in records.values().iter().enumerate() {
+            (self.0)(records.key(index), value);
+        }
+        Ok(Vec::new())
+    }
+}

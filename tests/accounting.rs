@@ -1,0 +1,276 @@
+//! Every record is accounted for: in random pipelines with random faults, and with a sink that stands still.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sandmill::plan::{Isolation, OnError, Order};
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::queue::QueueBounds;
+use sandmill::record::BatchBounds;
+use sandmill::report::Ending;
+use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Keeper, Numbers};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Longer than any of these runs takes on a loaded machine: a run that has not ended by then hangs.
+const BOUND: Duration = Duration::from_secs(30);
+
+fn nonzero(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("positive")
+}
+
+fn queue(records: usize) -> QueueBounds {
+    QueueBounds { records: nonzero(records), bytes: nonzero(1 << 20) }
+}
+
+fn batch(records: usize) -> BatchBounds {
+    BatchBounds { records: nonzero(records), bytes: nonzero(1 << 20), linger: Duration::ZERO }
+}
+
+/// What a stage makes of a number, so that a model can say the same: faults are a matter of the number alone.
+#[derive(Clone, Debug)]
+struct Behaviour {
+    /// Drops numbers that this divides.
+    drop: u64,
+    /// Fails numbers that this divides.
+    fail: u64,
+    /// Panics on numbers that this divides.
+    panic: u64,
+    /// Emits numbers that this divides twice.
+    twice: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Expected {
+    Outputs(u64),
+    Dropped,
+    Failed,
+}
+
+impl Behaviour {
+    fn of(&self, number: u64) -> Expected {
+        let hit = |divisor: u64| number.is_multiple_of(divisor);
+        if hit(self.panic) || hit(self.fail) {
+            Expected::Failed
+        } else if hit(self.drop) {
+            Expected::Dropped
+        } else {
+            Expected::Outputs(if hit(self.twice) { 2 } else { 1 })
+        }
+    }
+
+    fn native(&self) -> NativeStage {
+        let behaviour = self.clone();
+        NativeStage::new(move |_key, value, out| {
+            let text = std::str::from_utf8(value).expect("numbers are text");
+            let number: u64 = text.parse().expect("numbers are numbers");
+            match behaviour.of(number) {
+                Expected::Failed if number.is_multiple_of(behaviour.panic) => panic!("number {number}"),
+                Expected::Failed => Verdict::Failed(format!("{number} is no good")),
+                Expected::Dropped => Verdict::Done,
+                Expected::Outputs(count) => {
+                    (0..count).for_each(|_| out.push(None, value));
+                    Verdict::Done
+                }
+            }
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Layout {
+    behaviour: Behaviour,
+    workers: usize,
+    queue: usize,
+    batch: usize,
+    order: Order,
+    reuse: Isolation,
+    on_error: OnError,
+}
+
+fn divisor() -> impl Strategy<Value = u64> {
+    // A large divisor divides nothing but 0: a stage without that fault, but for the first number.
+    prop_oneof![3 => 2_u64..40, 2 => Just(1_000_000)]
+}
+
+fn layout() -> impl Strategy<Value = Layout> {
+    let behaviour = (divisor(), divisor(), divisor(), divisor())
+        .prop_map(|(drop, fail, panic, twice)| Behaviour { drop, fail, panic, twice });
+    let order = prop_oneof![Just(Order::None), Just(Order::Input)];
+    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch)];
+    let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
+    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, reuse, on_error).prop_map(
+        |(behaviour, workers, queue, batch, order, reuse, on_error)| Layout {
+            behaviour,
+            workers,
+            queue,
+            batch,
+            order,
+            reuse,
+            on_error,
+        },
+    )
+}
+
+fn stage(index: usize, layout: &Layout) -> StageBuilder {
+    StageBuilder::native(&format!("s{index}"), layout.behaviour.native())
+        .workers(nonzero(layout.workers))
+        .queue(queue(layout.queue))
+        .batch(batch(layout.batch))
+        .order(layout.order)
+        .reuse(layout.reuse)
+        .on_error(layout.on_error)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// What the sink should hold, in input order, and how many records each policy should count.
+fn model(count: u64, layouts: &[Layout]) -> (Vec<u64>, u64, u64) {
+    let (mut dropped, mut dead) = (0, 0);
+    let mut numbers: Vec<u64> = (0..count).collect();
+    for layout in layouts {
+        let mut next = Vec::new();
+        for number in numbers {
+            match layout.behaviour.of(number) {
+                Expected::Outputs(outputs) => next.extend(std::iter::repeat_n(number, outputs as usize)),
+                Expected::Dropped => dropped += 1,
+                Expected::Failed if layout.on_error == OnError::Drop => dropped += 1,
+                Expected::Failed => dead += 1,
+            }
+        }
+        numbers = next;
+    }
+    (numbers, dropped, dead)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_record_meets_exactly_the_fate_that_a_model_gives_it(
+        count in 0_u64..400,
+        chunk in 1_usize..50,
+        layouts in prop::collection::vec(layout(), 0..4),
+        sink_batch in 1_usize..40,
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keeper = Keeper::default();
+        let kept = keeper.kept.clone();
+        let mut builder = PipelineBuilder::new("random")
+            .dead_letters(folder.path().join("dead.jsonl"))
+            .source(SourceBuilder::custom("numbers", Numbers { chunk, ..Numbers::up_to(count) }));
+        for (index, layout) in layouts.iter().enumerate() {
+            builder = builder.stage(stage(index, layout));
+        }
+        let plan = builder.sink(SinkBuilder::custom("kept", keeper).batch(batch(sink_batch))).plan().expect("a sound plan");
+        let (mut expected, dropped, dead) = model(count, &layouts);
+
+        let report = runtime().block_on(async {
+            let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+            timeout(BOUND, pipeline.run()).await.expect("every run ends")
+        });
+
+        prop_assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+        let account = report.stats.accounting;
+        prop_assert!(account.balances(), "{:?}", account);
+        prop_assert_eq!((account.read, account.in_flight), (count, 0));
+        prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
+        let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
+        if layouts.iter().any(|layout| layout.order == Order::None && layout.workers > 1) {
+            found.sort_unstable();
+            expected.sort_unstable();
+        }
+        prop_assert_eq!(account.delivered, found.len() as u64);
+        prop_assert_eq!(found, expected);
+        let letters = std::fs::read_to_string(folder.path().join("dead.jsonl")).unwrap_or_default();
+        prop_assert_eq!(letters.lines().count() as u64, dead);
+    }
+
+    #[test]
+    fn a_run_that_is_cut_anywhere_still_accounts_for_every_record(
+        layouts in prop::collection::vec(layout(), 0..4),
+        cut_after in 0_u64..3_000,
+        drain in any::<bool>(),
+        source_fails in prop::option::of(0_u64..5_000),
+        sink_fails in prop::option::of(0_usize..2_000),
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keeper = Keeper { fail_after: sink_fails, ..Keeper::default() };
+        let kept = keeper.kept.clone();
+        let numbers = Numbers { fail_at: source_fails, ..Numbers::up_to(1_000_000) };
+        let mut builder = PipelineBuilder::new("cut")
+            .dead_letters(folder.path().join("dead.jsonl"))
+            .source(SourceBuilder::custom("numbers", numbers));
+        for (index, layout) in layouts.iter().enumerate() {
+            builder = builder.stage(stage(index, layout));
+        }
+        let plan = builder.sink(SinkBuilder::custom("kept", keeper)).plan().expect("a sound plan");
+        let report = runtime().block_on(async {
+            let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+            let stopper = running.stopper();
+            tokio::time::sleep(Duration::from_micros(cut_after)).await;
+            if drain { stopper.stop() } else { stopper.abort() }
+            timeout(BOUND, running.wait()).await.expect("every run ends")
+        });
+        let account = report.stats.accounting;
+        prop_assert!(account.balances(), "{:?}", account);
+        let known = kept.records().len() as u64;
+        match report.ending {
+            Ending::Completed => prop_assert!(false, "a million numbers cannot be through"),
+            Ending::Stopped => prop_assert_eq!((account.delivered, account.in_flight), (known, 0)),
+            // A batch that the sink has written when it is cut may not have been counted yet: it is in flight.
+            Ending::Interrupted | Ending::Aborted => {
+                prop_assert!(account.delivered <= known && known <= account.delivered + account.in_flight);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stalled_sink_holds_back_exactly_what_queues_and_hands_hold() {
+    const BATCH: usize = 10;
+    const WORKERS: usize = 2;
+    const STAGES: usize = 2;
+    const QUEUE: usize = 50;
+    let gate = Arc::new(Semaphore::new(0));
+    let keeper = Keeper { gate: Some(Arc::clone(&gate)), ..Keeper::default() };
+    let source = Numbers { chunk: BATCH, ..Numbers::up_to(10_000) };
+    let mut builder = PipelineBuilder::new("stalled").source(SourceBuilder::custom("numbers", source));
+    for index in 0..STAGES {
+        let echo = NativeStage::new(|_key, value, out| {
+            out.push(None, value);
+            Verdict::Done
+        });
+        builder = builder.stage(
+            StageBuilder::native(&format!("s{index}"), echo)
+                .workers(nonzero(WORKERS))
+                .queue(queue(QUEUE))
+                .batch(batch(BATCH)),
+        );
+    }
+    let sink = SinkBuilder::custom("kept", keeper).queue(queue(QUEUE)).batch(batch(BATCH));
+    let plan = builder.sink(sink).plan().expect("a sound plan");
+    runtime().block_on(async {
+        let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        // Every queue full, a batch in each worker's hand, one in the sink's, one in the source's.
+        let expected = (QUEUE * (STAGES + 1) + BATCH * (WORKERS * STAGES + 1 + 1)) as u64;
+        let reached = timeout(BOUND, async {
+            while running.stats().accounting.read < expected {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        reached.await.expect("the queues fill up");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(running.stats().accounting.read, expected, "more was pulled than queues and hands hold");
+        gate.add_permits(10_000);
+        let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+        assert_eq!(report.ending, Ending::Completed);
+        assert_eq!(report.stats.accounting.delivered, 10_000);
+        assert!(report.stats.stages.iter().all(|stage| stage.queue.high_water == QUEUE));
+    });
+}

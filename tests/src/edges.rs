@@ -1,0 +1,105 @@
+//! Sources and sinks in memory, with faults on demand.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sandmill::edge::{Chunk, Rejected, Sink, Source};
+use sandmill::record::{BatchBounds, Payload, Places};
+use sandmill::{Error, Result};
+use tokio::sync::Semaphore;
+
+/// Gives the numbers from 0 on, as text, in chunks of its own size.
+#[derive(Debug)]
+pub struct Numbers {
+    /// The next one.
+    pub next: u64,
+    /// How many in all.
+    pub count: u64,
+    /// Records per chunk, where the bounds allow it.
+    pub chunk: usize,
+    /// Fail instead of giving this one.
+    pub fail_at: Option<u64>,
+}
+
+impl Numbers {
+    /// So many numbers in chunks of seven.
+    #[must_use]
+    pub fn up_to(count: u64) -> Self {
+        Self { next: 0, count, chunk: 7, fail_at: None }
+    }
+}
+
+#[async_trait]
+impl Source for Numbers {
+    async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        if self.next >= self.count {
+            return Ok(None);
+        }
+        let size = self.chunk.min(bounds.records.get()) as u64;
+        let end = (self.next + size).min(self.count);
+        if self.fail_at.is_some_and(|at| (self.next..end).contains(&at)) {
+            return Err(Error::edge("the disk is on fire"));
+        }
+        let values = (self.next..end).map(|number| number.to_string()).collect();
+        self.next = end;
+        Ok(Some(Chunk {
+            records: Payload::of_values(values),
+            places: Places::default(),
+            bad: Vec::new(),
+            position: self.next,
+        }))
+    }
+}
+
+/// Keeps what it is given.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    records: Arc<Mutex<Vec<String>>>,
+}
+
+impl Kept {
+    /// What has been written so far, in order.
+    ///
+    /// # Panics
+    /// When the sink panicked.
+    #[must_use]
+    pub fn records(&self) -> Vec<String> {
+        self.records.lock().expect("no test panics while writing").clone()
+    }
+}
+
+/// A sink that keeps everything, refuses some, fails at some point, or waits for permission.
+#[derive(Clone, Debug, Default)]
+pub struct Keeper {
+    /// Where it puts what it is given.
+    pub kept: Kept,
+    /// Refuses records that end in this.
+    pub refuse: Option<char>,
+    /// Fails once it has written so many.
+    pub fail_after: Option<usize>,
+    /// Writes only as many batches as there are permits.
+    pub gate: Option<Arc<Semaphore>>,
+}
+
+#[async_trait]
+impl Sink for Keeper {
+    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.map_err(|closed| Error::internal("the gate is gone").caused_by(closed))?.forget();
+        }
+        let mut kept = self.kept.records.lock().expect("no test panics while writing");
+        if self.fail_after.is_some_and(|after| kept.len() >= after) {
+            return Err(Error::edge("the disk is full"));
+        }
+        let mut rejected = Vec::new();
+        for (index, value) in records.values().iter().enumerate() {
+            let text = String::from_utf8_lossy(value).into_owned();
+            if self.refuse.is_some_and(|end| text.ends_with(end)) {
+                rejected.push(Rejected { index, reason: format!("{text} is not wanted") });
+            } else {
+                kept.push(text);
+            }
+        }
+        Ok(rejected)
+    }
+}

@@ -1,0 +1,124 @@
+//! Guests made of WAT: a core module with the stage's exports, wrapped into a component. No guest toolchain is needed.
+//!
+//! The canonical ABI of `process`: eight words in (values.data, values.ends, keys.data, keys.ends, each pointer and
+//! length), one pointer out, to a result: a tag byte, then at 4 the outcome's fourteen words (values.data, values.ends,
+//! keys.data, keys.ends, origins, ports, failures), or the message's two.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A guest's three functions, and what it declares besides them.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest {
+    /// Declarations at the module's top: globals, data, the memory when it is not the usual one.
+    pub declarations: &'static str,
+    /// Body of `open`: two words in (config), a pointer out.
+    pub open: &'static str,
+    /// Body of `process`.
+    pub process: &'static str,
+    /// Body of `flush`: nothing in, a pointer out.
+    pub flush: &'static str,
+}
+
+/// The result of `open`: ok.
+pub const OPEN_OK: &str = "(i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)";
+/// An outcome without anything.
+pub const FLUSH_NOTHING: &str = "(call $clear) (i32.const 64)";
+/// Gives back its input, untouched.
+pub const PROCESS_ECHO: &str = "(call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+/// Traps when the first byte of any value is `!`, else gives back its input.
+pub const PROCESS_TRAP_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
+    (then unreachable)) (call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+/// Spins for ever when the first byte of any value is `!`, else gives back its input.
+pub const PROCESS_SPIN_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
+    (then (loop $l (br $l)))) (call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self {
+            declarations: "(memory (export \"memory\") 2)",
+            open: OPEN_OK,
+            process: PROCESS_ECHO,
+            flush: FLUSH_NOTHING,
+        }
+    }
+}
+
+impl Guest {
+    /// A guest with this `process` and nothing else unusual.
+    #[must_use]
+    pub fn processing(process: &'static str) -> Self {
+        Self { process, ..Self::default() }
+    }
+
+    /// Writes the component into `folder`.
+    ///
+    /// # Errors
+    /// When the WAT is wrong, or the file cannot be written.
+    pub fn write(&self, folder: &Path, name: &str) -> Result<PathBuf> {
+        let path = folder.join(format!("{name}.wasm"));
+        std::fs::write(&path, self.component()?)?;
+        Ok(path)
+    }
+
+    fn component(&self) -> Result<Vec<u8>> {
+        let mut module = wat::parse_str(self.module()).context("a guest's WAT")?;
+        let mut resolve = Resolve::default();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit");
+        let (package, _) = resolve.push_dir(wit)?;
+        let world = resolve.select_world(&[package], Some("stage"))?;
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+        ComponentEncoder::default().validate(true).module(&module)?.encode()
+    }
+
+    fn module(&self) -> String {
+        let Self { declarations, open, process, flush } = self;
+        format!(
+            r#"(module
+            (import "sandmill:stage/host@0.1.0" "log" (func $log (param i32 i32 i32)))
+            {declarations}
+            (global $heap (mut i32) (i32.const 4096))
+            {SUPPORT}
+            (func (export "sandmill:stage/transform@0.1.0#open") (param i32 i32) (result i32) {open})
+            (func (export "sandmill:stage/transform@0.1.0#process")
+                (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (local $i i32) {process})
+            (func (export "sandmill:stage/transform@0.1.0#flush") (result i32) (local $i i32) {flush}))"#
+        )
+    }
+}
+
+/// A bump allocator, an outcome at 64, and a search for a value that begins with `!`.
+const SUPPORT: &str = r#"
+    (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32) (local $end i32)
+        (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+        (local.set $end (i32.add (local.get $at) (local.get 3)))
+        (block $fits
+            (br_if $fits (i32.le_u (local.get $end) (i32.mul (memory.size) (i32.const 65536))))
+            (if (i32.eq (i32.const -1) (memory.grow (i32.add (i32.const 1)
+                    (i32.div_u (i32.sub (local.get $end) (i32.mul (memory.size) (i32.const 65536))) (i32.const 65536)))))
+                (then unreachable)))
+        (global.set $heap (local.get $end))
+        (local.get $at))
+    (func $clear (memory.fill (i32.const 64) (i32.const 0) (i32.const 64)))
+    (func $emit (param i32 i32 i32 i32 i32 i32 i32 i32)
+        (i32.store (i32.const 68) (local.get 0)) (i32.store (i32.const 72) (local.get 1))
+        (i32.store (i32.const 76) (local.get 2)) (i32.store (i32.const 80) (local.get 3))
+        (i32.store (i32.const 84) (local.get 4)) (i32.store (i32.const 88) (local.get 5))
+        (i32.store (i32.const 92) (local.get 6)) (i32.store (i32.const 96) (local.get 7)))
+    (func $has_bang (param $data i32) (param $ends i32) (param $count i32) (result i32)
+        (local $i i32) (local $start i32)
+        (block $none (loop $next
+            (br_if $none (i32.ge_u (local.get $i) (local.get $count)))
+            (if (i32.eq (i32.const 33) (i32.load8_u (i32.add (local.get $data) (local.get $start))))
+                (then (return (i32.const 1))))
+            (local.set $start (i32.load (i32.add (local.get $ends) (i32.mul (local.get $i) (i32.const 4)))))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br $next)))
+        (i32.const 0))
+"#;
