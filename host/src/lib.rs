@@ -1,5 +1,6 @@
 //! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
 
+pub mod config;
 pub mod edge;
 pub mod error;
 pub mod plan;
@@ -7,3 +8,4 @@ pub mod pool;
 pub mod queue;
 pub mod record;
 pub mod report;
+mod suggest;
