@@ -1,9 +1,10 @@
 //! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
 
+mod builder;
+pub mod config;
 pub mod edge;
 pub mod error;
 mod flow;
-
 pub mod pipeline;
 pub mod plan;
 pub mod pool;
@@ -11,8 +12,10 @@ pub mod queue;
 pub mod record;
 pub mod report;
 pub mod sandbox;
+mod suggest;
 mod task;
 
+pub use builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{Completion, Completions};
 pub use pipeline::{Pipeline, Running, Stopper};

@@ -1,12 +1,18 @@
 //! The pipeline as meant: a checked graph whose every number is in range. Pure: nothing here does I/O.
 //!
-//! `config` makes it of a pipeline file, the builder of code; what runs
-//! is made of this alone.
+//! `config` makes [`Parts`] of a pipeline file, the builder makes them of code; [`Plan::assemble`] checks and wires them;
+//! what runs is made of the plan alone.
 
+mod assemble;
+pub mod bounds;
 mod edge;
 mod graph;
+pub(crate) mod name;
+mod paths;
 mod stage;
+mod wiring;
 
+pub use assemble::{Flaw, Inputs, Part, Parts};
 pub use edge::{
     Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
     LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,

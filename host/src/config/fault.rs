@@ -1,0 +1,64 @@
+//! What is wrong with a pipeline file, before it is known which file that is.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::snippet::Snippet;
+use crate::error::Error;
+use crate::suggest;
+
+/// Something wrong at a place of the text.
+#[derive(Debug)]
+pub(super) struct Fault {
+    span: Range<usize>,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Fault {
+    /// Something wrong with the bytes of `span`.
+    pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds what to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the word that was meant, or else what could have been.
+    pub(super) fn suggest(self, word: &str, known: &[&str]) -> Self {
+        match suggest::hint(word, known.iter().copied()) {
+            Some(hint) => self.hint(hint),
+            None => self.hint(format!("known: {}", known.join(", "))),
+        }
+    }
+
+    /// What the TOML parser found.
+    pub(super) fn of_toml(error: &toml::de::Error, text: &str) -> Self {
+        let span = error.span().unwrap_or(0..0);
+        let written = text.get(span.clone()).unwrap_or_default();
+        let sections = ["source", "stage", "sink"];
+        if error.message() == "duplicate key" {
+            let fault = Self::at(span, format!("{written:?} is there twice"));
+            return if sections.contains(&written) {
+                fault.hint(format!("several are written as [[{written}]], each of them"))
+            } else {
+                fault
+            };
+        }
+        let fault = Self::at(span, format!("this is not TOML: {}", error.message()));
+        if error.message().starts_with("string values must be quoted") && !written.is_empty() {
+            return fault.hint(format!("write {written:?} in quotes"));
+        }
+        fault
+    }
+
+    /// The error, with the place in the file.
+    pub(super) fn in_file(self, file: &Path, text: &str) -> Error {
+        let snippet = Snippet::new(text, self.span);
+        let message = format!("{}:{}:{}: {}", file.display(), snippet.line(), snippet.column(), self.message);
+        self.hints.into_iter().fold(Error::config(message), Error::hint).caused_by(snippet)
+    }
+}

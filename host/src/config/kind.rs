@@ -1,0 +1,114 @@
+//! What sections of several kinds have in common: the words of their choices, and groups of keys.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::table::Table;
+use crate::plan::bounds::{
+    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, LINGER_MAX, MEMORY_MAX, MEMORY_MIN, QUEUE_BYTES_MAX,
+    QUEUE_DEFAULT, QUEUE_RECORDS_MAX, TIME_MAX,
+};
+use crate::plan::{CsvFormat, IfExists, Limits, LineFormat, OnError};
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+
+/// A section whose `kind` decides which keys it may have.
+pub(super) struct Kind<T: 'static> {
+    /// The word in the file.
+    pub(super) word: &'static str,
+    /// Its keys, apart from those that all kinds have.
+    pub(super) keys: &'static [&'static str],
+    /// Reads the section.
+    pub(super) read: fn(&Table<'_>, &Path) -> Result<T, Fault>,
+}
+
+impl<T> Kind<T> {
+    /// Finds the section's kind among `kinds`, and checks its keys.
+    pub(super) fn of(section: &Table<'_>, kinds: &'static [Self], common: &[&str]) -> Result<&'static Self, Fault> {
+        let Some(value) = section.get("kind") else {
+            // A slip in "kind" itself is told as such.
+            let all: Vec<_> = kinds.iter().flat_map(|kind| kind.keys).chain(common).copied().collect();
+            section.refuse_unknown(&all)?;
+            let words: Vec<_> = kinds.iter().map(|kind| kind.word).collect();
+            return Err(section.missing("kind").hint(format!("kinds: {}", words.join(", "))));
+        };
+        let choices: Vec<_> = kinds.iter().map(|kind| (kind.word, kind)).collect();
+        let kind = value.choice(&choices)?;
+        let known: Vec<_> = common.iter().chain(kind.keys).copied().collect();
+        let mut named = section.clone();
+        named.label = format!("{} of kind {:?}", section.label, kind.word);
+        named.refuse_unknown(&known)?;
+        Ok(kind)
+    }
+}
+
+/// `on_error`.
+pub(super) fn on_error(section: &Table<'_>) -> Result<OnError, Fault> {
+    let choices = [("fail", OnError::Fail), ("drop", OnError::Drop), ("dead-letter", OnError::DeadLetter)];
+    section.or("on_error", OnError::default(), |value| value.choice(&choices))
+}
+
+/// `if_exists`.
+pub(super) fn if_exists(section: &Table<'_>, default: IfExists) -> Result<IfExists, Fault> {
+    let choices = [("replace", IfExists::Replace), ("append", IfExists::Append), ("fail", IfExists::Fail)];
+    section.or("if_exists", default, |value| value.choice(&choices))
+}
+
+/// `queue`.
+pub(super) fn queue(section: &Table<'_>) -> Result<QueueBounds, Fault> {
+    let Some(queue) = section.part("queue", &["records", "bytes"])? else { return Ok(QUEUE_DEFAULT) };
+    Ok(QueueBounds {
+        records: queue.or("records", QUEUE_DEFAULT.records, |value| value.count(QUEUE_RECORDS_MAX))?,
+        bytes: queue.or("bytes", QUEUE_DEFAULT.bytes, |value| value.bytes(QUEUE_BYTES_MAX))?,
+    })
+}
+
+/// `batch`.
+pub(super) fn batch(section: &Table<'_>) -> Result<BatchBounds, Fault> {
+    let Some(batch) = section.part("batch", &["records", "bytes", "linger"])? else { return Ok(BATCH_DEFAULT) };
+    Ok(BatchBounds {
+        records: batch.or("records", BATCH_DEFAULT.records, |value| value.count(BATCH_RECORDS_MAX))?,
+        bytes: batch.or("bytes", BATCH_DEFAULT.bytes, |value| value.bytes(BATCH_BYTES_MAX))?,
+        linger: batch.or("linger", BATCH_DEFAULT.linger, |value| value.duration(Duration::ZERO..=LINGER_MAX))?,
+    })
+}
+
+/// `limits`.
+pub(super) fn limits(section: &Table<'_>) -> Result<Limits, Fault> {
+    let default = Limits::default();
+    let Some(limits) = section.part("limits", &["memory", "cpu", "wall"])? else { return Ok(default) };
+    let times = Duration::from_nanos(1)..=TIME_MAX;
+    Ok(Limits {
+        memory: limits.or("memory", default.memory, |value| {
+            NonZeroU64::new(value.size(MEMORY_MIN..=MEMORY_MAX)?).ok_or_else(|| value.fault("must not be zero"))
+        })?,
+        cpu: limits.or("cpu", default.cpu, |value| value.duration(times.clone()))?,
+        wall: limits.or("wall", default.wall, |value| value.duration(times.clone()))?,
+    })
+}
+
+/// The details of CSV, for when `format` is that.
+pub(super) fn csv(section: &Table<'_>) -> Result<CsvFormat, Fault> {
+    Ok(CsvFormat { delimiter: section.or("delimiter", b',', |value| value.delimiter())? })
+}
+
+/// Refuses details of CSV for a format that is something else.
+pub(super) fn refuse_csv(section: &Table<'_>) -> Result<(), Fault> {
+    match section.get("delimiter") {
+        None => Ok(()),
+        Some(delimiter) => Err(delimiter.fault("only format = \"csv\" has one")),
+    }
+}
+
+/// `format` of a sink.
+pub(super) fn line_format(section: &Table<'_>) -> Result<LineFormat, Fault> {
+    let csv = LineFormat::Csv(csv(section)?);
+    let choices = [("lines", LineFormat::Lines), ("jsonl", LineFormat::JsonLines), ("csv", csv)];
+    let format = section.or("format", LineFormat::Lines, |value| value.choice(&choices))?;
+    if format != csv {
+        refuse_csv(section)?;
+    }
+    Ok(format)
+}

@@ -1,0 +1,83 @@
+//! The pipeline file: TOML text becomes a [`Plan`].
+//!
+//! The text is read by hand from `toml`'s tree of spanned values, not through serde: its tagged enums, which kinds of
+//! sources and sinks would need, forget where a value stands. Every error has the file, the line and the column, the
+//! line itself as its cause ([`Snippet`]), and a hint. Nothing is ignored: a key that is not known is an error.
+//!
+//! Only [`load`] reads a file; whether what the pipeline names exists is not this module's question.
+
+mod fault;
+mod json;
+mod kind;
+mod pipeline;
+mod sink;
+mod snippet;
+mod source;
+mod stage;
+mod table;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use snippet::Snippet;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread::available_parallelism;
+
+use toml::de::DeTable;
+
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use fault::Fault;
+
+/// Longest pipeline file, bytes. Arbitrary: it keeps a log or a device that was taken for one out of memory.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads a pipeline file. A stage that does not say has as many workers as the machine gives this process cores.
+///
+/// # Errors
+/// When the file cannot be read, or for any reason that [`parse`] has.
+pub fn load(path: &Path) -> Result<Plan> {
+    let text = read(path)
+        .map_err(|error| Error::config(format!("cannot read the pipeline file {:?}", path.display())).caused_by(error));
+    let text = text.map_err(|error| if path.is_dir() { error.hint(inside(path)) } else { error })?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::config(format!("{:?} is longer than {FILE_BYTES_MAX} bytes", path.display()))
+            .hint("is this a pipeline file?"));
+    }
+    let text = std::str::from_utf8(&text).map_err(|error| {
+        let good = String::from_utf8_lossy(text.get(..error.valid_up_to()).unwrap_or_default());
+        Fault::at(good.len()..good.len(), "the text is not UTF-8").in_file(path, &good)
+    })?;
+    let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    parse(text, path, workers)
+}
+
+/// Makes a plan of the text of a pipeline file. `file` is where the text comes from: paths in it are relative to its
+/// folder, and errors name it. `workers` is for stages that do not say how many they want.
+///
+/// # Errors
+/// When the text is no TOML, has a key that is not known or lacks one that must be there, when a value is of the wrong
+/// kind or out of its bounds, and when the pipeline as a whole is not sound (see [`Plan::assemble`]).
+pub fn parse(text: &str, file: &Path, workers: NonZeroUsize) -> Result<Plan> {
+    let read = || {
+        let root = DeTable::parse(text).map_err(|error| Fault::of_toml(&error, text))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        pipeline::read(root.get_ref(), &pipeline::Setting { folder, workers })
+    };
+    read().map_err(|fault: Fault| fault.in_file(file, text))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn inside(folder: &Path) -> String {
+    format!("this is a folder; did you mean {:?}?", folder.join("pipeline.toml").display())
+}

@@ -1,0 +1,55 @@
+//! `[[stage]]`.
+
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::json;
+use super::kind::{batch, limits, on_error, queue};
+use super::pipeline::Setting;
+use super::table::Table;
+use crate::plan::bounds::WORKERS_MAX;
+use crate::plan::{Code, Isolation, Order, StagePlan};
+
+const KEYS: &[&str] = &[
+    "name",
+    "component",
+    "from",
+    "workers",
+    "queue",
+    "batch",
+    "order",
+    "reuse",
+    "limits",
+    "config",
+    "on_error",
+    "ports",
+];
+
+/// Reads one stage.
+pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePlan, Fault> {
+    section.refuse_unknown(KEYS)?;
+    let orders = [("none", Order::None), ("input", Order::Input)];
+    let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
+    Ok(StagePlan {
+        name: section.require("name")?.name()?.into(),
+        code: Code::Component(section.require("component")?.path(setting.folder)?),
+        config: json::config(section)?,
+        workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
+        queue: queue(section)?,
+        batch: batch(section)?,
+        order: section.or("order", Order::default(), |value| value.choice(&orders))?,
+        reuse: section.or("reuse", Isolation::default(), |value| value.choice(&isolations))?,
+        limits: limits(section)?,
+        on_error: on_error(section)?,
+        ports: ports(section)?,
+    })
+}
+
+fn ports(section: &Table<'_>) -> Result<Vec<Arc<str>>, Fault> {
+    let Some(value) = section.get("ports") else { return Ok(Vec::new()) };
+    let names = value.text_array()?;
+    if names.is_empty() {
+        return Err(value.fault("must not be empty").hint("leave it out for one output without a name"));
+    }
+    names.iter().map(|name| name.name().map(Arc::from)).collect()
+}

@@ -1,0 +1,66 @@
+//! A table of a pipeline file, which knows where it stands and what it is called.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::fault::Fault;
+use super::value::Value;
+
+/// A table with its place and its name in messages.
+#[derive(Clone, Debug)]
+pub(super) struct Table<'a> {
+    pub(super) entries: &'a DeTable<'a>,
+    pub(super) span: Range<usize>,
+    /// As in "unknown key in …": `stage "parse"`.
+    pub(super) label: String,
+}
+
+impl<'a> Table<'a> {
+    /// Refuses keys that are not among `known`.
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Fault> {
+        let unknown = self.entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        // The map is sorted by name; the reader begins at the top.
+        match unknown.min_by_key(|key| key.span().start) {
+            None => Ok(()),
+            Some(key) => {
+                let message = format!("unknown key {:?} in {}", key.get_ref(), self.label);
+                Err(Fault::at(key.span(), message).suggest(key.get_ref(), known))
+            }
+        }
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
+        let value = self.entries.get(key)?;
+        Some(Value { what: format!("{key:?} of {}", self.label), span: value.span(), value: value.get_ref() })
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn require(&self, key: &'static str) -> Result<Value<'a>, Fault> {
+        self.get(key).ok_or_else(|| self.missing(key))
+    }
+
+    /// A key is not there that must be.
+    pub(super) fn missing(&self, key: &'static str) -> Fault {
+        Fault::at(self.span.clone(), format!("missing key {key:?} in {}", self.label))
+    }
+
+    /// A key's value, made into something else, or the default.
+    pub(super) fn or<T>(
+        &self,
+        key: &'static str,
+        default: T,
+        make: impl FnOnce(&Value<'a>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.get(key).map_or(Ok(default), |value| make(&value))
+    }
+
+    /// The table in a key, with its known keys checked.
+    pub(super) fn part(&self, key: &'static str, known: &[&str]) -> Result<Option<Self>, Fault> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let table = value.table()?;
+        table.refuse_unknown(known)?;
+        Ok(Some(table))
+    }
+}

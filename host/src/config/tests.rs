@@ -1,0 +1,33 @@
+//! Pipeline files, good and bad.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::{Snippet, parse};
+use crate::error::{Error, ErrorKind};
+use crate::plan::Plan;
+
+mod accepted;
+mod loaded;
+mod mutated;
+mod refused;
+
+fn read(text: &str) -> Result<Plan, Error> {
+    parse(text, Path::new("jobs/pipeline.toml"), NonZeroUsize::new(3).expect("3 is not zero"))
+}
+
+fn good(text: &str) -> Plan {
+    read(text).unwrap_or_else(|error| panic!("{error}\n{:?}\n{text}", error.causes()))
+}
+
+/// The message without the file's name, then the hints.
+fn refusal(text: &str) -> String {
+    let error = read(text).map(|_| ()).expect_err(text);
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let snippet = Snippet::of(&error).expect("every error shows its line");
+    let message = error.to_string();
+    let place = format!("jobs/pipeline.toml:{}:{}: ", snippet.line(), snippet.column());
+    assert!(message.starts_with(&place), "{message}");
+    let lines = [&message["jobs/pipeline.toml:".len()..]].into_iter().chain(error.hints().iter().map(String::as_str));
+    lines.collect::<Vec<_>>().join(" | ")
+}

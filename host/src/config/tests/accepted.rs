@@ -1,0 +1,234 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::good;
+use crate::plan::{
+    Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists, Isolation, Limits,
+    LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind, Wire,
+};
+
+const LEAST: &str =
+    "name = 'p'\n[source]\nkind = 'stdin'\n[[stage]]\nname = 's'\ncomponent = 'x'\n[sink]\nkind = 'null'\n";
+
+/// `a -> b` for every wire, with port numbers above 0.
+fn wires(plan: &Plan) -> Vec<String> {
+    let name = |node| match node {
+        Node::Source(i) => plan.sources[i].name.to_string(),
+        Node::Stage(i) => plan.stages[i].name.to_string(),
+        Node::Sink(i) => plan.sinks[i].name.to_string(),
+    };
+    let port = |port| if port == 0 { String::new() } else { format!(".{port}") };
+    plan.graph
+        .wires
+        .iter()
+        .map(|Wire { from: Feed { node, port: number }, to }| {
+            format!("{}{} -> {}", name(*node), port(*number), name(*to))
+        })
+        .collect()
+}
+
+#[test]
+fn every_default_is_as_documented() {
+    let plan = good(LEAST);
+    assert_eq!(plan.name, "p");
+    assert_eq!(plan.dead_letters, Path::new("jobs/p.dead-letters.jsonl"));
+    assert_eq!(wires(&plan), ["stdin -> s", "s -> null"]);
+
+    let source = &plan.sources[0];
+    assert_eq!((&*source.name, source.on_error), ("stdin", OnError::DeadLetter));
+    let SourceKind::Stdin(stdin) = &source.kind else { panic!("{source:?}") };
+    assert_eq!((&stdin.matter, stdin.record_bytes_max.get()), (&Matter::Lines, 16 << 20));
+
+    let stage = &plan.stages[0];
+    assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("jobs/x")));
+    assert_eq!(stage.config, "{}");
+    assert_eq!(stage.workers.get(), 3);
+    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (8192, 16 << 20));
+    assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1024, 1 << 20));
+    assert_eq!(stage.batch.linger, Duration::ZERO);
+    assert_eq!((stage.order, stage.reuse), (Order::Input, Isolation::Batch));
+    assert_eq!(stage.limits, Limits::default());
+    assert_eq!(stage.on_error, OnError::DeadLetter);
+    assert!(stage.ports.is_empty());
+
+    let sink = &plan.sinks[0];
+    assert_eq!((&*sink.name, sink.on_error), ("null", OnError::DeadLetter));
+    assert_eq!((sink.queue, sink.batch), (stage.queue, stage.batch));
+}
+
+#[test]
+fn every_key_of_a_stage_is_read() {
+    let plan = good(
+        r#"
+        name = "p"
+        source = { kind = "stdin" }
+        [[stage]]
+        name = "s"
+        component = "/abs/x.wasm"
+        from = "stdin"
+        workers = 1024
+        queue = { records = 1, bytes = "8MiB" }
+        batch = { records = 1_000_000, bytes = 0x40000000, linger = "1h" }
+        order = "none"
+        reuse = "worker"
+        limits = { memory = "64KiB", cpu = "1ns", wall = "1m 30s" }
+        on_error = "fail"
+        ports = ["good", "bad"]
+        [[sink]]
+        kind = "null"
+        from = ["s.bad", "s.good"]
+        "#,
+    );
+    let stage = &plan.stages[0];
+    assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("/abs/x.wasm")));
+    assert_eq!(stage.workers.get(), 1024);
+    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (1, 8 << 20));
+    assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1_000_000, 1 << 30));
+    assert_eq!(stage.batch.linger, Duration::from_secs(3600));
+    assert_eq!((stage.order, stage.reuse, stage.on_error), (Order::None, Isolation::Worker, OnError::Fail));
+    assert_eq!((stage.limits.memory.get(), stage.limits.cpu), (64 << 10, Duration::from_nanos(1)));
+    assert_eq!(stage.limits.wall, Duration::from_secs(90));
+    assert_eq!(stage.ports.iter().map(|port| &**port).collect::<Vec<_>>(), ["good", "bad"]);
+    assert_eq!(wires(&plan), ["stdin -> s", "s.1 -> null", "s -> null"]);
+}
+
+#[test]
+fn a_config_becomes_json_in_the_order_of_the_file() {
+    let config = "[stage.config]\nz = 1\na = [true, 1.5, -0x0, 'ä']\nday = 2024-05-06\n\
+                  at = 1979-05-27T07:32:00Z\nsub.b = {}\nsub.a = 'x'\n[stage.config.last]\nk = 9223372036854775807\n[sink]";
+    let plan = good(&LEAST.replace("[sink]", config).replace("-0x0", "-7"));
+    assert_eq!(
+        plan.stages[0].config,
+        r#"{"z":1,"a":[true,1.5,-7,"ä"],"day":"2024-05-06","at":"1979-05-27T07:32:00Z","sub":{"b":{},"a":"x"},"last":{"k":9223372036854775807}}"#
+    );
+}
+
+#[test]
+fn paths_begin_at_the_folder_of_the_file() {
+    let plan = good(
+        r#"
+        name = "p"
+        dead_letters.path = "out/dead.jsonl"
+        [[source]]
+        kind = "file"
+        path = ["in/*.csv", "/abs/[ab].gz"]
+        format = "csv"
+        delimiter = "\t"
+        record_max = "1KiB"
+        [[source]]
+        kind = "file"
+        path = "images/*"
+        format = "bytes"
+        on_error = "drop"
+        [[sink]]
+        kind = "file"
+        path = "out/x.csv"
+        format = "csv"
+        delimiter = ";"
+        if_exists = "append"
+        [[sink]]
+        kind = "folder"
+        path = "out"
+        "#,
+    );
+    assert_eq!(plan.dead_letters, Path::new("jobs/out/dead.jsonl"));
+    assert_eq!((&*plan.sources[0].name, &*plan.sources[1].name), ("file", "file-2"));
+    assert_eq!((&*plan.sinks[0].name, &*plan.sinks[1].name), ("file-3", "folder"));
+    assert_eq!(plan.sources[1].on_error, OnError::Drop);
+    let SourceKind::File(first) = &plan.sources[0].kind else { panic!() };
+    let SourceKind::File(second) = &plan.sources[1].kind else { panic!() };
+    let patterns = vec!["jobs/in/*.csv".to_owned(), "/abs/[ab].gz".to_owned()];
+    let matter = Matter::Csv(CsvFormat { delimiter: b'\t' });
+    assert_eq!(*first, FileSource { patterns, matter, record_bytes_max: 1024.try_into().expect("not zero") });
+    assert_eq!(second.matter, Matter::Files);
+    let SinkKind::File(file) = &plan.sinks[0].kind else { panic!() };
+    let format = LineFormat::Csv(CsvFormat { delimiter: b';' });
+    assert_eq!(*file, FileSink { path: "jobs/out/x.csv".into(), format, if_exists: IfExists::Append });
+    let SinkKind::Folder(folder) = &plan.sinks[1].kind else { panic!() };
+    assert_eq!(*folder, FolderSink { path: PathBuf::from("jobs/out") });
+    assert_eq!(wires(&plan), ["file -> file-3", "file-2 -> file-3", "file -> folder", "file-2 -> folder"]);
+}
+
+#[test]
+fn the_folder_of_the_file_is_no_pattern() {
+    let text = "name = 'p'\n[source]\nkind = 'file'\npath = '*.log'\n[sink]\nkind = 'null'\n";
+    let plan = super::parse(text, Path::new("a[1]/p.toml"), std::num::NonZeroUsize::MIN).expect("good");
+    let SourceKind::File(file) = &plan.sources[0].kind else { panic!() };
+    assert_eq!(file.patterns, ["a[[]1[]]/*.log"]);
+}
+
+#[test]
+fn sources_that_make_records_up() {
+    let source = |rest: &str| {
+        let text = format!("name = 'p'\n[source]\nkind = 'generate'\nrecords = 0\n{rest}\n[sink]\nkind = 'null'\n");
+        let SourceKind::Generate(generate) = good(&text).sources.remove(0).kind else { panic!("{text}") };
+        generate
+    };
+    let numbers = source("what = 'numbers'");
+    assert_eq!((numbers.what, numbers.records, numbers.seed), (Generated::Numbers, 0, 1));
+    let text = source("what = 'text'\nseed = 0");
+    assert_eq!((text.what, text.seed), (Generated::Text { bytes: 100.try_into().expect("not zero") }, 0));
+    let long = source("what = 'text'\nrecord_bytes = '1KiB'");
+    assert_eq!(long.what, Generated::Text { bytes: 1024.try_into().expect("not zero") });
+    assert_eq!(source("what = 'access-log'").what, Generated::AccessLog);
+}
+
+#[test]
+fn a_component_can_be_a_source() {
+    let plan = good(
+        "name = 'p'\n[source]\nkind = 'component'\nname = 'c'\ncomponent = 'c'\nconfig = { n = 1 }\n\
+         limits = { cpu = '1s' }\n[sink]\nkind = 'stdout'\nformat = 'jsonl'\n",
+    );
+    let SourceKind::Component(source) = &plan.sources[0].kind else { panic!() };
+    assert_eq!((source.component.as_path(), source.config.as_str()), (Path::new("jobs/c"), "{\"n\":1}"));
+    assert_eq!(source.limits, Limits { cpu: Duration::from_secs(1), ..Limits::default() });
+    assert!(matches!(plan.sinks[0].kind, SinkKind::Stdout(LineFormat::JsonLines)));
+}
+
+#[test]
+fn the_columns_of_a_table_keep_their_order() {
+    let text = "name = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'sqlite'\npath = 'o.db'\ntable = 't'\n";
+    let plan = good(text);
+    let SinkKind::Sqlite(plain) = &plan.sinks[0].kind else { panic!() };
+    assert_eq!((plain.if_exists, plain.columns.len()), (IfExists::Append, 0));
+    let plan = good(&format!("{text}columns = {{ z = 'text', a = 'integer', m = 'real' }}\nif_exists = 'replace'\n"));
+    let SinkKind::Sqlite(sqlite) = &plan.sinks[0].kind else { panic!() };
+    let columns: Vec<_> = sqlite.columns.iter().map(|column| (&*column.name, column.kind)).collect();
+    assert_eq!(columns, [("z", ColumnType::Text), ("a", ColumnType::Integer), ("m", ColumnType::Real)]);
+    assert_eq!((sqlite.table.as_str(), sqlite.if_exists), ("t", IfExists::Replace));
+    assert_eq!(sqlite.path, Path::new("jobs/o.db"));
+}
+
+#[test]
+fn a_diamond_and_stages_in_any_order_are_wired() {
+    let stage = |name: &str, from: &str| format!("[[stage]]\nname = '{name}'\ncomponent = 'x'\nfrom = {from}\n");
+    let text = format!(
+        "name = 'p'\n[[source]]\nkind = 'stdin'\n{}{}{}{}[[sink]]\nkind = 'null'\nfrom = 'join'\n",
+        stage("join", "['left', 'right']"),
+        stage("left", "'split'"),
+        stage("right", "'split'"),
+        stage("split", "'stdin'"),
+    );
+    let expected =
+        ["left -> join", "right -> join", "split -> left", "split -> right", "stdin -> split", "join -> null"];
+    assert_eq!(wires(&good(&text)), expected);
+}
+
+#[test]
+fn a_default_name_leaves_given_names_alone() {
+    let text = LEAST.replace("name = 's'", "name = 'stdin'");
+    let plan = good(&text);
+    assert_eq!((&*plan.sources[0].name, &*plan.stages[0].name), ("stdin-2", "stdin"));
+}
+
+#[test]
+fn two_tables_of_one_database_are_two_places() {
+    let sink = |table| format!("[[sink]]\nkind = 'sqlite'\npath = 'o.db'\ntable = '{table}'\n");
+    let text = format!("name = 'p'\n[source]\nkind = 'stdin'\n{}{}{}", sink("a"), sink("b"), sink("c"));
+    assert_eq!(good(&text).sinks.len(), 3);
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_are_read() {
+    good(&format!("\u{feff}{}", LEAST.replace('\n', "\r\n")));
+}

@@ -1,0 +1,471 @@
+use super::refusal;
+
+/// A good file around some keys of its only stage, whose first line is the fifth.
+fn stage(keys: &str) -> String {
+    format!("name = 'p'\nsource = {{ kind = 'stdin' }}\nsink = {{ kind = 'null' }}\n[[stage]]\n{keys}\n")
+}
+
+/// The same with a name and a component; the keys begin on line 7.
+fn keys(keys: &str) -> String {
+    stage(&format!("name = 's'\ncomponent = 'x'\n{keys}"))
+}
+
+/// A good file around some keys of its only source, whose first line is the fourth.
+fn source(keys: &str) -> String {
+    format!("name = 'p'\nsink = {{ kind = 'null' }}\n[source]\n{keys}\n")
+}
+
+/// A good file around some keys of its only sink, whose first line is the fourth.
+fn sink(keys: &str) -> String {
+    format!("name = 'p'\nsource = {{ kind = 'stdin' }}\n[sink]\n{keys}\n")
+}
+
+/// Each file with what is said about it: `line:column: message`, then the hints.
+fn check(cases: &[(String, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(refusal(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn keys_that_are_not_known_are_refused_at_every_level() {
+    check(&[
+        ("nmae = 'p'\n".into(), r#"1:1: unknown key "nmae" in the pipeline file | did you mean "name"?"#),
+        (
+            format!("{}[[stages]]\n", keys("")),
+            r#"8:3: unknown key "stages" in the pipeline file | did you mean "stage"?"#,
+        ),
+        (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
+        (
+            keys("colour = 2"),
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, limits, config, on_error, ports"#,
+        ),
+        (
+            keys("queue = { record = 2 }"),
+            r#"7:11: unknown key "record" in "queue" of stage "s" | did you mean "records"?"#,
+        ),
+        (keys("batch.lingr = '1ms'"), r#"7:7: unknown key "lingr" in "batch" of stage "s" | did you mean "linger"?"#),
+        (
+            keys("[stage.limits]\nmem = '1MiB'"),
+            r#"8:1: unknown key "mem" in "limits" of stage "s" | did you mean "memory"?"#,
+        ),
+        (source("kidn = 'stdin'"), r#"4:1: unknown key "kidn" in the source | did you mean "kind"?"#),
+        (
+            source("kind = 'stdin'\npath = 'x'"),
+            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, format, delimiter, record_max"#,
+        ),
+        (
+            sink("kind = 'file'\npth = 'x'"),
+            r#"5:1: unknown key "pth" in the sink of kind "file" | did you mean "path"?"#,
+        ),
+        (
+            format!("dead_letters = {{ pat = 'x' }}\n{}", keys("")),
+            r#"1:18: unknown key "pat" in "dead_letters" of the pipeline file | did you mean "path"?"#,
+        ),
+    ]);
+}
+
+#[test]
+fn what_must_be_there_is_missed() {
+    check(&[
+        (String::new(), r#"1:1: missing key "name" in the pipeline file"#),
+        ("[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(), r#"1:1: missing key "name" in the pipeline file"#),
+        (
+            "name = 'p'\n[sink]\nkind = 'null'\n".into(),
+            "1:1: the pipeline has no source | a pipeline has at least one source and one sink",
+        ),
+        (
+            "name = 'p'\n[source]\nkind = 'stdin'\n".into(),
+            "1:1: the pipeline has no sink | a pipeline has at least one source and one sink",
+        ),
+        (
+            "name = 'p'\nsource = []\n[sink]\nkind = 'null'\n".into(),
+            "1:1: the pipeline has no source | a pipeline has at least one source and one sink",
+        ),
+        (stage("component = 'x'"), r#"4:1: missing key "name" in the stage"#),
+        (stage("name = 's'"), r#"4:1: missing key "component" in stage "s""#),
+        (
+            source("on_error = 'drop'"),
+            r#"3:1: missing key "kind" in the source | kinds: file, stdin, generate, component"#,
+        ),
+        (source("kind = 'file'"), r#"3:1: missing key "path" in the source"#),
+        (
+            source("kind = 'file'\npath = []"),
+            r#"5:8: "path" of the source: must not be empty | name at least one file or pattern"#,
+        ),
+        (source("kind = 'generate'\nwhat = 'numbers'"), r#"3:1: missing key "records" in the source"#),
+        (sink("name = 'out'\nkind = 'sqlite'\npath = 'x'"), r#"3:1: missing key "table" in sink "out""#),
+        (
+            format!("dead_letters = {{}}\n{}", keys("")),
+            r#"1:16: missing key "path" in "dead_letters" of the pipeline file"#,
+        ),
+    ]);
+}
+
+#[test]
+fn numbers_keep_their_bounds() {
+    check(&[
+        (keys("workers = 0"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 0"#),
+        (keys("workers = -2"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found -2"#),
+        (keys("workers = 1025"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 1025"#),
+        (
+            keys("workers = 'two'"),
+            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found a string"#,
+        ),
+        (
+            keys("workers = 99999999999999999999"),
+            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 99999999999999999999"#,
+        ),
+        (keys("workers = 1.5"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 1.5"#),
+        (
+            keys("workers = { min = 1 }"),
+            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found a table"#,
+        ),
+        (
+            keys("queue.records = 0"),
+            r#"7:17: "records" of "queue" of stage "s": expected a whole number from 1 to 1000000000, found 0"#,
+        ),
+    ]);
+}
+
+#[test]
+fn sizes_keep_their_bounds() {
+    check(&[
+        (
+            keys("queue.bytes = '0'"),
+            r#"7:15: "bytes" of "queue" of stage "s": expected a size from 1 byte to 2GiB, such as "8MiB", found "0""#,
+        ),
+        (
+            keys("queue.bytes = -1"),
+            r#"7:15: "bytes" of "queue" of stage "s": expected a size from 1 byte to 2GiB, such as "8MiB", found -1"#,
+        ),
+        (
+            keys("batch.records = 1_000_001"),
+            r#"7:17: "records" of "batch" of stage "s": expected a whole number from 1 to 1000000, found 1000001"#,
+        ),
+        (
+            keys("batch.bytes = '2GiB'"),
+            r#"7:15: "bytes" of "batch" of stage "s": expected a size from 1 byte to 1GiB, such as "8MiB", found "2GiB""#,
+        ),
+        (
+            keys("batch.bytes = '1 gigglebyte'"),
+            r#"7:15: "bytes" of "batch" of stage "s": expected a size from 1 byte to 1GiB, such as "8MiB", found "1 gigglebyte""#,
+        ),
+        (
+            keys("batch.bytes = true"),
+            r#"7:15: "bytes" of "batch" of stage "s": expected a size from 1 byte to 1GiB, such as "8MiB", found true"#,
+        ),
+        (
+            keys("limits.memory = '63KiB'"),
+            r#"7:17: "memory" of "limits" of stage "s": expected a size from 64KiB to 4GiB, such as "8MiB", found "63KiB""#,
+        ),
+        (
+            keys("limits.memory = '5GiB'"),
+            r#"7:17: "memory" of "limits" of stage "s": expected a size from 64KiB to 4GiB, such as "8MiB", found "5GiB""#,
+        ),
+        (
+            source("kind = 'stdin'\nrecord_max = 0"),
+            r#"5:14: "record_max" of the source: expected a size from 1 byte to 1GiB, such as "8MiB", found 0"#,
+        ),
+        (
+            source("kind = 'generate'\nwhat = 'numbers'\nrecords = -1"),
+            r#"6:11: "records" of the source: expected a whole number from 0 to 9223372036854775807, found -1"#,
+        ),
+        (
+            source("kind = 'generate'\nwhat = 'text'\nrecords = 1\nrecord_bytes = 0"),
+            r#"7:16: "record_bytes" of the source: expected a size from 1 byte to 1GiB, such as "8MiB", found 0"#,
+        ),
+    ]);
+}
+
+#[test]
+fn times_keep_their_bounds() {
+    check(&[
+        (
+            keys("batch.linger = '-1ms'"),
+            r#"7:16: "linger" of "batch" of stage "s": expected a time from "0ms" to "1h", such as "20ms", found "-1ms""#,
+        ),
+        (
+            keys("batch.linger = 20"),
+            r#"7:16: "linger" of "batch" of stage "s": expected a time from "0ms" to "1h", such as "20ms", found 20"#,
+        ),
+        (
+            keys("limits.cpu = '0ms'"),
+            r#"7:14: "cpu" of "limits" of stage "s": expected a time above zero and up to "1day", such as "20ms", found "0ms""#,
+        ),
+        (
+            keys("limits.wall = '2 fortnights'"),
+            r#"7:15: "wall" of "limits" of stage "s": expected a time above zero and up to "1day", such as "20ms", found "2 fortnights""#,
+        ),
+        (
+            keys("limits.wall = '2days'"),
+            r#"7:15: "wall" of "limits" of stage "s": expected a time above zero and up to "1day", such as "20ms", found "2days""#,
+        ),
+    ]);
+}
+
+#[test]
+fn words_come_from_their_lists() {
+    check(&[
+        (
+            source("kind = 'fil'"),
+            r#"4:8: "kind" of the source: expected "file", "stdin", "generate" or "component", found "fil" | did you mean "file"?"#,
+        ),
+        (
+            source("kind = 'kafka'"),
+            r#"4:8: "kind" of the source: expected "file", "stdin", "generate" or "component", found "kafka""#,
+        ),
+        (
+            source("kind = 7"),
+            r#"4:8: "kind" of the source: expected "file", "stdin", "generate" or "component", found 7"#,
+        ),
+        (
+            sink("kind = 'sqllite'"),
+            r#"4:8: "kind" of the sink: expected "file", "folder", "stdout", "null" or "sqlite", found "sqllite" | did you mean "sqlite"?"#,
+        ),
+        (
+            keys("order = 'inptu'"),
+            r#"7:9: "order" of stage "s": expected "none" or "input", found "inptu" | did you mean "input"?"#,
+        ),
+        (
+            keys("reuse = 'workers'"),
+            r#"7:9: "reuse" of stage "s": expected "record", "batch" or "worker", found "workers" | did you mean "worker"?"#,
+        ),
+        (
+            keys("on_error = 'deadletter'"),
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found "deadletter" | did you mean "dead-letter"?"#,
+        ),
+        (
+            keys("on_error = { retry = 3 }"),
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found a table"#,
+        ),
+    ]);
+}
+
+#[test]
+fn details_belong_to_their_kinds() {
+    check(&[
+        (
+            source("kind = 'stdin'\nformat = 'bytes'"),
+            r#"5:10: "format" of the source: expected "lines", "jsonl" or "csv", found "bytes""#,
+        ),
+        (
+            source("kind = 'file'\npath = 'x'\nformat = 'json'"),
+            r#"6:10: "format" of the source: expected "lines", "jsonl", "csv" or "bytes", found "json" | did you mean "jsonl"?"#,
+        ),
+        (source("kind = 'stdin'\ndelimiter = ';'"), r#"5:13: "delimiter" of the source: only format = "csv" has one"#),
+        (
+            sink("kind = 'stdout'\nformat = 'csv'\ndelimiter = ';;'"),
+            r#"6:13: "delimiter" of the sink: expected a string of one ASCII character, no quote and no line feed, found a string | such as ";" or "\t""#,
+        ),
+        (
+            sink("kind = 'stdout'\nformat = 'csv'\ndelimiter = '\"'"),
+            r#"6:13: "delimiter" of the sink: expected a string of one ASCII character, no quote and no line feed, found a string | such as ";" or "\t""#,
+        ),
+        (
+            sink("kind = 'file'\npath = 'x'\nif_exists = 'overwrite'"),
+            r#"6:13: "if_exists" of the sink: expected "replace", "append" or "fail", found "overwrite""#,
+        ),
+        (
+            source("kind = 'generate'\nwhat = 'numbers'\nrecords = 1\nrecord_bytes = 8"),
+            r#"7:16: "record_bytes" of the source: only what = "text" has one"#,
+        ),
+        (
+            sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = { a = 'int' }"),
+            r#"7:17: column "a" of the sink: expected "integer", "real" or "text", found "int" | did you mean "integer"?"#,
+        ),
+        (
+            sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = {}"),
+            r#"7:11: "columns" of the sink: a table has at least one column | leave it out to take them from the records"#,
+        ),
+        (
+            sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = { a = 'text', A = 'text' }"),
+            r#"7:25: columns "a" and "A" have the same name to SQLite"#,
+        ),
+        (
+            sink("kind = 'sqlite'\npath = 'x'\ntable = 'sqlite_t'"),
+            r#"6:9: "table" of the sink: SQLite keeps names that begin with "sqlite_" to itself"#,
+        ),
+    ]);
+}
+
+#[test]
+fn values_have_their_types() {
+    check(&[
+        (keys("queue = 7"), r#"7:9: "queue" of stage "s": expected a table, found 7"#),
+        (keys("from = 7"), r#"7:8: "from" of stage "s": expected a string or an array of strings, found 7"#),
+        (keys("from = ['stdin', 7]"), r#"7:18: "from" of stage "s": expected a string, found 7"#),
+        (keys("ports = 'a'"), r#"7:9: "ports" of stage "s": expected an array of strings, found a string"#),
+        (
+            keys("ports = []"),
+            r#"7:9: "ports" of stage "s": must not be empty | leave it out for one output without a name"#,
+        ),
+        (keys("config = 'x'"), r#"7:10: "config" of stage "s": expected a table, found a string"#),
+        (
+            keys("config = { a = [1, nan] }"),
+            r#"7:20: "config" of stage "s": nan cannot be given to a stage | JSON has no infinity and no nan"#,
+        ),
+        (
+            keys("config.a = -inf"),
+            r#"7:12: "config" of stage "s": -inf cannot be given to a stage | JSON has no infinity and no nan"#,
+        ),
+        (
+            keys("config.a = 1e999"),
+            r#"7:12: "config" of stage "s": 1e999 cannot be given to a stage | JSON has no infinity and no nan"#,
+        ),
+        (
+            keys("config.a = 99999999999999999999"),
+            r#"7:12: "config" of stage "s": a whole number must fit into 64 bits"#,
+        ),
+        (stage("name = 7\ncomponent = 'x'"), r#"5:8: "name" of the stage: expected a string, found 7"#),
+        (stage("name = 's'\ncomponent = ''"), r#"6:13: "component" of stage "s": must not be empty"#),
+        (
+            stage("name = 's'\ncomponent = \"a\\u0000\""),
+            r#"6:13: "component" of stage "s": a path cannot have a NUL character"#,
+        ),
+        (
+            source("kind = 'file'\npath = 'a[1.log'"),
+            r#"5:8: "path" of the source: this pattern cannot be read: invalid range pattern | "*", "?" and "[" have a meaning here; "[[]" stands for a bracket"#,
+        ),
+        (source("kind = 'file'\npath = ['a', 7]"), r#"5:14: "path" of the source: expected a string, found 7"#),
+        (
+            "name = 'p'\nstage = 7\n".into(),
+            r#"2:9: "stage" of the pipeline file: expected [stage] or [[stage]], found 7"#,
+        ),
+        (
+            "name = 'p'\nstage = [7]\n".into(),
+            r#"2:10: "stage" of the pipeline file: expected a table, as [[stage]] makes it, found 7"#,
+        ),
+    ]);
+}
+
+#[test]
+fn text_that_is_no_toml_is_shown_where_it_breaks() {
+    check(&[
+        (
+            "name = access-log\n".into(),
+            r#"1:8: this is not TOML: string values must be quoted, expected literal string | write "access-log" in quotes"#,
+        ),
+        ("name = 'p\n".into(), "1:10: this is not TOML: invalid literal string, expected `'`"),
+        ("name = 'p'\r\n[[stage]\r\n".into(), "2:9: this is not TOML: unclosed array table, expected `]`"),
+        ("name = 'p'\nname = 'q'\n".into(), r#"2:1: "name" is there twice"#),
+        (
+            "name = 'p'\n[source]\nkind = 'stdin'\n[source]\nkind = 'stdin'\n".into(),
+            r#"4:2: "source" is there twice | several are written as [[source]], each of them"#,
+        ),
+        (format!("a = {}", "[".repeat(100)), "1:85: this is not TOML: cannot recurse further; max recursion depth met"),
+        ("\u{feff}\tname ? 1\n".into(), "1:7: this is not TOML: key with no value, expected `=`"),
+    ]);
+}
+
+#[test]
+fn names_are_there_once() {
+    let named = |name: &str| format!("[[stage]]\nname = '{name}'\ncomponent = 'x'\n");
+    check(&[
+        (stage("name = ''\ncomponent = 'x'"), "5:8: the name of a stage is empty"),
+        (
+            stage("name = 'a.b'\ncomponent = 'x'"),
+            r#"5:8: the name of a stage has the character '.': only letters, digits, "-" and "_" are allowed"#,
+        ),
+        (
+            keys(&named("s")),
+            r#"8:8: stage "s" has the name of a stage | no two of a pipeline's sources, stages and sinks may have the same name"#,
+        ),
+        (
+            "name = 'a/b'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(),
+            r#"1:8: the pipeline's name has the character '/': only letters, digits, "-" and "_" are allowed"#,
+        ),
+        (
+            source("kind = 'stdin'")
+                .replace("[source]", "[[source]]\nname = 'x'\nkind = 'stdin'\n[[source]]\nname = 'x'"),
+            r#"7:8: source "x" has the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
+        ),
+        (
+            sink("name = 'stdin'\nkind = 'null'").replace("{ kind = 'stdin' }", "{ name = 'stdin', kind = 'stdin' }"),
+            r#"4:8: sink "stdin" has the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
+        ),
+        (keys("ports = ['a', 'a']"), r#"7:15: stage "s" has two ports with the name "a""#),
+        (keys("ports = ['a', '']"), r#"7:15: the name of a port of stage "s" is empty"#),
+    ]);
+}
+
+#[test]
+fn the_graph_leads_from_sources_to_sinks() {
+    let named = |name: &str, from: &str| format!("[[stage]]\nname = '{name}'\ncomponent = 'x'\nfrom = {from}\n");
+    check(&[
+        (keys("from = 's'"), r#"7:8: stage "s" reads from itself"#),
+        (keys("from = 'stdn'"), r#"7:8: there is no source or stage "stdn" | did you mean "stdin"?"#),
+        (keys("from = 'elsewhere'"), r#"7:8: there is no source or stage "elsewhere" | there are: stdin"#),
+        (keys("from = 'null'"), r#"7:8: sink "null" cannot be read: records end there | name a source or a stage"#),
+        (keys("from = []"), r#"7:8: stage "s" reads nothing | name at least one source or stage that it reads"#),
+        (
+            keys("from = ['stdin', 'stdin']"),
+            r#"7:18: stage "s" reads source "stdin" twice | it would get every record twice; name it once"#,
+        ),
+        (keys("from = 'stdin.out'"), r#"7:8: source "stdin" has no ports | write "stdin""#),
+        (
+            keys(&named("t", "'s.out'")),
+            r#"10:8: stage "s" has no port "out" | it has no ports: name the stage alone, or give it "ports""#,
+        ),
+        (
+            keys(&format!("from = 'c'\n{}{}", named("b", "'s'"), named("c", "['stdin', 'b']"))),
+            r#"4:1: stages feed each other in a circle: "s" -> "b" -> "c" -> "s" | records must flow from a source to a sink; take one of these out of "from""#,
+        ),
+        (
+            keys(&named("t", "'stdin'")),
+            r#"4:1: nothing reads stage "s" | add "s" to the "from" of a stage or sink, or remove it"#,
+        ),
+        (
+            keys("ports = ['good', 'bad']"),
+            r#"3:8: stage "s" has 2 ports, and it is not said which one is read | name the port: "s.good""#,
+        ),
+        (
+            keys("ports = ['good', 'bad']").replace("'null' }", "'null', from = 's.good' }"),
+            r#"7:18: nothing reads port "bad" of stage "s" | add "s.bad" to the "from" of a stage or sink, or remove it"#,
+        ),
+        (
+            keys("ports = ['good', 'bad']").replace("'null' }", "'null', from = 's.god' }"),
+            r#"3:32: stage "s" has no port "god" | did you mean "s.good"?"#,
+        ),
+        (
+            keys("ports = ['good', 'bad']").replace("'null' }", "'null', from = 'good' }"),
+            r#"3:32: there is no source or stage "good" | did you mean "s.good"?"#,
+        ),
+        (
+            keys("").replace("'null' }", "'null', from = 'stdin' }"),
+            r#"4:1: nothing reads stage "s" | add "s" to the "from" of a stage or sink, or remove it"#,
+        ),
+        (
+            source("kind = 'stdin'").replace("[source]", "[[source]]\nkind = 'stdin'\n[[source]]"),
+            r#"5:1: sources "stdin" and "stdin-2" both read standard input | one source can feed several stages"#,
+        ),
+    ]);
+}
+
+#[test]
+fn no_file_has_two_uses() {
+    let file = |path: &str| format!("[[sink]]\nkind = 'file'\npath = '{path}'\n");
+    let head = "name = 'p'\n[source]\nkind = 'file'\npath = ['in.log', 'more/*.log']\n";
+    check(&[
+        (
+            format!("{head}{}{}", file("out"), file("./out")),
+            r#"10:8: sink "file-2" and sink "file-3" write to one file | give each a path of its own; one sink can read several stages"#,
+        ),
+        (
+            format!("{head}{}", file("in.log")),
+            r#"7:8: sink "file-2" shares a file with source "file", which reads it | write somewhere else"#,
+        ),
+        (
+            format!("{head}{}", file("more/out.log")),
+            r#"7:8: sink "file-2" shares a file with source "file", which reads it | write somewhere else"#,
+        ),
+        (
+            format!("dead_letters.path = 'out'\n{head}{}", file("out")),
+            r#"1:21: sink "file-2" and the file of dead letters write to one file | give each a path of its own; one sink can read several stages"#,
+        ),
+        (
+            format!("{head}{}[[sink]]\nkind = 'sqlite'\npath = 'out'\ntable = 't'\n", file("out")),
+            r#"10:8: sink "file-2" and sink "sqlite" write to one file | give each a path of its own; one sink can read several stages"#,
+        ),
+    ]);
+}

@@ -1,0 +1,40 @@
+//! How large the numbers of a plan may be, and what they are when nobody says.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+
+/// Most instances of one stage. Arbitrary: each reserves its whole memory limit as address space.
+pub const WORKERS_MAX: usize = 1024;
+/// Most records in a batch. Arbitrary: more gains nothing.
+pub const BATCH_RECORDS_MAX: usize = 1_000_000;
+/// Most bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than its input.
+pub const BATCH_BYTES_MAX: usize = 1 << 30;
+/// Most records in a queue. The queue counts in 32 bits.
+pub const QUEUE_RECORDS_MAX: usize = 1_000_000_000;
+/// Most bytes in a queue. The queue counts in 32 bits.
+pub const QUEUE_BYTES_MAX: usize = 2 << 30;
+/// Least memory of an instance: one page.
+pub const MEMORY_MIN: u64 = 64 << 10;
+/// Most memory of an instance: all that 32-bit addresses reach.
+pub const MEMORY_MAX: u64 = 4 << 30;
+/// Longest time limit per record. Arbitrary: a batch's budget, the sum of its records', must stay a sensible number.
+pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest wait for a batch to fill. Arbitrary.
+pub const LINGER_MAX: Duration = Duration::from_secs(60 * 60);
+/// Most outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
+pub const PORTS_MAX: usize = 256;
+
+/// What waits before a stage or sink when nobody says: 8192 records, 16 MiB.
+pub const QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(8192), bytes: nonzero(16 << 20) };
+/// What one invocation is given when nobody says: 1024 records, 1 MiB, without waiting.
+pub const BATCH_DEFAULT: BatchBounds =
+    BatchBounds { records: nonzero(1024), bytes: nonzero(1 << 20), linger: Duration::ZERO };
+/// Longest record when nobody says: 16 MiB.
+pub const RECORD_BYTES_DEFAULT: NonZeroUsize = nonzero(16 << 20);
+
+const fn nonzero(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("a default is not zero")
+}
