@@ -3,6 +3,17 @@
 //! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one task
 //! each on the I/O runtime, and dropped when the run is cut.
 
+mod fault;
+mod format;
+mod sink;
+mod source;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+pub use self::sink::open_sink;
+pub use self::source::open_source;
+
 use std::fmt;
 
 use async_trait::async_trait;
