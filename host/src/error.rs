@@ -93,6 +93,14 @@ impl Error {
         &self.hints
     }
 
+    /// Whether it comes of a pipe whose reader is gone: somebody has seen enough, and it is to be reported to nobody.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        std::iter::successors(self.source(), |&error| error.source())
+            .filter_map(|error| error.downcast_ref::<std::io::Error>())
+            .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// The messages of its causes, nearest first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {

@@ -3,6 +3,17 @@
 //! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one task
 //! each on the I/O runtime, and dropped when the run is cut.
 
+mod fault;
+mod format;
+mod sink;
+mod source;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+pub use self::sink::open_sink;
+pub use self::source::open_source;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -108,20 +119,5 @@ impl fmt::Debug for CustomSource {
 impl fmt::Debug for CustomSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CustomSink")
-    }
-}
-
-/// TEMP
-pub fn open_source(kind: crate::plan::SourceKind) -> Result<Box<dyn Source>> {
-    match kind {
-        crate::plan::SourceKind::Custom(c) => Ok(c.0),
-        _ => Err(crate::Error::internal("x")),
-    }
-}
-/// TEMP
-pub fn open_sink(kind: crate::plan::SinkKind) -> Result<Box<dyn Sink>> {
-    match kind {
-        crate::plan::SinkKind::Custom(c) => Ok(c.0),
-        _ => Err(crate::Error::internal("x")),
     }
 }

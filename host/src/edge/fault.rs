@@ -1,0 +1,39 @@
+//! Words for what goes wrong with files: the same for every source and sink.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::error::Error;
+
+/// What to do when a file cannot be read.
+const READ_HINTS: &[(ErrorKind, &str)] = &[
+    (ErrorKind::PermissionDenied, "give the user that runs this the right to read the file"),
+    (ErrorKind::NotFound, "it was there when the run began: does something else move or delete it?"),
+];
+
+/// What to do when a file cannot be written.
+const WRITE_HINTS: &[(ErrorKind, &str)] = &[
+    (ErrorKind::PermissionDenied, "give the user that runs this the right to write there"),
+    (ErrorKind::StorageFull, "the disk is full: make room, or write elsewhere"),
+    (ErrorKind::QuotaExceeded, "the quota is used up: make room, or write elsewhere"),
+    (ErrorKind::FileTooLarge, "the file system or `ulimit -f` allows no larger file: write elsewhere"),
+    (ErrorKind::ReadOnlyFilesystem, "the file system is mounted read-only: write elsewhere"),
+    (ErrorKind::NotADirectory, "a part of the path is a file, not a folder"),
+    (ErrorKind::IsADirectory, "this is a folder: name a file"),
+];
+
+/// The input cannot be opened or read.
+pub(super) fn unreadable(path: &Path, cause: io::Error) -> Error {
+    hinted(Error::edge(format!("cannot read \"{}\"", path.display())), READ_HINTS, cause)
+}
+
+/// The output cannot be opened or written.
+pub(super) fn unwritable(path: &Path, cause: io::Error) -> Error {
+    hinted(Error::edge(format!("cannot write \"{}\"", path.display())), WRITE_HINTS, cause)
+}
+
+fn hinted(error: Error, hints: &[(ErrorKind, &str)], cause: io::Error) -> Error {
+    let hint = hints.iter().find_map(|(kind, hint)| (*kind == cause.kind()).then_some(*hint));
+    let error = hint.into_iter().fold(error, |error, hint| error.hint(hint));
+    error.caused_by(cause)
+}

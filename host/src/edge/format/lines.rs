@@ -1,0 +1,73 @@
+//! A batch of records as text, one line (of CSV: one row) per record.
+
+use super::csv::CsvWriter;
+use super::json;
+use crate::edge::Rejected;
+use crate::plan::LineFormat;
+use crate::record::Payload;
+
+/// Writes records as text into a buffer.
+#[derive(Debug)]
+pub(in crate::edge) enum TextWriter {
+    Lines,
+    JsonLines,
+    Csv(CsvWriter),
+}
+
+impl TextWriter {
+    pub(in crate::edge) fn new(format: LineFormat) -> Self {
+        match format {
+            LineFormat::Lines => Self::Lines,
+            LineFormat::JsonLines => Self::JsonLines,
+            LineFormat::Csv(csv) => Self::Csv(CsvWriter::new(csv.delimiter)),
+        }
+    }
+
+    /// The output holds these columns already: rows follow them, and no header is written.
+    pub(in crate::edge) fn follow(&mut self, header: Vec<String>) {
+        if let Self::Csv(csv) = self {
+            csv.follow(header);
+        }
+    }
+
+    /// Appends all records but those it returns.
+    pub(in crate::edge) fn push_all(&mut self, out: &mut Vec<u8>, records: &Payload) -> Vec<Rejected> {
+        out.reserve(records.values().bytes() + records.len());
+        let mut rejected = Vec::new();
+        for (index, value) in records.values().iter().enumerate() {
+            let pushed = match self {
+                Self::Lines => push_line(out, value),
+                Self::JsonLines => push_json(out, value),
+                Self::Csv(csv) => csv.push(out, value),
+            };
+            if let Err(reason) = pushed {
+                rejected.push(Rejected { index, reason });
+            }
+        }
+        rejected
+    }
+}
+
+#[inline]
+fn push_line(out: &mut Vec<u8>, value: &[u8]) -> Result<(), String> {
+    if let Some(at) = memchr::memchr(b'\n', value) {
+        return Err(format!(
+            "there is a line feed at byte {} of the record, which would make two lines of it: write JSON Lines instead",
+            at + 1
+        ));
+    }
+    out.extend_from_slice(value);
+    out.push(b'\n');
+    Ok(())
+}
+
+fn push_json(out: &mut Vec<u8>, value: &[u8]) -> Result<(), String> {
+    let text = json::check(value)?;
+    if memchr::memchr2(b'\n', b'\r', value).is_some() {
+        json::push_compact(out, text);
+    } else {
+        out.extend_from_slice(value);
+    }
+    out.push(b'\n');
+    Ok(())
+}

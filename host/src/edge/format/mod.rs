@@ -1,0 +1,8 @@
+//! How records are written as text, and read out of JSON.
+
+mod csv;
+pub(super) mod fields;
+pub(super) mod json;
+mod lines;
+
+pub(super) use lines::TextWriter;

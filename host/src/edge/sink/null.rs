@@ -1,0 +1,18 @@
+//! The sink that keeps nothing: its records are counted as delivered by whoever writes to it.
+
+use async_trait::async_trait;
+
+use crate::edge::{Rejected, Sink};
+use crate::error::Result;
+use crate::record::Payload;
+
+/// Takes everything and keeps nothing.
+#[derive(Debug)]
+pub(super) struct Null;
+
+#[async_trait]
+impl Sink for Null {
+    async fn write(&mut self, _records: &Payload) -> Result<Vec<Rejected>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,52 @@
+//! Standard output.
+//!
+//! When its reader is gone, the write fails with an error for which [`Error::is_broken_pipe`] holds: the reader has had
+//! enough, and the run is to end quietly.
+
+use std::io::{self, Write};
+
+use super::blocking::BlockingSink;
+use crate::edge::Rejected;
+use crate::edge::format::TextWriter;
+use crate::error::{Error, Result};
+use crate::plan::LineFormat;
+use crate::record::Payload;
+
+/// Writes standard output, or in tests anything else.
+pub(super) struct StdoutSink<W = io::Stdout> {
+    output: W,
+    text: TextWriter,
+    buffer: Vec<u8>,
+}
+
+impl StdoutSink {
+    pub(super) fn new(format: LineFormat) -> Self {
+        Self::to(io::stdout(), format)
+    }
+}
+
+impl<W: Write> StdoutSink<W> {
+    fn to(output: W, format: LineFormat) -> Self {
+        Self { output, text: TextWriter::new(format), buffer: Vec::new() }
+    }
+}
+
+impl<W: Write + Send + 'static> BlockingSink for StdoutSink<W> {
+    fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        self.buffer.clear();
+        let rejected = self.text.push_all(&mut self.buffer, records);
+        let written = self.output.write_all(&self.buffer).and_then(|()| self.output.flush());
+        written.map_err(unwritable)?;
+        Ok(rejected)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn unwritable(error: io::Error) -> Error {
+    let closed = error.kind() == io::ErrorKind::BrokenPipe;
+    let message = if closed { "standard output was closed by its reader" } else { "cannot write standard output" };
+    Error::edge(message).caused_by(error)
+}

@@ -1,0 +1,76 @@
+//! Whether a file could be written, without touching it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+use crate::edge::fault;
+use crate::error::{Error, Result};
+use crate::plan::IfExists;
+
+/// Makes sure that a file can be written, as far as that can be told without writing.
+///
+/// # Errors
+/// When it cannot be written, or is there and must not be.
+pub(super) fn check_file(path: &Path, if_exists: IfExists) -> Result<()> {
+    let status = match fs::metadata(path) {
+        Ok(status) => status,
+        Err(error) if error.kind() == ErrorKind::NotFound => return check_folder_of(path),
+        Err(error) => return Err(fault::unwritable(path, error)),
+    };
+    if status.is_dir() {
+        return Err(Error::config(format!("\"{}\" is a folder, not a file", path.display()))
+            .hint("name a file in it, or use a sink of kind \"folder\" to write one file per record"));
+    }
+    if if_exists == IfExists::Fail {
+        return Err(exists(path));
+    }
+    let opened = match status.is_file() {
+        true => OpenOptions::new().write(true).open(path).map(|_| ()),
+        // Opening a pipe would wait for its reader.
+        false => access(path, Access::WRITE_OK).map_err(io::Error::from),
+    };
+    opened.map_err(|error| fault::unwritable(path, error))
+}
+
+/// Makes sure that the folder of a path can be made and written to.
+///
+/// # Errors
+/// When the nearest folder that is there cannot be written to, or is none.
+pub(super) fn check_folder_of(path: &Path) -> Result<()> {
+    let folders = path.ancestors().skip(1).map(|folder| match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    });
+    for folder in folders {
+        match fs::metadata(folder) {
+            Ok(status) if status.is_dir() => {
+                let writable = access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from);
+                return writable.map_err(|error| fault::unwritable(path, error));
+            }
+            Ok(_) => return Err(fault::unwritable(path, ErrorKind::NotADirectory.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(fault::unwritable(path, error)),
+        }
+    }
+    Ok(())
+}
+
+/// The file is there, and `if_exists` says that it must not be.
+pub(super) fn exists(path: &Path) -> Error {
+    Error::config(format!("\"{}\" is there already", path.display()))
+        .hint("set `if_exists` to \"replace\" or \"append\", or name another file")
+}
+
+/// Makes the folders of a path.
+///
+/// # Errors
+/// When one cannot be made.
+pub(super) fn make_folders_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) => fs::create_dir_all(folder).map_err(|error| fault::unwritable(path, error)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,143 @@
+//! What a reader of records fills: a chunk, within its bounds, with the line of each record.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::edge::{BadRecord, Chunk};
+use crate::record::{BatchBounds, Column, Lines, Payload, Places};
+
+/// Reads one input, be it a file or standard input.
+pub(super) trait RecordReader: Send {
+    /// Adds records to the page until it is full or the input is at its end; the latter is `false`.
+    ///
+    /// # Errors
+    /// When the input cannot be read, or is nothing that this reads. What is on the page by then is good.
+    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault>;
+
+    /// Bytes that were read from the input, and are not on a page yet.
+    fn buffered(&self) -> usize;
+}
+
+/// Why an input cannot be read further.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It fails.
+    Io(io::Error),
+    /// It is not what it should be: what is wrong, and what to do.
+    Malformed {
+        /// What is wrong, to follow the name of the input.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A chunk that is being filled.
+pub(super) struct Page {
+    values: Column,
+    keys: Column,
+    lines: Lines,
+    bad: Vec<BadRecord>,
+    bad_bytes: usize,
+    path: Option<Arc<Path>>,
+    records_max: usize,
+    bytes_max: usize,
+}
+
+impl Page {
+    /// An empty page; `like` tells how much room is likely to be needed.
+    pub(super) fn new(bounds: &BatchBounds, path: Option<Arc<Path>>, like: Size) -> Self {
+        Self {
+            values: Column::with_capacity(like.records, like.bytes),
+            keys: Column::default(),
+            lines: Lines::None,
+            bad: Vec::new(),
+            bad_bytes: 0,
+            path,
+            records_max: bounds.records.get(),
+            bytes_max: bounds.bytes.get(),
+        }
+    }
+
+    /// Whether nothing is on the page.
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.bad.is_empty()
+    }
+
+    /// Whether there is room for one more record of so many bytes. Always, as long as the page is empty.
+    #[inline]
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let (records, held) = (self.values.len() + self.bad.len(), self.values.bytes() + self.bad_bytes);
+        (records < self.records_max && held + bytes <= self.bytes_max) || records == 0
+    }
+
+    /// Adds a record that stands on a line.
+    #[inline]
+    pub(super) fn push(&mut self, line: u64, value: &[u8]) {
+        self.note(line);
+        self.values.push(value);
+    }
+
+    /// Adds a record that has a key and stands on no line.
+    pub(super) fn push_keyed(&mut self, key: &[u8], value: Vec<u8>) {
+        self.keys.push(key);
+        if self.values.is_empty() {
+            // Moved in, not copied: a whole file may be large.
+            let end = u32::try_from(value.len()).unwrap_or(u32::MAX);
+            if let Ok(column) = Column::from_parts(value, vec![end]) {
+                self.values = column;
+            }
+            return;
+        }
+        self.values.push(&value);
+    }
+
+    /// Adds what is no record.
+    pub(super) fn push_bad(&mut self, line: Option<u64>, data: Vec<u8>, reason: String) {
+        self.bad_bytes += data.len();
+        let lines = line.map_or(Lines::None, Lines::From);
+        self.bad.push(BadRecord { data, places: Places { path: self.path.clone(), lines }, reason });
+    }
+
+    /// The size of what is on the page.
+    pub(super) fn size(&self) -> Size {
+        Size { records: self.values.len(), bytes: self.values.bytes() }
+    }
+
+    /// The chunk.
+    pub(super) fn into_chunk(self, position: u64) -> Chunk {
+        let places = Places { path: self.path, lines: self.lines };
+        let records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
+        Chunk { records, places, bad: self.bad, position }
+    }
+
+    /// Notes the line of the next record: one number for the page as long as no line is left out.
+    #[inline]
+    fn note(&mut self, line: u64) {
+        let count = self.values.len() as u64;
+        match &mut self.lines {
+            Lines::From(first) if *first + count == line => {}
+            Lines::From(first) if count > 0 => {
+                self.lines = Lines::Each((*first..*first + count).chain([line]).collect());
+            }
+            Lines::Each(lines) => lines.push(line),
+            Lines::None | Lines::From(_) => self.lines = Lines::From(line),
+        }
+    }
+}
+
+/// How large a page was, or is likely to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    /// Records.
+    pub(super) records: usize,
+    /// Bytes of their values.
+    pub(super) bytes: usize,
+}

@@ -1,0 +1,74 @@
+//! Standard input.
+//!
+//! Records go out as soon as the writer pauses. A run that is stopped does not wait for the writer: the thread that reads
+//! is left behind, blocked, until a line comes or the process ends; what it reads then is lost. A second run in the same
+//! process that reads standard input while such a thread is left may therefore miss a block.
+
+use std::io;
+
+use super::blocking::BlockingSource;
+use super::reader::{Origin, Shape};
+use super::records::{Fault, Page, RecordReader, Size};
+use crate::edge::Chunk;
+use crate::error::{Error, Result};
+use crate::plan::{self, Matter};
+use crate::record::BatchBounds;
+
+/// Reads standard input.
+pub(super) struct StdinSource {
+    reader: Box<dyn RecordReader>,
+    failed: Option<Error>,
+    ended: bool,
+    records: u64,
+    last: Size,
+}
+
+impl StdinSource {
+    /// Nothing is read yet.
+    ///
+    /// # Errors
+    /// When whole files are asked for.
+    pub(super) fn open(source: &plan::StdinSource) -> Result<Self> {
+        if source.matter == Matter::Files {
+            return Err(Error::config("standard input cannot be read as whole files")
+                .hint("use `format = \"lines\"`, \"jsonl\" or \"csv\", or a source of kind \"file\""));
+        }
+        let shape = Shape { matter: source.matter.clone(), record_bytes_max: source.record_bytes_max.get() };
+        let origin = Origin { name: "stdin".into(), eager: true };
+        Ok(Self::of(shape.reader(Box::new(io::stdin()), origin)))
+    }
+
+    fn of(reader: Box<dyn RecordReader>) -> Self {
+        Self { reader, failed: None, ended: false, records: 0, last: Size::default() }
+    }
+}
+
+impl BlockingSource for StdinSource {
+    fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        let mut page = Page::new(bounds, None, self.last);
+        match self.reader.fill(&mut page) {
+            Ok(more) => self.ended = !more,
+            Err(fault) if page.is_empty() => return Err(unreadable(fault)),
+            Err(fault) => self.failed = Some(unreadable(fault)),
+        }
+        if page.is_empty() {
+            return Ok(None);
+        }
+        self.last = page.size();
+        self.records += self.last.records as u64;
+        Ok(Some(page.into_chunk(self.records)))
+    }
+}
+
+fn unreadable(fault: Fault) -> Error {
+    match fault {
+        Fault::Io(error) => Error::edge("cannot read standard input").caused_by(error),
+        Fault::Malformed { what, hint } => Error::edge(format!("standard input {what}")).hint(hint),
+    }
+}

@@ -1,0 +1,46 @@
+//! A whole file as one record.
+
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use super::lines::head;
+use super::records::{Fault, Page, RecordReader};
+
+/// Reads one file, once.
+pub(super) struct WholeFile {
+    input: Box<dyn Read + Send>,
+    name: PathBuf,
+    bytes_max: usize,
+}
+
+impl WholeFile {
+    pub(super) fn new(input: Box<dyn Read + Send>, name: PathBuf, bytes_max: usize) -> Self {
+        Self { input, name, bytes_max }
+    }
+}
+
+impl RecordReader for WholeFile {
+    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
+        let most = (self.bytes_max as u64).saturating_add(1);
+        let mut data = Vec::new();
+        (&mut self.input).take(most).read_to_end(&mut data)?;
+        if data.len() > self.bytes_max {
+            let reason = format!("the file has more than the {} bytes that a record may have", self.bytes_max);
+            page.push_bad(None, head(&data), reason);
+        } else {
+            page.push_keyed(&key(&self.name), data);
+        }
+        Ok(false)
+    }
+
+    fn buffered(&self) -> usize {
+        0
+    }
+}
+
+/// A relative path as a key: its parts, joined by slashes on every system.
+fn key(name: &Path) -> Vec<u8> {
+    let parts = name.components().filter(|part| matches!(part, Component::Normal(_)));
+    let parts: Vec<&[u8]> = parts.map(|part| part.as_os_str().as_encoded_bytes()).collect();
+    parts.join(&b'/')
+}
