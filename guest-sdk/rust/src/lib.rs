@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod column;
+mod config;
+mod failure;
+mod function;
+#[cfg(target_arch = "wasm32")]
+mod guest;
+mod input;
+pub mod log;
+mod macros;
+mod output;
+mod outputs;
+mod record;
+mod source;
+mod stage;
+mod trial;
+
+pub use crate::config::Nothing as NoConfig;
+pub use crate::failure::Failure;
+pub use crate::function::{StageFunction, Verdict};
+pub use crate::input::{FromRecord, Json};
+pub use crate::output::Output;
+pub use crate::outputs::{IntoOutputs, Keyed, To, Value};
+pub use crate::record::Record;
+pub use crate::source::{Pulled, Source};
+pub use crate::stage::Stage;
+pub use crate::trial::{Emitted, Fates, Trial};
+
+/// What the macros expand to. No part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::function::{call, config_of, instance};
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::guest::{flush, open_source, open_stage, process, pull, record_source, stage};
+    pub use crate::record::Batch;
+    pub use crate::source::{OpenSource, open as source_of};
+    pub use crate::stage::{Instance, open as stage_of};
+
+    /// Opens a stage.
+    pub type Opener = fn(&str) -> Result<Box<dyn Instance>, crate::Failure>;
+    /// Opens a source.
+    pub type SourceOpener = fn(&str, Option<String>) -> Result<Box<dyn OpenSource>, crate::Failure>;
+}

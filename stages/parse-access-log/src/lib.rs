@@ -1,0 +1,177 @@
+//! Makes JSON of a web server's access log: the *combined* format of Apache and nginx, or the *common* one, which has
+//! neither referer nor agent.
+//!
+//! A line becomes `{"ip", "time", "hour", "method", "path", "status", "bytes", "referer", "agent"}`: time as in
+//! `2025-10-10T13:55:36+00:00`, hour as in `2025-10-10T13:00`, both in the log's own time zone; status and bytes as
+//! numbers; referer and agent `null` where the log has `-`. A line that is broken fails, with what was expected.
+//!
+//! | config | default | |
+//! |---|---|---|
+//! | `fields` | all | which of the fields to write |
+//! | `strip_query` | `false` | cut the path at the first `?` |
+
+mod line;
+
+use flat_json::write_string;
+use sandmill_stage::{Failure, Output, Record, Stage};
+use serde::Deserialize;
+
+use crate::line::Line;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    fields: Option<Vec<Field>>,
+    strip_query: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Field {
+    Ip,
+    Time,
+    Hour,
+    Method,
+    Path,
+    Status,
+    Bytes,
+    Referer,
+    Agent,
+}
+
+impl Field {
+    const ALL: [Self; 9] = [
+        Self::Ip,
+        Self::Time,
+        Self::Hour,
+        Self::Method,
+        Self::Path,
+        Self::Status,
+        Self::Bytes,
+        Self::Referer,
+        Self::Agent,
+    ];
+
+    /// The name with quotes and colon, as it stands in the object.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Ip => "\"ip\":",
+            Self::Time => "\"time\":",
+            Self::Hour => "\"hour\":",
+            Self::Method => "\"method\":",
+            Self::Path => "\"path\":",
+            Self::Status => "\"status\":",
+            Self::Bytes => "\"bytes\":",
+            Self::Referer => "\"referer\":",
+            Self::Agent => "\"agent\":",
+        }
+    }
+
+    fn write(self, line: &Line<'_>, buffer: &mut Vec<u8>) {
+        match self {
+            Self::Ip => write_string(buffer, line.ip),
+            Self::Time => line.time.write(buffer),
+            Self::Hour => line.time.write_hour(buffer),
+            Self::Method => write_string(buffer, line.method),
+            Self::Path => write_string(buffer, line.path),
+            Self::Status => buffer.extend_from_slice(line.status.as_bytes()),
+            Self::Bytes => buffer.extend_from_slice(line.bytes.as_bytes()),
+            Self::Referer => write_optional(buffer, line.referer),
+            Self::Agent => write_optional(buffer, line.agent),
+        }
+    }
+}
+
+struct ParseAccessLog {
+    fields: Vec<Field>,
+    strip_query: bool,
+}
+
+impl Stage for ParseAccessLog {
+    type Config = Config;
+
+    fn open(config: Config) -> Result<Self, Failure> {
+        let fields = config.fields.unwrap_or_else(|| Field::ALL.to_vec());
+        if fields.is_empty() {
+            return Err("config.fields: an object without fields says nothing".into());
+        }
+        Ok(Self { fields, strip_query: config.strip_query })
+    }
+
+    fn process(&mut self, record: Record<'_>, out: &mut Output) -> Result<(), Failure> {
+        let mut line = Line::parse(record.text()?)?;
+        if self.strip_query {
+            line.path = line.path.split('?').next().unwrap_or_default();
+        }
+        out.emit_with(|buffer| self.write(&line, buffer));
+        Ok(())
+    }
+}
+
+impl ParseAccessLog {
+    fn write(&self, line: &Line<'_>, buffer: &mut Vec<u8>) {
+        let mut separator = b'{';
+        for field in &self.fields {
+            buffer.push(separator);
+            buffer.extend_from_slice(field.prefix().as_bytes());
+            field.write(line, buffer);
+            separator = b',';
+        }
+        buffer.push(b'}');
+    }
+}
+
+fn write_optional(buffer: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => write_string(buffer, text),
+        None => buffer.extend_from_slice(b"null"),
+    }
+}
+
+sandmill_stage::stage!(impl ParseAccessLog);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandmill_stage::trial;
+
+    const LINE: &str = r#"203.0.113.7 - ada [10/Oct/2025:13:55:36 +0200] "GET /cart?item=7 HTTP/1.1" 200 2326 "https://example.com/" "Mozilla/5.0 (X11; \"Linux\")""#;
+
+    #[test]
+    fn a_line_becomes_an_object() {
+        let fates = trial!(impl ParseAccessLog).unwrap().process([LINE]);
+        let expected = r#"{"ip":"203.0.113.7","time":"2025-10-10T13:55:36+02:00","hour":"2025-10-10T13:00","method":"GET","path":"/cart?item=7","status":200,"bytes":2326,"referer":"https://example.com/","agent":"Mozilla/5.0 (X11; \\\"Linux\\\")"}"#;
+        assert_eq!(fates.texts(), [expected]);
+        assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok());
+    }
+
+    #[test]
+    fn fields_and_query_are_for_the_configuration_to_choose() {
+        let config = r#"{"fields": ["path", "status"], "strip_query": true}"#;
+        let fates = trial!(impl ParseAccessLog, config).unwrap().process([LINE]);
+        assert_eq!(fates.texts(), [r#"{"path":"/cart","status":200}"#]);
+        let refused = trial!(impl ParseAccessLog, r#"{"fields": ["pth"]}"#).unwrap_err();
+        assert!(refused.message().starts_with("config.fields[0]"), "{}", refused.message());
+        assert!(trial!(impl ParseAccessLog, r#"{"fields": []}"#).is_err());
+    }
+
+    #[test]
+    fn the_common_format_has_neither_referer_nor_agent() {
+        let line = r#"::1 - - [01/Jan/2025:00:00:00 -0330] "HEAD / HTTP/2" 304 -"#;
+        let config = r#"{"fields": ["time", "bytes", "referer", "agent"]}"#;
+        let fates = trial!(impl ParseAccessLog, config).unwrap().process([line]);
+        let expected = r#"{"time":"2025-01-01T00:00:00-03:30","bytes":0,"referer":null,"agent":null}"#;
+        assert_eq!(fates.texts(), [expected]);
+    }
+
+    #[test]
+    fn a_broken_line_fails_and_says_what_was_expected() {
+        let lines = ["", "GET /", &LINE[..60], &LINE.replace("200 ", "2x0 "), LINE];
+        let fates = trial!(impl ParseAccessLog).unwrap().process(lines);
+        assert_eq!(fates.failure(0), Some("no line of an access log: it is empty"));
+        assert_eq!(fates.failure(1), Some("no line of an access log: expected [time] behind the user"));
+        assert_eq!(fates.failure(2), Some("no line of an access log: the request has no closing quote"));
+        assert_eq!(fates.failure(3), Some("no line of an access log: the status is not three digits"));
+        assert_eq!(fates.outputs[0].origin, Some(4));
+    }
+}
