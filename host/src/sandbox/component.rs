@@ -15,6 +15,7 @@ use crate::report::{ImportUse, Inspection};
 /// The package of the stage interface; versions of it differ in what follows the `@`.
 const PACKAGE: &str = "sandmill:stage/";
 const HOST: &str = "sandmill:stage/host@0.1.0";
+const TYPES: &str = "sandmill:stage/types@0.1.0";
 const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
 const SOURCE: &str = "sandmill:stage/source@0.1.0";
 
@@ -157,6 +158,7 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, bytes: usize,
 fn import_use(name: &str) -> ImportUse {
     let (provided, note) = match name {
         HOST => (true, "log lines and panic messages: reaches nothing else"),
+        TYPES => (true, "types only: nothing to call"),
         _ if name.starts_with(PACKAGE) => (false, "another version of the stage interface"),
         _ => (false, "not granted: no stage is given this"),
     };

@@ -1,0 +1,187 @@
+//! Every run ends: drained, cut, with a source that waits for ever, with a source or a sink that fails.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sandmill::edge::{Chunk, Source};
+use sandmill::plan::OnError;
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::record::{BatchBounds, Fate};
+use sandmill::report::{Ending, Report};
+use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Keeper, Numbers};
+use tokio::time::timeout;
+
+const BOUND: Duration = Duration::from_secs(30);
+
+/// A source that waits for something that never comes.
+struct Silent;
+
+#[async_trait]
+impl Source for Silent {
+    async fn pull(&mut self, _bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        std::future::pending().await
+    }
+}
+
+fn builder(name: &str) -> PipelineBuilder {
+    PipelineBuilder::new(name).dead_letters(std::env::temp_dir().join(format!("sandmill-test-{name}.jsonl")))
+}
+
+async fn run(builder: PipelineBuilder) -> Report {
+    let plan = builder.plan().expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    timeout(BOUND, pipeline.run()).await.expect("every run ends")
+}
+
+fn echo() -> NativeStage {
+    NativeStage::new(|key, value, out| {
+        out.push(key, value);
+        Verdict::Done
+    })
+}
+
+#[tokio::test]
+async fn a_source_that_waits_for_ever_does_not_keep_a_run_from_stopping() {
+    let plan = builder("silent")
+        .source(SourceBuilder::custom("silent", Silent))
+        .stage(StageBuilder::native("echo", echo()))
+        .sink(SinkBuilder::custom("kept", Keeper::default()))
+        .plan()
+        .expect("a sound plan");
+    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    assert!(running.is_running());
+    let report = timeout(BOUND, running.stop()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Stopped);
+}
+
+#[tokio::test]
+async fn an_empty_source_is_a_run_that_completes() {
+    let report = run(builder("empty")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(0)))
+        .stage(StageBuilder::native("echo", echo()))
+        .sink(SinkBuilder::custom("kept", Keeper::default())))
+    .await;
+    assert_eq!(report.ending, Ending::Completed);
+    assert_eq!(report.stats.accounting.read, 0);
+}
+
+#[tokio::test]
+async fn a_source_that_fails_ends_the_run_with_its_reason() {
+    let report = run(builder("failing-source")
+        .source(SourceBuilder::custom("numbers", Numbers { fail_at: Some(20), ..Numbers::up_to(100) }))
+        .sink(SinkBuilder::custom("kept", Keeper::default())))
+    .await;
+    let problem = report.problem.expect("a problem");
+    assert_eq!(problem.message, "source \"numbers\": the disk is on fire");
+    assert_eq!((report.ending, problem.kind), (Ending::Aborted, ErrorKind::Edge));
+    assert!(report.stats.accounting.balances());
+}
+
+#[tokio::test]
+async fn a_sink_that_fails_ends_the_run_and_counts_nothing_as_delivered_that_it_did_not_write() {
+    let keeper = Keeper { fail_after: Some(30), ..Keeper::default() };
+    let kept = keeper.kept.clone();
+    let report = run(builder("failing-sink")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(100_000)))
+        .sink(SinkBuilder::custom("kept", keeper)))
+    .await;
+    assert_eq!(report.problem.expect("a problem").message, "sink \"kept\": the disk is full");
+    let account = report.stats.accounting;
+    assert!(account.balances(), "{account:?}");
+    assert_eq!(account.delivered, kept.records().len() as u64);
+}
+
+#[tokio::test]
+async fn a_failure_under_the_policy_fail_names_stage_and_record() {
+    let picky = NativeStage::new(|_key, value, out| match value {
+        b"17" => Verdict::Failed("seventeen is no good".to_owned()),
+        _ => {
+            out.push(None, value);
+            Verdict::Done
+        }
+    });
+    let report = run(builder("picky")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
+        .stage(StageBuilder::native("picky", picky).on_error(OnError::Fail))
+        .sink(SinkBuilder::custom("kept", Keeper::default())))
+    .await;
+    let problem = report.problem.expect("a problem");
+    assert_eq!(problem.message, "stage \"picky\" failed on numbers record 18");
+    assert_eq!(problem.causes, ["seventeen is no good"]);
+    assert_eq!(report.ending, Ending::Aborted);
+    assert!(report.stats.accounting.in_flight > 0, "the guilty record has no other fate");
+    assert!(report.stats.accounting.balances());
+}
+
+#[tokio::test]
+async fn a_record_that_the_sink_refuses_goes_to_the_dead_letters_and_the_rest_is_delivered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let letters = folder.path().join("dead.jsonl");
+    let keeper = Keeper { refuse: Some('7'), ..Keeper::default() };
+    let report = run(PipelineBuilder::new("refusing")
+        .dead_letters(&letters)
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
+        .sink(SinkBuilder::custom("kept", keeper)))
+    .await;
+    let account = report.stats.accounting;
+    assert_eq!((account.delivered, account.dead_lettered), (90, 10));
+    assert_eq!(report.dead_letters.as_deref(), Some(letters.as_path()));
+    let text = std::fs::read_to_string(&letters).expect("dead letters");
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().expect("a letter")).expect("JSON");
+    assert_eq!(first["node"], "kept");
+    assert_eq!(first["place"], "numbers record 8");
+    assert_eq!(first["reason"], "7 is not wanted");
+    assert_eq!(first["value"], "7");
+}
+
+#[tokio::test]
+async fn a_subscriber_hears_of_every_record_exactly_once() {
+    let drop_odd = NativeStage::new(|_key, value, out| {
+        if value.last().is_some_and(|digit| digit.is_multiple_of(2)) {
+            out.push(None, value);
+        }
+        Verdict::Done
+    });
+    let plan = builder("subscribed")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000)))
+        .stage(StageBuilder::native("drop-odd", drop_odd))
+        .sink(SinkBuilder::custom("kept", Keeper::default()))
+        .plan()
+        .expect("a sound plan");
+    let mut pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    // A small subscription: the pipeline must wait for the subscriber, not run ahead of it.
+    let mut completions = pipeline.subscribe(NonZeroUsize::new(3).expect("positive"));
+    let running = pipeline.start();
+    let mut heard = Vec::new();
+    while let Some(completion) = timeout(BOUND, completions.next()).await.expect("every run ends") {
+        let expected =
+            if completion.place.record.is_multiple_of(2) { (Fate::Dropped, "drop-odd") } else { (Fate::Delivered, "kept") };
+        assert_eq!((completion.fate, &*completion.node), expected, "record {}", completion.place.record);
+        heard.push(completion.place.record);
+    }
+    heard.sort_unstable();
+    assert_eq!(heard, (1..=1_000).collect::<Vec<_>>());
+    assert_eq!(running.wait().await.ending, Ending::Completed);
+}
+
+#[tokio::test]
+async fn records_reach_every_consumer_of_a_fan_out_and_only_their_own_port() {
+    let route = NativeStage::new(|key, value, out| {
+        out.push(key, value);
+        Verdict::Done
+    });
+    let (left, right) = (Keeper::default(), Keeper::default());
+    let (left_kept, right_kept) = (left.kept.clone(), right.kept.clone());
+    let report = run(builder("fan-out")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
+        .stage(StageBuilder::native("route", route))
+        .sink(SinkBuilder::custom("left", left).from(["route"]))
+        .sink(SinkBuilder::custom("right", right).from(["route", "numbers"])))
+    .await;
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    assert_eq!((left_kept.records().len(), right_kept.records().len()), (100, 200));
+    let account = report.stats.accounting;
+    assert_eq!((account.read, account.created, account.delivered), (100, 200, 300));
+}
