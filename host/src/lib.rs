@@ -1,6 +1,8 @@
 //! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
 
+pub mod build;
 mod builder;
+mod cache;
 pub mod config;
 pub mod edge;
 pub mod error;

@@ -20,11 +20,11 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// The user's cache: `$SANDMILL_CACHE`, else `$XDG_CACHE_HOME/sandmill`, else `~/.cache/sandmill`.
+    /// The user's cache.
     pub(super) fn of_user(engine: &wasmtime::Engine) -> Self {
         let mut hasher = Compatibility::default();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { folder: user_folder().and_then(|folder| private(&folder.join("code"))), compatibility: hasher.finish() }
+        Self { folder: crate::cache::user_folder().and_then(|folder| private(&folder.join("code"))), compatibility: hasher.finish() }
     }
 
     /// The compiled form of `wasm`: from the cache, else compiled and put there.
@@ -45,13 +45,6 @@ impl CodeCache {
 /// The hash that names a component: SHA-256 of its bytes, in hexadecimal.
 pub(super) fn sha256(wasm: &[u8]) -> String {
     Sha256::digest(wasm).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn user_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("SANDMILL_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sandmill")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/sandmill")))
 }
 
 /// Makes the folder; none when somebody else could write into it.

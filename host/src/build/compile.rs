@@ -1,0 +1,198 @@
+//! Runs cargo over a stage's folder, when the stamp says that something has changed.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::encode;
+use super::stamp::{self, Stamp};
+use super::toolchain::{TARGET, Toolchain};
+use crate::error::{Error, Result};
+
+/// A guest that needs a deeper stack than this recurses without a bound. The default, a megabyte, is memory that every
+/// instance has and no stage uses.
+const STACK_BYTES: u32 = 128 << 10;
+
+/// How a stage is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Without optimisation, with debug information.
+    pub debug: bool,
+}
+
+/// What a build came to.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Built {
+    /// The component.
+    pub component: PathBuf,
+    /// Whether anything had to be done.
+    pub rebuilt: bool,
+    /// How long it took, seconds.
+    #[serde(rename = "elapsed_seconds")]
+    pub elapsed: f64,
+    /// What compiled it.
+    pub toolchain: String,
+}
+
+/// Builds the stage in `folder`, unless nothing has changed. Cargo's own messages go to `progress`, a line at a time.
+///
+/// # Errors
+/// When the folder is no stage, no toolchain is found, or the stage does not compile.
+pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&str)) -> Result<Built> {
+    let begun = Instant::now();
+    let manifest = Manifest::read(folder)?;
+    let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
+    let outputs = folder.join("target/sandmill");
+    let component = outputs.join(format!("{}.wasm", manifest.name));
+    let stamp_file = outputs.join(format!("{}.stamp", manifest.name));
+    if let Some(stamp) = Stamp::read(&stamp_file).filter(|stamp| stamp.holds(options.debug)) {
+        let elapsed = begun.elapsed().as_secs_f64();
+        return Ok(Built { component, rebuilt: false, elapsed, toolchain: stamp.toolchain });
+    }
+    progress(&format!("building stage \"{}\"", manifest.name));
+    let toolchain = Toolchain::find(progress)?;
+    let module = Cargo { folder: &folder, toolchain: &toolchain, debug: options.debug }.compile(progress)?;
+    let wasm = fs::read(&module).map_err(|error| unreadable(&module, error))?;
+    let encoded = encode::component(&wasm, &folder)?;
+    let dep_info = fs::read_to_string(module.with_extension("d")).unwrap_or_default();
+    let written = put(&component, &encoded).and_then(|()| {
+        let inputs = stamp::inputs(&dep_info, &folder);
+        let stamp = Stamp::take(&component, &inputs, toolchain.name(), options.debug)?;
+        put(&stamp_file, &serde_json::to_vec(&stamp)?)
+    });
+    written.map_err(|error| {
+        Error::config(format!("the component cannot be written to \"{}\"", outputs.display())).caused_by(error)
+    })?;
+    let elapsed = begun.elapsed();
+    Ok(Built { component, rebuilt: true, elapsed: rounded(elapsed), toolchain: toolchain.name().to_owned() })
+}
+
+/// What a stage's `Cargo.toml` must say.
+struct Manifest {
+    name: String,
+}
+
+impl Manifest {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("Cargo.toml");
+        let no_stage = |why: &str| Error::config(format!("\"{}\" is no stage: {why}", folder.display()));
+        if !path.exists() {
+            return Err(no_stage("it has no Cargo.toml")
+                .hint("`sandmill new NAME` makes a stage; a component that is built already is named by its .wasm file"));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        let manifest: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| no_stage("its Cargo.toml is not valid").caused_by(error))?;
+        let Some(name) = manifest.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str())
+        else {
+            return Err(no_stage("its Cargo.toml describes a workspace, not a package")
+                .hint("name the folder of one of its stages"));
+        };
+        let crate_types = manifest.get("lib").and_then(|lib| lib.get("crate-type")).and_then(|types| types.as_array());
+        if !crate_types.is_some_and(|types| types.iter().any(|kind| kind.as_str() == Some("cdylib"))) {
+            return Err(no_stage("it is not compiled to a library of its own")
+                .hint("its Cargo.toml needs\n\n    [lib]\n    crate-type = [\"cdylib\"]"));
+        }
+        Ok(Self { name: name.to_owned() })
+    }
+}
+
+/// One run of cargo.
+struct Cargo<'a> {
+    folder: &'a Path,
+    toolchain: &'a Toolchain,
+    debug: bool,
+}
+
+/// The lines of cargo's report that matter.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+impl Cargo<'_> {
+    /// Compiles, and returns the module's file.
+    fn compile(&self, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+        let failed = |error: std::io::Error| {
+            Error::config(format!("cargo cannot be run for \"{}\"", self.folder.display())).caused_by(error)
+        };
+        let mut child = self.command().spawn().map_err(failed)?;
+        let module = self.module(&mut child);
+        let mut said = Vec::new();
+        for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()).flatten() {
+            progress(&line);
+            said.push(line);
+        }
+        let status = child.wait().map_err(failed)?;
+        if !status.success() {
+            let error = Error::config(format!("stage \"{}\" does not compile", self.folder.display()));
+            return Err(said.iter().find(|line| line.starts_with("error")).fold(error, |e, line| e.caused_by(line.as_str())));
+        }
+        module.ok_or_else(|| Error::internal(format!("cargo built no module in \"{}\"", self.folder.display())))
+    }
+
+    fn command(&self) -> Command {
+        let mut cargo = self.toolchain.cargo();
+        cargo
+            .current_dir(self.folder)
+            .args(["build", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+            .args(self.toolchain.cargo_arguments())
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if !self.debug {
+            cargo.arg("--release");
+        }
+        if let Some(target) = std::env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty()) {
+            // Apart from what other toolchains put there.
+            cargo.env("CARGO_TARGET_DIR", Path::new(&target).join("guests"));
+        }
+        cargo
+    }
+
+    /// The user's own flags, then ours: vector instructions, paths in panics as the author knows them, a stack for
+    /// records and not for recursion.
+    fn flags(&self) -> String {
+        let own = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
+        let remap = format!("--remap-path-prefix={}/=", self.folder.display());
+        let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
+        let ours = ["-C", "target-feature=+simd128", &remap, "-C", &stack];
+        own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
+    }
+
+    /// Reads cargo's report to its end. Its standard error is a pipe too, but what a build says fits into its buffer
+    /// while the report is read: cargo writes both a line at a time, and waits when neither is taken.
+    fn module(&self, child: &mut Child) -> Option<PathBuf> {
+        let manifest = self.folder.join("Cargo.toml");
+        let lines = child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).flatten();
+        let messages = lines.filter_map(|line| serde_json::from_str::<Message>(&line).ok());
+        let own = messages.filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest);
+        own.flat_map(|message| message.filenames).filter(|file| file.extension().is_some_and(|e| e == "wasm")).last()
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn rounded(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::config(format!("\"{}\" cannot be read", path.display())).caused_by(error)
+}

@@ -1,0 +1,189 @@
+//! Finds a Rust toolchain that compiles for `wasm32-unknown-unknown`.
+//!
+//! In this order: a toolchain that has the target; rustup, asked to add it; the distribution's compiler with the library's
+//! source, from which cargo builds the library for the target. What is there is found out first, what follows from it is
+//! decided by a function without side effects.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Result};
+
+/// What stages are compiled for: a target without an operating system, so that a stage can reach nothing.
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+/// How long a failed `rustup target add` is remembered: without it every build would try again, and wait.
+const REFUSAL_REMEMBERED: Duration = Duration::from_secs(60 * 60);
+const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
+const SYSTEM_CARGO: &str = "/usr/bin/cargo";
+/// Where distributions put the library's source, below the compiler's sysroot.
+const LIBRARY_SOURCE: &str = "lib/rustlib/src/rust/library";
+
+/// How stages are compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Toolchain {
+    /// The toolchain on the path, which has the target.
+    Ready,
+    /// The distribution's compiler; the library is built from its source.
+    System,
+}
+
+/// What there is to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Facts {
+    /// `rustc` on the path has the target.
+    ready: bool,
+    /// There is a rustup that has not refused lately.
+    rustup: bool,
+    /// The distribution's compiler, cargo and library source are there.
+    system: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Use(&'static str),
+    AddTarget,
+    GiveUp,
+}
+
+impl Toolchain {
+    /// Finds one; adds the target by rustup when that is the way.
+    ///
+    /// # Errors
+    /// When there is none: the hint says what to install on this system.
+    pub fn find(progress: &mut dyn FnMut(&str)) -> Result<Self> {
+        let facts = Facts { ready: has_target(), rustup: has_rustup(), system: has_system() };
+        match decide(facts) {
+            Step::Use("ready") => Ok(Self::Ready),
+            Step::Use(_) => Ok(Self::System),
+            Step::GiveUp => Err(none_found()),
+            Step::AddTarget => {
+                progress(&format!("adding the target {TARGET} to the Rust toolchain"));
+                if add_target() && has_target() {
+                    return Ok(Self::Ready);
+                }
+                remember_refusal();
+                if facts.system { Ok(Self::System) } else { Err(none_found()) }
+            }
+        }
+    }
+
+    /// A word for the stamp and for reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ready => "the toolchain on the path",
+            Self::System => "the system's toolchain, library from source",
+        }
+    }
+
+    /// A cargo command of this toolchain.
+    pub(super) fn cargo(&self) -> Command {
+        match self {
+            Self::Ready => clean(Command::new("cargo")),
+            Self::System => {
+                let mut cargo = clean(Command::new(SYSTEM_CARGO));
+                // Building the library is not a stable feature of cargo; the distribution's own source makes it safe.
+                cargo.env("RUSTC", SYSTEM_RUSTC).env("RUSTC_BOOTSTRAP", "1");
+                cargo
+            }
+        }
+    }
+
+    /// What cargo needs to be told for it.
+    pub(super) fn cargo_arguments(&self) -> &'static [&'static str] {
+        match self {
+            Self::Ready => &[],
+            Self::System => &["-Z", "build-std=std,panic_abort"],
+        }
+    }
+}
+
+fn decide(facts: Facts) -> Step {
+    match facts {
+        Facts { ready: true, .. } => Step::Use("ready"),
+        Facts { rustup: true, .. } => Step::AddTarget,
+        Facts { system: true, .. } => Step::Use("system"),
+        Facts { .. } => Step::GiveUp,
+    }
+}
+
+/// Without what cargo and rustup set for the programs they run: this one may have been started by them.
+fn clean(mut command: Command) -> Command {
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn has_target() -> bool {
+    sysroot("rustc").is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+}
+
+fn has_system() -> bool {
+    let library = || sysroot(SYSTEM_RUSTC).is_some_and(|root| root.join(LIBRARY_SOURCE).is_dir());
+    Path::new(SYSTEM_CARGO).exists() && library()
+}
+
+fn has_rustup() -> bool {
+    !refused_lately() && clean(Command::new("rustup")).arg("--version").output().is_ok_and(|out| out.status.success())
+}
+
+fn sysroot(rustc: &str) -> Option<PathBuf> {
+    let printed = clean(Command::new(rustc)).args(["--print", "sysroot"]).stderr(Stdio::null()).output().ok()?;
+    let path = String::from_utf8(printed.stdout).ok()?;
+    printed.status.success().then(|| PathBuf::from(path.trim()))
+}
+
+/// rustup gives up by itself when there is no network; `timeout` ends it where it would wait for one.
+fn add_target() -> bool {
+    let arguments = ["60", "rustup", "target", "add", TARGET];
+    clean(Command::new("timeout")).args(arguments).output().is_ok_and(|out| out.status.success())
+}
+
+fn refusal_file() -> Option<PathBuf> {
+    crate::cache::user_folder().map(|folder| folder.join("rustup-refused"))
+}
+
+fn refused_lately() -> bool {
+    let modified = refusal_file().and_then(|file| std::fs::metadata(file).ok()?.modified().ok());
+    let age = modified.and_then(|at| SystemTime::now().duration_since(at).ok());
+    age.is_some_and(|age| age < REFUSAL_REMEMBERED)
+}
+
+/// Best effort: without the memory the next build asks rustup again.
+fn remember_refusal() {
+    if let Some(file) = refusal_file() {
+        let folder = file.parent().map(std::fs::create_dir_all);
+        drop(folder.map(|_| std::fs::write(&file, "")));
+    }
+}
+
+fn none_found() -> Error {
+    let error = Error::config(format!("no Rust toolchain here compiles for {TARGET}"))
+        .hint(format!("with rustup: rustup target add {TARGET}"));
+    if Path::new("/etc/debian_version").exists() {
+        error.hint("on Debian: apt-get install rustc-web cargo-web rust-web-src rust-web-llvm lld-22")
+    } else {
+        error.hint("without rustup: install your distribution's rustc, cargo, the Rust library source and lld")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolchain_is_chosen_in_the_documented_order() {
+        let all = Facts { ready: true, rustup: true, system: true };
+        assert_eq!(decide(all), Step::Use("ready"));
+        assert_eq!(decide(Facts { ready: false, ..all }), Step::AddTarget);
+        assert_eq!(decide(Facts { ready: false, rustup: false, ..all }), Step::Use("system"));
+        assert_eq!(decide(Facts::default()), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_machine_without_a_toolchain_is_told_what_to_install() {
+        assert!(none_found().hints()[0].contains("rustup target add wasm32-unknown-unknown"));
+    }
+}
