@@ -4,8 +4,8 @@ use crate::column::Column;
 
 /// A record: bytes, and a key that says what they belong to (empty when there is none).
 ///
-/// The key of a record that comes from a file sink's or source's whole files is the file's name; elsewhere it is what a
-/// stage before this one made it.
+/// Where a source reads whole files as records, the key is the file's name; elsewhere it is what a stage before this one
+/// made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// What the value belongs to; empty when there is no key.

@@ -125,7 +125,7 @@ impl CountBy {
         let mut separator = b'{';
         for field in &self.fields {
             self.group.push(separator);
-            write_string(&mut self.group, &field.name);
+            write_string(&mut self.group, field.name.as_bytes());
             self.group.push(b':');
             match record.get(field.value.clone()).unwrap_or_default() {
                 [] => self.group.extend_from_slice(b"null"),

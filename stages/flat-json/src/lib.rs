@@ -192,11 +192,11 @@ pub fn quoted(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// Appends `text` as a JSON string.
-pub fn write_string(buffer: &mut Vec<u8>, text: &str) {
+/// Appends `text`, which must be UTF-8, as a JSON string.
+pub fn write_string(buffer: &mut Vec<u8>, text: &[u8]) {
     buffer.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+    let mut rest = text;
+    while let Some(at) = first_special(rest) {
         let (plain, special) = rest.split_at(at);
         buffer.extend_from_slice(plain);
         if let Some((&byte, after)) = special.split_first() {
@@ -206,6 +206,14 @@ pub fn write_string(buffer: &mut Vec<u8>, text: &str) {
     }
     buffer.extend_from_slice(rest);
     buffer.push(b'"');
+}
+
+/// Where the first byte is that needs an escape.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Without an early exit, this look at all bytes is vectorised; most texts need no other.
+    let any = bytes.iter().fold(false, |any, byte| any | is_special(byte));
+    if any { bytes.iter().position(is_special) } else { None }
 }
 
 fn write_escape(buffer: &mut Vec<u8>, byte: u8) {
@@ -308,7 +316,7 @@ mod tests {
         #[test]
         fn a_written_string_reads_back(text in any::<String>()) {
             let mut buffer = Vec::new();
-            write_string(&mut buffer, &text);
+            write_string(&mut buffer, text.as_bytes());
             prop_assert_eq!(serde_json::from_slice::<String>(&buffer).unwrap(), text);
         }
     }

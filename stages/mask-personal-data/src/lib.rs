@@ -107,7 +107,7 @@ impl MaskPersonalData {
             let text: String = serde_json::from_slice(member.value)?;
             let mut masked = Vec::with_capacity(text.len());
             mask(&text, &mut masked);
-            write_string(buffer, &String::from_utf8_lossy(&masked));
+            write_string(buffer, &masked);
             return Ok(());
         }
         buffer.push(b'"');

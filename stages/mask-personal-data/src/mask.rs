@@ -1,5 +1,7 @@
 //! What is masked in a text, and how.
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 /// What stands for something that was masked as a whole.
 const MASKED: &[u8] = b"***";
 
@@ -14,8 +16,11 @@ pub(crate) struct TextMask {
 impl TextMask {
     /// Appends the text with its e-mail addresses and tokens masked.
     pub(crate) fn mask(&self, text: &str, buffer: &mut Vec<u8>) {
-        let (mut name, mut before) = (&b""[..], 0);
         let mut rest = text.as_bytes();
+        if rest.len() < self.token_length && memchr3(b'@', b'%', b'=', rest).is_none() {
+            return buffer.extend_from_slice(rest);
+        }
+        let (mut name, mut before) = (&b""[..], 0);
         loop {
             let end = rest.iter().position(|byte| is_delimiter(*byte)).unwrap_or(rest.len());
             let (part, behind) = rest.split_at(end);
@@ -38,10 +43,12 @@ impl TextMask {
 
 /// Appends the address with only its first parts kept, or a mask when it is no address.
 pub(crate) fn mask_ip(text: &str, keep: usize, buffer: &mut Vec<u8>) {
-    if let Ok(address) = text.parse::<std::net::Ipv4Addr>() {
-        let mut octets = address.octets();
-        octets.iter_mut().skip(keep).for_each(|octet| *octet = 0);
-        buffer.extend_from_slice(std::net::Ipv4Addr::from(octets).to_string().as_bytes());
+    if text.parse::<std::net::Ipv4Addr>().is_ok() {
+        for (index, part) in text.split('.').enumerate() {
+            let separator = if index == 0 { "" } else { "." };
+            buffer.extend_from_slice(separator.as_bytes());
+            buffer.extend_from_slice(if index < keep { part.as_bytes() } else { b"0" });
+        }
     } else if let Ok(address) = text.parse::<std::net::Ipv6Addr>() {
         let mut segments = address.segments();
         segments.iter_mut().skip(keep).for_each(|segment| *segment = 0);
@@ -57,11 +64,16 @@ fn is_delimiter(byte: u8) -> bool {
 
 /// Something before an `@`, and a domain with a dot behind it.
 fn is_email(part: &[u8]) -> bool {
-    let plain = part.iter().position(|byte| *byte == b'@').map(|at| (at, at + 1));
-    let encoded = || part.windows(3).position(|bytes| bytes == b"%40").map(|at| (at, at + 3));
-    let Some((at, behind)) = plain.or_else(encoded) else { return false };
+    let encoded = |at: &usize| part.get(*at..).is_some_and(|rest| rest.starts_with(b"%40"));
+    let (at, behind) = match memchr(b'@', part) {
+        Some(at) => (at, at + 1),
+        None => match memchr_iter(b'%', part).find(encoded) {
+            Some(at) => (at, at + 3),
+            None => return false,
+        },
+    };
     let domain = part.get(behind..).unwrap_or_default();
-    at > 0 && domain.iter().position(|byte| *byte == b'.').is_some_and(|dot| dot > 0)
+    at > 0 && memchr(b'.', domain).is_some_and(|dot| dot > 0)
 }
 
 /// Hexadecimal digits (with dashes, as in a UUID), or letters of both cases mixed with digits: what no word and no title
