@@ -1,9 +1,9 @@
 //! Runs cargo over a stage's folder, when the stamp says that something has changed.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -126,16 +126,24 @@ impl Cargo<'_> {
             Error::config(format!("cargo cannot be run for \"{}\"", self.folder.display())).caused_by(error)
         };
         let mut child = self.command().spawn().map_err(failed)?;
-        let module = self.module(&mut child);
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let manifest = self.folder.join("Cargo.toml");
+        // Both pipes are read at once: cargo stands still when either is full.
+        let report = std::thread::spawn(move || module(stdout, &manifest));
         let mut said = Vec::new();
-        for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()).flatten() {
+        for line in lines(stderr) {
             progress(&line);
             said.push(line);
         }
+        let module = report.join().unwrap_or_default();
         let status = child.wait().map_err(failed)?;
         if !status.success() {
             let error = Error::config(format!("stage \"{}\" does not compile", self.folder.display()));
-            return Err(said.iter().find(|line| line.starts_with("error")).fold(error, |e, line| e.caused_by(line.as_str())));
+            let first = said.into_iter().find(|line| line.starts_with("error"));
+            return Err(match first {
+                Some(first) => error.caused_by(first),
+                None => error,
+            });
         }
         module.ok_or_else(|| Error::internal(format!("cargo built no module in \"{}\"", self.folder.display())))
     }
@@ -168,16 +176,17 @@ impl Cargo<'_> {
         let ours = ["-C", "target-feature=+simd128", &remap, "-C", &stack];
         own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
     }
+}
 
-    /// Reads cargo's report to its end. Its standard error is a pipe too, but what a build says fits into its buffer
-    /// while the report is read: cargo writes both a line at a time, and waits when neither is taken.
-    fn module(&self, child: &mut Child) -> Option<PathBuf> {
-        let manifest = self.folder.join("Cargo.toml");
-        let lines = child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).flatten();
-        let messages = lines.filter_map(|line| serde_json::from_str::<Message>(&line).ok());
-        let own = messages.filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest);
-        own.flat_map(|message| message.filenames).filter(|file| file.extension().is_some_and(|e| e == "wasm")).last()
-    }
+/// The module's file, from cargo's report.
+fn module(report: Option<ChildStdout>, manifest: &Path) -> Option<PathBuf> {
+    let messages = lines(report).filter_map(|line| serde_json::from_str::<Message>(&line).ok());
+    let own = messages.filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest);
+    own.flat_map(|message| message.filenames).filter(|file| file.extension().is_some_and(|e| e == "wasm")).last()
+}
+
+fn lines(pipe: Option<impl Read>) -> impl Iterator<Item = String> {
+    pipe.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(std::result::Result::ok))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -16,7 +16,7 @@ pub(super) fn component(module: &[u8], folder: &Path) -> Result<Vec<u8>> {
             .hint("call `sandmill_stage::stage!(your_function);` in src/lib.rs"));
     }
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    encode().map_err(|error: wit_component::__anyhow::Error| {
+    encode().map_err(|error: anyhow::Error| {
         Error::config(format!("\"{}\" cannot be made a component", folder.display()))
             .caused_by(format!("{error:#}"))
             .hint("a crate that needs JavaScript or an operating system cannot be part of a pure stage")

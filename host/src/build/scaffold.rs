@@ -1,0 +1,104 @@
+//! Makes the folder of a new stage: one that builds, has a test, and runs in a pipeline of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The SDK's sources, as they were when this program was built. It is not published yet; `$SANDMILL_SDK` names another.
+const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/rust");
+
+/// The files of a new stage, by their path in its folder.
+const TEMPLATE: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("template/Cargo.toml.template")),
+    ("src/lib.rs", include_str!("template/lib.rs")),
+    ("pipeline.toml", include_str!("template/pipeline.toml")),
+    ("README.md", include_str!("template/README.md")),
+    (".gitignore", "target/\n"),
+];
+
+/// What has been made.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Scaffolded {
+    /// The stage's folder.
+    pub folder: PathBuf,
+    /// The files in it.
+    pub files: Vec<PathBuf>,
+}
+
+/// Makes a stage's folder `name` in `parent`.
+///
+/// # Errors
+/// When the name cannot be a crate's, something of that name is there, or the SDK is not found.
+pub fn scaffold(parent: &Path, name: &str) -> Result<Scaffolded> {
+    check_name(name)?;
+    let folder = parent.join(name);
+    if folder.exists() {
+        return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
+    }
+    let sdk = sdk()?;
+    let mut files = Vec::new();
+    for (path, text) in TEMPLATE {
+        let file = folder.join(path);
+        let text = text.replace("{name}", name).replace("{sdk}", &sdk.display().to_string());
+        let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, text));
+        made.map_err(|error| Error::config(format!("\"{}\" cannot be written", file.display())).caused_by(error))?;
+        files.push(file);
+    }
+    Ok(Scaffolded { folder, files })
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && name.chars().all(plain) && name.len() <= 64 && !RESERVED.contains(&name) {
+        return Ok(());
+    }
+    let suggestion: String =
+        name.to_lowercase().chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect::<String>();
+    let suggestion = suggestion.trim_matches(|c: char| !c.is_ascii_lowercase());
+    let error = Error::config(format!("\"{name}\" cannot be the name of a stage"))
+        .hint("a name is lowercase letters, digits, - and _, at most 64, and begins with a letter");
+    if suggestion.is_empty() || RESERVED.contains(&suggestion) {
+        Err(error)
+    } else {
+        Err(error.hint(format!("for example: sandmill new {suggestion}")))
+    }
+}
+
+/// Names that cargo or the compiler keep for themselves.
+const RESERVED: [&str; 6] = ["test", "core", "std", "alloc", "self", "crate"];
+
+fn sdk() -> Result<PathBuf> {
+    let named = std::env::var_os("SANDMILL_SDK").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| PathBuf::from(SDK));
+    path.canonicalize().map_err(|error| {
+        Error::config(format!("the stage SDK is not found at \"{}\"", path.display()))
+            .caused_by(error)
+            .hint("set SANDMILL_SDK to the folder guest-sdk/rust of a checkout of Sandmill")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_cargo_would_refuse_is_refused_with_a_better_one() {
+        for bad in ["", "9lives", "My Stage", "a/b", "../up", "test", "-x"] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        let error = check_name("My Stage").unwrap_err();
+        assert_eq!(error.hints()[1], "for example: sandmill new my-stage");
+        assert!(check_name("mask-ips_2").is_ok());
+    }
+
+    #[test]
+    fn a_new_stage_has_what_a_stage_needs_and_nothing_is_overwritten() {
+        let parent = tempfile::tempdir().unwrap();
+        let made = scaffold(parent.path(), "shout").unwrap();
+        let manifest = fs::read_to_string(made.folder.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("name = \"shout\"") && !manifest.contains('{') | manifest.contains("{ path"));
+        assert!(scaffold(parent.path(), "shout").unwrap_err().to_string().ends_with("is there already"));
+    }
+}
