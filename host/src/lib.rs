@@ -4,6 +4,7 @@ mod builder;
 pub mod config;
 pub mod edge;
 pub mod error;
+pub mod exit;
 mod flow;
 pub mod pipeline;
 pub mod plan;

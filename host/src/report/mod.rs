@@ -3,6 +3,8 @@
 
 mod event;
 mod inspection;
+#[cfg(test)]
+pub(crate) mod samples;
 mod stats;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
