@@ -1,6 +1,8 @@
 //! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
 
 mod builder;
+pub mod check;
+pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod error;
