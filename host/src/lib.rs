@@ -1,5 +1,6 @@
 //! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
 
+pub mod build;
 mod builder;
 pub mod check;
 pub mod cli;

@@ -39,12 +39,14 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     Run(RunArguments),
     Check(CheckArguments),
+    Build(BuildArguments),
+    New(NewArguments),
     Inspect(InspectArguments),
 }
 
 /// Run a pipeline to its end.
 ///
-/// The first Ctrl-C stops reading and finishes what is in flight; the
+/// Builds the stages that are stale, then runs. The first Ctrl-C stops reading and finishes what is in flight; the
 /// second stops at once.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -77,8 +79,8 @@ pub(crate) struct RunArguments {
 
 /// Find out everything that can be known of a pipeline without running it.
 ///
-/// Reads the pipeline file, looks at what each component imports and exports, opens one instance of each stage with its
-/// configuration, and opens sources and sinks. No record moves, and no output is touched.
+/// Builds the stages that are stale, looks at what each component imports and exports, opens one instance of each stage
+/// with its configuration, and opens sources and sinks. No record moves, and no output is touched.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill check\n  sandmill check examples/access-log --json\n\n\
                         Exits with 0 when the pipeline can run, with 2 when it cannot.")]
@@ -91,13 +93,45 @@ pub(crate) struct CheckArguments {
     pub(crate) json: bool,
 }
 
+/// Build stages: compile their folders to WebAssembly components.
+///
+/// Only what is stale is compiled. `run` and `check` do the same for the stages of their pipeline.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandmill build stages/parse-access-log stages/mask\n\n\
+                        Exits with 0 when all are built, with 2 when one does not build.")]
+pub(crate) struct BuildArguments {
+    /// Stage folders.
+    #[arg(required = true, value_name = "FOLDER")]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// Without optimisation: builds faster, runs slower, panics with better traces.
+    #[arg(long)]
+    pub(crate) debug: bool,
+
+    /// Print one line of JSON per folder on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make a new stage: a folder with a function to change, and a test of it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandmill new shout\n  sandmill build shout")]
+pub(crate) struct NewArguments {
+    /// The name of the stage, and of its folder: lower-case letters, digits and hyphens.
+    pub(crate) name: String,
+
+    /// The folder to make it in.
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(crate) path: PathBuf,
+}
+
 /// Look at a component: what it imports, exports, weighs and hashes to.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sandmill inspect mask.wasm\n  sandmill inspect mask.wasm --json\n\n\
+#[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n\n\
                         Exits with 0 when a pipeline can run it, with 2 when none can.")]
 pub(crate) struct InspectArguments {
-    /// A `.wasm` file.
-    #[arg(value_name = "COMPONENT")]
+    /// A `.wasm` file, or a stage folder that has been built.
+    #[arg(value_name = "COMPONENT_OR_FOLDER")]
     pub(crate) component: PathBuf,
 
     /// Print the findings as one line of JSON on standard output.

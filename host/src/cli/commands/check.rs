@@ -2,6 +2,7 @@
 
 use tokio::runtime;
 
+use super::components::component_file;
 use crate::cli::args::CheckArguments;
 use crate::cli::locate::pipeline_file;
 use crate::cli::{print, render};
@@ -15,7 +16,7 @@ use crate::{check, config};
 /// # Errors
 /// When its findings cannot be printed; what is wrong with the pipeline is a finding.
 pub(super) fn check(arguments: &CheckArguments, quiet: bool) -> Result<Exit> {
-    let report = findings(arguments);
+    let report = findings(arguments, quiet || arguments.json);
     if arguments.json {
         print::json(&report)?;
     } else {
@@ -36,12 +37,12 @@ fn exit(report: &CheckReport) -> Exit {
 }
 
 /// A pipeline file that cannot be read is a finding like any other.
-fn findings(arguments: &CheckArguments) -> CheckReport {
+fn findings(arguments: &CheckArguments, quiet: bool) -> CheckReport {
     let path = arguments.pipeline.path.as_deref();
     let found = pipeline_file(path).and_then(|file| config::load(&file)).and_then(|plan| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
-        let report = runtime.block_on(check::check(plan, &mut |path| Ok(path.to_owned())));
+        let report = runtime.block_on(check::check(plan, &mut |path| component_file(path, quiet)));
         runtime.shutdown_background();
         Ok(report)
     });

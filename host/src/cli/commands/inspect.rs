@@ -1,5 +1,6 @@
 //! `sandmill inspect`: a component, looked at without running it.
 
+use crate::build;
 use crate::check;
 use crate::cli::args::InspectArguments;
 use crate::cli::{print, render};
@@ -12,7 +13,15 @@ use crate::report::Problem;
 /// # Errors
 /// When there is none.
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<Exit> {
-    let inspection = check::inspect(&arguments.component)?;
+    let path = &arguments.component;
+    let inspection = if path.is_dir() {
+        let state = build::state(path)?;
+        let mut inspection = check::inspect(&state.component)?;
+        inspection.stale = Some(state.stale);
+        inspection
+    } else {
+        check::inspect(path)?
+    };
     if arguments.json {
         print::json(&inspection)?;
     } else {

@@ -1,7 +1,10 @@
 //! The verbs, one file each.
 
+mod build;
 mod check;
+mod components;
 mod inspect;
+mod new;
 mod run;
 
 use super::args::{Arguments, Verb};
@@ -17,6 +20,8 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
     match &arguments.verb {
         Verb::Run(run) => run::run(run, quiet),
         Verb::Check(check) => check::check(check, quiet),
+        Verb::Build(build) => build::build(build, quiet),
+        Verb::New(new) => new::new(new, quiet),
         Verb::Inspect(inspect) => inspect::inspect(inspect),
     }
 }

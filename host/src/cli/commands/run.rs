@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::components::build_components;
 use crate::cli::args::RunArguments;
 use crate::cli::locate::pipeline_file;
 use crate::cli::notices::Notices;
@@ -30,13 +31,14 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// What kept it from beginning. What happened after that stands in its report, and is printed.
 pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
-    let plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
+    let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
     let stdout_sink = stdout_sink(&plan);
     if let (true, Some(sink)) = (arguments.json, &stdout_sink) {
         return Err(both_on_stdout(sink));
     }
     // Before the run, so that a mistyped folder does not cost one.
     let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
+    build_components(&mut plan, quiet)?;
 
     let data_on_terminal = stdout_sink.is_some() && std::io::stdout().is_terminal();
     let wants_picture = !(quiet || arguments.json || arguments.no_progress || data_on_terminal);
