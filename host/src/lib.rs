@@ -3,9 +3,12 @@
 pub mod build;
 mod builder;
 mod cache;
+pub mod check;
+pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod error;
+pub mod exit;
 mod flow;
 pub mod pipeline;
 pub mod plan;

@@ -1,2 +1,7 @@
-//! The sandmill command.
-fn main() {}
+//! The `sandmill` command. All of it stands in [`sandmill::cli`], where tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sandmill::cli::main().into()
+}

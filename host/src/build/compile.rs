@@ -31,7 +31,7 @@ pub struct Built {
     /// The component.
     pub component: PathBuf,
     /// Whether anything had to be done.
-    pub rebuilt: bool,
+    pub is_new: bool,
     /// How long it took, seconds.
     #[serde(rename = "elapsed_seconds")]
     pub elapsed: f64,
@@ -45,16 +45,11 @@ pub struct Built {
 /// When the folder is no stage, no toolchain is found, or the stage does not compile.
 pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&str)) -> Result<Built> {
     let begun = Instant::now();
-    let manifest = Manifest::read(folder)?;
-    let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
-    let outputs = folder.join("target/sandmill");
-    let component = outputs.join(format!("{}.wasm", manifest.name));
-    let stamp_file = outputs.join(format!("{}.stamp", manifest.name));
+    let Stage { name, folder, component, stamp_file } = Stage::find(folder)?;
     if let Some(stamp) = Stamp::read(&stamp_file).filter(|stamp| stamp.holds(options.debug)) {
-        let elapsed = begun.elapsed().as_secs_f64();
-        return Ok(Built { component, rebuilt: false, elapsed, toolchain: stamp.toolchain });
+        return Ok(Built { component, is_new: false, elapsed: rounded(begun.elapsed()), toolchain: stamp.toolchain });
     }
-    progress(&format!("building stage \"{}\"", manifest.name));
+    progress(&format!("building stage \"{name}\""));
     let toolchain = Toolchain::find(progress)?;
     let module = Cargo { folder: &folder, toolchain: &toolchain, debug: options.debug }.compile(progress)?;
     let wasm = fs::read(&module).map_err(|error| unreadable(&module, error))?;
@@ -66,10 +61,48 @@ pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&st
         put(&stamp_file, &serde_json::to_vec(&stamp)?)
     });
     written.map_err(|error| {
-        Error::config(format!("the component cannot be written to \"{}\"", outputs.display())).caused_by(error)
+        Error::config(format!("the component cannot be written to \"{}\"", component.display())).caused_by(error)
     })?;
-    let elapsed = begun.elapsed();
-    Ok(Built { component, rebuilt: true, elapsed: rounded(elapsed), toolchain: toolchain.name().to_owned() })
+    let elapsed = rounded(begun.elapsed());
+    Ok(Built { component, is_new: true, elapsed, toolchain: toolchain.name().to_owned() })
+}
+
+/// What there is of a stage's component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Where it is, or would be.
+    pub component: PathBuf,
+    /// Whether it has to be built: there is none, or something has changed since.
+    pub stale: bool,
+}
+
+/// Looks whether the stage in `folder` has to be built. Starts no process.
+///
+/// # Errors
+/// When the folder is no stage.
+pub fn state(folder: &Path) -> Result<State> {
+    let Stage { component, stamp_file, .. } = Stage::find(folder)?;
+    let stale = !Stamp::read(&stamp_file).is_some_and(|stamp| stamp.holds(false));
+    Ok(State { component, stale })
+}
+
+/// A stage's folder, and where its component belongs.
+struct Stage {
+    name: String,
+    folder: PathBuf,
+    component: PathBuf,
+    stamp_file: PathBuf,
+}
+
+impl Stage {
+    fn find(folder: &Path) -> Result<Self> {
+        let Manifest { name } = Manifest::read(folder)?;
+        let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
+        let outputs = folder.join("target/sandmill");
+        let component = outputs.join(format!("{name}.wasm"));
+        let stamp_file = outputs.join(format!("{name}.stamp"));
+        Ok(Self { name, folder, component, stamp_file })
+    }
 }
 
 /// What a stage's `Cargo.toml` must say.

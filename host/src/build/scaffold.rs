@@ -17,35 +17,24 @@ const TEMPLATE: [(&str, &str); 5] = [
     (".gitignore", "target/\n"),
 ];
 
-/// What has been made.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Scaffolded {
-    /// The stage's folder.
-    pub folder: PathBuf,
-    /// The files in it.
-    pub files: Vec<PathBuf>,
-}
-
-/// Makes a stage's folder `name` in `parent`.
+/// Makes a stage's folder `name` in `parent`, and returns it.
 ///
 /// # Errors
 /// When the name cannot be a crate's, something of that name is there, or the SDK is not found.
-pub fn scaffold(parent: &Path, name: &str) -> Result<Scaffolded> {
+pub fn new_stage(name: &str, parent: &Path) -> Result<PathBuf> {
     check_name(name)?;
     let folder = parent.join(name);
     if folder.exists() {
         return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
     }
     let sdk = sdk()?;
-    let mut files = Vec::new();
     for (path, text) in TEMPLATE {
         let file = folder.join(path);
         let text = text.replace("{name}", name).replace("{sdk}", &sdk.display().to_string());
         let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, text));
         made.map_err(|error| Error::config(format!("\"{}\" cannot be written", file.display())).caused_by(error))?;
-        files.push(file);
     }
-    Ok(Scaffolded { folder, files })
+    Ok(folder)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -96,9 +85,9 @@ mod tests {
     #[test]
     fn a_new_stage_has_what_a_stage_needs_and_nothing_is_overwritten() {
         let parent = tempfile::tempdir().unwrap();
-        let made = scaffold(parent.path(), "shout").unwrap();
-        let manifest = fs::read_to_string(made.folder.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("name = \"shout\"") && !manifest.contains('{') | manifest.contains("{ path"));
-        assert!(scaffold(parent.path(), "shout").unwrap_err().to_string().ends_with("is there already"));
+        let folder = new_stage("shout", parent.path()).unwrap();
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("name = \"shout\"") && !manifest.contains("{sdk}"), "{manifest}");
+        assert!(new_stage("shout", parent.path()).unwrap_err().to_string().ends_with("is there already"));
     }
 }

@@ -1,35 +1,91 @@
-//! What a component is, without running it.
+//! What can be known of a component, and of a whole pipeline, without running it.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// What a component imports, exports, weighs and hashes to.
+use super::Problem;
+
+/// What a component is, wants and gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inspection {
-    /// The component's file.
+    /// The file that was looked at: for a stage folder, what `sandmill build` made of it.
     pub path: PathBuf,
-    /// Its size, bytes.
+    /// Its size.
     pub bytes: u64,
-    /// SHA-256 of the file, in hexadecimal.
+    /// Its hash: 64 hexadecimal digits.
     pub sha256: String,
-    /// `stage` or `source`; none when it is neither.
+    /// What it can be in a pipeline: `stage` or `source`; `None` when it is neither.
     pub world: Option<String>,
-    /// What it asks of its host.
+    /// What it wants of its host.
     pub imports: Vec<ImportUse>,
     /// What it gives.
     pub exports: Vec<String>,
-    /// What keeps it from being used.
+    /// Linear memory that an instance begins with, bytes; `None` when the component does not say.
+    pub memory_initial_bytes: Option<u64>,
+    /// For a stage folder: whether its sources are newer than the component. `None` for a file.
+    pub stale: Option<bool>,
+    /// Why it cannot run; empty when it can.
     pub problems: Vec<String>,
 }
 
 /// One import of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ImportUse {
-    /// The interface, with its version.
+    /// Its name, with package and version.
     pub name: String,
-    /// Whether the host provides it.
+    /// Whether the host provides it (to this stage: grants considered).
     pub provided: bool,
-    /// What it reaches, or why it is not provided.
+    /// What it reaches, in a few words: `log lines and panic messages; reaches nothing else`.
     pub note: String,
+}
+
+/// What can be known of a pipeline without running it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// The pipeline's name; the path of its file, when not even that could be read.
+    pub pipeline: String,
+    /// In the order of the plan: sources, stages, sinks.
+    pub nodes: Vec<CheckedNode>,
+    /// Why it cannot run; empty when it can.
+    pub problems: Vec<Problem>,
+}
+
+/// One node of a checked pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckedNode {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// What it does, in a few words: `file access.log (lines)`, `4 workers, order input`.
+    pub detail: String,
+    /// The nodes that feed it.
+    pub fed_by: Vec<String>,
+    /// What it runs, where that is a component.
+    pub component: Option<Inspection>,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Gives records.
+    Source,
+    /// Transforms records.
+    Stage,
+    /// Takes records.
+    Sink,
+}
+
+impl Role {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Stage => "stage",
+            Self::Sink => "sink",
+        }
+    }
 }

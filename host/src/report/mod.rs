@@ -1,10 +1,12 @@
-//! What a run says of itself: snapshots while it runs, a report at its end, events in between. Data only; the command
-//! line renders it.
+//! What a run says of itself: snapshots while it runs, a report at its end, events in between; and what can be said of
+//! a pipeline before it runs. Data only; the command line renders it.
 
 mod event;
 mod inspection;
+#[cfg(test)]
+pub(crate) mod samples;
 mod stats;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
-pub use inspection::{ImportUse, Inspection};
+pub use inspection::{CheckReport, CheckedNode, ImportUse, Inspection, Role};
 pub use stats::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};

@@ -139,11 +139,19 @@ pub struct Problem {
     pub causes: Vec<String>,
     /// What to do about it.
     pub hints: Vec<String>,
+    /// Whether a reader has closed its pipe, and there is nobody left to write to.
+    pub broken_pipe: bool,
 }
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self { kind: error.kind(), message: error.to_string(), causes: error.causes(), hints: error.hints().to_vec() }
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            causes: error.causes(),
+            hints: error.hints().to_vec(),
+            broken_pipe: error.is_broken_pipe(),
+        }
     }
 }
 
@@ -174,6 +182,16 @@ pub struct Report {
     pub dead_letters: Option<PathBuf>,
     /// Events that nobody took in time and that were therefore not kept.
     pub events_lost: u64,
+}
+
+impl Report {
+    /// Whether the run ended because the reader of its only sink had enough (`sandmill run … | head`): nobody misses
+    /// what was not written. With a second sink, somebody does.
+    #[must_use]
+    pub fn reader_had_enough(&self) -> bool {
+        let broken_pipe = self.problem.as_ref().is_some_and(|problem| problem.broken_pipe);
+        self.ending == Ending::Aborted && broken_pipe && self.stats.sinks.len() == 1
+    }
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -56,7 +56,7 @@ impl Component {
         let sha256 = cache::sha256(&wasm);
         let compiled =
             engine.cache.load(&engine.wasmtime, &wasm, &sha256).map_err(|error| no_component(path, &wasm, &error))?;
-        let inspection = Arc::new(inspect(&compiled, path, wasm.len(), sha256));
+        let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
         Ok(Self { engine: engine.clone(), compiled, inspection })
     }
 
@@ -144,7 +144,7 @@ impl Component {
     }
 }
 
-fn inspect(compiled: &wasmtime::component::Component, path: &Path, bytes: usize, sha256: String) -> Inspection {
+fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], sha256: String) -> Inspection {
     let types = compiled.component_type();
     let engine = compiled.engine();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -152,13 +152,37 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, bytes: usize,
     let exported = |wanted: &str| exports.iter().any(|name| name == wanted);
     let world =
         if exported(TRANSFORM) { Some("stage".to_owned()) } else { exported(SOURCE).then(|| "source".to_owned()) };
-    Inspection { path: path.to_owned(), bytes: bytes as u64, sha256, world, imports, exports, problems: Vec::new() }
+    Inspection {
+        path: path.to_owned(),
+        bytes: wasm.len() as u64,
+        sha256,
+        world,
+        imports,
+        exports,
+        memory_initial_bytes: memory_initial(wasm),
+        stale: None,
+        problems: Vec::new(),
+    }
+}
+
+/// What the memories of all its modules begin with, as far as that can be read.
+fn memory_initial(wasm: &[u8]) -> Option<u64> {
+    let mut bytes = 0_u64;
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        let wasmparser::Payload::MemorySection(memories) = payload.ok()? else { continue };
+        for memory in memories {
+            let memory = memory.ok()?;
+            let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16))?;
+            bytes = bytes.checked_add(memory.initial.checked_mul(page)?)?;
+        }
+    }
+    Some(bytes)
 }
 
 fn import_use(name: &str) -> ImportUse {
     let (provided, note) = match name {
+        TYPES => (true, "types only: reaches nothing"),
         HOST => (true, "log lines and panic messages: reaches nothing else"),
-        TYPES => (true, "types only: nothing to call"),
         _ if name.starts_with(PACKAGE) => (false, "another version of the stage interface"),
         _ => (false, "not granted: no stage is given this"),
     };

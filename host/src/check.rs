@@ -1,0 +1,234 @@
+//! Everything that can be known of a component, and of a pipeline, without moving a record.
+//!
+//! A check does what a run does up to its first record: it loads and links every component, opens one instance of each
+//! stage, and opens sources and sinks. Outputs are not touched. It finds the faults of all components, then the first of
+//! the rest.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::pipeline::Pipeline;
+use crate::plan::{
+    Code, CsvFormat, Generated, Isolation, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind,
+    StagePlan,
+};
+use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
+use crate::sandbox::{Component, Engine, Sizing, World};
+
+/// One instance of a size that any machine has: nothing runs on this engine.
+const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20 };
+
+/// Looks at one component.
+///
+/// # Errors
+/// When the file cannot be read, or is no component. What keeps a component from being used stands in its problems.
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    let component = Component::load(&Engine::new(SIZING)?, path)?;
+    let mut inspection = component.inspection().clone();
+    let world = if inspection.world.as_deref() == Some("source") { World::Source } else { World::Stage };
+    if let Err(fault) = component.check(world) {
+        inspection.problems.push(fault.to_string());
+    }
+    Ok(inspection)
+}
+
+/// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
+pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
+    let mut report = CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), problems: Vec::new() };
+    let engine = match Engine::new(SIZING) {
+        Ok(engine) => engine,
+        Err(error) => return CheckReport { problems: vec![Problem::from(&error)], ..report },
+    };
+    report.nodes = describe(&plan);
+    for (i, path, world) in components(&mut plan) {
+        match file_of(path).and_then(|file| Component::load(&engine, &file)) {
+            Ok(component) => {
+                component.inspection().path.clone_into(path);
+                if let Some(node) = report.nodes.get_mut(i) {
+                    node.component = Some(component.inspection().clone());
+                }
+                note(&mut report, i, component.check(world));
+            }
+            Err(error) => note(&mut report, i, Err(error)),
+        }
+    }
+    if report.problems.is_empty()
+        && let Err(error) = Pipeline::prepare(plan).await
+    {
+        report.problems.push(Problem::from(&error));
+    }
+    report
+}
+
+/// Adds what is wrong with the component of node `i`.
+fn note(report: &mut CheckReport, i: usize, checked: Result<()>) {
+    let (Err(error), Some(node)) = (checked, report.nodes.get(i)) else { return };
+    let problem = Problem::from(&error.within(format_args!("{} \"{}\"", node.role.word(), node.name)));
+    report.problems.push(problem);
+}
+
+/// The paths of all components, each with the position of its node in the report and what it has to be.
+fn components(plan: &mut Plan) -> impl Iterator<Item = (usize, &mut PathBuf, World)> {
+    let stages_begin = plan.sources.len();
+    let sources = plan.sources.iter_mut().enumerate().filter_map(|(i, source)| match &mut source.kind {
+        SourceKind::Component(component) => Some((i, &mut component.component, World::Source)),
+        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
+    });
+    let stages = plan.stages.iter_mut().enumerate().filter_map(move |(i, stage)| match &mut stage.code {
+        Code::Component(path) => Some((stages_begin + i, path, World::Stage)),
+        Code::Native(_) => None,
+    });
+    sources.chain(stages)
+}
+
+/// All nodes, in the order of the plan, without their components.
+fn describe(plan: &Plan) -> Vec<CheckedNode> {
+    let node = |of: Node, role: Role, name: &str, detail: String| CheckedNode {
+        name: name.to_owned(),
+        role,
+        detail,
+        fed_by: feeders(plan, of),
+        component: None,
+    };
+    let sources = plan.sources.iter().enumerate();
+    let stages = plan.stages.iter().enumerate();
+    let sinks = plan.sinks.iter().enumerate();
+    let sources = sources.map(|(i, of)| node(Node::Source(i), Role::Source, &of.name, source(&of.kind)));
+    let stages = stages.map(|(i, of)| node(Node::Stage(i), Role::Stage, &of.name, stage(of)));
+    let sinks = sinks.map(|(i, of)| node(Node::Sink(i), Role::Sink, &of.name, sink(&of.kind)));
+    sources.chain(stages).chain(sinks).collect()
+}
+
+/// The names of the nodes that feed `node`; a port's name behind a dot, as the pipeline file writes it.
+fn feeders(plan: &Plan, node: Node) -> Vec<String> {
+    let wires = plan.graph.wires.iter().filter(|wire| wire.to == node);
+    wires
+        .filter_map(|wire| match wire.from.node {
+            Node::Source(i) => plan.sources.get(i).map(|source| source.name.to_string()),
+            Node::Stage(i) => plan.stages.get(i).map(|stage| match stage.ports.get(usize::from(wire.from.port)) {
+                Some(port) => format!("{}.{port}", stage.name),
+                None => stage.name.to_string(),
+            }),
+            Node::Sink(_) => None,
+        })
+        .collect()
+}
+
+fn source(kind: &SourceKind) -> String {
+    match kind {
+        SourceKind::File(file) => format!("{} ({})", file.patterns.join(", "), matter(&file.matter)),
+        SourceKind::Stdin(stdin) => format!("standard input ({})", matter(&stdin.matter)),
+        SourceKind::Generate(generate) => {
+            let what = match generate.what {
+                Generated::Numbers => "numbers".to_owned(),
+                Generated::Text { bytes } => format!("texts of {bytes} bytes"),
+                Generated::AccessLog => "lines of an access log".to_owned(),
+            };
+            format!("{} generated {what}, seed {}", generate.records, generate.seed)
+        }
+        SourceKind::Component(_) => "component".to_owned(),
+        SourceKind::Custom(_) => "of the host program".to_owned(),
+    }
+}
+
+fn matter(of: &Matter) -> String {
+    match of {
+        Matter::Lines => "lines".to_owned(),
+        Matter::JsonLines => "JSON Lines".to_owned(),
+        Matter::Csv(format) => csv(*format),
+        Matter::Files => "whole files".to_owned(),
+    }
+}
+
+fn stage(of: &StagePlan) -> String {
+    let native = if matches!(of.code, Code::Native(_)) { ", native" } else { "" };
+    let workers = match of.workers.get() {
+        1 => "1 worker".to_owned(),
+        workers => format!("{workers} workers"),
+    };
+    let order = match of.order {
+        Order::None => "in any order",
+        Order::Input => "in input order",
+    };
+    let reuse = match of.reuse {
+        Isolation::Record => "a fresh instance per record",
+        Isolation::Batch => "a fresh instance per batch",
+        Isolation::Worker => "an instance per worker",
+    };
+    let failures = match of.on_error {
+        OnError::Fail => "failures end the run",
+        OnError::Drop => "failures are dropped",
+        OnError::DeadLetter => "failures to dead letters",
+    };
+    format!("{workers}{native}, {order}, {reuse}, {failures}")
+}
+
+fn sink(kind: &SinkKind) -> String {
+    match kind {
+        SinkKind::File(file) => format!("{} ({})", file.path.display(), lines(file.format)),
+        SinkKind::Folder(folder) => format!("{} (one file per record)", folder.path.display()),
+        SinkKind::Stdout(format) => format!("standard output ({})", lines(*format)),
+        SinkKind::Null => "nowhere: records are counted".to_owned(),
+        SinkKind::Sqlite(sqlite) => format!("{} (SQLite, table {})", sqlite.path.display(), sqlite.table),
+        SinkKind::Custom(_) => "of the host program".to_owned(),
+    }
+}
+
+fn lines(format: LineFormat) -> String {
+    match format {
+        LineFormat::Lines => "lines".to_owned(),
+        LineFormat::JsonLines => "JSON Lines".to_owned(),
+        LineFormat::Csv(format) => csv(format),
+    }
+}
+
+fn csv(format: CsvFormat) -> String {
+    match format.delimiter {
+        b',' => "CSV".to_owned(),
+        other => format!("CSV with {:?}", char::from(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::config;
+
+    fn plan(text: &str) -> Plan {
+        let workers = NonZeroUsize::new(2).unwrap();
+        config::parse(text, Path::new("pipeline.toml"), workers).unwrap()
+    }
+
+    const SOURCE: &str = "name = \"demo\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 3\n";
+
+    #[tokio::test]
+    async fn a_pipeline_without_faults_can_run() {
+        let report = check(plan(&format!("{SOURCE}[sink]\nkind = \"null\"\n")), &mut |path| Ok(path.to_owned())).await;
+        assert_eq!(report.problems, []);
+        let lines: Vec<_> = report.nodes.iter().map(|node| (node.role, node.detail.as_str())).collect();
+        let expected = [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are counted")];
+        assert_eq!(lines, expected);
+        assert_eq!(report.nodes[1].fed_by, [report.nodes[0].name.clone()]);
+    }
+
+    #[tokio::test]
+    async fn the_faults_of_all_components_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("text.wasm");
+        std::fs::write(&text, "no component").unwrap();
+        let stage = |name: &str, file: &Path| {
+            format!("[[stage]]\nname = \"{name}\"\ncomponent = \"{}\"\nworkers = 3\n", file.display())
+        };
+        let missing = stage("missing", &folder.path().join("missing.wasm"));
+        let wrong = stage("wrong", &text);
+        let plan = plan(&format!("{SOURCE}{missing}{wrong}[sink]\nkind = \"null\"\n"));
+        let report = check(plan, &mut |path| Ok(path.to_owned())).await;
+        let messages: Vec<_> = report.problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages.len(), 2, "{messages:?}");
+        assert!(messages[0].starts_with("stage \"missing\": component \""), "{messages:?}");
+        assert!(messages[1].starts_with("stage \"wrong\": \"") && messages[1].ends_with("is no component"));
+        assert!(report.nodes[1].detail.starts_with("3 workers, in input order"), "{:?}", report.nodes[1]);
+    }
+}

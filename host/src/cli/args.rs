@@ -1,0 +1,234 @@
+//! The command line as written.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::Exit;
+use crate::report::LogLevel;
+
+/// Runs every stage of a data pipeline as a pool of isolated WebAssembly instances.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sandmill",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    propagate_version = true,
+    after_help = format!(
+        "Example:\n  sandmill run examples/access-log\n\n{}\n\
+         Results and --json go to standard output; everything else goes to standard error.",
+        Exit::table()
+    ),
+)]
+pub(crate) struct Arguments {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Color,
+
+    /// Say nothing but errors, and what needs attention.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Run(RunArguments),
+    Check(CheckArguments),
+    Build(BuildArguments),
+    New(NewArguments),
+    Inspect(InspectArguments),
+}
+
+/// Run a pipeline to its end.
+///
+/// Builds the stages that are stale, then runs. The first Ctrl-C stops reading and finishes what is in flight; the
+/// second stops at once.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  \
+       sandmill run                          # ./pipeline.toml\n  \
+       sandmill run examples/access-log      # the pipeline.toml of that folder\n  \
+       sandmill run nightly.toml --quiet --report last-night.json\n\n{}",
+    Exit::table()
+))]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgument,
+
+    /// Print the closing report as one line of JSON on standard output, instead of a table on standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write the closing report, as JSON, to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Show no progress, even on a terminal.
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+
+    /// Show what stages log, from this level up.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
+    pub(crate) log: LogFilter,
+}
+
+/// Find out everything that can be known of a pipeline without running it.
+///
+/// Builds the stages that are stale, looks at what each component imports and exports, opens one instance of each stage
+/// with its configuration, and opens sources and sinks. No record moves, and no output is touched.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sandmill check\n  sandmill check examples/access-log --json\n\n\
+                        Exits with 0 when the pipeline can run, with 2 when it cannot.")]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgument,
+
+    /// Print the findings as one line of JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Build stages: compile their folders to WebAssembly components.
+///
+/// Only what is stale is compiled. `run` and `check` do the same for the stages of their pipeline.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandmill build stages/parse-access-log stages/mask\n\n\
+                        Exits with 0 when all are built, with 2 when one does not build.")]
+pub(crate) struct BuildArguments {
+    /// Stage folders.
+    #[arg(required = true, value_name = "FOLDER")]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// Without optimisation: builds faster, runs slower, panics with better traces.
+    #[arg(long)]
+    pub(crate) debug: bool,
+
+    /// Print one line of JSON per folder on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make a new stage: a folder with a function to change, and a test of it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sandmill new shout\n  sandmill build shout")]
+pub(crate) struct NewArguments {
+    /// The name of the stage, and of its folder: lower-case letters, digits and hyphens.
+    pub(crate) name: String,
+
+    /// The folder to make it in.
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(crate) path: PathBuf,
+}
+
+/// Look at a component: what it imports, exports, weighs and hashes to.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n\n\
+                        Exits with 0 when a pipeline can run it, with 2 when none can.")]
+pub(crate) struct InspectArguments {
+    /// A `.wasm` file, or a stage folder that has been built.
+    #[arg(value_name = "COMPONENT_OR_FOLDER")]
+    pub(crate) component: PathBuf,
+
+    /// Print the findings as one line of JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which pipeline.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineArgument {
+    /// A pipeline file, or a folder that holds a `pipeline.toml` [default: ./pipeline.toml]
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Which lines of a stage's log are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFilter {
+    /// All.
+    Debug,
+    /// All but `debug`.
+    #[default]
+    Info,
+    /// Warnings and errors.
+    Warn,
+    /// Errors.
+    Error,
+    /// None.
+    Off,
+}
+
+impl LogFilter {
+    /// Whether a line of that level is shown.
+    pub(crate) fn shows(self, level: LogLevel) -> bool {
+        match self {
+            Self::Debug => true,
+            Self::Info => level >= LogLevel::Info,
+            Self::Warn => level >= LogLevel::Warn,
+            Self::Error => level >= LogLevel::Error,
+            Self::Off => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_behind_the_verb() {
+        let arguments = Arguments::try_parse_from(["sandmill", "run", "-q", "--color", "never", "p.toml"]).unwrap();
+        assert!(arguments.quiet);
+        assert_eq!(arguments.color, Color::Never);
+        let Verb::Run(run) = arguments.verb else { panic!("{:?}", arguments.verb) };
+        assert_eq!(run.pipeline.path, Some(PathBuf::from("p.toml")));
+    }
+
+    #[test]
+    fn every_help_shows_an_example() {
+        for verb in Arguments::command().get_subcommands_mut() {
+            let help = verb.render_long_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_verb_is_a_usage_error_with_a_suggestion() {
+        let error = Arguments::try_parse_from(["sandmill", "inspct"]).unwrap_err();
+        assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()));
+        assert!(error.to_string().contains("'inspect'"), "{error}");
+    }
+
+    #[test]
+    fn log_lines_are_filtered_by_level() {
+        assert!(LogFilter::Debug.shows(LogLevel::Debug));
+        assert!(!LogFilter::default().shows(LogLevel::Debug));
+        assert!(LogFilter::default().shows(LogLevel::Info));
+        assert!(!LogFilter::Error.shows(LogLevel::Warn));
+        assert!(!LogFilter::Off.shows(LogLevel::Error));
+    }
+}

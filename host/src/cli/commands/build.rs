@@ -1,0 +1,44 @@
+//! `sandmill build`: stage folders into components.
+
+use std::path::Path;
+
+use crate::build::{self, BuildOptions, Built};
+use crate::cli::args::BuildArguments;
+use crate::cli::render::text::harmless;
+use crate::cli::{print, render};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::report::Problem;
+
+/// Builds all folders; one that does not build does not keep the others from it.
+///
+/// # Errors
+/// When what was built cannot be printed.
+pub(super) fn build(arguments: &BuildArguments, quiet: bool) -> Result<Exit> {
+    let options = BuildOptions { debug: arguments.debug };
+    let mut exit = Exit::Ok;
+    for folder in &arguments.folders {
+        let mut say = |line: &str| {
+            if !quiet {
+                print::message(&format!("{line}\n"));
+            }
+        };
+        match build::build(folder, &options, &mut say) {
+            Ok(built) if arguments.json => print::json(&built)?,
+            Ok(_) if quiet => {}
+            Ok(built) => print::message(&line(folder, &built)),
+            Err(error) => {
+                print::message(&render::problem(&Problem::from(&error)));
+                exit = Exit::from(&error);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// `built stages/mask: stages/mask/target/mask.wasm`
+fn line(folder: &Path, built: &Built) -> String {
+    let verb = if built.is_new { "built" } else { "up to date:" };
+    let [folder, component] = [folder, &built.component].map(|path| path.display().to_string());
+    format!("{verb} {}: {}\n", harmless(&folder), harmless(&component))
+}

@@ -1,0 +1,43 @@
+//! Components that are named by the folder they are built from.
+
+use std::path::{Path, PathBuf};
+
+use crate::build::{self, BuildOptions};
+use crate::cli::print;
+use crate::error::Result;
+use crate::plan::{Code, Plan, SourceKind};
+
+/// Puts a component file in the place of every stage folder of the plan; builds what is stale.
+///
+/// # Errors
+/// When a folder is no stage, or does not build.
+pub(super) fn build_components(plan: &mut Plan, quiet: bool) -> Result<()> {
+    let sources = plan.sources.iter_mut().filter_map(|source| match &mut source.kind {
+        SourceKind::Component(component) => Some(&mut component.component),
+        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
+    });
+    let stages = plan.stages.iter_mut().filter_map(|stage| match &mut stage.code {
+        Code::Component(path) => Some(path),
+        Code::Native(_) => None,
+    });
+    for path in sources.chain(stages) {
+        *path = component_file(path, quiet)?;
+    }
+    Ok(())
+}
+
+/// The component file that `path` stands for: itself, or what the folder builds into, built when stale.
+///
+/// # Errors
+/// As [`build_components`].
+pub(super) fn component_file(path: &Path, quiet: bool) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let built = build::build(path, &BuildOptions::default(), &mut |line| {
+        if !quiet {
+            print::message(&format!("{line}\n"));
+        }
+    })?;
+    Ok(built.component)
+}

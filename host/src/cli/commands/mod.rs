@@ -1,0 +1,27 @@
+//! The verbs, one file each.
+
+mod build;
+mod check;
+mod components;
+mod inspect;
+mod new;
+mod run;
+
+use super::args::{Arguments, Verb};
+use crate::error::Result;
+use crate::exit::Exit;
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// What kept it from being done; not yet printed.
+pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
+    let quiet = arguments.quiet;
+    match &arguments.verb {
+        Verb::Run(run) => run::run(run, quiet),
+        Verb::Check(check) => check::check(check, quiet),
+        Verb::Build(build) => build::build(build, quiet),
+        Verb::New(new) => new::new(new, quiet),
+        Verb::Inspect(inspect) => inspect::inspect(inspect),
+    }
+}

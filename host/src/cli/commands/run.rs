@@ -1,0 +1,175 @@
+//! `sandmill run`: from the pipeline file to the closing report.
+
+use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::components::build_components;
+use crate::cli::args::RunArguments;
+use crate::cli::locate::pipeline_file;
+use crate::cli::notices::Notices;
+use crate::cli::progress::Screen;
+use crate::cli::report_file::ReportFile;
+use crate::cli::signals::Signals;
+use crate::cli::{print, render};
+use crate::config;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::pipeline::{Pipeline, Running, Stopper};
+use crate::plan::{Plan, SinkKind};
+use crate::report::{Event, EventStream, Report};
+
+/// How often the picture changes: often enough to look alive, seldom enough to cost nothing.
+const REDRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs a pipeline to its end.
+///
+/// # Errors
+/// What kept it from beginning. What happened after that stands in its report, and is printed.
+pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
+    let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
+    let stdout_sink = stdout_sink(&plan);
+    if let (true, Some(sink)) = (arguments.json, &stdout_sink) {
+        return Err(both_on_stdout(sink));
+    }
+    // Before the run, so that a mistyped folder does not cost one.
+    let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
+    build_components(&mut plan, quiet)?;
+
+    let data_on_terminal = stdout_sink.is_some() && std::io::stdout().is_terminal();
+    let wants_picture = !(quiet || arguments.json || arguments.no_progress || data_on_terminal);
+    let screen = if wants_picture { Screen::live() } else { Screen::plain() };
+    let notices = (!quiet).then(|| Notices::new(arguments.log));
+    let report = drive(plan, Watch { screen, notices, asked_to_stop: false })?;
+
+    say(&report, arguments, quiet)?;
+    if let Some(file) = report_file {
+        file.write(&print::json_line(&report)?)?;
+    }
+    Ok(Exit::from(&report))
+}
+
+/// The name of a sink that writes to standard output.
+fn stdout_sink(plan: &Plan) -> Option<String> {
+    let is_stdout = |kind: &SinkKind| matches!(kind, SinkKind::Stdout(_));
+    plan.sinks.iter().find(|sink| is_stdout(&sink.kind)).map(|sink| sink.name.to_string())
+}
+
+fn both_on_stdout(sink: &str) -> Error {
+    Error::config(format!("--json and sink \"{sink}\" would both write to standard output"))
+        .hint("--report FILE writes the report to a file")
+}
+
+/// What is left to say when all is over.
+fn say(report: &Report, arguments: &RunArguments, quiet: bool) -> Result<()> {
+    if !(quiet || arguments.json) {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        print::message(&render::closing(report, cores));
+        return Ok(());
+    }
+    print::message(&render::failure(report));
+    print::message(&render::leftovers(report));
+    if arguments.json { print::json(report) } else { Ok(()) }
+}
+
+/// Prepares and starts the pipeline, and stays with it to its end. The pipeline has runtimes of its own: this one only
+/// watches.
+fn drive(plan: Plan, watch: Watch) -> Result<Report> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
+    let report = runtime.block_on(async move {
+        watch.screen.show("preparing");
+        let pipeline = Pipeline::prepare(plan).await?;
+        // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
+        let signals = Signals::listen()?;
+        Ok(watch.accompany(pipeline.start(), signals).await)
+    });
+    // A thread that still waits for a terminal's input must not keep the process.
+    runtime.shutdown_background();
+    report
+}
+
+/// Shows a run to a person, and takes that person's wish to end it.
+struct Watch {
+    screen: Screen,
+    /// None when nothing is to be said.
+    notices: Option<Notices>,
+    asked_to_stop: bool,
+}
+
+impl Watch {
+    async fn accompany(mut self, mut running: Running, mut signals: Signals) -> Report {
+        let mut events = running.events();
+        let stopper = running.stopper();
+        let mut redraw = interval(REDRAW_EVERY);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while running.is_running() {
+            tokio::select! {
+                // In this order: whatever a guest logs, a person is heard, and sees how things stand.
+                biased;
+                () = signals.next() => self.stop(&stopper),
+                _ = redraw.tick() => self.screen.draw(&running.stats()),
+                event = next(&mut events) => match event {
+                    Some(event) => self.tell(&event),
+                    // The run has ended: no need to wait for the next picture to find out.
+                    None => break,
+                },
+            }
+        }
+        let mut end = pin!(running.wait());
+        let report = loop {
+            tokio::select! {
+                // A report that is there is taken, whatever else there is.
+                biased;
+                report = &mut end => break report,
+                () = signals.next() => self.stop(&stopper),
+            }
+        };
+        while let Some(event) = taken(&mut events).await {
+            self.tell(&event);
+        }
+        report
+    }
+
+    fn tell(&mut self, event: &Event) {
+        if let Some(line) = self.notices.as_mut().and_then(|notices| notices.line(event)) {
+            self.screen.say(&line);
+        }
+    }
+
+    /// The first wish drains, the next one cuts.
+    fn stop(&mut self, stopper: &Stopper) {
+        if self.asked_to_stop {
+            stopper.abort();
+            self.screen.say("stopping at once: what is in flight is given up\n");
+        } else {
+            self.asked_to_stop = true;
+            stopper.stop();
+            self.screen.say("stopping: finishing what is in flight; press Ctrl-C again to stop at once\n");
+        }
+        self.screen.flush();
+    }
+}
+
+/// The next event; `None` when the run has ended.
+async fn next(events: &mut Option<EventStream>) -> Option<Event> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next event that is there already.
+async fn taken(events: &mut Option<EventStream>) -> Option<Event> {
+    tokio::select! {
+        biased;
+        event = next(events) => event,
+        () = std::future::ready(()) => None,
+    }
+}

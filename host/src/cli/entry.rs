@@ -1,0 +1,87 @@
+//! From the process's arguments to its exit code.
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+
+use clap::{Parser as _, ValueEnum as _};
+
+use super::args::{Arguments, Color};
+use super::{commands, print, render};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::Problem;
+
+/// Does what the command line says. All that there is to say has been said when it returns.
+#[must_use]
+pub fn main() -> Exit {
+    let default_hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // With RUST_BACKTRACE set, somebody wants to see more than a message.
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            default_hook(info);
+        }
+        print::message(&render::problem(&defect(info)));
+    }));
+    // The hook has told it.
+    panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug)
+}
+
+fn perform() -> Exit {
+    // Before the arguments are parsed, because the parser prints its errors itself.
+    print::choose(color(std::env::args_os()));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(said) => return usage(&said),
+    };
+    commands::perform(&arguments).unwrap_or_else(|error| {
+        print::message(&render::problem(&Problem::from(&error)));
+        Exit::from(&error)
+    })
+}
+
+/// A mistake in the command line, or a help text that was asked for.
+fn usage(said: &clap::Error) -> Exit {
+    // Somebody who has closed the pipe does not want to read it.
+    said.print().unwrap_or_default();
+    if said.use_stderr() { Exit::Usage } else { Exit::Ok }
+}
+
+/// What `--color` says; what is no colour choice is left to the parser.
+fn color(arguments: impl Iterator<Item = OsString>) -> Color {
+    let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let written = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None])).find_map(|(this, next)| {
+        if this == "--color" { next.map(String::as_str) } else { this.strip_prefix("--color=") }
+    });
+    written.and_then(|word| Color::from_str(word, false).ok()).unwrap_or_default()
+}
+
+/// A panic, told as what it is.
+fn defect(info: &PanicHookInfo<'_>) -> Problem {
+    let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
+    let error = Error::internal(format!("sandmill panicked{place}"))
+        .caused_by(said(info.payload()))
+        .hint("this is a bug: please report it, with the command and the pipeline file")
+        .hint("RUST_BACKTRACE=1 shows where it comes from");
+    Problem::from(&error)
+}
+
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_decided_before_anything_is_printed() {
+        let of = |arguments: &[&str]| color(arguments.iter().map(OsString::from));
+        assert_eq!(of(&["sandmill", "rnu"]), Color::Auto);
+        assert_eq!(of(&["sandmill", "rnu", "--color", "never"]), Color::Never);
+        assert_eq!(of(&["sandmill", "--color=always", "rnu"]), Color::Always);
+        assert_eq!(of(&["sandmill", "run", "--color", "mauve"]), Color::Auto);
+        assert_eq!(of(&["sandmill", "run", "--color"]), Color::Auto);
+    }
+}

@@ -1,0 +1,17 @@
+//! The `sandmill` command: parses, calls the library, renders what it says. The only module that prints.
+//!
+//! Results (`--json`, a sink that is standard output) go to standard output, everything else to standard error.
+//! Whatever guests, files and paths say is made harmless before it reaches a terminal.
+
+mod args;
+mod commands;
+mod entry;
+mod locate;
+mod notices;
+mod print;
+mod progress;
+mod render;
+mod report_file;
+mod signals;
+
+pub use entry::main;

@@ -1,0 +1,97 @@
+//! Lines for a person, from what happens during a run: what guests log, and the first failures.
+
+use std::collections::HashMap;
+
+use super::args::LogFilter;
+use super::render::style::{BAD, FAINT, WARN, paint};
+use super::render::text::one_line;
+use crate::report::{Event, LogLevel};
+
+/// Failures of one node that are shown: enough to see what is wrong. The dead letters have them all.
+const FAILURES_SHOWN_MAX: u32 = 5;
+
+/// Decides what is said of an event. Holds one count per node that failed.
+#[derive(Debug)]
+pub(super) struct Notices {
+    filter: LogFilter,
+    failures: HashMap<String, u32>,
+}
+
+impl Notices {
+    pub(super) fn new(filter: LogFilter) -> Self {
+        Self { filter, failures: HashMap::new() }
+    }
+
+    /// A line with its line feed; `None` when nothing is to be said.
+    pub(super) fn line(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Log { worker, level, message } => {
+                let text = || format!("[{}/{}] {} {}\n", worker.stage, worker.worker, word(*level), one_line(message));
+                self.filter.shows(*level).then(text)
+            }
+            Event::Failed { node, place, reason } => self.failure(node, place, reason),
+        }
+    }
+
+    fn failure(&mut self, node: &str, place: &str, reason: &str) -> Option<String> {
+        let seen = self.failures.entry(node.to_owned()).or_default();
+        *seen = seen.saturating_add(1);
+        match *seen {
+            ..=FAILURES_SHOWN_MAX => {
+                let [place, reason] = [place, reason].map(one_line);
+                Some(format!("[{node}] {} {place}: {reason}\n", paint(WARN, "failed:")))
+            }
+            // The first that is not shown says that there are more.
+            seen if seen == FAILURES_SHOWN_MAX + 1 => {
+                Some(paint(FAINT, format!("… more failures in \"{node}\" are counted, but not shown")) + "\n")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn word(level: LogLevel) -> String {
+    match level {
+        LogLevel::Debug => paint(FAINT, "debug:"),
+        LogLevel::Info => "info:".to_owned(),
+        LogLevel::Warn => paint(WARN, "warn:"),
+        LogLevel::Error => paint(BAD, "error:"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::WorkerId;
+
+    fn said(notices: &mut Notices, event: &Event) -> Option<String> {
+        notices.line(event).map(|line| anstream::adapter::strip_str(&line).to_string())
+    }
+
+    fn failed(node: &str) -> Event {
+        Event::Failed { node: node.into(), place: "access.log:17".into(), reason: "no status\nin \u{1b}[2J".into() }
+    }
+
+    #[test]
+    fn a_log_line_names_stage_and_worker() {
+        let log = |level| Event::Log {
+            worker: WorkerId { stage: "parse".into(), worker: 3 },
+            level,
+            message: "no agent\u{7}".into(),
+        };
+        let mut notices = Notices::new(LogFilter::Info);
+        assert_eq!(said(&mut notices, &log(LogLevel::Warn)).unwrap(), "[parse/3] warn: no agent\\u{7}\n");
+        assert_eq!(said(&mut notices, &log(LogLevel::Debug)), None);
+    }
+
+    #[test]
+    fn the_first_failures_of_each_node_are_shown() {
+        let mut notices = Notices::new(LogFilter::Info);
+        let lines: Vec<_> = (0..9).map(|_| said(&mut notices, &failed("parse"))).collect();
+        assert_eq!(lines[0].as_deref(), Some("[parse] failed: access.log:17: no status\\nin \\u{1b}[2J\n"));
+        assert_eq!(lines[4], lines[0]);
+        assert_eq!(lines[5].as_deref(), Some("… more failures in \"parse\" are counted, but not shown\n"));
+        assert_eq!(lines[6..], [None, None, None]);
+        assert!(said(&mut notices, &failed("mask")).unwrap().starts_with("[mask] failed: "));
+    }
+}

@@ -1,0 +1,59 @@
+//! The only two ways out: results to standard output, everything else to standard error.
+
+use std::io::{ErrorKind, Write as _};
+
+use super::args::Color;
+use crate::error::{Error, Result};
+
+/// Decides on colours, for the whole process.
+pub(crate) fn choose(color: Color) {
+    match color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Whether standard error shows colours.
+pub(crate) fn stderr_has_colours() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// A result, for standard output. A reader that has closed it has had enough: that is no error.
+///
+/// # Errors
+/// When standard output cannot be written to for another reason: a full disk.
+pub(crate) fn result(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::edge("cannot write to standard output").caused_by(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A result as one line of JSON.
+///
+/// # Errors
+/// As [`result`].
+pub(crate) fn json(of: &impl serde::Serialize) -> Result<()> {
+    result(&json_line(of)?)
+}
+
+/// One line of JSON.
+///
+/// # Errors
+/// When a path in it is not Unicode: JSON has no way to write it.
+pub(crate) fn json_line(of: &impl serde::Serialize) -> Result<String> {
+    let line = serde_json::to_string(of)
+        .map_err(|error| Error::internal("cannot write this report as JSON").caused_by(error))?;
+    Ok(line + "\n")
+}
+
+/// A message, for standard error. When that cannot be written to, there is nowhere left to say so.
+pub(crate) fn message(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
+}

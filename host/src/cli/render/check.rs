@@ -1,0 +1,122 @@
+//! A pipeline, checked: what it consists of, and whether it can run.
+
+use super::inspection::in_short;
+use super::numbers::plural;
+use super::style::{FAINT, GOOD, STRONG, paint};
+use super::text::{left, one_line, width};
+use crate::report::{CheckReport, CheckedNode, Role};
+
+/// Columns of the word at the left.
+const ROLE_COLUMNS: usize = 8;
+
+/// Names wider than this are cut.
+const NAME_COLUMNS_MAX: usize = 24;
+
+/// What it consists of: one or two lines per node. What is wrong with it is not said here: those are errors.
+pub(crate) fn check(of: &CheckReport) -> String {
+    let mut text = String::new();
+    if !of.nodes.is_empty() {
+        text.push_str(&format!("{} {}\n\n", paint(FAINT, "pipeline"), paint(STRONG, one_line(&of.pipeline))));
+    }
+    let columns = of.nodes.iter().map(|node| width(&node.name)).max().unwrap_or(0).min(NAME_COLUMNS_MAX);
+    let mut before: Option<&CheckedNode> = None;
+    for node in &of.nodes {
+        text.push_str(&line(node, before, columns));
+        before = Some(node);
+    }
+    if of.problems.is_empty() {
+        text.push_str(&format!("\n{} {} it can run\n", paint(GOOD, "ok:"), counted(of)));
+    }
+    text
+}
+
+/// A node, and below it what it runs. Who feeds it is said where that is not simply the node above.
+fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> String {
+    let role = paint(FAINT, left(node.role.word(), ROLE_COLUMNS));
+    let linear = match node.fed_by.as_slice() {
+        [] => true,
+        [feeder] => before.is_some_and(|before| before.name == *feeder),
+        _ => false,
+    };
+    let feeders: Vec<String> = node.fed_by.iter().map(|name| one_line(name)).collect();
+    let fed_by = if linear { String::new() } else { format!("  ← {}", feeders.join(", ")) };
+    let name = one_line(&node.name);
+    let mut text = format!("{role}{}  {}{fed_by}\n", left(&name, columns), one_line(&node.detail));
+    if let Some(component) = &node.component {
+        text.push_str(&format!("{}{}\n", " ".repeat(ROLE_COLUMNS + columns + 2), in_short(component)));
+    }
+    text
+}
+
+fn counted(of: &CheckReport) -> String {
+    let count = |role: Role| of.nodes.iter().filter(|node| node.role == role).count() as u64;
+    let roles = [Role::Source, Role::Stage, Role::Sink].map(|role| plural(count(role), role.word()));
+    format!("{}:", roles.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inspection::tests::{stage, stranger};
+    use super::*;
+    use crate::error::Error;
+    use crate::report::{Inspection, Problem};
+
+    fn node(role: Role, name: &str, detail: &str, fed_by: &[&str]) -> CheckedNode {
+        let fed_by = fed_by.iter().map(ToString::to_string).collect();
+        CheckedNode { name: name.into(), role, detail: detail.into(), fed_by, component: None }
+    }
+
+    fn running(of: Inspection, node: CheckedNode) -> CheckedNode {
+        CheckedNode { component: Some(of), ..node }
+    }
+
+    fn plain(of: &CheckReport) -> String {
+        anstream::adapter::strip_str(&check(of)).to_string()
+    }
+
+    #[test]
+    fn a_pipeline_that_can_run() {
+        let of = CheckReport {
+            pipeline: "access-log".into(),
+            nodes: vec![
+                node(Role::Source, "log", "file access.log, lines", &[]),
+                running(stage(), node(Role::Stage, "parse", "4 workers, order input", &["log"])),
+                node(Role::Sink, "visits", "sqlite out.db, table visits", &["parse"]),
+                node(Role::Sink, "copy", "file all.jsonl", &["parse"]),
+            ],
+            problems: Vec::new(),
+        };
+        assert_eq!(
+            plain(&of),
+            "\
+pipeline access-log
+
+source  log     file access.log, lines
+stage   parse   4 workers, order input
+                stages/parse/target/parse.wasm (23.1 KiB, imports ok)
+sink    visits  sqlite out.db, table visits
+sink    copy    file all.jsonl  ← parse
+
+ok: 1 source, 1 stage, 2 sinks: it can run
+"
+        );
+    }
+
+    #[test]
+    fn a_component_that_cannot_run_is_marked() {
+        let of = CheckReport {
+            pipeline: "odd".into(),
+            nodes: vec![running(stranger(), node(Role::Stage, "odd", "1 worker", &["log"]))],
+            problems: vec![Problem::from(&Error::config("stage \"odd\" cannot run"))],
+        };
+        assert_eq!(
+            plain(&of),
+            "\
+pipeline odd
+
+stage   odd  1 worker  ← log
+             vendor/stranger.wasm (23.1 KiB, 2 imports not provided)
+"
+        );
+    }
+}

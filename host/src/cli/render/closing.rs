@@ -1,0 +1,472 @@
+//! What is said at the end of a run: one row per node, the account of all records, and what to do next.
+
+use super::numbers::{brief, bytes, count, duration, per_second, percent, plural, size};
+use super::problem::problem;
+use super::style::{BAD, GOOD, STRONG, WARN, paint};
+use super::table::Table;
+use super::text::{cut, harmless, one_line, width};
+use crate::edge::Extent;
+use crate::report::{Bottleneck, Ending, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
+
+/// No line that we can help is wider: it fits beside an editor and into a mail.
+const COLUMNS_MAX: usize = 100;
+
+/// Names in a line of text are cut beyond this.
+const NAME_COLUMNS_MAX: usize = 32;
+
+/// A node that works less than this share of its time holds nobody back.
+const BOTTLENECK_SHARE_MIN: f64 = 0.5;
+
+/// Guests that take this share of all cores leave the rest to the host: copies, sources and sinks need it. Measured: 0.79
+/// with three busy stages on two cores.
+const CORES_SHARE_MIN: f64 = 0.7;
+
+const HEADER: [&str; 10] =
+    ["", "in", "out", "dropped", "failed", "calls", "in guest", "waiting", "blocked", "queue max"];
+
+/// The closing report: the problem, when there was one, then the table, then the sums. `cores`: how many the machine has.
+pub(crate) fn closing(report: &Report, cores: usize) -> String {
+    let problem = failure(report);
+    let mut text = if problem.is_empty() { problem } else { problem + "\n" };
+    text.push_str(&table(&report.stats));
+    text.push('\n');
+    text.push_str(&headline(report));
+    text.push_str(&format!("{}\n", equation(&report.stats)));
+    if let Some(bottleneck) = &report.bottleneck {
+        text.push_str(&advice(bottleneck, &report.stats, cores));
+    }
+    for stage in report.stats.stages.iter().filter(|stage| stage.failed_invocations > 0) {
+        text.push_str(&format!(
+            "stage \"{}\" failed {} as a whole (trap, limit, contract) and was given new instances\n",
+            name(&stage.name),
+            plural(stage.failed_invocations, "invocation")
+        ));
+    }
+    if report.events_lost > 0 {
+        text.push_str(&format!(
+            "not shown, because they came too fast: {} log lines or failures\n",
+            count(report.events_lost)
+        ));
+    }
+    text.push_str(&leftovers(report));
+    text
+}
+
+/// What made it fail, as an error; empty when nothing did. A reader that has closed its pipe is nobody's failure.
+pub(crate) fn failure(report: &Report) -> String {
+    report.problem.as_ref().filter(|_| !report.reader_had_enough()).map_or_else(String::new, problem)
+}
+
+/// What needs somebody's attention after the run: said even when nothing else is to be said. Empty when all is well.
+pub(crate) fn leftovers(report: &Report) -> String {
+    let accounting = &report.stats.accounting;
+    let mut text = String::new();
+    if accounting.dead_lettered > 0 {
+        let place = report
+            .dead_letters
+            .as_ref()
+            .map_or_else(String::new, |path| format!(" in {}", harmless(&path.display().to_string())));
+        let records = plural(accounting.dead_lettered, "record");
+        text.push_str(&format!("{} {records}{place}\n", paint(WARN, "dead letters:")));
+    }
+    if !accounting.balances() && report.ending != Ending::Aborted {
+        text.push_str(&format!(
+            "{} the account does not balance: this is a bug in sandmill, please report it with this line: {}\n",
+            paint(BAD, "error:"),
+            equation(&report.stats)
+        ));
+    }
+    text
+}
+
+/// How it ended, how long it took, how fast it was.
+fn headline(report: &Report) -> String {
+    let stats = &report.stats;
+    let ending = match report.ending {
+        Ending::Completed if stats.accounting.dead_lettered > 0 => paint(WARN, "completed, with dead letters:"),
+        Ending::Completed => paint(GOOD, "completed:"),
+        Ending::Stopped => paint(WARN, "stopped:"),
+        Ending::Interrupted => paint(WARN, "interrupted:"),
+        Ending::Aborted if report.reader_had_enough() => paint(GOOD, "ended by its reader:"),
+        Ending::Aborted => paint(BAD, "aborted:"),
+    };
+    let mut text = format!(
+        "{ending} {} in {}, {} records/s",
+        name(&report.pipeline),
+        duration(stats.elapsed),
+        count(per_second(stats.accounting.read, stats.elapsed).round() as u64)
+    );
+    if let Some(read) = bytes_read(stats) {
+        text.push_str(&format!(", {}/s", bytes(per_second(read, stats.elapsed) as u64)));
+    }
+    text.push('\n');
+    text
+}
+
+/// Where every record went.
+fn equation(stats: &Stats) -> String {
+    let accounting = &stats.accounting;
+    let mut text = format!("read {}", count(accounting.read));
+    if accounting.created > 0 {
+        text.push_str(&format!(" + created {}", count(accounting.created)));
+    }
+    text.push_str(&format!(
+        " {} delivered {} + dropped {} + dead-lettered {}",
+        if accounting.balances() { "=" } else { "≠" },
+        count(accounting.delivered),
+        count(accounting.dropped),
+        count(accounting.dead_lettered)
+    ));
+    if accounting.in_flight > 0 {
+        text.push_str(&format!(" + in flight {}", count(accounting.in_flight)));
+    }
+    text
+}
+
+/// What holds the run back, and what would help: on one line where that is not too wide.
+fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
+    const LABEL: &str = "bottleneck:";
+    let Bottleneck { node, busy_share } = bottleneck;
+    let busy = percent(*busy_share);
+    let name = name(node);
+    let is_source = stats.sources.iter().any(|source| source.name == *node);
+    let is_sink = stats.sinks.iter().any(|sink| sink.name == *node);
+    let (role, work, help) = match (is_source, is_sink) {
+        (true, _) => ("source", "reading", "the stages could take more than it gives"),
+        (_, true) => ("sink", "writing", "larger batches, or a faster destination, would help"),
+        _ if all_cores_work(stats, cores) => ("stage", "busy", "all cores work, so only cheaper work there would help"),
+        _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
+    };
+    let label = paint(STRONG, LABEL);
+    if *busy_share < BOTTLENECK_SHARE_MIN {
+        return format!("{label} none (the busiest, {role} \"{name}\", worked {busy} of the time)\n");
+    }
+    let what = format!("{label} {role} \"{name}\" ({work} {busy} of the time)");
+    if width(&what) + ": ".len() + help.len() <= COLUMNS_MAX {
+        format!("{what}: {help}\n")
+    } else {
+        format!("{what}\n{}{help}\n", " ".repeat(LABEL.len() + 1))
+    }
+}
+
+/// Whether more workers would find no core to work on.
+fn all_cores_work(stats: &Stats, cores: usize) -> bool {
+    let in_guests: f64 = stats.stages.iter().map(|stage| stage.time_in_guest.as_secs_f64()).sum();
+    in_guests >= CORES_SHARE_MIN * cores as f64 * stats.elapsed.as_secs_f64()
+}
+
+/// A node's name, fit for a line with other words on it.
+fn name(node: &str) -> String {
+    cut(&one_line(node), NAME_COLUMNS_MAX).into_owned()
+}
+
+fn bytes_read(stats: &Stats) -> Option<u64> {
+    let counted = |source: &SourceStats| match source.extent {
+        Extent::Bytes(_) => Some(source.position),
+        Extent::Records(_) | Extent::Unknown => None,
+    };
+    let sum: u64 = stats.sources.iter().filter_map(counted).sum();
+    (sum > 0).then_some(sum)
+}
+
+/// One row per node, in the order of the plan. Tries ever narrower forms: names cut, counts rounded, gaps closed.
+fn table(stats: &Stats) -> String {
+    let forms = [
+        Form { number: count, gap: 2 },
+        Form { number: |n| brief(n as f64), gap: 2 },
+        Form { number: |n| brief(n as f64), gap: 1 },
+    ];
+    let mut tables = forms.map(|form| form.fill(stats)).into_iter();
+    let mut narrowest = None;
+    for table in tables.by_ref() {
+        let fits = table.excess(COLUMNS_MAX) == 0;
+        narrowest = Some(table);
+        if fits {
+            break;
+        }
+    }
+    narrowest.map_or_else(String::new, |table| table.render(COLUMNS_MAX))
+}
+
+/// How numbers are written and how far apart.
+struct Form {
+    number: fn(u64) -> String,
+    gap: usize,
+}
+
+impl Form {
+    fn fill(&self, stats: &Stats) -> Table<10> {
+        let mut table = Table::new(HEADER, self.gap);
+        for source in &stats.sources {
+            table.row(self.source(source));
+        }
+        for stage in &stats.stages {
+            table.row(self.stage(stage));
+        }
+        for sink in &stats.sinks {
+            table.row(self.sink(sink));
+        }
+        table
+    }
+
+    fn source(&self, source: &SourceStats) -> [String; 10] {
+        [
+            one_line(&source.name),
+            (self.number)(source.read),
+            (self.number)(source.read.saturating_sub(source.bad)),
+            String::new(),
+            self.failed(source.bad),
+            String::new(),
+            String::new(),
+            String::new(),
+            duration(source.blocked_on_output),
+            String::new(),
+        ]
+    }
+
+    fn stage(&self, stage: &StageStats) -> [String; 10] {
+        let name = match stage.workers {
+            1 => one_line(&stage.name),
+            workers => format!("{} ×{workers}", one_line(&stage.name)),
+        };
+        [
+            name,
+            (self.number)(stage.records_in),
+            (self.number)(stage.records_out),
+            (self.number)(stage.dropped),
+            self.failed(stage.failed),
+            (self.number)(stage.invocations),
+            duration(stage.time_in_guest),
+            duration(stage.waiting_for_input),
+            duration(stage.blocked_on_output),
+            fullest(&stage.queue),
+        ]
+    }
+
+    fn sink(&self, sink: &SinkStats) -> [String; 10] {
+        [
+            one_line(&sink.name),
+            (self.number)(sink.delivered + sink.rejected),
+            (self.number)(sink.delivered),
+            String::new(),
+            self.failed(sink.rejected),
+            String::new(),
+            String::new(),
+            duration(sink.waiting_for_input),
+            String::new(),
+            fullest(&sink.queue),
+        ]
+    }
+
+    fn failed(&self, records: u64) -> String {
+        let number = (self.number)(records);
+        if records == 0 { number } else { paint(WARN, number) }
+    }
+}
+
+fn fullest(queue: &QueueStats) -> String {
+    format!("{}/{}", size(queue.high_water), size(queue.capacity))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::record::Accounting;
+    use crate::report::{Problem, samples};
+
+    fn plain(of: &Report) -> String {
+        let text = anstream::adapter::strip_str(&closing(of, 4)).to_string();
+        for line in text.lines() {
+            assert!(width(line) <= COLUMNS_MAX, "{line}");
+            assert_eq!(line, line.trim_end());
+        }
+        text
+    }
+
+    /// `expected` begins with a line feed, so that its first line stands where it belongs.
+    #[track_caller]
+    fn snapshot(of: &Report, expected: &str) {
+        assert_eq!(format!("\n{}", plain(of)), expected);
+    }
+
+    fn with_dead_letters() -> Report {
+        let mut report = samples::report(Ending::Completed);
+        let stats = &mut report.stats;
+        stats.sources[0].bad = 12;
+        stats.stages[0] = StageStats {
+            failed: 987,
+            failed_invocations: 3,
+            workers: 4,
+            ..samples::stage("parse", 999_988, 999_001, 0)
+        };
+        stats.stages[1] = samples::stage("filter", 999_001, 912_001, 87_000);
+        stats.stages[2] = samples::stage("mask", 912_001, 912_001, 0);
+        stats.sinks[0].delivered = 912_001;
+        stats.accounting.delivered = 912_001;
+        stats.accounting.dead_lettered = 999;
+        report.dead_letters = Some(PathBuf::from("out/access-log.dead-letters.jsonl"));
+        report.events_lost = 412;
+        report
+    }
+
+    #[test]
+    fn a_run_that_completed() {
+        snapshot(
+            &samples::report(Ending::Completed),
+            r#"
+                in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
+log      1,000,000  1,000,000                0                             880 ms
+parse    1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
+filter   1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
+mask ×2    913,000    913,000        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
+visits     913,000    913,000                0                    819 ms           4,096/8,192
+
+completed: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
+read 1,000,000 = delivered 913,000 + dropped 87,000 + dead-lettered 0
+bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
+"#,
+        );
+    }
+
+    #[test]
+    fn a_run_with_dead_letters() {
+        snapshot(
+            &with_dead_letters(),
+            r#"
+                 in      out  dropped  failed  calls  in guest  waiting  blocked    queue max
+log       1,000,000  999,988               12                             880 ms
+parse ×4    999,988  999,001        0     987    977    951 ms    12 ms   217 µs  8,192/8,192
+filter      999,001  912,001   87,000       0    976    951 ms    12 ms   217 µs  8,192/8,192
+mask        912,001  912,001        0       0    891    951 ms    12 ms   217 µs  8,192/8,192
+visits      912,001  912,001                0                    819 ms           4,096/8,192
+
+completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
+read 1,000,000 = delivered 912,001 + dropped 87,000 + dead-lettered 999
+bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
+stage "parse" failed 3 invocations as a whole (trap, limit, contract) and was given new instances
+not shown, because they came too fast: 412 log lines or failures
+dead letters: 999 records in out/access-log.dead-letters.jsonl
+"#,
+        );
+    }
+
+    #[test]
+    fn a_run_that_was_aborted() {
+        let mut report = samples::report(Ending::Aborted);
+        report.problem = Some(samples::problem(ErrorKind::Guest));
+        report.bottleneck = None;
+        report.stats.accounting.delivered -= 4_096;
+        report.stats.accounting.in_flight = 4_096;
+        report.stats.sinks[0].delivered -= 4_096;
+        snapshot(
+            &report,
+            r#"
+error: stage "parse" failed on record 17 (access.log:17)
+
+Caused by:
+    no status in this line
+
+hint: `on_error = "dead-letter"` keeps the run going
+
+                in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
+log      1,000,000  1,000,000                0                             880 ms
+parse    1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
+filter   1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
+mask ×2    913,000    913,000        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
+visits     908,904    908,904                0                    819 ms           4,096/8,192
+
+aborted: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
+read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in flight 4,096
+"#,
+        );
+    }
+
+    #[test]
+    fn more_workers_are_not_advised_where_no_core_is_idle() {
+        let report = samples::report(Ending::Completed);
+        assert!(closing(&report, 4).contains("more workers, or cheaper work"));
+        assert!(closing(&report, 2).contains("all cores work"));
+    }
+
+    #[test]
+    fn a_reader_that_has_had_enough_gets_no_error() {
+        let mut report = samples::report(Ending::Aborted);
+        report.problem = Some(Problem { broken_pipe: true, ..samples::problem(ErrorKind::Edge) });
+        assert_eq!(failure(&report), "");
+        assert!(plain(&report).contains("\nended by its reader: access-log in 1.24 s"));
+    }
+
+    /// One stage makes records, another has a name in another script, a third a long one: the table stays aligned.
+    #[test]
+    fn a_run_that_was_stopped() {
+        let mut report = samples::report(Ending::Stopped);
+        report.bottleneck = Some(Bottleneck { node: "visits".into(), busy_share: 0.93 });
+        let stats = &mut report.stats;
+        stats.accounting.created = 5;
+        stats.accounting.delivered += 5;
+        stats.sources[0].extent = Extent::Unknown;
+        stats.elapsed = Duration::from_secs(124);
+        stats.stages[0].name = "統計".into();
+        stats.stages[1].name = "normalise-and-geocode-addresses".into();
+        stats.stages[2].records_out += 5;
+        stats.sinks[0].delivered += 5;
+        snapshot(
+            &report,
+            r#"
+                      in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
+log            1,000,000  1,000,000                0                             880 ms
+統計           1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
+normalise-an…  1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
+mask ×2          913,000    913,005        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
+visits           913,005    913,005                0                    819 ms           4,096/8,192
+
+stopped: access-log in 2m 04s, 8,065 records/s
+read 1,000,000 + created 5 = delivered 913,005 + dropped 87,000 + dead-lettered 0
+bottleneck: sink "visits" (writing 93 % of the time)
+            larger batches, or a faster destination, would help
+"#,
+        );
+    }
+
+    /// A day of a busy pipeline: exact counts stand in the account, the table rounds them to keep to its width.
+    #[test]
+    fn a_long_run() {
+        let mut report = samples::report(Ending::Completed);
+        let stats = &mut report.stats;
+        let many = 25_920_000_000;
+        stats.elapsed = Duration::from_secs(86_400);
+        stats.accounting = Accounting { read: many, delivered: many, ..Accounting::default() };
+        stats.sources[0].read = many;
+        stats.stages = vec![samples::stage("parse", many, many, 0), samples::stage("mask", many, many, 0)];
+        stats.sinks[0].delivered = many;
+        report.bottleneck = Some(Bottleneck { node: "log".into(), busy_share: 0.31 });
+        snapshot(
+            &report,
+            r#"
+            in     out  dropped  failed   calls  in guest  waiting  blocked    queue max
+log     25.9 G  25.9 G                0                              880 ms
+parse   25.9 G  25.9 G        0       0  25.3 M    951 ms    12 ms   217 µs  8,192/8,192
+mask    25.9 G  25.9 G        0       0  25.3 M    951 ms    12 ms   217 µs  8,192/8,192
+visits  25.9 G  25.9 G                0                     819 ms           4,096/8,192
+
+completed: access-log in 1d 00h, 300,000 records/s, 2.46 KiB/s
+read 25,920,000,000 = delivered 25,920,000,000 + dropped 0 + dead-lettered 0
+bottleneck: none (the busiest, source "log", worked 31 % of the time)
+"#,
+        );
+    }
+
+    #[test]
+    fn what_is_left_is_said_even_to_those_who_want_quiet() {
+        assert_eq!(leftovers(&samples::report(Ending::Completed)), "");
+        let text = anstream::adapter::strip_str(&leftovers(&with_dead_letters())).to_string();
+        assert_eq!(text, "dead letters: 999 records in out/access-log.dead-letters.jsonl\n");
+        let mut lost = samples::report(Ending::Completed);
+        lost.stats.accounting.read += 1;
+        assert!(leftovers(&lost).contains("read 1,000,001 ≠ delivered 913,000"));
+    }
+}

@@ -1,0 +1,151 @@
+//! A component, looked at.
+
+use super::numbers::{bytes, plural};
+use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
+use super::text::{harmless, left, one_line, width};
+use crate::report::{ImportUse, Inspection};
+
+/// Columns of the words at the left.
+const LABEL_COLUMNS: usize = 10;
+
+/// Everything that is known of it, one line each. What is wrong with it is not said here: those are errors.
+pub(crate) fn inspection(of: &Inspection) -> String {
+    let mut text = format!("{}\n\n", paint(STRONG, harmless(&of.path.display().to_string())));
+    let world = of.world.as_deref().map_or_else(|| paint(BAD, "none that a pipeline can use"), one_line);
+    text.push_str(&labelled("world", &world));
+    text.push_str(&labelled("size", &bytes(of.bytes)));
+    text.push_str(&labelled("sha256", &one_line(&of.sha256)));
+    if let Some(memory) = of.memory_initial_bytes {
+        text.push_str(&labelled("memory", &format!("{} to begin with", bytes(memory))));
+    }
+    match of.stale {
+        Some(true) => text.push_str(&labelled("build", &paint(WARN, "stale: its sources are newer"))),
+        Some(false) => text.push_str(&labelled("build", "up to date")),
+        None => {}
+    }
+    let exports: Vec<String> = of.exports.iter().map(|export| one_line(export)).collect();
+    text.push_str(&list("exports", &exports, "nothing"));
+    text.push_str(&list("imports", &imports(&of.imports), "nothing: it can reach nothing"));
+    if of.problems.is_empty() {
+        text.push_str(&format!("\n{} it can run\n", paint(GOOD, "ok:")));
+    }
+    text
+}
+
+/// A component in a few words: for a line of `check`.
+pub(crate) fn in_short(of: &Inspection) -> String {
+    let refused = of.imports.iter().filter(|import| !import.provided).count();
+    let imports = match (of.imports.len(), refused) {
+        (0, _) => "no imports".to_owned(),
+        (_, 0) => "imports ok".to_owned(),
+        (_, refused) => paint(BAD, format!("{} not provided", plural(refused as u64, "import"))),
+    };
+    let stale = if of.stale == Some(true) { ", to be rebuilt" } else { "" };
+    format!("{} ({}, {imports}{stale})", harmless(&of.path.display().to_string()), bytes(of.bytes))
+}
+
+fn imports(of: &[ImportUse]) -> Vec<String> {
+    let columns = of.iter().map(|import| width(&import.name)).max().unwrap_or(0);
+    let line = |import: &ImportUse| {
+        let name = one_line(&import.name);
+        let note = one_line(&import.note);
+        let refusal = if import.provided { String::new() } else { format!("{} ", paint(BAD, "not provided:")) };
+        format!("{}  {refusal}{note}", left(&name, columns)).trim_end().to_owned()
+    };
+    of.iter().map(line).collect()
+}
+
+fn labelled(label: &str, value: &str) -> String {
+    format!("{}{value}\n", paint(FAINT, left(label, LABEL_COLUMNS)))
+}
+
+fn list(label: &str, values: &[String], none: &str) -> String {
+    if values.is_empty() {
+        return labelled(label, none);
+    }
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels.zip(values).map(|(label, value)| labelled(label, value)).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    pub(in crate::cli::render) fn stage() -> Inspection {
+        Inspection {
+            path: PathBuf::from("stages/parse/target/parse.wasm"),
+            bytes: 23_654,
+            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+            world: Some("stage".into()),
+            imports: vec![ImportUse {
+                name: "sandmill:stage/host@0.1.0".into(),
+                provided: true,
+                note: "log lines and panic messages".into(),
+            }],
+            exports: vec!["sandmill:stage/transform@0.1.0".into()],
+            memory_initial_bytes: Some(1_114_112),
+            stale: Some(false),
+            problems: Vec::new(),
+        }
+    }
+
+    pub(in crate::cli::render) fn stranger() -> Inspection {
+        let not_provided = |name: &str, note: &str| ImportUse { name: name.into(), provided: false, note: note.into() };
+        Inspection {
+            path: PathBuf::from("vendor/stranger.wasm"),
+            world: None,
+            imports: vec![
+                not_provided("wasi:filesystem/types@0.2.0", "files and folders"),
+                not_provided("wasi:cli/run@0.2.0", ""),
+            ],
+            exports: Vec::new(),
+            memory_initial_bytes: None,
+            stale: None,
+            problems: vec!["exports neither sandmill:stage/transform nor sandmill:stage/source".into()],
+            ..stage()
+        }
+    }
+
+    fn plain(of: &Inspection) -> String {
+        anstream::adapter::strip_str(&inspection(of)).to_string()
+    }
+
+    #[test]
+    fn a_stage() {
+        assert_eq!(
+            plain(&stage()),
+            "\
+stages/parse/target/parse.wasm
+
+world     stage
+size      23.1 KiB
+sha256    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+memory    1.06 MiB to begin with
+build     up to date
+exports   sandmill:stage/transform@0.1.0
+imports   sandmill:stage/host@0.1.0  log lines and panic messages
+
+ok: it can run
+"
+        );
+    }
+
+    #[test]
+    fn a_component_of_another_world() {
+        assert_eq!(
+            plain(&stranger()),
+            "\
+vendor/stranger.wasm
+
+world     none that a pipeline can use
+size      23.1 KiB
+sha256    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+exports   nothing
+imports   wasi:filesystem/types@0.2.0  not provided: files and folders
+          wasi:cli/run@0.2.0           not provided:
+"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Data → text. Pure functions: no clock, no terminal. What they return may hold colours; whatever prints it takes them
+//! out where they do not belong.
+
+mod check;
+mod closing;
+mod inspection;
+pub(super) mod numbers;
+mod problem;
+pub(super) mod style;
+mod table;
+pub(super) mod text;
+
+pub(super) use check::check;
+pub(super) use closing::{closing, failure, leftovers};
+pub(super) use inspection::inspection;
+pub(super) use problem::{problem, problems};

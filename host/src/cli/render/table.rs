@@ -1,0 +1,112 @@
+//! A table whose first column is text at the left and whose others are numbers at the right.
+
+use super::style::{FAINT, paint};
+use super::text::{left, right, width};
+
+/// The narrowest that the first column is cut to.
+const NAME_COLUMNS_MIN: usize = 12;
+
+/// Rows of as many cells as the header has.
+#[derive(Debug)]
+pub(crate) struct Table<const N: usize> {
+    header: [&'static str; N],
+    rows: Vec<[String; N]>,
+    gap: usize,
+}
+
+impl<const N: usize> Table<N> {
+    /// With `gap` blanks between two columns.
+    pub(crate) fn new(header: [&'static str; N], gap: usize) -> Self {
+        Self { header, rows: Vec::new(), gap }
+    }
+
+    pub(crate) fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells);
+    }
+
+    /// By how many columns it is too wide for so many, when its names are cut as far as names may be.
+    pub(crate) fn excess(&self, columns_max: usize) -> usize {
+        let widths = self.widths(columns_max);
+        self.total(&widths).saturating_sub(columns_max)
+    }
+
+    /// At most so many columns wide, if cutting the names can do that. No line ends in blanks.
+    pub(crate) fn render(&self, columns_max: usize) -> String {
+        let widths = self.widths(columns_max);
+        let mut text = paint(FAINT, line(&self.header, &widths, self.gap));
+        text.push('\n');
+        for row in &self.rows {
+            text.push_str(&line(row, &widths, self.gap));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn widths(&self, columns_max: usize) -> [usize; N] {
+        let mut widths = self.header.map(width);
+        for row in &self.rows {
+            for (wide, cell) in widths.iter_mut().zip(row) {
+                *wide = (*wide).max(width(cell));
+            }
+        }
+        let excess = self.total(&widths).saturating_sub(columns_max);
+        if let Some(name) = widths.first_mut() {
+            *name = name.saturating_sub(excess).max(NAME_COLUMNS_MIN.min(*name));
+        }
+        widths
+    }
+
+    fn total(&self, widths: &[usize; N]) -> usize {
+        widths.iter().sum::<usize>() + self.gap * N.saturating_sub(1)
+    }
+}
+
+fn line<S: AsRef<str>>(cells: &[S], widths: &[usize], gap: usize) -> String {
+    let mut line = String::new();
+    for (i, (cell, columns)) in cells.iter().zip(widths).enumerate() {
+        if i == 0 {
+            line.push_str(&left(cell.as_ref(), *columns));
+        } else {
+            line.push_str(&" ".repeat(gap));
+            line.push_str(&right(cell.as_ref(), *columns));
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<3> {
+        let mut table = Table::new(["", "in", "out"], 2);
+        table.row(["parse".into(), "1,000".into(), String::new()]);
+        table.row(["normalise-addresses".into(), "7".into(), "999,999".into()]);
+        table
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn columns_line_up_and_lines_end_in_no_blanks() {
+        assert_eq!(
+            plain(&table().render(100)),
+            concat!(
+                "                        in      out\n",
+                "parse                1,000\n",
+                "normalise-addresses      7  999,999\n"
+            )
+        );
+    }
+
+    #[test]
+    fn names_are_cut_first_but_not_beyond_reading() {
+        assert_eq!(table().excess(30), 0);
+        assert!(plain(&table().render(30)).contains("normalise-add…      7  999,999\n"));
+        assert_eq!(table().excess(20), 8);
+        assert!(plain(&table().render(20)).contains("normalise-a…      7  999,999\n"));
+    }
+}
