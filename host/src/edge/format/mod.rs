@@ -4,5 +4,6 @@ mod csv;
 pub(super) mod fields;
 pub(super) mod json;
 mod lines;
+pub(super) mod placing;
 
 pub(super) use lines::TextWriter;

@@ -5,13 +5,20 @@
 
 mod blocking;
 mod file;
+mod folder;
+mod key;
 mod null;
+mod sqlite;
 mod stdout;
+#[cfg(test)]
+mod tests;
 mod writable;
 
 use self::blocking::Blocking;
 use self::file::FileSink;
+use self::folder::FolderSink;
 use self::null::Null;
+use self::sqlite::SqliteSink;
 use self::stdout::StdoutSink;
 use super::Sink;
 use crate::error::Result;
@@ -24,11 +31,10 @@ use crate::plan::SinkKind;
 pub fn open_sink(kind: SinkKind) -> Result<Box<dyn Sink>> {
     Ok(match kind {
         SinkKind::File(file) => Box::new(Blocking::new(FileSink::open(file)?)),
+        SinkKind::Folder(folder) => Box::new(Blocking::new(FolderSink::open(folder)?)),
+        SinkKind::Sqlite(sqlite) => Box::new(Blocking::new(SqliteSink::open(sqlite)?)),
         SinkKind::Stdout(format) => Box::new(Blocking::new(StdoutSink::new(format))),
         SinkKind::Null => Box::new(Null),
         SinkKind::Custom(custom) => custom.0,
-        SinkKind::Folder(_) | SinkKind::Sqlite(_) => {
-            return Err(crate::error::Error::config("this sink is not part of this build"));
-        }
     })
 }

@@ -35,12 +35,29 @@ pub(super) fn check_file(path: &Path, if_exists: IfExists) -> Result<()> {
     opened.map_err(|error| fault::unwritable(path, error))
 }
 
+/// Makes sure that a folder can be written to, or made.
+///
+/// # Errors
+/// When it cannot, or something else has its name.
+pub(super) fn check_folder(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|status| !status.is_dir()) {
+        return Err(Error::config(format!("\"{}\" is a file, not a folder", path.display()))
+            .hint("a sink of kind \"folder\" writes one file per record: name a folder"));
+    }
+    check_nearest(path, path.ancestors())
+}
+
 /// Makes sure that the folder of a path can be made and written to.
 ///
 /// # Errors
 /// When the nearest folder that is there cannot be written to, or is none.
-pub(super) fn check_folder_of(path: &Path) -> Result<()> {
-    let folders = path.ancestors().skip(1).map(|folder| match folder.as_os_str().is_empty() {
+fn check_folder_of(path: &Path) -> Result<()> {
+    check_nearest(path, path.ancestors().skip(1))
+}
+
+/// The nearest folder that is there must take new names.
+fn check_nearest<'a>(path: &Path, folders: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let folders = folders.map(|folder| match folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => folder,
     });

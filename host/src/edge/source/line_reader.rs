@@ -154,3 +154,123 @@ impl Overlong {
         self.bytes += bytes.len() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives bytes in pieces of the given sizes, round and round.
+    struct Pieces {
+        bytes: Vec<u8>,
+        at: usize,
+        sizes: Vec<usize>,
+        reads: usize,
+    }
+
+    impl Read for Pieces {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let size = self.sizes[self.reads % self.sizes.len()];
+            self.reads += 1;
+            if self.reads % 5 == 0 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let size = size.min(room.len()).min(self.bytes.len() - self.at);
+            room[..size].copy_from_slice(&self.bytes[self.at..self.at + size]);
+            self.at += size;
+            Ok(size)
+        }
+    }
+
+    /// A line, or the length of one that is too long; and its number.
+    type Seen = (u64, Result<Vec<u8>, u64>);
+
+    fn read(mut reader: LineReader) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        loop {
+            let number = reader.number();
+            match reader.next(true).expect("the input never fails") {
+                Next::Line { bytes, taken } => {
+                    seen.push((number, Ok(reader.rest()[..bytes].to_vec())));
+                    reader.take(taken);
+                }
+                Next::Overlong(line) => {
+                    assert!(line.head.len() <= HEAD_BYTES);
+                    seen.push((number, Err(line.bytes)));
+                }
+                Next::NotYet => panic!("it was told to wait"),
+                Next::End => return seen,
+            }
+        }
+    }
+
+    fn naive(bytes: &[u8], max: usize) -> Vec<Seen> {
+        let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+        let unended = lines.pop().expect("a split gives at least one part");
+        let mut lines: Vec<&[u8]> = lines.iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+        if !unended.is_empty() {
+            lines.push(unended);
+        }
+        let judged =
+            lines.into_iter().map(|line| if line.len() <= max { Ok(line.to_vec()) } else { Err(line.len() as u64) });
+        (1..).zip(judged).collect()
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![6 => prop::sample::select(b"abc".to_vec()), 2 => Just(b'\n'), 1 => Just(b'\r')];
+        prop::collection::vec(byte, 0..300)
+    }
+
+    proptest! {
+        #[test]
+        fn any_blocks_give_the_same_lines_as_a_naive_splitter(
+            bytes in text(),
+            sizes in prop::collection::vec(1_usize..20, 1..8),
+            block in 1_usize..64,
+            max in prop_oneof![3 => Just(1000_usize), 1 => 1_usize..12],
+        ) {
+            let expected = naive(&bytes, max);
+            let input = Pieces { bytes, at: 0, sizes, reads: 0 };
+            let seen = read(LineReader::with_block(Box::new(input), max, block));
+            prop_assert_eq!(seen.len(), expected.len());
+            for ((number, line), (expected_number, expected_line)) in seen.into_iter().zip(expected) {
+                prop_assert_eq!(number, expected_number);
+                match (line, expected_line) {
+                    // The carriage return at the end of a line that was given up in between counts.
+                    (Err(bytes), Err(expected)) => prop_assert!(bytes == expected || bytes == expected + 1),
+                    (line, expected) => prop_assert_eq!(line, expected),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_of_100_mb_is_skipped_in_bounded_memory() {
+        const LONG: u64 = 100 << 20;
+        const MAX: usize = 64 << 10;
+        let input = io::Cursor::new("first\n").chain(io::repeat(b'x').take(LONG)).chain(io::Cursor::new("\nlast"));
+        let mut reader = LineReader::new(Box::new(input), MAX);
+        let Ok(Next::Line { bytes: 5, taken }) = reader.next(true) else { panic!("the first line is whole") };
+        reader.take(taken);
+        let Ok(Next::Overlong(line)) = reader.next(true) else { panic!("the second line is too long") };
+        assert_eq!((line.bytes, line.head.len()), (LONG, HEAD_BYTES));
+        let Ok(Next::Line { bytes: 4, .. }) = reader.next(true) else { panic!("reading goes on at the next line") };
+        assert_eq!(reader.number(), 3);
+        let held = reader.buffer.capacity();
+        assert!(held <= 4 * BLOCK_BYTES, "{held} bytes are held for a line that was given up");
+    }
+
+    #[test]
+    fn a_line_that_is_allowed_is_whole_however_long() {
+        const LONG: usize = 5 << 20;
+        let input = io::repeat(b'x').take(LONG as u64).chain(io::Cursor::new("\r\nlast\n"));
+        let mut reader = LineReader::new(Box::new(input), LONG);
+        let Ok(Next::Line { bytes: LONG, taken }) = reader.next(true) else { panic!("it is as long as a line may be") };
+        reader.take(taken);
+        assert!(matches!(reader.next(true), Ok(Next::Line { bytes: 4, .. })));
+        assert!(reader.buffer.capacity() <= 3 * LONG);
+    }
+}

@@ -38,7 +38,8 @@ impl StdinSource {
         Ok(Self::of(shape.reader(Box::new(io::stdin()), origin)))
     }
 
-    fn of(reader: Box<dyn RecordReader>) -> Self {
+    /// Reads what a reader gives.
+    pub(super) fn of(reader: Box<dyn RecordReader>) -> Self {
         Self { reader, failed: None, ended: false, records: 0, last: Size::default() }
     }
 }

@@ -5,8 +5,6 @@ mod agents;
 mod digits;
 mod visitors;
 
-use std::iter::repeat_with;
-
 use fastrand::Rng;
 
 use self::access_log::AccessLog;
@@ -113,14 +111,112 @@ impl Maker {
 /// Letters about as often as in English, and spaces: six bits choose one.
 const LETTERS: &[u8; 64] = b"          eeeeeeetttttaaaaoooiiinnnsssrrrhhhdddlluccmmffyywgpbvk";
 
+/// So many letters are made of one draw of 64 bits.
+const LETTERS_PER_DRAW: usize = 10;
+
 /// Appends printable text.
 fn push_text(out: &mut Vec<u8>, rng: &mut Rng, bytes: usize) {
-    const LETTERS_PER_DRAW: usize = 10;
-    let letters = repeat_with(|| rng.u64(..)).flat_map(|bits| {
-        (0..LETTERS_PER_DRAW).map(move |at| {
-            let choice = (bits >> (6 * at)) & 63;
-            LETTERS.get(usize::try_from(choice).unwrap_or(0)).copied().unwrap_or(b' ')
+    let mut left = bytes;
+    while left > 0 {
+        let letters = letters(rng.u64(..));
+        let taken = left.min(LETTERS_PER_DRAW);
+        out.extend_from_slice(letters.get(..taken).unwrap_or_default());
+        left -= taken;
+    }
+}
+
+fn letters(bits: u64) -> [u8; LETTERS_PER_DRAW] {
+    let mut rest = bits;
+    [(); LETTERS_PER_DRAW].map(|()| {
+        let [low, ..] = rest.to_le_bytes();
+        rest >>= 6;
+        LETTERS.get(usize::from(low & 63)).copied().unwrap_or(b' ')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::edge::tests::bounds;
+
+    fn generate(what: Generated, records: u64, seed: u64, bounds: &BatchBounds) -> Vec<Chunk> {
+        let mut source = GenerateSource::new(&Generate { what, records, seed });
+        assert_eq!(source.extent(), Extent::Records(records));
+        let chunks: Vec<_> = std::iter::from_fn(|| source.pull(bounds).expect("it never fails")).collect();
+        let fits = |chunk: &Chunk| chunk.records.bytes() <= bounds.bytes.get() || chunk.records.len() == 1;
+        assert!(chunks.iter().all(|chunk| fits(chunk) && chunk.records.len() <= bounds.records.get()));
+        assert_eq!(chunks.last().map_or(0, |chunk| chunk.position), records);
+        chunks
+    }
+
+    fn values(chunks: &[Chunk]) -> Vec<Vec<u8>> {
+        chunks.iter().flat_map(|chunk| chunk.records.values().iter().map(<[u8]>::to_vec)).collect()
+    }
+
+    #[test]
+    fn numbers_count_from_one_whatever_the_bounds() {
+        for bounds in [bounds(7, 1000), bounds(100, 10), bounds(1, 1), bounds(10_000, 1 << 20)] {
+            let numbers = values(&generate(Generated::Numbers, 1234, 0, &bounds));
+            let expected: Vec<_> = (1..=1234).map(|n: u64| n.to_string().into_bytes()).collect();
+            assert_eq!(numbers, expected);
+        }
+        assert!(generate(Generated::Numbers, 0, 0, &bounds(1, 1)).is_empty());
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_records_whatever_the_bounds() {
+        let text = Generated::Text { bytes: NonZeroUsize::new(33).expect("positive") };
+        for what in [text, Generated::AccessLog] {
+            let one = values(&generate(what, 5000, 7, &bounds(1000, 1 << 20)));
+            let same = values(&generate(what, 5000, 7, &bounds(33, 777)));
+            let other = values(&generate(what, 5000, 8, &bounds(1000, 1 << 20)));
+            assert_eq!(one.len(), 5000);
+            assert!(one == same && one != other, "{what:?}");
+        }
+        let lengths = values(&generate(text, 10, 1, &bounds(10, 1000)));
+        assert!(lengths.iter().all(|value| value.len() == 33 && value.iter().all(|byte| (b' '..b'{').contains(byte))));
+    }
+
+    #[test]
+    fn an_access_log_is_like_a_real_one() {
+        const LINES: usize = 100_000;
+        let lines = values(&generate(Generated::AccessLog, LINES as u64, 42, &bounds(10_000, 16 << 20)));
+        let share = |what: &str| {
+            let hits = lines.iter().filter(|line| memchr::memmem::find(line, what.as_bytes()).is_some()).count();
+            hits as f64 / LINES as f64
+        };
+        let within = |what: &str, low: f64, high: f64| {
+            let share = share(what);
+            assert!((low..high).contains(&share), "{what}: {share}");
+        };
+        within("GET /healthz ", 0.02, 0.08);
+        within("GET /ping ", 0.01, 0.04);
+        within("email=", 0.01, 0.2);
+        within("token=", 0.005, 0.1);
+        within("Googlebot", 0.01, 0.2);
+        within("2a02:", 0.05, 0.3);
+        within("\" 200 ", 0.6, 0.95);
+        within("\" 404 ", 0.01, 0.15);
+        within("\" 500 ", 0.0005, 0.01);
+        let bots: f64 = ["bot/", "bot.htm", "curl/", "python-requests"].iter().map(|bot| share(bot)).sum();
+        assert!((0.1..0.5).contains(&bots), "bots: {bots}");
+        let first = String::from_utf8_lossy(&lines[0]);
+        assert!(first.contains("[02/Mar/2026:00:00:00 +0000]"), "{first}");
+        assert!(lines.iter().rev().take(10).any(|line| memchr::memmem::find(line, b"[03/Mar/2026:23:5").is_some()));
+        let broken = lines.iter().filter(|line| !is_combined(line)).count();
+        assert!((5..50).contains(&broken), "{broken} broken lines");
+        assert!(lines.iter().all(|line| !line.contains(&b'\n')));
+    }
+
+    fn is_combined(line: &[u8]) -> bool {
+        std::str::from_utf8(line).is_ok_and(|line| {
+            line.matches('"').count() == 6
+                && line.ends_with('"')
+                && line.contains(" +0000] \"")
+                && line.is_ascii()
+                && !line.contains(|c: char| c.is_control())
         })
-    });
-    out.extend(letters.take(bytes));
+    }
 }

@@ -1,0 +1,261 @@
+//! A table of an SQLite database.
+//!
+//! A batch is one transaction, in write-ahead mode. A record that does not fit is left out of it and given back; when the
+//! database fails, the whole batch is rolled back. The table is made, emptied or dropped within the transaction of the
+//! first batch: until then nothing is changed.
+
+mod fit;
+mod infer;
+mod table;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, Transaction, TransactionBehavior};
+
+use self::infer::infer;
+use self::table::{Fit, Table};
+use super::blocking::BlockingSink;
+use super::writable::{check_file, make_folders_of};
+use crate::edge::Rejected;
+use crate::edge::format::fields::{Fields, Value};
+use crate::edge::format::placing::{Misplaced, Placing};
+use crate::error::{Error, Result};
+use crate::plan::{self, IfExists};
+use crate::record::Payload;
+
+/// How long to wait for another process that writes to the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Writes a table.
+#[derive(Debug)]
+pub(super) struct SqliteSink {
+    sink: plan::SqliteSink,
+    connection: Option<Connection>,
+    /// The table, once it is known and made.
+    target: Option<Target>,
+}
+
+/// Where the rows go.
+#[derive(Debug)]
+struct Target {
+    insert: String,
+    placing: Placing,
+    fits: Vec<Fit>,
+}
+
+impl SqliteSink {
+    /// Makes sure that the table can be written, and changes nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or the table is there and must not be, or has other columns.
+    pub(super) fn open(sink: plan::SqliteSink) -> Result<Self> {
+        table::check_names(&sink)?;
+        check_file(&sink.path, IfExists::Append)?;
+        if sink.path.exists() {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection =
+                Connection::open_with_flags(&sink.path, flags).map_err(|error| fault(&sink.path, error))?;
+            connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| fault(&sink.path, error))?;
+            let existing = Table::find(&connection, &sink.table).map_err(|error| fault(&sink.path, error))?;
+            if let Some(existing) = existing {
+                check_existing(&sink, &existing)?;
+            }
+        }
+        Ok(Self { sink, connection: None, target: None })
+    }
+
+    /// Opens the database, when it is first needed.
+    fn connect(&mut self) -> Result<Connection> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        make_folders_of(&self.sink.path)?;
+        let open = || {
+            let connection = Connection::open(&self.sink.path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            Ok(connection)
+        };
+        open().map_err(|error| fault(&self.sink.path, error))
+    }
+
+    /// One transaction. What goes wrong with the database rolls it back.
+    fn write_batch(&mut self, connection: &mut Connection, records: &Payload) -> Result<Vec<Rejected>> {
+        let failed = |error| fault(&self.sink.path, error);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let mut made = match self.target {
+            Some(_) => None,
+            None => make_target(&self.sink, &transaction, Some(records))?,
+        };
+        let rejected = match self.target.as_mut().or(made.as_mut()) {
+            Some(target) => target.insert_all(&self.sink, &transaction, records)?,
+            None => all_rejected(records),
+        };
+        transaction.commit().map_err(failed)?;
+        // Remembered only now: a table whose transaction was rolled back is not there.
+        self.target = self.target.take().or(made);
+        Ok(rejected)
+    }
+}
+
+impl BlockingSink for SqliteSink {
+    fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        let mut connection = self.connect()?;
+        let rejected = self.write_batch(&mut connection, records);
+        self.connection = Some(connection);
+        rejected
+    }
+
+    /// Closes the database, so that the write-ahead log is merged into it. An empty run makes or empties the table too,
+    /// where its columns are known.
+    fn finish(&mut self) -> Result<()> {
+        let mut connection = self.connect()?;
+        let failed = |error| fault(&self.sink.path, error);
+        if self.target.is_none() {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            self.target = make_target(&self.sink, &transaction, None)?;
+            transaction.commit().map_err(failed)?;
+        }
+        connection.close().map_err(|(_, error)| failed(error))
+    }
+}
+
+/// Makes or finds the table; its columns are the given ones, or those of the table that is there, or the records'. `None`
+/// when there is none of these.
+fn make_target(
+    sink: &plan::SqliteSink,
+    transaction: &Transaction<'_>,
+    records: Option<&Payload>,
+) -> Result<Option<Target>> {
+    let failed = |error| fault(&sink.path, error);
+    let existing = Table::find(transaction, &sink.table).map_err(failed)?;
+    if let Some(existing) = &existing {
+        check_existing(sink, existing)?;
+    }
+    let wanted = match (sink.columns.as_slice(), records) {
+        ([], Some(records)) => Table::of(&infer(records)),
+        (columns, _) => Table::of(columns),
+    };
+    let table = match existing {
+        Some(existing) if sink.if_exists == IfExists::Append => existing.only(&sink.columns),
+        Some(_) if wanted.is_empty() => {
+            // Nothing tells what the new columns are: an empty run leaves an empty table.
+            if records.is_none() {
+                Table::empty(transaction, &sink.table).map_err(failed)?;
+            }
+            return Ok(None);
+        }
+        existing => {
+            if existing.is_some() {
+                Table::drop(transaction, &sink.table).map_err(failed)?;
+            }
+            wanted.create(transaction, &sink.table).map_err(failed)?;
+            wanted
+        }
+    };
+    Ok((!table.is_empty()).then(|| Target::of(&table, &sink.table)))
+}
+
+/// Makes sure that a table that is there may be written to.
+fn check_existing(sink: &plan::SqliteSink, existing: &Table) -> Result<()> {
+    match sink.if_exists {
+        IfExists::Replace => Ok(()),
+        IfExists::Append => existing.check_has(sink),
+        IfExists::Fail => {
+            Err(Error::config(format!("\"{}\" has a table \"{}\" already", sink.path.display(), sink.table))
+                .hint("set `if_exists` to \"replace\" or \"append\", or name another table"))
+        }
+    }
+}
+
+impl Target {
+    fn of(table: &Table, name: &str) -> Self {
+        let placing = Placing::new(table.names().map(str::to_owned).collect(), true);
+        Self { insert: table.insert(name), placing, fits: table.fits().collect() }
+    }
+
+    fn insert_all(
+        &mut self,
+        sink: &plan::SqliteSink,
+        transaction: &Transaction<'_>,
+        records: &Payload,
+    ) -> Result<Vec<Rejected>> {
+        let failed = |error| fault(&sink.path, error);
+        let mut rejected = Vec::new();
+        let mut statement = transaction.prepare_cached(&self.insert).map_err(failed)?;
+        for (index, record) in records.values().iter().enumerate() {
+            match self.insert(&mut statement, record) {
+                Ok(()) => {}
+                Err(Refusal::Record(reason)) => rejected.push(Rejected { index, reason }),
+                // A trigger or an `on conflict rollback` has undone the whole batch.
+                Err(Refusal::Statement(error)) if transaction.is_autocommit() => return Err(failed(error)),
+                Err(Refusal::Statement(error)) if is_about_record(&error) => {
+                    rejected
+                        .push(Rejected { index, reason: format!("the table \"{}\" refuses it: {error}", sink.table) });
+                }
+                Err(Refusal::Statement(error)) => return Err(failed(error)),
+            }
+        }
+        Ok(rejected)
+    }
+
+    fn insert(&mut self, statement: &mut Statement<'_>, record: &[u8]) -> Result<(), Refusal> {
+        let fields = Fields::parse(record).map_err(Refusal::Record)?;
+        let places = self.placing.place(&fields).map_err(|misplaced| Refusal::Record(reason(misplaced)))?;
+        for ((column, place), fit) in (1..).zip(places).zip(&self.fits) {
+            let (name, value) = match place.and_then(|place| fields.0.get(place)) {
+                Some((name, value)) => (name.as_ref(), value),
+                None => ("", &Value::Null),
+            };
+            let bound = fit.convert(value).map_err(|what| Refusal::Record(format!("the field \"{name}\" {what}")))?;
+            statement.raw_bind_parameter(column, bound).map_err(Refusal::Statement)?;
+        }
+        statement.raw_execute().map(|_| ()).map_err(Refusal::Statement)
+    }
+}
+
+/// Why a record was not inserted.
+enum Refusal {
+    Record(String),
+    Statement(rusqlite::Error),
+}
+
+fn reason(misplaced: Misplaced) -> String {
+    match misplaced {
+        Misplaced::Unknown(name) => format!("the table has no column for the field \"{name}\": add it to `columns`"),
+        Misplaced::Same(a, b) => format!("the fields \"{a}\" and \"{b}\" are one column to SQLite"),
+    }
+}
+
+/// Without columns there is no table: no record of the batch is an object with a field.
+fn all_rejected(records: &Payload) -> Vec<Rejected> {
+    let reasons = records.values().iter().map(|record| match Fields::parse(record) {
+        Err(reason) => format!("{reason}; a table takes JSON objects: let a stage emit one per row"),
+        Ok(_) => "the object has no field, so that there is no column to make".to_owned(),
+    });
+    reasons.enumerate().map(|(index, reason)| Rejected { index, reason }).collect()
+}
+
+/// Whether SQLite refuses this row, and would take others.
+fn is_about_record(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
+}
+
+/// The database fails.
+fn fault(path: &Path, cause: rusqlite::Error) -> Error {
+    const HINTS: &[(ErrorCode, &str)] = &[
+        (ErrorCode::DatabaseBusy, "another process has been writing to it for more than 5 s: wait for it to end"),
+        (ErrorCode::DatabaseLocked, "another process has locked it: wait for it to end"),
+        (ErrorCode::NotADatabase, "the file is no SQLite database: name another one"),
+        (ErrorCode::DatabaseCorrupt, "the database is damaged: `sqlite3 … .recover` may save what it holds"),
+        (ErrorCode::DiskFull, "the disk is full: make room, or write elsewhere"),
+        (ErrorCode::ReadOnly, "the file, or the folder that it is in, may not be written to by this user"),
+        (ErrorCode::CannotOpen, "the file, or the folder that it is in, may not be written to by this user"),
+    ];
+    let hint = HINTS.iter().find_map(|(code, hint)| (cause.sqlite_error_code() == Some(*code)).then_some(*hint));
+    let error = Error::edge(format!("cannot write to the database \"{}\"", path.display()));
+    hint.into_iter().fold(error, |error, hint| error.hint(hint)).caused_by(cause)
+}
