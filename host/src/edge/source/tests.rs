@@ -201,7 +201,56 @@ mod json_lines {
 }
 
 mod csv {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::edge::format::TextWriter;
+    use crate::edge::tests::{Pieces, records};
+    use crate::plan::LineFormat;
+
+    fn read_pieces(data: &[u8], sizes: Vec<usize>, bounds: &BatchBounds) -> Seen {
+        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let origin = Origin { name: "x".into(), eager: sizes.len() % 2 == 1 };
+        drain(StdinSource::of(shape.reader(Box::new(Pieces::new(data.to_vec(), sizes)), origin)), bounds)
+    }
+
+    fn written(objects: &[String]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer = TextWriter::new(LineFormat::Csv(CsvFormat { delimiter: b',' }));
+        assert!(writer.push_all(&mut out, &records(objects)).is_empty());
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn rows_survive_being_written_and_read_in_any_blocks(
+            rows in (1_usize..5).prop_flat_map(|width| {
+                prop::collection::vec(prop::collection::vec("[a\u{e4},;\"\r\n\\\\ \t\u{1}]{0,6}", width), 1..12)
+            }),
+            sizes in prop::collection::vec(1_usize..20, 1..8),
+            most in 1_usize..6,
+        ) {
+            let object = |row: &Vec<String>| {
+                let fields = row.iter().enumerate().map(|(column, field)| (format!("c{column}"), field.clone().into()));
+                serde_json::Value::Object(fields.collect()).to_string()
+            };
+            let objects: Vec<_> = rows.iter().map(object).collect();
+            let csv = written(&objects);
+            let seen = read_pieces(&csv, sizes, &bounds(most, 60));
+            prop_assert!(seen.error.is_none() && seen.bad().is_empty(), "{:?} {:?}", seen.error, seen.bad());
+            prop_assert_eq!(written(&seen.values()), csv);
+            let parsed = |all: &[String]| -> Vec<serde_json::Value> {
+                all.iter().map(|one| serde_json::from_str(one).expect("it is JSON")).collect()
+            };
+            prop_assert_eq!(parsed(&seen.values()), parsed(&objects));
+            // A row begins behind the line feeds of the header and of the rows before it, those within quotes included.
+            let mut line = 2;
+            for (row, seen) in rows.iter().zip(seen.lines()) {
+                prop_assert_eq!(seen, line);
+                line += 1 + row.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
+            }
+        }
+    }
 
     #[test]
     fn a_row_is_an_object_of_strings() {
