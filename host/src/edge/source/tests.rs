@@ -88,6 +88,10 @@ fn plan(patterns: &[String], matter: Matter, max: usize) -> plan::FileSource {
     plan::FileSource { patterns: patterns.to_vec(), matter, record_bytes_max }
 }
 
+fn shape(matter: Matter, max: usize) -> Shape {
+    Shape::new(matter, NonZeroUsize::new(max).expect("tests give positive bounds"))
+}
+
 /// A folder with files.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -209,7 +213,7 @@ mod csv {
     use crate::plan::LineFormat;
 
     fn read_pieces(data: &[u8], sizes: Vec<usize>, bounds: &BatchBounds) -> Seen {
-        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let shape = shape(CSV, 1 << 16);
         let origin = Origin { name: "x".into(), eager: sizes.len() % 2 == 1 };
         drain(StdinSource::of(shape.reader(Box::new(Pieces::new(data.to_vec(), sizes)), origin)), bounds)
     }
@@ -311,7 +315,7 @@ mod csv {
         assert_eq!(data, b"3,\"open\n4,5\n");
 
         let endless = std::io::Cursor::new("a,b\n1,2\n3,\"").chain(std::io::repeat(b'x').take(100 << 20));
-        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let shape = shape(CSV, 1 << 16);
         let reader = shape.reader(Box::new(endless), Origin { name: "x".into(), eager: false });
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         let (line, reason, data) = seen.bad()[0];
@@ -323,7 +327,7 @@ mod csv {
     fn a_row_of_many_fields_is_held_within_bounds_and_reading_goes_on() {
         let commas = std::io::repeat(b',').take(10 << 20);
         let input = std::io::Cursor::new("a,b\n").chain(commas).chain(std::io::Cursor::new("\n1,2\n"));
-        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let shape = shape(CSV, 1 << 16);
         let reader = shape.reader(Box::new(input), Origin { name: "x".into(), eager: false });
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         assert_eq!(seen.records(), [(String::new(), Some(3), r#"{"a":"1","b":"2"}"#.into())]);
@@ -516,13 +520,13 @@ mod standard_input {
 
     #[test]
     fn records_go_out_when_the_writer_pauses_and_before_an_error() {
-        let shape = |matter| Shape { matter, record_bytes_max: 100 };
         for (matter, parts) in [
             (Matter::Lines, vec![b"a\nb" as &[u8], b"b\n", b"c\nd"]),
             (Matter::JsonLines, vec![b"1\n2" as &[u8], b"2\n", b"3\n4"]),
             (CSV, vec![b"h\na\nb" as &[u8], b"b\n", b"c\nd"]),
         ] {
-            let reader = shape(matter.clone()).reader(Box::new(Parts(parts)), Origin { name: "x".into(), eager: true });
+            let reader =
+                shape(matter.clone(), 100).reader(Box::new(Parts(parts)), Origin { name: "x".into(), eager: true });
             let seen = drain(StdinSource::of(reader), &bounds(10, 100));
             let sizes: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.len()).collect();
             assert_eq!(sizes, [1, 1, 1], "{matter:?}");
