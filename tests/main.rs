@@ -5,3 +5,4 @@
 mod accounting;
 mod hostile;
 mod stopping;
+mod tidy;
