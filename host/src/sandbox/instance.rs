@@ -63,7 +63,9 @@ impl Program for Sandboxed {
         let state = HostState::new(&self.limits, worker, &self.events);
         let mut store = metered_store(self.linked.engine(), state);
         let linked = &self.linked;
-        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await).await?;
+        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
+            .await
+            .map_err(failure::in_making)?;
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
