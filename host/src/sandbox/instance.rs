@@ -117,6 +117,9 @@ fn column(column: &Column) -> ColumnParam<'_> {
 pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState) -> Store<HostState> {
     let meter = Arc::clone(&state.meter);
     let mut store = Store::new(engine, state);
+    // What one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its own
+    // memory limit alone does not bound their copies.
+    store.set_hostcall_fuel(usize::try_from(store.data().memory.limit()).unwrap_or(usize::MAX));
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(move |_| {
         Ok(if meter.is_used_up() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
