@@ -97,8 +97,12 @@ fn divisor() -> impl Strategy<Value = u64> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    let behaviour = (divisor(), divisor(), divisor(), divisor())
-        .prop_map(|(drop, fail, panic, twice)| Behaviour { drop, fail, panic, twice });
+    let behaviour = (divisor(), divisor(), divisor(), divisor()).prop_map(|(drop, fail, panic, twice)| Behaviour {
+        drop,
+        fail,
+        panic,
+        twice,
+    });
     let order = prop_oneof![Just(Order::None), Just(Order::Input)];
     let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];

@@ -156,8 +156,11 @@ async fn a_subscriber_hears_of_every_record_exactly_once() {
     let running = pipeline.start();
     let mut heard = Vec::new();
     while let Some(completion) = timeout(BOUND, completions.next()).await.expect("every run ends") {
-        let expected =
-            if completion.place.record.is_multiple_of(2) { (Fate::Dropped, "drop-odd") } else { (Fate::Delivered, "kept") };
+        let expected = if completion.place.record.is_multiple_of(2) {
+            (Fate::Dropped, "drop-odd")
+        } else {
+            (Fate::Delivered, "kept")
+        };
         assert_eq!((completion.fate, &*completion.node), expected, "record {}", completion.place.record);
         heard.push(completion.place.record);
     }

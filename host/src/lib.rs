@@ -1,4 +1,4 @@
-//! Sandmill runs every stage of a data pipeline as a pool of isolated WebAssembly instances, joined by bounded queues.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod build;
 mod builder;

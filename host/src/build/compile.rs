@@ -115,8 +115,9 @@ impl Manifest {
         let path = folder.join("Cargo.toml");
         let no_stage = |why: &str| Error::config(format!("\"{}\" is no stage: {why}", folder.display()));
         if !path.exists() {
-            return Err(no_stage("it has no Cargo.toml")
-                .hint("`sandmill new NAME` makes a stage; a component that is built already is named by its .wasm file"));
+            return Err(no_stage("it has no Cargo.toml").hint(
+                "`sandmill new NAME` makes a stage; a component that is built already is named by its .wasm file",
+            ));
         }
         let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
         let manifest: toml::Table =

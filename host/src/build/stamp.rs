@@ -63,7 +63,8 @@ pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
     inputs.extend(manifests);
     // The workspace's manifest and lock file lie in the folder or above it.
     for above in folder.ancestors() {
-        inputs.extend(["Cargo.toml", "Cargo.lock"].map(|name| above.join(name)).into_iter().filter(|file| file.exists()));
+        inputs
+            .extend(["Cargo.toml", "Cargo.lock"].map(|name| above.join(name)).into_iter().filter(|file| file.exists()));
     }
     inputs
 }
@@ -71,10 +72,7 @@ pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
 /// The files behind the colon of a makefile's first rule; a space in a name is written `\ `.
 fn dep_info_files(text: &str) -> Vec<PathBuf> {
     let rule = text.lines().next().and_then(|line| line.split_once(": ")).map(|(_, files)| files).unwrap_or_default();
-    rule.replace("\\ ", "\0")
-        .split_ascii_whitespace()
-        .map(|file| PathBuf::from(file.replace('\0', " ")))
-        .collect()
+    rule.replace("\\ ", "\0").split_ascii_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
 }
 
 fn manifest_above(file: &Path) -> Option<PathBuf> {

@@ -110,7 +110,9 @@ fn decide(facts: Facts) -> Step {
 
 /// Without what cargo and rustup set for the programs they run: this one may have been started by them.
 fn clean(mut command: Command) -> Command {
-    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+    for name in
+        ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"]
+    {
         command.env_remove(name);
     }
     command

@@ -159,7 +159,9 @@ async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
             Box::new(SandboxedSource::open(&compiled, &name, &component, events).await?) as Box<dyn Source>
         }
-        other => edge::open_source(other).map_err(|error| in_node("source", &name, error))?,
+        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
+            edge::open_source(other).map_err(|error| in_node("source", &name, error))?
+        }
     };
     Ok(ReadySource { name, source, on_error })
 }

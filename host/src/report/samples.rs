@@ -25,6 +25,7 @@ pub(crate) fn problem(kind: ErrorKind) -> Problem {
     Problem {
         kind,
         message: "stage \"parse\" failed on record 17 (access.log:17)".into(),
+        snippet: None,
         causes: vec!["no status in this line".into()],
         hints: vec!["`on_error = \"dead-letter\"` keeps the run going".into()],
         broken_pipe: false,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::config::Snippet;
 use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
@@ -135,6 +136,9 @@ pub struct Problem {
     pub kind: ErrorKind,
     /// What happened.
     pub message: String,
+    /// The line of the pipeline file that is meant, marked, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
     /// What it comes from, nearest first.
     pub causes: Vec<String>,
     /// What to do about it.
@@ -145,10 +149,14 @@ pub struct Problem {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
+        let snippet = Snippet::of(error).map(ToString::to_string);
+        // The snippet is the nearest cause of an error about a pipeline file: it is shown in its own way.
+        let causes = error.causes().into_iter().skip(usize::from(snippet.is_some())).collect();
         Self {
             kind: error.kind(),
             message: error.to_string(),
-            causes: error.causes(),
+            snippet,
+            causes,
             hints: error.hints().to_vec(),
             broken_pipe: error.is_broken_pipe(),
         }

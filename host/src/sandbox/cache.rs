@@ -24,7 +24,10 @@ impl CodeCache {
     pub(super) fn of_user(engine: &wasmtime::Engine) -> Self {
         let mut hasher = Compatibility::default();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Self { folder: crate::cache::user_folder().and_then(|folder| private(&folder.join("code"))), compatibility: hasher.finish() }
+        Self {
+            folder: crate::cache::user_folder().and_then(|folder| private(&folder.join("code"))),
+            compatibility: hasher.finish(),
+        }
     }
 
     /// The compiled form of `wasm`: from the cache, else compiled and put there.

@@ -18,6 +18,10 @@ use crate::report::Problem;
 /// Several causes are numbered, nearest first.
 pub(crate) fn problem(problem: &Problem) -> String {
     let mut text = format!("{} {}\n", paint(BAD, "error:"), harmless(problem.message.trim_end()));
+    if let Some(snippet) = &problem.snippet {
+        // Made for a terminal already: what the file says has been escaped.
+        text.push_str(&format!("\n{snippet}\n"));
+    }
     if !problem.causes.is_empty() {
         text.push_str(&format!("\n{}\n", paint(STRONG, "Caused by:")));
     }
@@ -88,6 +92,7 @@ mod tests {
         let of = Problem {
             kind: ErrorKind::Guest,
             message: "stage \"mask\" failed on record 2".into(),
+            snippet: None,
             causes: vec![
                 "panicked: index out of bounds, at src/lib.rs:7:9\n  in mask::redact\n  in mask::process\n".into(),
                 "wasm `unreachable` instruction executed".into(),

@@ -60,7 +60,7 @@ pub(in crate::edge) fn fault(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default();
     match (error.line(), error.column()) {
-        (0, _) => format!("not JSON: {what}"),
+        (0, _) | (1, 0) => format!("not JSON: {what}"),
         (1, column) => format!("not JSON: {what} at column {column}"),
         (line, column) => format!("not JSON: {what} at line {line} of the record, column {column}"),
     }

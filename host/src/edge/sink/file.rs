@@ -66,7 +66,8 @@ impl FileSink {
         let mut options = OpenOptions::new();
         match self.if_exists {
             IfExists::Replace => options.write(true).create(true).truncate(true),
-            IfExists::Append => options.read(true).append(true).create(true),
+            // Read, to see whether the last line is ended; but a pipe that is open for reading never breaks.
+            IfExists::Append => options.read(!self.path.exists() || self.path.is_file()).append(true).create(true),
             IfExists::Fail => options.write(true).create_new(true),
         };
         let opened = options.open(&self.path).and_then(Output::begin);

@@ -26,7 +26,8 @@ impl StdoutSink {
 }
 
 impl<W: Write> StdoutSink<W> {
-    fn to(output: W, format: LineFormat) -> Self {
+    /// Writes to anything.
+    pub(super) fn to(output: W, format: LineFormat) -> Self {
         Self { output, text: TextWriter::new(format), buffer: Vec::new() }
     }
 }

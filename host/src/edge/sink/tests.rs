@@ -1,1 +1,379 @@
+//! Files, folders and standard output as a run leaves them, and every way in which they can refuse.
 
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::blocking::BlockingSink;
+use super::open_sink;
+use super::stdout::StdoutSink;
+use crate::edge::tests::records;
+use crate::edge::{Rejected, Sink};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{CsvFormat, FileSink, FolderSink, IfExists, LineFormat, SinkKind};
+use crate::record::Payload;
+
+const CSV: LineFormat = LineFormat::Csv(CsvFormat { delimiter: b',' });
+
+fn file(path: &Path, format: LineFormat, if_exists: IfExists) -> Result<Box<dyn Sink>> {
+    open_sink(SinkKind::File(FileSink { path: path.to_owned(), format, if_exists }))
+}
+
+/// Writes some batches to a file and ends; gives what was rejected.
+async fn write(path: &Path, format: LineFormat, if_exists: IfExists, batches: &[Payload]) -> Vec<Rejected> {
+    let mut sink = file(path, format, if_exists).expect("it can be opened");
+    let mut rejected = Vec::new();
+    for batch in batches {
+        rejected.extend(sink.write(batch).await.expect("it can be written"));
+    }
+    sink.finish().await.expect("it can be closed");
+    rejected
+}
+
+/// A file that holds `data`, and its folder.
+fn holding(data: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    fs::write(&path, data).unwrap();
+    (folder, path)
+}
+
+fn refused(opened: Result<Box<dyn Sink>>) -> Error {
+    opened.err().expect("it cannot be opened")
+}
+
+mod file {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_is_with_the_system_when_the_write_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/folder/out.log");
+        let mut sink = file(&path, LineFormat::Lines, IfExists::Fail).unwrap();
+        assert!(!path.parent().unwrap().exists(), "opening changes nothing");
+        assert!(sink.write(&records(&["a", "", "b"])).await.unwrap().is_empty());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n\nb\n");
+        sink.write(&records(&["c"])).await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n\nb\nc\n");
+        sink.finish().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_replaced_at_the_first_write_or_at_the_end() {
+        let (_folder, path) = holding("old");
+        let mut sink = file(&path, LineFormat::Lines, IfExists::Replace).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        sink.finish().await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "", "an empty run leaves an empty file");
+        write(&path, LineFormat::Lines, IfExists::Replace, &[records(&["new"])]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_added_to_on_a_line_of_its_own() {
+        let (_folder, path) = holding("old");
+        write(&path, LineFormat::Lines, IfExists::Append, &[]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old\n");
+        write(&path, LineFormat::Lines, IfExists::Append, &[records(&["a"]), records(&["b"])]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old\na\nb\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_refused_also_when_it_came_meanwhile() {
+        let (folder, path) = holding("old");
+        let error = refused(file(&path, LineFormat::Lines, IfExists::Fail));
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().ends_with("out\" is there already"), "{error}");
+        let late = folder.path().join("late");
+        let mut sink = file(&late, LineFormat::Lines, IfExists::Fail).unwrap();
+        fs::write(&late, "somebody else's").unwrap();
+        assert!(sink.write(&records(&["a"])).await.is_err());
+        assert_eq!(fs::read_to_string(&late).unwrap(), "somebody else's");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_found_when_it_is_opened() {
+        let (folder, path) = holding("");
+        let error = refused(file(folder.path(), LineFormat::Lines, IfExists::Replace));
+        assert_eq!((error.kind(), error.hints().len()), (ErrorKind::Config, 1));
+        let error = refused(file(&path.join("below/a/file"), LineFormat::Lines, IfExists::Replace));
+        assert_eq!(error.hints(), ["a part of the path is a file, not a folder"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_with_a_hint() {
+        let mut sink = file(Path::new("/dev/full"), LineFormat::Lines, IfExists::Replace).unwrap();
+        let error = sink.write(&records(&["a"])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Edge);
+        assert_eq!(error.to_string(), "cannot write \"/dev/full\"");
+        assert_eq!(error.hints(), ["the disk is full: make room, or write elsewhere"]);
+        assert!(!error.is_broken_pipe());
+    }
+
+    #[tokio::test]
+    async fn a_line_feed_in_a_record_would_make_two_of_it() {
+        let (_folder, path) = holding("");
+        let rejected = write(&path, LineFormat::Lines, IfExists::Replace, &[records(&["a", "b\nc", "d\n", "e"])]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\ne\n");
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [1, 2]);
+        assert!(rejected[0].reason.starts_with("there is a line feed at byte 2 of the record"), "{rejected:?}");
+    }
+}
+
+mod json_lines {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_value_is_written_as_it_is_on_one_line() {
+        let (_folder, path) = holding("");
+        let pretty = "{\n  \"a b\": [1, 2.50],\r\n\t\"c\\\"\\\\\": \" \\n \"\n}";
+        let batch = records(&["{ \"n\": 1e400 }", pretty, "", "{", "1 2", "\"\u{e4}\""]);
+        let rejected = write(&path, LineFormat::JsonLines, IfExists::Replace, &[batch]).await;
+        let expected = "{ \"n\": 1e400 }\n{\"a b\":[1,2.50],\"c\\\"\\\\\":\" \\n \"}\n\"\u{e4}\"\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let reasons: Vec<_> = rejected.iter().map(|rejected| (rejected.index, rejected.reason.as_str())).collect();
+        assert_eq!(
+            reasons,
+            [
+                (2, "not JSON: EOF while parsing a value"),
+                (3, "not JSON: EOF while parsing an object at column 1"),
+                (4, "not JSON: trailing characters at column 3"),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_are_rejected() {
+        let (_folder, path) = holding("");
+        let rejected =
+            write(&path, LineFormat::JsonLines, IfExists::Replace, &[records(&[b"\"\xff\"" as &[u8]])]).await;
+        assert_eq!(rejected[0].reason, "not UTF-8: the byte at column 2 begins no character");
+    }
+}
+
+mod csv {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_record_names_the_columns() {
+        let (_folder, path) = holding("");
+        let first = records(&["[1]", r#"{"id":1,"name":"a \"b\", c","x":null}"#]);
+        let second = records(&[
+            r#"{"x":{"y": [1, 2]},"id":-2.50}"#,
+            r#"{"name":"l1\nl2","id":true,"id":false}"#,
+            r#"{"id":1,"y":2}"#,
+            "{}",
+        ]);
+        let rejected = write(&path, CSV, IfExists::Replace, &[first, second]).await;
+        let expected = "id,name,x\n1,\"a \"\"b\"\", c\",\n-2.50,,\"{\"\"y\"\":[1,2]}\"\nfalse,\"l1\nl2\",\n,,\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let reasons: Vec<_> = rejected.iter().map(|rejected| (rejected.index, rejected.reason.as_str())).collect();
+        assert_eq!(
+            reasons,
+            [
+                (0, "not a JSON object: only an object has fields"),
+                (2, "the field \"y\" is not in the header (id, name, x)"),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn rows_are_added_under_the_header_that_is_there() {
+        let (_folder, path) = holding("\u{feff}b,a\n1,2");
+        let rejected = write(&path, CSV, IfExists::Append, &[records(&[r#"{"a":"x"}"#, r#"{"c":1}"#])]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\u{feff}b,a\n1,2\n,x\n");
+        assert_eq!(rejected[0].reason, "the field \"c\" is not in the header (b, a)");
+
+        let (_folder, path) = holding("");
+        write(&path, CSV, IfExists::Append, &[records(&[r#"{"a":""}"#])]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n\"\"\n", "a blank line would be no row");
+
+        let (_folder, path) = holding("a,a\n");
+        let error = refused(file(&path, CSV, IfExists::Append));
+        assert!(error.to_string().contains("names the column \"a\" more than once"), "{error}");
+    }
+}
+
+mod standard_output {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_is_gone_is_recognised() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut sink = StdoutSink::to(writer, LineFormat::Lines);
+        let error = sink.write(&records(&["a"])).unwrap_err();
+        assert!(error.is_broken_pipe());
+        assert_eq!(error.kind(), ErrorKind::Edge);
+        assert!(!Error::edge("other").caused_by(io::Error::other("x")).is_broken_pipe());
+    }
+
+    #[test]
+    fn nothing_is_left_in_a_buffer() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut sink = StdoutSink::to(io::LineWriter::new(writer), LineFormat::Lines);
+        sink.write(&records(&["a", "b"])).unwrap();
+        let mut read = [0; 4];
+        reader.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"a\nb\n");
+    }
+}
+
+mod folder {
+    use super::*;
+
+    fn keyed(records: &[(&str, &str)]) -> Payload {
+        let mut payload = Payload::default();
+        for (key, value) in records {
+            payload.push(Some(key.as_bytes()), value.as_bytes());
+        }
+        payload
+    }
+
+    async fn write(path: &Path, batch: &Payload) -> Vec<Rejected> {
+        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.to_owned() })).unwrap();
+        let rejected = sink.write(batch).await.unwrap();
+        sink.finish().await.unwrap();
+        rejected
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn each_record_is_a_file_named_by_its_key() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("new/out");
+        let batch = keyed(&[("a.txt", "A"), ("sub/b.txt", "B"), ("sub/deep/c", ""), ("a.txt", "A2"), ("d", "D")]);
+        assert!(write(&path, &batch).await.is_empty());
+        assert_eq!(names(&path), ["a.txt", "d", "sub"], "and nothing unfinished");
+        assert_eq!(names(&path.join("sub")), ["b.txt", "deep"]);
+        assert_eq!(fs::read_to_string(path.join("a.txt")).unwrap(), "A2");
+        assert_eq!(fs::read_to_string(path.join("sub/deep/c")).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_leads_out_of_the_folder_is_rejected() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("out");
+        let outside = root.path().join("outside").display().to_string();
+        let batch = keyed(&[("../outside", "x"), ("a/../../outside", "x"), (&outside, "x"), ("ok", "y"), ("", "x")]);
+        let rejected = write(&path, &batch).await;
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [0, 1, 2, 4]);
+        assert_eq!(names(root.path()), ["out"]);
+        assert_eq!(names(&path), ["ok"]);
+        let rejected = write(&path, &records(&["no key"])).await;
+        assert_eq!(rejected[0].reason, "the record has no key, which would name its file: let a stage set one");
+    }
+
+    #[tokio::test]
+    async fn no_symbolic_link_is_followed() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        let (path, outside) = (root.path().join("out"), root.path().join("outside"));
+        fs::create_dir_all(&path).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        fs::write(outside.join("secret"), "untouched").unwrap();
+        symlink(&outside, path.join("link")).unwrap();
+        symlink("..", path.join("up")).unwrap();
+        symlink(outside.join("secret"), path.join("file")).unwrap();
+        symlink(outside.join("new"), path.join(format!(".sandmill-{}.partial", std::process::id()))).unwrap();
+        let rejected =
+            write(&path, &keyed(&[("link/secret", "x"), ("up/x", "x"), ("link/a/b", "x"), ("file", "new")])).await;
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!(rejected[0].reason.contains("is a symbolic link"), "{rejected:?}");
+        assert_eq!(names(&outside), ["secret"]);
+        assert_eq!(fs::read_to_string(outside.join("secret")).unwrap(), "untouched");
+        assert!(!path.join("file").is_symlink(), "the link itself is replaced");
+        assert_eq!(fs::read_to_string(path.join("file")).unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_collides_with_what_is_there_harms_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let long = "x".repeat(300);
+        let batch = keyed(&[("a", "A"), ("a/b", "x"), ("d/e", "E"), ("d", "x"), (&long, "x"), ("z", "Z")]);
+        let rejected = write(root.path(), &batch).await;
+        let reasons: Vec<_> = rejected.iter().map(|rejected| rejected.reason.as_str()).collect();
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [1, 3, 4]);
+        assert!(reasons[0].contains("\"a/b\" leads through something that is no folder"), "{reasons:?}");
+        assert!(reasons[1].contains("is the name of a folder"), "{reasons:?}");
+        assert!(reasons[2].contains("is too long"), "{reasons:?}");
+        assert_eq!(names(root.path()), ["a", "d", "z"]);
+    }
+
+    #[tokio::test]
+    async fn an_empty_run_leaves_an_empty_folder_and_a_file_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("out");
+        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.clone() })).unwrap();
+        assert!(!path.exists(), "opening changes nothing");
+        sink.finish().await.unwrap();
+        assert!(names(&path).is_empty());
+        fs::write(root.path().join("file"), "").unwrap();
+        let error = refused(open_sink(SinkKind::Folder(FolderSink { path: root.path().join("file") })));
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+}
+
+mod blocking {
+    use std::time::Duration;
+
+    use super::super::blocking::Blocking;
+    use super::*;
+
+    #[tokio::test]
+    async fn null_takes_everything() {
+        let mut sink = open_sink(SinkKind::Null).unwrap();
+        assert!(sink.write(&records(&["a"])).await.unwrap().is_empty());
+        sink.finish().await.unwrap();
+    }
+
+    #[test]
+    fn a_stopped_run_does_not_wait_for_a_write_that_never_returns() {
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
+        let (reader, mut writer) = io::pipe().unwrap();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let full = vec![b'x'; 1 << 20];
+                writer.write_all(b"x").unwrap();
+                let mut sink = Blocking::new(StdoutSink::to(writer, LineFormat::Lines));
+                let batch = records(&[full]);
+                let written = tokio::time::timeout(Duration::from_millis(20), sink.write(&batch)).await;
+                assert!(written.is_err(), "nobody reads the pipe");
+            });
+            drop(runtime);
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).expect("neither the run nor its runtime waits for the write");
+        drop(reader);
+    }
+
+    #[tokio::test]
+    async fn the_failure_of_a_write_that_was_dropped_is_not_lost() {
+        struct Slow(std::sync::mpsc::Receiver<()>);
+        impl BlockingSink for Slow {
+            fn write(&mut self, _: &Payload) -> Result<Vec<Rejected>> {
+                self.0.recv().expect("released by the test");
+                Err(Error::edge("too late"))
+            }
+            fn finish(&mut self) -> Result<()> {
+                Ok(())
+            }
+        }
+        let (release, wait) = std::sync::mpsc::sync_channel(1);
+        let mut sink = Blocking::new(Slow(wait));
+        let batch = records(&["a"]);
+        assert!(tokio::time::timeout(Duration::from_millis(20), sink.write(&batch)).await.is_err());
+        release.send(()).unwrap();
+        assert_eq!(sink.finish().await.unwrap_err().to_string(), "too late");
+        assert!(sink.finish().await.is_ok());
+    }
+}

@@ -50,7 +50,7 @@ impl FileSource {
         let total: Option<u64> = files.iter().map(|file| file.bytes).sum();
         Ok(Self {
             files: files.into(),
-            shape: Shape { matter: source.matter.clone(), record_bytes_max: source.record_bytes_max.get() },
+            shape: Shape::new(source.matter.clone(), source.record_bytes_max),
             open: None,
             failed: None,
             extent: total.map_or(Extent::Unknown, Extent::Bytes),

@@ -162,28 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Gives bytes in pieces of the given sizes, round and round.
-    struct Pieces {
-        bytes: Vec<u8>,
-        at: usize,
-        sizes: Vec<usize>,
-        reads: usize,
-    }
-
-    impl Read for Pieces {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            let size = self.sizes[self.reads % self.sizes.len()];
-            self.reads += 1;
-            if self.reads % 5 == 0 {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            let size = size.min(room.len()).min(self.bytes.len() - self.at);
-            room[..size].copy_from_slice(&self.bytes[self.at..self.at + size]);
-            self.at += size;
-            Ok(size)
-        }
-    }
+    use crate::edge::tests::Pieces;
 
     /// A line, or the length of one that is too long; and its number.
     type Seen = (u64, Result<Vec<u8>, u64>);
@@ -233,7 +212,7 @@ mod tests {
             max in prop_oneof![3 => Just(1000_usize), 1 => 1_usize..12],
         ) {
             let expected = naive(&bytes, max);
-            let input = Pieces { bytes, at: 0, sizes, reads: 0 };
+            let input = Pieces::new(bytes, sizes);
             let seen = read(LineReader::with_block(Box::new(input), max, block));
             prop_assert_eq!(seen.len(), expected.len());
             for ((number, line), (expected_number, expected_line)) in seen.into_iter().zip(expected) {

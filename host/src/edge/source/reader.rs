@@ -1,6 +1,7 @@
 //! Which reader reads what.
 
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::csv::CsvRecords;
@@ -10,13 +11,15 @@ use super::records::RecordReader;
 use super::whole::WholeFile;
 use crate::plan::Matter;
 
+/// The longest record, whatever the plan allows: a column holds under 4 GiB, and a row of CSV may grow sixfold when it
+/// becomes JSON.
+const RECORD_BYTES_MOST: usize = 1 << 29;
+
 /// What the records of an input are.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    /// What a record is.
-    pub(super) matter: Matter,
-    /// Longest record, bytes.
-    pub(super) record_bytes_max: usize,
+    matter: Matter,
+    record_bytes_max: usize,
 }
 
 /// What there is to know of an input beside its bytes.
@@ -29,6 +32,11 @@ pub(super) struct Origin {
 }
 
 impl Shape {
+    /// Records of this kind, up to this length.
+    pub(super) fn new(matter: Matter, record_bytes_max: NonZeroUsize) -> Self {
+        Self { matter, record_bytes_max: record_bytes_max.get().min(RECORD_BYTES_MOST) }
+    }
+
     /// A reader of one input.
     pub(super) fn reader(&self, input: Box<dyn Read + Send>, origin: Origin) -> Box<dyn RecordReader> {
         let limit = self.record_bytes_max;

@@ -85,18 +85,16 @@ impl Page {
         self.values.push(value);
     }
 
-    /// Adds a record that has a key and stands on no line.
+    /// Adds a record that has a key and stands on no line. Its value is moved in where it is the first: a whole file may
+    /// be large.
     pub(super) fn push_keyed(&mut self, key: &[u8], value: Vec<u8>) {
         self.keys.push(key);
         if self.values.is_empty() {
-            // Moved in, not copied: a whole file may be large.
-            let end = u32::try_from(value.len()).unwrap_or(u32::MAX);
-            if let Ok(column) = Column::from_parts(value, vec![end]) {
-                self.values = column;
-            }
-            return;
+            let end = u32::try_from(value.len()).expect("records are kept under 4 GiB");
+            self.values = Column::from_parts(value, vec![end]).expect("the only end is the length");
+        } else {
+            self.values.push(&value);
         }
-        self.values.push(&value);
     }
 
     /// Adds what is no record.

@@ -33,7 +33,7 @@ impl StdinSource {
             return Err(Error::config("standard input cannot be read as whole files")
                 .hint("use `format = \"lines\"`, \"jsonl\" or \"csv\", or a source of kind \"file\""));
         }
-        let shape = Shape { matter: source.matter.clone(), record_bytes_max: source.record_bytes_max.get() };
+        let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
         let origin = Origin { name: "stdin".into(), eager: true };
         Ok(Self::of(shape.reader(Box::new(io::stdin()), origin)))
     }

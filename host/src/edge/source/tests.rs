@@ -88,6 +88,10 @@ fn plan(patterns: &[String], matter: Matter, max: usize) -> plan::FileSource {
     plan::FileSource { patterns: patterns.to_vec(), matter, record_bytes_max }
 }
 
+fn shape(matter: Matter, max: usize) -> Shape {
+    Shape::new(matter, NonZeroUsize::new(max).expect("tests give positive bounds"))
+}
+
 /// A folder with files.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +205,56 @@ mod json_lines {
 }
 
 mod csv {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::edge::format::TextWriter;
+    use crate::edge::tests::{Pieces, records};
+    use crate::plan::LineFormat;
+
+    fn read_pieces(data: &[u8], sizes: Vec<usize>, bounds: &BatchBounds) -> Seen {
+        let shape = shape(CSV, 1 << 16);
+        let origin = Origin { name: "x".into(), eager: sizes.len() % 2 == 1 };
+        drain(StdinSource::of(shape.reader(Box::new(Pieces::new(data.to_vec(), sizes)), origin)), bounds)
+    }
+
+    fn written(objects: &[String]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer = TextWriter::new(LineFormat::Csv(CsvFormat { delimiter: b',' }));
+        assert!(writer.push_all(&mut out, &records(objects)).is_empty());
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn rows_survive_being_written_and_read_in_any_blocks(
+            rows in (1_usize..5).prop_flat_map(|width| {
+                prop::collection::vec(prop::collection::vec("[a\u{e4},;\"\r\n\\\\ \t\u{1}]{0,6}", width), 1..12)
+            }),
+            sizes in prop::collection::vec(1_usize..20, 1..8),
+            most in 1_usize..6,
+        ) {
+            let object = |row: &Vec<String>| {
+                let fields = row.iter().enumerate().map(|(column, field)| (format!("c{column}"), field.clone().into()));
+                serde_json::Value::Object(fields.collect()).to_string()
+            };
+            let objects: Vec<_> = rows.iter().map(object).collect();
+            let csv = written(&objects);
+            let seen = read_pieces(&csv, sizes, &bounds(most, 60));
+            prop_assert!(seen.error.is_none() && seen.bad().is_empty(), "{:?} {:?}", seen.error, seen.bad());
+            prop_assert_eq!(written(&seen.values()), csv);
+            let parsed = |all: &[String]| -> Vec<serde_json::Value> {
+                all.iter().map(|one| serde_json::from_str(one).expect("it is JSON")).collect()
+            };
+            prop_assert_eq!(parsed(&seen.values()), parsed(&objects));
+            // A row begins behind the line feeds of the header and of the rows before it, those within quotes included.
+            let mut line = 2;
+            for (row, seen) in rows.iter().zip(seen.lines()) {
+                prop_assert_eq!(seen, line);
+                line += 1 + row.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
+            }
+        }
+    }
 
     #[test]
     fn a_row_is_an_object_of_strings() {
@@ -262,7 +315,7 @@ mod csv {
         assert_eq!(data, b"3,\"open\n4,5\n");
 
         let endless = std::io::Cursor::new("a,b\n1,2\n3,\"").chain(std::io::repeat(b'x').take(100 << 20));
-        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let shape = shape(CSV, 1 << 16);
         let reader = shape.reader(Box::new(endless), Origin { name: "x".into(), eager: false });
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         let (line, reason, data) = seen.bad()[0];
@@ -274,7 +327,7 @@ mod csv {
     fn a_row_of_many_fields_is_held_within_bounds_and_reading_goes_on() {
         let commas = std::io::repeat(b',').take(10 << 20);
         let input = std::io::Cursor::new("a,b\n").chain(commas).chain(std::io::Cursor::new("\n1,2\n"));
-        let shape = Shape { matter: CSV, record_bytes_max: 1 << 16 };
+        let shape = shape(CSV, 1 << 16);
         let reader = shape.reader(Box::new(input), Origin { name: "x".into(), eager: false });
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         assert_eq!(seen.records(), [(String::new(), Some(3), r#"{"a":"1","b":"2"}"#.into())]);
@@ -467,13 +520,13 @@ mod standard_input {
 
     #[test]
     fn records_go_out_when_the_writer_pauses_and_before_an_error() {
-        let shape = |matter| Shape { matter, record_bytes_max: 100 };
         for (matter, parts) in [
             (Matter::Lines, vec![b"a\nb" as &[u8], b"b\n", b"c\nd"]),
             (Matter::JsonLines, vec![b"1\n2" as &[u8], b"2\n", b"3\n4"]),
             (CSV, vec![b"h\na\nb" as &[u8], b"b\n", b"c\nd"]),
         ] {
-            let reader = shape(matter.clone()).reader(Box::new(Parts(parts)), Origin { name: "x".into(), eager: true });
+            let reader =
+                shape(matter.clone(), 100).reader(Box::new(Parts(parts)), Origin { name: "x".into(), eager: true });
             let seen = drain(StdinSource::of(reader), &bounds(10, 100));
             let sizes: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.len()).collect();
             assert_eq!(sizes, [1, 1, 1], "{matter:?}");

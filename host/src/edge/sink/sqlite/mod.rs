@@ -7,6 +7,8 @@
 mod fit;
 mod infer;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use crate::plan::{self, IfExists};
 use crate::record::Payload;
 
 /// How long to wait for another process that writes to the database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5000 });
 
 /// Writes a table.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ struct Target {
     insert: String,
     placing: Placing,
     fits: Vec<Fit>,
+    /// Whether the columns are those of the first batch.
+    inferred: bool,
 }
 
 impl SqliteSink {
@@ -134,28 +138,25 @@ fn make_target(
     if let Some(existing) = &existing {
         check_existing(sink, existing)?;
     }
-    let wanted = match (sink.columns.as_slice(), records) {
-        ([], Some(records)) => Table::of(&infer(records)),
-        (columns, _) => Table::of(columns),
+    if let (Some(existing), IfExists::Append) = (&existing, sink.if_exists) {
+        return Ok(Some(Target::of(&existing.only(&sink.columns), sink, false)));
+    }
+    let inferred = sink.columns.is_empty();
+    let table = match records {
+        Some(records) if inferred => Table::of(&infer(records)),
+        _ => Table::of(&sink.columns),
     };
-    let table = match existing {
-        Some(existing) if sink.if_exists == IfExists::Append => existing.only(&sink.columns),
-        Some(_) if wanted.is_empty() => {
-            // Nothing tells what the new columns are: an empty run leaves an empty table.
-            if records.is_none() {
-                Table::empty(transaction, &sink.table).map_err(failed)?;
-            }
-            return Ok(None);
-        }
-        existing => {
-            if existing.is_some() {
-                Table::drop(transaction, &sink.table).map_err(failed)?;
-            }
-            wanted.create(transaction, &sink.table).map_err(failed)?;
-            wanted
-        }
-    };
-    Ok((!table.is_empty()).then(|| Target::of(&table, &sink.table)))
+    match (existing.is_some(), table.is_empty()) {
+        // Nothing tells what the new columns are: an empty run leaves an empty table.
+        (true, true) if records.is_none() => Table::empty(transaction, &sink.table).map_err(failed)?,
+        (true, false) => Table::drop(transaction, &sink.table).map_err(failed)?,
+        (true | false, _) => {}
+    }
+    if table.is_empty() {
+        return Ok(None);
+    }
+    table.create(transaction, &sink.table).map_err(failed)?;
+    Ok(Some(Target::of(&table, sink, inferred)))
 }
 
 /// Makes sure that a table that is there may be written to.
@@ -171,9 +172,17 @@ fn check_existing(sink: &plan::SqliteSink, existing: &Table) -> Result<()> {
 }
 
 impl Target {
-    fn of(table: &Table, name: &str) -> Self {
+    fn of(table: &Table, sink: &plan::SqliteSink, inferred: bool) -> Self {
         let placing = Placing::new(table.names().map(str::to_owned).collect(), true);
-        Self { insert: table.insert(name), placing, fits: table.fits().collect() }
+        Self { insert: table.insert(&sink.table), placing, fits: table.fits().collect(), inferred }
+    }
+
+    /// A record that does not fit: what to do about it depends on where the columns come from.
+    fn misfit(&self, mut reason: String) -> Refusal {
+        if self.inferred {
+            reason.push_str("; the columns are those of the first batch, name them in `columns` to have others");
+        }
+        Refusal::Record(reason)
     }
 
     fn insert_all(
@@ -203,16 +212,29 @@ impl Target {
 
     fn insert(&mut self, statement: &mut Statement<'_>, record: &[u8]) -> Result<(), Refusal> {
         let fields = Fields::parse(record).map_err(Refusal::Record)?;
-        let places = self.placing.place(&fields).map_err(|misplaced| Refusal::Record(reason(misplaced)))?;
+        let mut placing = std::mem::take(&mut self.placing);
+        let bound = placing.place(&fields).map(|places| self.bind(statement, &fields, places));
+        self.placing = placing;
+        bound.map_err(|misplaced| self.misfit(reason(misplaced)))??;
+        statement.raw_execute().map(|_| ()).map_err(Refusal::Statement)
+    }
+
+    /// Binds every column: what the record does not have is null.
+    fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        Fields(fields): &Fields<'_>,
+        places: &[Option<usize>],
+    ) -> Result<(), Refusal> {
         for ((column, place), fit) in (1..).zip(places).zip(&self.fits) {
-            let (name, value) = match place.and_then(|place| fields.0.get(place)) {
+            let (name, value) = match place.and_then(|place| fields.get(place)) {
                 Some((name, value)) => (name.as_ref(), value),
                 None => ("", &Value::Null),
             };
-            let bound = fit.convert(value).map_err(|what| Refusal::Record(format!("the field \"{name}\" {what}")))?;
+            let bound = fit.convert(value).map_err(|what| self.misfit(format!("the field \"{name}\" {what}")))?;
             statement.raw_bind_parameter(column, bound).map_err(Refusal::Statement)?;
         }
-        statement.raw_execute().map(|_| ()).map_err(Refusal::Statement)
+        Ok(())
     }
 }
 
@@ -224,7 +246,7 @@ enum Refusal {
 
 fn reason(misplaced: Misplaced) -> String {
     match misplaced {
-        Misplaced::Unknown(name) => format!("the table has no column for the field \"{name}\": add it to `columns`"),
+        Misplaced::Unknown(name) => format!("the table has no column for the field \"{name}\""),
         Misplaced::Same(a, b) => format!("the fields \"{a}\" and \"{b}\" are one column to SQLite"),
     }
 }

@@ -98,11 +98,9 @@ impl Table {
     }
 
     /// Only these columns of it, or all when there are none of these. The others are given their default values.
-    pub(super) fn only(mut self, columns: &[Column]) -> Self {
-        if !columns.is_empty() {
-            self.0.retain(|here| columns.iter().any(|column| column.name.eq_ignore_ascii_case(&here.name)));
-        }
-        self
+    pub(super) fn only(&self, columns: &[Column]) -> Self {
+        let is_named = |here: &&TableColumn| columns.iter().any(|column| column.name.eq_ignore_ascii_case(&here.name));
+        Self(self.0.iter().filter(|here| columns.is_empty() || is_named(here)).cloned().collect())
     }
 
     /// Makes sure that the table has the columns that the pipeline file gives.

@@ -3,12 +3,14 @@
 mod access_log;
 mod agents;
 mod digits;
+mod text;
 mod visitors;
 
 use fastrand::Rng;
 
 use self::access_log::AccessLog;
 use self::digits::Counter;
+use self::text::Text;
 use super::blocking::BlockingSource;
 use crate::edge::{Chunk, Extent};
 use crate::error::Result;
@@ -27,7 +29,7 @@ pub(super) struct GenerateSource {
 
 enum Maker {
     Numbers(Counter),
-    Text { rng: Rng, bytes: usize },
+    Text(Text),
     AccessLog(Box<AccessLog>),
 }
 
@@ -36,7 +38,7 @@ impl GenerateSource {
         let rng = Rng::with_seed(generate.seed);
         let maker = match generate.what {
             Generated::Numbers => Maker::Numbers(Counter::default()),
-            Generated::Text { bytes } => Maker::Text { rng, bytes: bytes.get() },
+            Generated::Text { bytes } => Maker::Text(Text::new(rng, bytes.get())),
             Generated::AccessLog => Maker::AccessLog(Box::new(AccessLog::new(rng, generate.records))),
         };
         Self { maker, total: generate.records, made: 0, held: Vec::new(), holds: false }
@@ -93,7 +95,7 @@ impl Maker {
     fn make(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Numbers(counter) => counter.push_next(out),
-            Self::Text { rng, bytes } => push_text(out, rng, *bytes),
+            Self::Text(text) => text.push_next(out),
             Self::AccessLog(log) => log.push_line(out),
         }
     }
@@ -102,36 +104,10 @@ impl Maker {
     fn likely_bytes(&self) -> usize {
         match self {
             Self::Numbers(_) => 8,
-            Self::Text { bytes, .. } => *bytes,
+            Self::Text(text) => text.bytes(),
             Self::AccessLog(_) => 256,
         }
     }
-}
-
-/// Letters about as often as in English, and spaces: six bits choose one.
-const LETTERS: &[u8; 64] = b"          eeeeeeetttttaaaaoooiiinnnsssrrrhhhdddlluccmmffyywgpbvk";
-
-/// So many letters are made of one draw of 64 bits.
-const LETTERS_PER_DRAW: usize = 10;
-
-/// Appends printable text.
-fn push_text(out: &mut Vec<u8>, rng: &mut Rng, bytes: usize) {
-    let mut left = bytes;
-    while left > 0 {
-        let letters = letters(rng.u64(..));
-        let taken = left.min(LETTERS_PER_DRAW);
-        out.extend_from_slice(letters.get(..taken).unwrap_or_default());
-        left -= taken;
-    }
-}
-
-fn letters(bits: u64) -> [u8; LETTERS_PER_DRAW] {
-    let mut rest = bits;
-    [(); LETTERS_PER_DRAW].map(|()| {
-        let [low, ..] = rest.to_le_bytes();
-        rest >>= 6;
-        LETTERS.get(usize::from(low & 63)).copied().unwrap_or(b' ')
-    })
 }
 
 #[cfg(test)]

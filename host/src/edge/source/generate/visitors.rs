@@ -8,8 +8,8 @@ use super::agents::{BOTS, BROWSERS};
 
 /// Addresses that visit. A few thousand, as in the log of a middling shop.
 const CLIENTS: usize = 4000;
-/// Every so many of them is a bot; bots being many among the busiest, they make up about a fifth of the requests.
-const BOT_EVERY: usize = 10;
+/// Every so many of them is a bot, so that a fifth of the requests is theirs.
+const BOT_EVERY: usize = 5;
 /// Every so many of the people comes over IPv6.
 const SIX_EVERY: usize = 6;
 

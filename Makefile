@@ -1,0 +1,42 @@
+# The two commands of the README: `make demo` and `make test`. Both do all the set-up.
+
+SHELL := /bin/sh
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# Guests are built into a folder of their own below it, by whichever toolchain can.
+SANDMILL := $(TARGET_DIR)/release/sandmill
+SANDMILL_DEV := $(TARGET_DIR)/debug/sandmill
+# The folders of stages/ that are stages: the others are libraries that they share.
+STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml))
+
+.PHONY: demo test lint bench setup
+
+setup:
+	@scripts/setup.sh
+
+# Builds everything and runs the access-log example: a million lines, four sandboxed stages, one database.
+demo: setup
+	cargo build --release --locked -p sandmill
+	@# 3 is what a run ends with that has set broken lines aside: this one does.
+	$(SANDMILL) run examples/access-log || [ $$? -eq 3 ]
+	@examples/access-log/query.sh
+
+test: setup
+	cargo build --locked -p sandmill
+	$(SANDMILL_DEV) build $(STAGES)
+	cargo test --locked --workspace
+	cd guest-sdk/rust && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
+	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
+
+lint:
+	cargo fmt --all --check
+	cd guest-sdk/rust && cargo fmt --all --check
+	cd stages && cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cd guest-sdk/rust && cargo clippy --locked --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd stages && cargo clippy --locked --workspace --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
+
+bench: setup
+	cargo build --release --locked -p sandmill -p tests
+	$(SANDMILL) build stages/identity stages/upper
+	$(TARGET_DIR)/release/bench
