@@ -6,6 +6,9 @@ mod failure;
 mod function;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+#[cfg(target_arch = "wasm32")]
+#[expect(unsafe_code, reason = "an allocator hands out raw memory")]
+mod heap;
 mod input;
 pub mod log;
 mod macros;

@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 /// instance has and no stage uses.
 const STACK_BYTES: u32 = 128 << 10;
 
+/// What an instance's heap begins with: a usual batch, once as input and once as output. Memory that an instance has from
+/// the start costs nothing until it is touched; growing by as much costs the host several system calls per instance.
+const HEAP_BYTES: u32 = 512 << 10;
+
 /// How a stage is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BuildOptions {
@@ -206,11 +210,12 @@ impl Cargo<'_> {
 }
 
 /// For the stage and all that it depends on: the user's own flags, then ours: vector instructions, a stack for records
-/// and not for recursion.
+/// and not for recursion, a heap for a batch.
 fn flags() -> String {
     let own = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
     let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
-    let ours = ["-C", "target-feature=+simd128", "-C", &stack];
+    let heap = format!("link-arg=--initial-heap={HEAP_BYTES}");
+    let ours = ["-C", "target-feature=+simd128", "-C", &stack, "-C", &heap];
     own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
 }
 

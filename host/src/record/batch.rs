@@ -70,15 +70,17 @@ impl Payload {
 
     /// Adds a record. A payload whose earlier records had no key gives them empty ones.
     pub fn push(&mut self, key: Option<&[u8]>, value: &[u8]) {
-        match key {
-            Some(key) => {
-                self.fill_keys();
-                self.keys.push(key);
-            }
-            None if !self.keys.is_empty() => self.keys.push(b""),
-            None => {}
-        }
+        self.push_key(key);
         self.values.push(value);
+    }
+
+    /// Adds a record whose value `write` appends to the data, without a copy on the way.
+    ///
+    /// # Panics
+    /// When `write` shortens the data.
+    pub fn push_with(&mut self, key: Option<&[u8]>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_key(key);
+        self.values.push_with(write);
     }
 
     /// Adds all records of `other`.
@@ -140,6 +142,17 @@ impl Payload {
             if through(middle) <= bounds.bytes.get() { low = middle + 1 } else { high = middle }
         }
         low.max(1).min(self.len())
+    }
+
+    fn push_key(&mut self, key: Option<&[u8]>) {
+        match key {
+            Some(key) => {
+                self.fill_keys();
+                self.keys.push(key);
+            }
+            None if !self.keys.is_empty() => self.keys.push(b""),
+            None => {}
+        }
     }
 
     fn fill_keys(&mut self) {

@@ -1,0 +1,77 @@
+//! How long `sandmill run` takes from its start to the first record at the destination, and to its exit, when all code is
+//! compiled already. The whole process is measured, as whoever types the command sees it.
+
+use std::env;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::runner;
+use crate::stopwatch::Stopwatch;
+
+/// One start.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Start {
+    /// Until the record stands in the pipe behind stdout.
+    pub(crate) first_record_seconds: f64,
+    /// Until the process has ended.
+    pub(crate) exit_seconds: f64,
+}
+
+/// Starts a pipeline of so many stages and one record `times` times.
+pub(crate) fn measure(stages: usize, times: usize) -> Result<Vec<Start>> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("in.txt"), "one record\n")?;
+    fs::write(folder.path().join("pipeline.toml"), pipeline(stages)?)?;
+    let program = program()?;
+    // The first start compiles, and fills the cache.
+    start(&program, folder.path())?;
+    (0..times).map(|_| start(&program, folder.path())).collect()
+}
+
+fn start(program: &Path, folder: &Path) -> Result<Start> {
+    let stopwatch = Stopwatch::start();
+    let mut child = Command::new(program)
+        .args(["run", "pipeline.toml"])
+        .current_dir(folder)
+        .env("SANDMILL_CACHE", folder.join("cache"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start sandmill")?;
+    let mut out = child.stdout.take().context("stdout is piped")?;
+    let mut first = [0; 256];
+    let read = out.read(&mut first)?;
+    let first_record = stopwatch.stop();
+    let ended = child.wait_with_output()?;
+    let exit = stopwatch.stop();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success(), "sandmill run: {}\n{said}", ended.status);
+    ensure!(first.get(..read) == Some(b"ONE RECORD\n"), "the record did not arrive\n{said}");
+    Ok(Start { first_record_seconds: first_record.wall.as_secs_f64(), exit_seconds: exit.wall.as_secs_f64() })
+}
+
+fn pipeline(stages: usize) -> Result<String> {
+    let component = toml_string(&runner::component()?);
+    let stages: String =
+        (1..=stages).map(|n| format!("[[stage]]\nname = \"upper-{n}\"\ncomponent = {component}\n\n")).collect();
+    Ok(format!(
+        "name = \"start\"\n\n[source]\nkind = \"file\"\npath = \"in.txt\"\nformat = \"lines\"\n\n\
+         {stages}[sink]\nkind = \"stdout\"\nformat = \"lines\"\n"
+    ))
+}
+
+fn toml_string(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
+}
+
+/// `sandmill`, which lies beside this program.
+fn program() -> Result<PathBuf> {
+    let program = env::current_exe()?.with_file_name("sandmill");
+    ensure!(program.exists(), "there is no {}: build it with cargo build --release -p sandmill", program.display());
+    Ok(program)
+}

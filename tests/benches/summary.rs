@@ -1,0 +1,53 @@
+//! Median, spread and ratio of the runs of several rounds.
+
+use crate::contender::{Contender, Run, Way};
+
+/// The middle of some numbers, and their ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// `None` when there are no numbers.
+    pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = numbers.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let (low, high) = (sorted.get((sorted.len().checked_sub(1)?) / 2)?, sorted.get(sorted.len() / 2)?);
+        Some(Self { median: f64::midpoint(*low, *high), min: *sorted.first()?, max: *sorted.last()? })
+    }
+}
+
+/// All runs, round by round; within a round every contender ran once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounds<'a>(pub(crate) &'a [Vec<Run>]);
+
+impl Rounds<'_> {
+    /// The spread of a number of one contender's runs.
+    pub(crate) fn spread(&self, contender: Contender, number: impl Fn(&Run) -> f64) -> Option<Spread> {
+        Spread::of(self.0.iter().filter_map(|round| find(round, contender)).map(number))
+    }
+
+    /// The spread of the ratio of two contenders' throughput, each pair taken in the same round.
+    pub(crate) fn ratio(&self, contender: Contender, baseline: Contender) -> Option<Spread> {
+        let of_round = |round: &Vec<Run>| {
+            Some(find(round, contender)?.records_per_second() / find(round, baseline)?.records_per_second())
+        };
+        Spread::of(self.0.iter().filter_map(of_round))
+    }
+
+    /// What one more sandboxed stage costs a record, in processor time: both crossings, the queue, and its own work.
+    pub(crate) fn cpu_nanos_per_stage(&self) -> Option<Spread> {
+        let of_round = |round: &Vec<Run>| {
+            let cpu = |stages| Some(find(round, Contender { way: Way::Sandboxed, stages })?.cpu_nanos_per_record());
+            Some((cpu(3)? - cpu(1)?) / 2.0)
+        };
+        Spread::of(self.0.iter().filter_map(of_round))
+    }
+}
+
+fn find(round: &[Run], contender: Contender) -> Option<&Run> {
+    round.iter().find(|run| run.contender == contender)
+}
