@@ -204,3 +204,18 @@ proptest! {
         prop_assert_eq!(numbers, (0..total).map(|n| n.to_string()).collect::<Vec<_>>());
     }
 }
+
+/// Without the check, the batch lay in the queue until the last probe was gone, and a run whose sink failed under load did
+/// not balance.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_was_admitted_just_before_the_last_receiver_left_comes_back() {
+    let ledger = Arc::default();
+    let (sender, receiver) = queue(10, 1000);
+    let probe = receiver.probe();
+    let admitted = batch(&ledger, &["a", "b"]);
+    let (records, bytes) = sender.shared.admit(&admitted).await.expect("open");
+    drop(receiver);
+    assert!(sender.shared.put(super::Queued { batch: admitted, records, bytes }).is_err());
+    assert_eq!(ledger.accounting().in_flight, 2);
+    assert_eq!(probe.depth().records, 0);
+}
