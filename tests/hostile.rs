@@ -230,6 +230,46 @@ async fn state_that_is_lost_ends_the_run_and_is_never_passed_over() {
 }
 
 #[tokio::test]
+async fn state_that_is_lost_while_a_first_batch_is_split_is_noticed_too() {
+    // Would pass over the records before the guilty one, were they counted only when their batch is through.
+    let holding = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3)) (then unreachable))
+        (call $clear) (i32.const 64)";
+    let hostile = Hostile { reuse: Isolation::Worker, records: 100, ..Hostile::new(Guest::processing(holding)) };
+    let Aftermath { report, .. } = aftermath(&hostile).await;
+    assert_eq!(report.ending, Ending::Aborted);
+    assert!(report.problem.expect("a problem").message.ends_with("what it held of 3 records is lost"));
+}
+
+#[tokio::test]
+async fn a_cpu_limit_shorter_than_a_tick_bites_all_the_same() {
+    let busy = "(local.set $i (i32.const 100000)) (loop $more
+        (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))
+        (call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+        (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+    let mut hostile = Hostile { records: 20, ..Hostile::new(Guest::processing(busy)) };
+    hostile.limits.cpu = Duration::from_micros(1);
+    let Aftermath { report, letters, .. } = aftermath(&hostile).await;
+    assert_eq!((report.ending, letters.len()), (Ending::Completed, 20));
+    assert_eq!(letters[0]["kind"], "cpu-limit");
+}
+
+#[tokio::test]
+async fn much_output_of_small_records_is_sent_on_in_parts() {
+    // Each record becomes a mebibyte: a hundred of them are more than is held at a time, and come out in order.
+    let inflate = "(memory.copy (i32.const 200000) (local.get 0) (local.get 1)) (call $clear)
+        (i32.store (i32.const 32) (i32.const 1048576))
+        (call $emit (i32.const 200000) (i32.const 1048576) (i32.const 32) (i32.const 1)
+            (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64)";
+    let guest = Guest { declarations: "(memory (export \"memory\") 32)", ..Guest::processing(inflate) };
+    let hostile = Hostile { reuse: Isolation::Record, records: 100, ..Hostile::new(guest) };
+    let Aftermath { report, kept, .. } = aftermath(&hostile).await;
+    assert_eq!((report.ending, kept.len()), (Ending::Completed, 100), "{:?}", report.problem);
+    let first: Vec<&str> = kept.iter().map(|text| text.trim_end_matches('\0')).collect();
+    let expected: Vec<String> = (0..100).map(|n| if n % 250 == 3 { format!("!{n}") } else { n.to_string() }).collect();
+    assert_eq!(first, expected);
+}
+
+#[tokio::test]
 async fn a_log_flood_is_bounded_and_counted() {
     let flood = "(local.set $i (i32.const 10000)) (loop $more
         (call $log (i32.const 1) (i32.const 1024) (i32.const 1000))

@@ -69,25 +69,29 @@ impl Settler {
         node: &Arc<str>,
         reason: impl Fn(usize) -> Option<String> + Send,
     ) {
-        if let Some(subscriber) = self.subscriber.as_ref().filter(|subscriber| !subscriber.is_closed()) {
-            let told: Vec<Completion> = claims
-                .claims()
-                .enumerate()
-                .map(|(index, (ticket, row))| Completion {
-                    place: ticket.place(row),
-                    fate,
-                    node: Arc::clone(node),
-                    reason: reason(index),
-                    latency: ticket.issued().elapsed(),
-                })
-                .collect();
-            for completion in told {
-                // A subscriber that has gone wants to hear no more.
-                if subscriber.send(completion).await.is_err() {
-                    break;
-                }
+        let subscriber = self.subscriber.as_ref().filter(|subscriber| !subscriber.is_closed());
+        let Some(subscriber) = subscriber else {
+            claims.settle(fate);
+            return;
+        };
+        let told: Vec<Completion> = claims
+            .claims()
+            .enumerate()
+            .map(|(index, (ticket, row))| Completion {
+                place: ticket.place(row),
+                fate,
+                node: Arc::clone(node),
+                reason: reason(index),
+                latency: ticket.issued().elapsed(),
+            })
+            .collect();
+        // Settled before anybody is told: a run that is cut while a slow subscriber listens still counts what is done.
+        claims.settle(fate);
+        for completion in told {
+            // A subscriber that has gone wants to hear no more.
+            if subscriber.send(completion).await.is_err() {
+                return;
             }
         }
-        claims.settle(fate);
     }
 }

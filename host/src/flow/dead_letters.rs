@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -18,6 +19,8 @@ pub(crate) struct DeadLetters {
     path: Arc<Path>,
     /// Open once something has been written.
     file: Arc<Mutex<Option<File>>>,
+    /// Asked at the end of a run, when a write may still be stuck and hold the file.
+    any: Arc<AtomicBool>,
 }
 
 /// One line of the file.
@@ -48,7 +51,7 @@ enum Text<'a> {
 
 impl DeadLetters {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path: path.into(), file: Arc::default() }
+        Self { path: path.into(), file: Arc::default(), any: Arc::default() }
     }
 
     /// Writes the failed records. When this returns the operating system has them.
@@ -62,12 +65,14 @@ impl DeadLetters {
         let written = tokio::task::spawn_blocking(move || append(&mut file, &path, &lines)).await;
         written
             .map_err(|error| Error::internal("writing dead letters panicked").caused_by(error))?
-            .map_err(|error| self.unwritable(error))
+            .map_err(|error| self.unwritable(error))?;
+        self.any.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Where they are, if there are any.
-    pub(crate) async fn written_to(&self) -> Option<PathBuf> {
-        self.file.lock().await.as_ref().map(|_| self.path.to_path_buf())
+    pub(crate) fn written_to(&self) -> Option<PathBuf> {
+        self.any.load(Ordering::Acquire).then(|| self.path.to_path_buf())
     }
 
     fn unwritable(&self, error: std::io::Error) -> Error {

@@ -59,7 +59,7 @@ struct Floor {
 
 impl Floor {
     fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
-        let ReadySource { name, source, on_error } = ready;
+        let ReadySource { name, source, is_guest, on_error } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
         let task = SourceTask {
@@ -72,7 +72,7 @@ impl Floor {
             name,
             source,
         };
-        self.tasks.spawn(&self.io, task.run());
+        self.tasks.spawn(if is_guest { &self.guests } else { &self.io }, task.run());
         watched
     }
 

@@ -33,6 +33,8 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
+    /// It runs a guest, apart from I/O.
+    pub(super) is_guest: bool,
     pub(super) on_error: OnError,
 }
 
@@ -153,6 +155,7 @@ async fn ready_stage(
 
 async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -> Result<ReadySource> {
     let SourcePlan { name, kind, on_error } = plan;
+    let is_guest = matches!(kind, SourceKind::Component(_));
     let source = match kind {
         SourceKind::Component(component) => {
             let compiled = load(engine, &component.component).await;
@@ -163,7 +166,7 @@ async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -
             edge::open_source(other).map_err(|error| in_node("source", &name, error))?
         }
     };
-    Ok(ReadySource { name, source, on_error })
+    Ok(ReadySource { name, source, is_guest, on_error })
 }
 
 fn ready_sink(plan: SinkPlan) -> Result<ReadySink> {

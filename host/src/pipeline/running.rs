@@ -127,10 +127,10 @@ impl Supervisor {
                 failure = Some(error);
             }
         }
-        self.report(failure).await
+        self.report(failure)
     }
 
-    async fn report(self, failure: Option<Error>) -> Report {
+    fn report(self, failure: Option<Error>) -> Report {
         let stats = self.watch.at_the_end();
         let failure = failure.or_else(|| self.unaccounted(&stats));
         let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
@@ -145,7 +145,7 @@ impl Supervisor {
             problem: failure.as_ref().map(Problem::from),
             bottleneck: bottleneck::find(&stats),
             stats,
-            dead_letters: self.dead_letters.written_to().await,
+            dead_letters: self.dead_letters.written_to(),
             events_lost: self.events.lost(),
         }
     }

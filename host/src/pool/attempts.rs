@@ -13,6 +13,10 @@ use crate::record::{Lineage, Payload};
 /// What attempts at parts of one batch came to. Indices are those of the whole batch.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
+    /// The first record of the batch that has no outcome here: what comes before has been sent on already.
+    base: usize,
+    /// The record behind the last one that has an outcome.
+    through: usize,
     emitted: Payload,
     /// As many as outputs, once anything but a single one-to-one outcome has been added.
     origins: Option<Vec<u32>>,
@@ -33,10 +37,26 @@ pub(crate) struct Sorted {
 }
 
 impl Gathered {
+    /// Nothing yet of a batch whose records before `base` are done with.
+    pub(crate) fn from(base: usize) -> Self {
+        Self { base, through: base, ..Self::default() }
+    }
+
+    /// The record behind the last one that has an outcome.
+    pub(crate) fn through(&self) -> usize {
+        self.through
+    }
+
+    /// Bytes that wait here to be sent on.
+    pub(crate) fn bytes(&self) -> usize {
+        self.emitted.bytes() + self.flushed.iter().map(|outcome| outcome.emitted.bytes()).sum::<usize>()
+    }
+
     /// Adds the outcome of the records in `range`, behind those of the ranges before it.
     pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome) {
         let Outcome { emitted, origins, ports, failures } = outcome;
-        let first = index(range.start);
+        let first = index(range.start - self.base);
+        self.through = range.end;
         for failure in failures {
             let reason = Reason { kind: "returned", message: failure.message, backtrace: Vec::new() };
             self.failures.push((first + failure.index, reason));
@@ -63,20 +83,21 @@ impl Gathered {
 
     /// The record at `position` failed by itself.
     pub(crate) fn fail(&mut self, position: usize, failure: &GuestFailure) {
+        self.through = position + 1;
         self.origins.get_or_insert_default();
-        self.failures.push((index(position), reason(failure)));
+        self.failures.push((index(position - self.base), reason(failure)));
     }
 
-    /// Divides the claims of the batch among outputs, failures and dropped records.
+    /// Divides the claims of the records gathered here, all of `records` from the base on, among outputs, failures and dropped records.
     pub(crate) fn sort(self, records: &Payload, claims: Lineage) -> Sorted {
-        let Self { emitted, origins, ports, failures, flushed: _ } = self;
+        let Self { base, emitted, origins, ports, failures, .. } = self;
         let Some(origins) = origins else {
             let (failed, dropped) = Default::default();
             return Sorted { emitted, claims, ports, failed, dropped };
         };
         let (indices, reasons): (Vec<u32>, Vec<Reason>) = failures.into_iter().unzip();
         let divided = claims.divide(&origins, &indices);
-        let failed_records = records.select(indices.iter().map(|index| *index as usize));
+        let failed_records = records.select(indices.iter().map(|index| base + *index as usize));
         let failed = crate::flow::Failed { records: failed_records, claims: divided.failed, reasons };
         Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
     }
@@ -112,6 +133,7 @@ pub(crate) fn reason(failure: &GuestFailure) -> Reason {
         | GuestFailure::WallLimit { .. }
         | GuestFailure::MemoryLimit { .. }
         | GuestFailure::Returned(_)
+        | GuestFailure::OpenLimit { .. }
         | GuestFailure::NoRoom(_)
         | GuestFailure::Contract(_) => Vec::new(),
     };

@@ -72,6 +72,14 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
 }
 
+impl Outcome {
+    /// How many of the call's `records` records have neither outputs nor a failure.
+    pub(crate) fn silent(&self, records: usize) -> usize {
+        let heard = self.origins.as_ref().map_or(records, |origins| origins.chunk_by(|a, b| a == b).count());
+        records.saturating_sub(heard + self.failures.len())
+    }
+}
+
 /// Why one record failed, in the stage's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -123,6 +131,14 @@ pub enum GuestFailure {
     /// It returned an error for the whole call.
     #[error("{0}")]
     Returned(String),
+    /// Making an instance, or its `open`, took longer than any instance may take for it.
+    #[error("was not ready after {} of cpu time or {} in all", human(.cpu), human(.wall))]
+    OpenLimit {
+        /// Time inside the guest that is allowed.
+        cpu: Duration,
+        /// Time in all that is allowed.
+        wall: Duration,
+    },
     /// The host could not make another instance: this machine has no room for it. Not the guest's fault.
     #[error("there is no room for another instance: {0}")]
     NoRoom(String),
@@ -141,6 +157,7 @@ impl GuestFailure {
             Self::WallLimit { .. } => "wall-limit",
             Self::MemoryLimit { .. } => "memory-limit",
             Self::Returned(_) => "returned",
+            Self::OpenLimit { .. } => "open-limit",
             Self::NoRoom(_) => "no-room",
             Self::Contract(_) => "contract",
         }

@@ -41,6 +41,16 @@ impl Pace {
     }
 }
 
+/// What a long-lived instance may take to give up what it holds of `held` records: the sum of their limits, but no more
+/// than a minute inside the guest and ten in all, so that a drain ends; and never less than one record may take.
+pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
+    let whole = whole_budget(limits, held);
+    Budget { cpu: whole.cpu.min(FLUSH_CPU_MAX).max(limits.cpu), wall: whole.wall.min(FLUSH_WALL_MAX).max(limits.wall) }
+}
+
+const FLUSH_CPU_MAX: Duration = Duration::from_secs(60);
+const FLUSH_WALL_MAX: Duration = Duration::from_secs(600);
+
 /// The sum of the limits of `records` records.
 pub(crate) fn whole_budget(limits: &Limits, records: usize) -> Budget {
     let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);

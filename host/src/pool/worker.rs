@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use super::attempts::{Gathered, Pending, Sorted};
 use super::order::{Turn, Turnstile};
-use super::pace::{Pace, whole_budget};
+use super::pace::{Pace, flush_budget, whole_budget};
 use super::{GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::error::{Error, Result};
 use crate::flow::{FailurePolicy, Outlet, StageCounters, Stopwatch};
 use crate::plan::{Isolation, Limits, Order, StagePlan};
 use crate::queue::{Received, Receiver};
-use crate::record::{BatchBounds, Fate, Ledger, Payload, Ticket};
+use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Ticket};
+
+/// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
+/// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
+const SEND_ON_BYTES: usize = 16 << 20;
 
 /// What all workers of a stage share.
 #[derive(Debug)]
@@ -83,31 +87,44 @@ impl Worker {
         while let Some(Received { sequence, batch }) = self.input.recv(&self.stage.bounds).await {
             watch.lap(&self.stage.counters.waiting);
             let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-            let (records, claims) = batch.into_parts();
-            self.stage.counters.records_in.add(records.len());
-            let mut gathered = self.gather(&records).await?;
-            let flushed = std::mem::take(&mut gathered.flushed);
-            let sorted = gathered.sort(&records, claims);
-            drop(records);
-            if let Some(living) = &mut self.instance {
-                living.held += sorted.dropped.len();
-            }
-            watch.lap(&self.stage.counters.busy);
-            self.send_on(sorted, flushed, turn).await?;
-            watch.lap(&self.stage.counters.blocked);
+            self.work(batch, turn, &mut watch).await?;
         }
         watch.lap(&self.stage.counters.waiting);
-        self.retire().await?;
+        let flushed = self.retire().await?;
         watch.lap(&self.stage.counters.busy);
+        if let Some(outcome) = flushed {
+            self.send_flushed(outcome).await?;
+        }
+        watch.lap(&self.stage.counters.blocked);
         Ok(())
     }
 
-    /// Tries the records, whole or in pieces, until each has an outcome.
-    async fn gather(&mut self, records: &Payload) -> Result<Gathered> {
-        let mut gathered = Gathered::default();
+    /// Gives every record of a batch its outcome, and sends on what comes out: at its turn, all at once, or in parts when
+    /// there is much of it.
+    async fn work(&mut self, batch: Batch, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
+        let (records, mut claims) = batch.into_parts();
+        self.stage.counters.records_in.add(records.len());
         let piece = if self.stage.reuse == Isolation::Record { 1 } else { records.len() };
         let mut pending = Pending::in_pieces(records.len(), piece);
-        while let Some(range) = pending.next() {
+        let mut done = 0;
+        while done < records.len() {
+            let mut gathered = self.gather(&records, &mut pending, done).await?;
+            let through = gathered.through();
+            let flushed = std::mem::take(&mut gathered.flushed);
+            let sorted = gathered.sort(&records, claims.split_front(through - done));
+            done = through;
+            watch.lap(&self.stage.counters.busy);
+            self.send_on(sorted, flushed, turn.as_ref()).await?;
+            watch.lap(&self.stage.counters.blocked);
+        }
+        Ok(())
+    }
+
+    /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or enough has come out.
+    async fn gather(&mut self, records: &Payload, pending: &mut Pending, base: usize) -> Result<Gathered> {
+        let mut gathered = Gathered::from(base);
+        while gathered.bytes() < SEND_ON_BYTES {
+            let Some(range) = pending.next() else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
             match self.attempt(part.as_ref().unwrap_or(records)).await? {
@@ -148,11 +165,12 @@ impl Worker {
     ) -> Result<(Outcome, Option<Outcome>), GuestFailure> {
         let budget = self.stage.pace.budget(&self.stage.limits, records.len());
         let before = instance.time_in_guest();
-        self.stage.counters.invocations.add(2);
+        self.stage.counters.invocations.add(1);
         let outcome = instance.process(records, budget).await?;
         self.stage.pace.learn(instance.time_in_guest().saturating_sub(before), records.len());
         // The instance ends here, so what it holds comes out now, or never.
-        let flushed = instance.flush(whole_budget(&self.stage.limits, records.len())).await?;
+        self.stage.counters.invocations.add(1);
+        let flushed = instance.flush(budget).await?;
         Ok((outcome, Some(flushed)))
     }
 
@@ -169,6 +187,7 @@ impl Worker {
         self.charge(living.instance.time_in_guest().saturating_sub(before));
         match attempted {
             Ok(outcome) => {
+                living.held += outcome.silent(records.len());
                 self.instance = Some(living);
                 Ok(Ok((outcome, None)))
             }
@@ -177,13 +196,13 @@ impl Worker {
         }
     }
 
-    async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Outcome>, turn: Option<Turn>) -> Result<()> {
+    async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Outcome>, turn: Option<&Turn>) -> Result<()> {
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
         counters.failed.add(failed.reasons.len());
         counters.dropped.add(dropped.len());
-        if let Some(turn) = &turn {
+        if let Some(turn) = turn {
             turn.wait().await;
         }
         self.stage.failures.settler.settle(dropped, Fate::Dropped, &self.stage.name).await;
@@ -202,24 +221,27 @@ impl Worker {
         self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
     }
 
-    /// Ends a long-lived instance: it gives up what it holds.
-    async fn retire(&mut self) -> Result<()> {
+    /// Ends a long-lived instance, and returns what it held.
+    async fn retire(&mut self) -> Result<Option<Outcome>> {
         let Some(mut living) = self.instance.take() else {
-            return Ok(());
+            return Ok(None);
         };
         let before = living.instance.time_in_guest();
         self.stage.counters.invocations.add(1);
-        let flushed = living.instance.flush(whole_budget(&self.stage.limits, living.held)).await;
+        let flushed = living.instance.flush(flush_budget(&self.stage.limits, living.held)).await;
         self.charge(living.instance.time_in_guest().saturating_sub(before));
         match flushed {
-            Ok(outcome) => self.send_flushed(outcome).await,
+            Ok(outcome) => Ok(Some(outcome)),
             Err(failure) => Err(self.state_lost(living.held, failure)),
         }
     }
 
     async fn instantiate(&mut self) -> Result<Box<dyn Instance>> {
         self.stage.counters.instances.add(1);
-        self.stage.program.instantiate(&self.id).await.map_err(|failure| cannot_open(&self.stage.name, failure))
+        self.stage.program.instantiate(&self.id).await.map_err(|failure| {
+            // It could be made before the run began: neither configuration nor component is at fault now.
+            Error::guest(format!("another instance of stage \"{}\" cannot be made", self.stage.name)).caused_by(failure)
+        })
     }
 
     fn charge(&self, time: Duration) {
@@ -232,9 +254,21 @@ impl Worker {
             1 => "what it held of 1 record is lost".to_owned(),
             _ => format!("what it held of {held} records is lost"),
         };
+        let advice = match &failure {
+            GuestFailure::Returned(_) => "it refused a whole batch: a stage names the records that fail, one by one",
+            GuestFailure::Trap { .. }
+            | GuestFailure::CpuLimit { .. }
+            | GuestFailure::WallLimit { .. }
+            | GuestFailure::MemoryLimit { .. }
+            | GuestFailure::OpenLimit { .. }
+            | GuestFailure::NoRoom(_)
+            | GuestFailure::Contract(_) => {
+                "return an error for a record that cannot be processed: then only that one fails"
+            }
+        };
         Error::guest(format!("an instance of stage \"{}\" failed, and {held}", self.stage.name))
             .caused_by(failure)
-            .hint("return an error for a record that cannot be processed: then only that record fails")
+            .hint(advice)
             .hint(
                 "a stage that keeps nothing between batches should say reuse = \"batch\": then a trap costs one record",
             )
@@ -256,6 +290,7 @@ pub(crate) fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
         GuestFailure::Trap { .. }
         | GuestFailure::CpuLimit { .. }
         | GuestFailure::WallLimit { .. }
+        | GuestFailure::OpenLimit { .. }
         | GuestFailure::Contract(_) => Error::guest(format!("stage \"{stage}\" does not start")).caused_by(failure),
     }
 }

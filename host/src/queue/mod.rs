@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::record::{Batch, BatchBounds};
@@ -38,6 +38,7 @@ pub fn bounded(bounds: QueueBounds) -> (Sender, Receiver) {
         arrived: Notify::new(),
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
+        senders_waiting: AtomicUsize::new(0),
     });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
 }
@@ -102,7 +103,12 @@ struct Shared {
     arrived: Notify,
     senders: AtomicUsize,
     receivers: AtomicUsize,
+    /// Senders that ask for room and have not got it yet.
+    senders_waiting: AtomicUsize,
 }
+
+/// A sender's wait for room.
+struct Wait<'a>(&'a Shared);
 
 #[derive(Debug, Default)]
 struct Line {
@@ -210,9 +216,21 @@ impl Shared {
         let records = permits(batch.len(), self.capacity.records);
         let bytes = permits(batch.bytes(), self.capacity.bytes);
         // Records first, then bytes, by every sender: no two of them can hold what the other waits for.
-        let records = Arc::clone(&self.records).acquire_many_owned(records).await.ok()?;
-        let bytes = Arc::clone(&self.bytes).acquire_many_owned(bytes).await.ok()?;
+        let records = self.acquire(&self.records, records).await?;
+        let bytes = self.acquire(&self.bytes, bytes).await?;
         Some((records, bytes))
+    }
+
+    async fn acquire(&self, room: &Arc<Semaphore>, permits: u32) -> Option<OwnedSemaphorePermit> {
+        // Nobody is overtaken: while somebody waits, nothing is free.
+        match Arc::clone(room).try_acquire_many_owned(permits) {
+            Ok(permit) => Some(permit),
+            Err(TryAcquireError::Closed) => None,
+            Err(TryAcquireError::NoPermits) => {
+                let _wait = Wait::begin(self);
+                Arc::clone(room).acquire_many_owned(permits).await.ok()
+            }
+        }
     }
 
     fn put(&self, queued: Queued) -> Result<(), Closed> {
@@ -233,13 +251,13 @@ impl Shared {
 
     fn take(&self, bounds: &BatchBounds) -> Option<Received> {
         let mut line = self.line();
-        let mut batch = self.take_front(&mut line, bounds.records.get(), bounds)?;
+        let mut batch = take_front(&mut line, bounds)?;
         while let Some(next) = line.batches.front() {
             let room = bounds.records.get().saturating_sub(batch.len());
             if next.batch.len() > room || next.batch.bytes() + batch.bytes() > bounds.bytes.get() {
                 break;
             }
-            batch.append(self.take_front(&mut line, room, bounds)?);
+            batch.append(take_front(&mut line, bounds)?);
         }
         let sequence = line.next_sequence;
         line.next_sequence += 1;
@@ -253,23 +271,11 @@ impl Shared {
         Some(Received { sequence, batch })
     }
 
-    /// Takes the front batch, or as much of it as fits, with its permits.
-    fn take_front(&self, line: &mut Line, records_max: usize, bounds: &BatchBounds) -> Option<Batch> {
-        let front = line.batches.front_mut()?;
-        let fitting = front.batch.payload().fitting(bounds).min(records_max);
-        if fitting >= front.batch.len() {
-            return line.batches.pop_front().map(|queued| queued.batch);
-        }
-        let piece = front.batch.split_front(fitting);
-        // The front keeps permits for what is left of it. A batch larger than the queue holds fewer than it has records.
-        shrink(&mut front.records, permits(front.batch.len(), self.capacity.records));
-        shrink(&mut front.bytes, permits(front.batch.bytes(), self.capacity.bytes));
-        Some(piece)
-    }
-
     fn fills(&self, bounds: &BatchBounds) -> bool {
         let depth = self.line().depth;
-        depth.records >= bounds.records.get() || depth.bytes >= bounds.bytes.get()
+        // A sender that waits for room ends the wait for more: nothing more can come.
+        let is_blocked = self.senders_waiting.load(Ordering::Acquire) > 0;
+        is_blocked || depth.records >= bounds.records.get() || depth.bytes >= bounds.bytes.get()
     }
 
     fn is_closed(&self) -> bool {
@@ -282,10 +288,45 @@ impl Shared {
     }
 }
 
-/// Gives back what `permit` holds above `keep`.
-fn shrink(permit: &mut OwnedSemaphorePermit, keep: u32) {
-    let surplus = permit.num_permits().saturating_sub(keep as usize);
-    drop(permit.split(surplus));
+impl<'a> Wait<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.senders_waiting.fetch_add(1, Ordering::AcqRel);
+        // Whoever lingers for a full batch looks again: it may be all that fits.
+        shared.arrived.notify_one();
+        Self(shared)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.senders_waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Takes the front batch. One that does not fit is cut, all at once, and its pieces take its place.
+fn take_front(line: &mut Line, bounds: &BatchBounds) -> Option<Batch> {
+    let Queued { batch, mut records, mut bytes } = line.batches.pop_front()?;
+    if batch.payload().fitting(bounds) >= batch.len() {
+        return Some(batch);
+    }
+    let mut pieces = batch.cut(bounds).into_iter();
+    let first = pieces.next();
+    // The last piece keeps what the others leave of the permits: a batch larger than the queue holds fewer than it has
+    // records, and those are given back last.
+    let rest = pieces.rev().map(|batch| {
+        let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
+        Queued { batch, records, bytes }
+    });
+    for queued in rest {
+        line.batches.push_front(queued);
+    }
+    first
+}
+
+/// As much of a permit as there is, up to `wanted`.
+fn portion(permit: &mut OwnedSemaphorePermit, wanted: usize) -> OwnedSemaphorePermit {
+    let available = wanted.min(permit.num_permits());
+    permit.split(available).expect("no more is split off than there is")
 }
 
 fn permits(wanted: usize, capacity: usize) -> u32 {

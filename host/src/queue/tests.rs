@@ -125,6 +125,20 @@ async fn a_worker_lingers_for_a_full_batch_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_lingers_for_a_batch_that_the_queue_cannot_hold() {
+    // Would stand still for an hour a batch: the queue is full, and holds less than the batch that is waited for.
+    let ledger = Arc::default();
+    let (sender, receiver) = queue(2, 1000);
+    let bounds = BatchBounds { linger: LONG, ..up_to(100) };
+    sender.send(batch(&ledger, &["a", "b"])).await.expect("open");
+    let begun = Instant::now();
+    let (sent, received) = tokio::join!(sender.send(batch(&ledger, &["c"])), receiver.recv(&bounds));
+    sent.expect("open");
+    assert_eq!(texts(&received.expect("a batch")), ["a", "b"]);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_queue_gives_what_it_holds_and_then_ends_for_every_receiver() {
     let ledger = Arc::default();
     let (sender, receiver) = queue(100, 1000);

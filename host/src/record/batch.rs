@@ -128,20 +128,24 @@ impl Payload {
     /// Number of leading records that fit into `bounds`; at least one when there is any.
     #[must_use]
     pub fn fitting(&self, bounds: &BatchBounds) -> usize {
-        let records = self.len().min(bounds.records.get());
+        self.fitting_from(0, bounds)
+    }
+
+    /// The same for the records from `start` on.
+    fn fitting_from(&self, start: usize, bounds: &BatchBounds) -> usize {
+        let records = self.len().saturating_sub(start).min(bounds.records.get());
         if self.bytes() <= bounds.bytes.get() {
             return records;
         }
-        let through = |index: usize| {
-            self.values.ends().get(index).copied().unwrap_or(0) as usize
-                + self.keys.ends().get(index).copied().unwrap_or(0) as usize
-        };
+        let end = |column: &Column, index: usize| column.ends().get(index).map_or(0, |&end| end as usize);
+        let through = |index: usize| end(&self.values, index) + end(&self.keys, index);
+        let before = start.checked_sub(1).map_or(0, through);
         let (mut low, mut high) = (0, records);
         while low < high {
             let middle = usize::midpoint(low, high);
-            if through(middle) <= bounds.bytes.get() { low = middle + 1 } else { high = middle }
+            if through(start + middle) - before <= bounds.bytes.get() { low = middle + 1 } else { high = middle }
         }
-        low.max(1).min(self.len())
+        low.max(1).min(self.len().saturating_sub(start))
     }
 
     fn push_key(&mut self, key: Option<&[u8]>) {
@@ -222,10 +226,18 @@ impl Batch {
         self.lineage.append(other.lineage);
     }
 
-    /// Removes the first `count` records (or all) and returns them.
+    /// Cuts the batch into as many as `bounds` ask for, in order. Each byte is copied once.
     #[must_use]
-    pub fn split_front(&mut self, count: usize) -> Self {
-        Self { payload: self.payload.split_front(count), lineage: self.lineage.split_front(count) }
+    pub fn cut(self, bounds: &BatchBounds) -> Vec<Self> {
+        let (payload, mut lineage) = self.into_parts();
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        while start < payload.len() {
+            let records = payload.fitting_from(start, bounds);
+            pieces.push(Self::new(payload.slice(start..start + records), lineage.split_front(records)));
+            start += records;
+        }
+        pieces
     }
 
     /// The same records once more, for a second consumer: the ledger counts them as created.
@@ -281,5 +293,20 @@ mod tests {
         assert_eq!(payload.fitting(&bounds(10, 7)), 2);
         assert_eq!(payload.fitting(&bounds(10, 1)), 1);
         assert_eq!(Payload::default().fitting(&bounds(1, 1)), 0);
+    }
+
+    #[test]
+    fn a_batch_is_cut_into_pieces_that_fit() {
+        let ledger = std::sync::Arc::default();
+        let values = ["aaaa", "bb", "cc", "d", "eeeeeeeee", "f"];
+        let claims =
+            crate::record::Ticket::issue(&ledger, &"s".into(), 1, values.len(), crate::record::Places::default());
+        let batch = Batch::new(Payload::of_values(values.iter().collect()), claims);
+        let pieces: Vec<Vec<String>> = batch
+            .cut(&bounds(3, 6))
+            .iter()
+            .map(|piece| piece.payload().values().iter().map(|v| String::from_utf8_lossy(v).into_owned()).collect())
+            .collect();
+        assert_eq!(pieces, [vec!["aaaa", "bb"], vec!["cc", "d"], vec!["eeeeeeeee"], vec!["f"]]);
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! [`Lineage`]: super::Lineage
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,14 +40,12 @@ impl Ledger {
     /// count of claims that were given up.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
-        Accounting {
-            read: self.read.load(Relaxed),
-            created: self.created.load(Relaxed),
-            delivered: self.delivered.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
-            dead_lettered: self.dead_lettered.load(Relaxed),
-            in_flight: self.abandoned.load(Relaxed),
-        }
+        // Fates first, and each seen with what came before it: a record may be read between two loads, and then counts as
+        // in flight; the other way round it would have met its fate without having been read.
+        let fates = [&self.delivered, &self.dropped, &self.dead_lettered, &self.abandoned];
+        let [delivered, dropped, dead_lettered, in_flight] = fates.map(|counter| counter.load(Acquire));
+        let [read, created] = [&self.read, &self.created].map(|counter| counter.load(Acquire));
+        Accounting { read, created, delivered, dropped, dead_lettered, in_flight }
     }
 
     pub(super) fn add_read(&self, records: usize) {
@@ -65,7 +63,7 @@ impl Ledger {
             Fate::DeadLettered => &self.dead_lettered,
             Fate::InFlight => &self.abandoned,
         };
-        counter.fetch_add(records as u64, Relaxed);
+        counter.fetch_add(records as u64, Release);
     }
 }
 

@@ -25,7 +25,14 @@ struct Span {
 #[derive(Debug)]
 enum Rows {
     Range(Range<u32>),
-    List(Vec<u32>),
+    List(Listed),
+}
+
+/// A window on a list of rows that pieces of a batch share: cutting one copies nothing.
+#[derive(Clone, Debug)]
+struct Listed {
+    rows: Arc<[u32]>,
+    window: Range<usize>,
 }
 
 /// What became of the claims of an invocation's input.
@@ -160,7 +167,7 @@ impl Lineage {
                 rows.get_mut(usize::from(hand)).expect("a hand is below the count").push(row);
             }
             for (lineage, rows) in dealt.iter_mut().zip(rows) {
-                lineage.push(Span { ticket: Arc::clone(&span.ticket), rows: Rows::List(rows) });
+                lineage.push(Span { ticket: Arc::clone(&span.ticket), rows: Rows::List(Listed::new(rows)) });
             }
         }
         dealt
@@ -204,9 +211,22 @@ impl Span {
         let everything = indices.len() == self.rows.len() && indices.iter().zip(first..).all(|(a, b)| *a == b);
         let rows = match &self.rows {
             rows if everything => rows.copy(),
-            rows => Rows::List(indices.iter().filter_map(|index| rows.get((index - first) as usize)).collect()),
+            rows => {
+                let chosen = indices.iter().filter_map(|index| rows.get((index - first) as usize));
+                Rows::List(Listed::new(chosen.collect()))
+            }
         };
         Self { ticket: Arc::clone(&self.ticket), rows }
+    }
+}
+
+impl Listed {
+    fn new(rows: Vec<u32>) -> Self {
+        Self { window: 0..rows.len(), rows: rows.into() }
+    }
+
+    fn as_slice(&self) -> &[u32] {
+        self.rows.get(self.window.clone()).unwrap_or_default()
     }
 }
 
@@ -214,21 +234,21 @@ impl Rows {
     fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
-            Self::List(rows) => rows.len(),
+            Self::List(listed) => listed.window.len(),
         }
     }
 
     fn get(&self, index: usize) -> Option<u32> {
         match self {
             Self::Range(range) => range.clone().nth(index),
-            Self::List(rows) => rows.get(index).copied(),
+            Self::List(listed) => listed.as_slice().get(index).copied(),
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = u32> {
         let (range, list) = match self {
             Self::Range(range) => (range.clone(), &[] as &[u32]),
-            Self::List(rows) => (0..0, rows.as_slice()),
+            Self::List(listed) => (0..0, listed.as_slice()),
         };
         range.chain(list.iter().copied())
     }
@@ -236,7 +256,7 @@ impl Rows {
     fn copy(&self) -> Self {
         match self {
             Self::Range(range) => Self::Range(range.clone()),
-            Self::List(rows) => Self::List(rows.clone()),
+            Self::List(listed) => Self::List(listed.clone()),
         }
     }
 
@@ -248,9 +268,11 @@ impl Rows {
                 range.start = middle;
                 Self::Range(front)
             }
-            Self::List(rows) => {
-                let rest = rows.split_off(count.min(rows.len()));
-                Self::List(mem::replace(rows, rest))
+            Self::List(listed) => {
+                let middle = listed.window.start + count.min(listed.window.len());
+                let front = Listed { rows: Arc::clone(&listed.rows), window: listed.window.start..middle };
+                listed.window.start = middle;
+                Self::List(front)
             }
         }
     }

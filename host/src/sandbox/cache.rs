@@ -73,6 +73,8 @@ fn to_disk(entry: &Path, code: &[u8]) -> std::io::Result<()> {
     let folder = entry.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(code)?;
+    // The name must not outlive the bytes in a power failure: they are run as they are.
+    file.as_file().sync_all()?;
     file.persist(entry)?;
     Ok(())
 }

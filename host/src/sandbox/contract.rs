@@ -40,6 +40,10 @@ fn outcome_of(outcome: wit::Outcome, expected: Expected) -> Result<Outcome, Stri
 }
 
 fn failures_of(failures: Vec<wit::Failure>, records: usize) -> Result<Vec<Failure>, String> {
+    // Counted first: a guest may return millions for a batch of one, and each would be copied.
+    if failures.len() > records {
+        return Err(format!("there are {} failures of {records} records", failures.len()));
+    }
     let mut failures: Vec<Failure> = failures
         .into_iter()
         .map(|failure| Failure {
@@ -166,6 +170,8 @@ mod tests {
 
         let lie = wit::Outcome { failures: vec![failure(1), failure(1)], ..outcome(&[]) };
         assert_eq!(fault(lie), "record 1 has two failures");
+        let lie = wit::Outcome { failures: (0..4).map(failure).collect(), ..outcome(&[]) };
+        assert_eq!(fault(lie), "there are 4 failures of 3 records");
         let lie = wit::Outcome { failures: vec![failure(3)], ..outcome(&[]) };
         assert_eq!(fault(lie), "a failure names record 3, but the batch has 3");
         let lie = wit::Outcome { origins: vec![1], failures: vec![failure(1)], ..outcome(&["a"]) };

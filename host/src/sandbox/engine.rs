@@ -6,7 +6,9 @@ use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::cache::CodeCache;
+use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::error::{Error, Result};
+use crate::plan::bounds::MEMORY_MAX;
 
 /// How often running guests are asked to look at the clock and to let others run. A guest overruns its `cpu` limit by
 /// at most one tick plus the machine's own delays; each tick costs a running guest about a microsecond.
@@ -14,11 +16,6 @@ pub(super) const TICK: Duration = Duration::from_millis(2);
 
 /// Instances made beyond one per worker: those of a pool that is being replaced while the old ones still unwind.
 const SPARE_INSTANCES: u32 = 8;
-/// Per instance, generous: a Rust guest has one memory and one table, an interpreter such as QuickJS three of each, and
-/// CPython comes as 38 core instances. Only address space is reserved for them.
-const MEMORIES_PER_INSTANCE: u32 = 4;
-const TABLES_PER_INSTANCE: u32 = 8;
-const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
 /// Kept mapped in a pool slot when its instance goes: what a small guest touches, so that the next one faults less.
 const RESIDENT_BYTES: usize = 1 << 20;
 
@@ -52,7 +49,7 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&config(pooled))
             .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
             .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
-        tick(&wasmtime);
+        tick(&wasmtime)?;
         Ok(Self { cache: CodeCache::of_user(&wasmtime), wasmtime })
     }
 }
@@ -80,14 +77,18 @@ fn pooling(sizing: Sizing) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     pooling
         .total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
-        .total_memories(instances.saturating_mul(MEMORIES_PER_INSTANCE))
-        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .total_core_instances(instances.saturating_mul(count(CORE_INSTANCES_MAX)))
+        .total_memories(instances.saturating_mul(count(MEMORIES_MAX)))
+        .total_tables(instances.saturating_mul(count(TABLES_MAX)))
         .total_stacks(instances)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_INSTANCE)
-        .max_memories_per_component(MEMORIES_PER_INSTANCE)
-        .max_tables_per_component(TABLES_PER_INSTANCE)
-        .max_memory_size(usize::try_from(sizing.memory_bytes_max).unwrap_or(usize::MAX));
+        .max_core_instances_per_component(count(CORE_INSTANCES_MAX))
+        .max_memories_per_component(count(MEMORIES_MAX))
+        .max_memories_per_module(count(MEMORIES_MAX))
+        .max_tables_per_component(count(TABLES_MAX))
+        .max_tables_per_module(count(TABLES_MAX))
+        .table_elements(TABLE_ELEMENTS_MAX)
+        // Each store has a limit of its own. A lower one here would only refuse a component with another error.
+        .max_memory_size(usize::try_from(MEMORY_MAX).unwrap_or(usize::MAX));
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         // Without the scan, keeping pages costs a memset of all of them per instance: worse than mapping anew.
         pooling.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(RESIDENT_BYTES);
@@ -95,8 +96,12 @@ fn pooling(sizing: Sizing) -> PoolingAllocationConfig {
     pooling
 }
 
+fn count(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
 /// Starts the thread that moves the engine's epoch on. It ends soon after the engine is gone.
-fn tick(engine: &wasmtime::Engine) {
+fn tick(engine: &wasmtime::Engine) -> Result<()> {
     let weak = engine.weak();
     let ticker = move || {
         while let Some(engine) = weak.upgrade() {
@@ -105,5 +110,6 @@ fn tick(engine: &wasmtime::Engine) {
             thread::park_timeout(TICK);
         }
     };
-    thread::Builder::new().name("sandmill-ticker".to_owned()).spawn(ticker).expect("a process can start a thread");
+    let started = thread::Builder::new().name("sandmill-ticker".to_owned()).spawn(ticker);
+    started.map(drop).map_err(|error| Error::config("the process cannot start threads").caused_by(error))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use super::instance::OPEN_BUDGET;
 use super::store::{HostState, legible};
 use crate::pool::{Budget, GuestFailure};
 
@@ -13,9 +14,10 @@ const FRAMES_MAX: usize = 32;
 /// What made a call fail with `error`, within `budget`.
 pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budget) -> GuestFailure {
     if state.meter.was_exceeded() {
-        return GuestFailure::CpuLimit { used: state.meter.call_used(), limit: budget.cpu };
+        return too_busy(state, budget);
     }
-    if let Some(asked) = state.memory.refused() {
+    // A panic says best what went wrong; memory that was refused and done without is not it.
+    if let (Some(asked), None) = (state.memory.refused(), &state.panic) {
         return GuestFailure::MemoryLimit { asked, limit: state.memory.limit() };
     }
     match error.downcast_ref::<Trap>() {
@@ -35,10 +37,31 @@ pub(super) fn in_making(failure: GuestFailure) -> GuestFailure {
         other @ (GuestFailure::Trap { .. }
         | GuestFailure::CpuLimit { .. }
         | GuestFailure::WallLimit { .. }
+        | GuestFailure::OpenLimit { .. }
         | GuestFailure::MemoryLimit { .. }
         | GuestFailure::Returned(_)
+        | GuestFailure::NoRoom(_)) => in_opening(other),
+    }
+}
+
+/// The same in `open`: its time limits are not those of the pipeline file.
+pub(super) fn in_opening(failure: GuestFailure) -> GuestFailure {
+    match failure {
+        GuestFailure::CpuLimit { .. } | GuestFailure::WallLimit { .. } => {
+            GuestFailure::OpenLimit { cpu: OPEN_BUDGET.cpu, wall: OPEN_BUDGET.wall }
+        }
+        other @ (GuestFailure::Trap { .. }
+        | GuestFailure::OpenLimit { .. }
+        | GuestFailure::MemoryLimit { .. }
+        | GuestFailure::Returned(_)
+        | GuestFailure::Contract(_)
         | GuestFailure::NoRoom(_)) => other,
     }
+}
+
+/// The call has used more time inside the guest than it may.
+pub(super) fn too_busy(state: &HostState, budget: Budget) -> GuestFailure {
+    GuestFailure::CpuLimit { used: state.meter.call_used(), limit: budget.cpu }
 }
 
 /// The wall limit was met from outside of the call.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::stage::sandmill::stage::types::{self as wit, BatchParam, ColumnParam};
@@ -24,7 +24,7 @@ use crate::report::EventSender;
 
 /// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
 /// dictionary; beyond ten, something is wrong.
-const OPEN_BUDGET: Budget = Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30) };
+pub(super) const OPEN_BUDGET: Budget = Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30) };
 
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
@@ -69,7 +69,8 @@ impl Program for Sandboxed {
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
-            .await?
+            .await
+            .map_err(failure::in_opening)?
             .map_err(|refusal| GuestFailure::Returned(legible(&refusal)))?;
         Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports }))
     }
@@ -137,12 +138,16 @@ pub(super) async fn call<R>(
     store.set_epoch_deadline(1);
     let meter: Arc<Meter> = Arc::clone(&store.data().meter);
     meter.arm(budget.cpu);
+    let begun = Instant::now();
     let returned = {
         let running = pin!(guest(store));
         timeout(budget.wall, Metered::new(meter, running)).await
     };
+    let state = store.data();
     match returned {
-        Ok(returned) => returned.map_err(|error| failure::diagnose(&error, store.data(), budget)),
-        Err(_elapsed) => Err(failure::too_slow(budget.wall, budget)),
+        // A call may use up its budget between two ticks and still come back: the limit holds all the same.
+        Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),
+        Ok(returned) => returned.map_err(|error| failure::diagnose(&error, state, budget)),
+        Err(_elapsed) => Err(failure::too_slow(begun.elapsed(), budget)),
     }
 }

@@ -9,8 +9,8 @@ use wasmtime::Store;
 use super::bindings::source::RecordSource;
 use super::component::Component;
 use super::contract;
-use super::failure::in_making;
-use super::instance::{call, metered_store};
+use super::failure::{in_making, in_opening};
+use super::instance::{OPEN_BUDGET, call, metered_store};
 use super::store::{HostState, legible};
 use crate::edge::{Chunk, Source};
 use crate::error::{Error, Result};
@@ -46,17 +46,16 @@ impl SandboxedSource {
         let linked = component.source()?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
         let mut store = metered_store(component.engine(), HostState::new(&plan.limits, &worker, events));
-        let budget = Budget { cpu: plan.limits.cpu.max(OPEN_CPU), wall: plan.limits.wall };
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
-        let source = call(&mut store, budget, async |store| linked.instantiate_async(store).await)
+        let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failed(in_making(failure)))?;
         let exports = source.sandmill_stage_source();
-        call(&mut store, budget, async |store| exports.call_open(store, &plan.config, None).await)
+        call(&mut store, OPEN_BUDGET, async |store| exports.call_open(store, &plan.config, None).await)
             .await
             .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(legible(&refusal))))
-            .map_err(failed)?;
+            .map_err(|failure| failed(in_opening(failure)))?;
         Ok(Self { name: Arc::clone(name), store, source, limits: plan.limits, given: 0, done: false })
     }
 
@@ -78,9 +77,6 @@ impl SandboxedSource {
         Ok(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given })
     }
 }
-
-/// An interpreter needs longer to start than a record takes.
-const OPEN_CPU: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl fmt::Debug for SandboxedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -47,6 +47,9 @@ impl HostState {
     /// Begins a call: each has its own allowance of words.
     pub(super) fn begin_call(&mut self) {
         self.logged = 0;
+        // What happened in an earlier call says nothing of this one.
+        self.panic = None;
+        self.memory.forget_refusal();
     }
 }
 
