@@ -16,7 +16,9 @@ setup:
 # Builds everything and runs the access-log example: a million lines, four sandboxed stages, one database.
 demo: setup
 	cargo build --release --locked -p sandmill
-	@examples/access-log/demo.sh $(SANDMILL)
+	@# 3 is what a run ends with that has set broken lines aside: this one does.
+	$(SANDMILL) run examples/access-log || [ $$? -eq 3 ]
+	@examples/access-log/query.sh
 
 test: setup
 	cargo build --locked -p sandmill

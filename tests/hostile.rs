@@ -31,6 +31,7 @@ struct Hostile {
     guest: Guest,
     limits: Limits,
     reuse: Isolation,
+    records: u64,
 }
 
 impl Hostile {
@@ -40,7 +41,7 @@ impl Hostile {
             cpu: Duration::from_millis(50),
             wall: Duration::from_secs(5),
         };
-        Self { guest, limits, reuse: Isolation::Batch }
+        Self { guest, limits, reuse: Isolation::Batch, records: 1_000 }
     }
 
     /// As large as the source's chunks, so that the table can say how many invocations there are.
@@ -53,7 +54,7 @@ impl Hostile {
         let component = self.guest.write(folder, "guest").map_err(|error| Error::internal(format!("{error:#}")))?;
         let plan = PipelineBuilder::new("hostile")
             .dead_letters(folder.join("dead.jsonl"))
-            .source(SourceBuilder::custom("numbers", Numbers { chunk: 100, ..Numbers::up_to(1_000) }))
+            .source(SourceBuilder::custom("numbers", Numbers { chunk: 100, ..Numbers::up_to(self.records) }))
             .stage(StageBuilder::native("mark", marked(250)))
             .stage(
                 StageBuilder::component("guest", component)
@@ -169,6 +170,22 @@ async fn an_outcome_by_length_only_is_a_broken_contract() {
     let lie = "(call $clear) (i32.store (i32.const 68) (i32.const 8)) (i32.store (i32.const 72) (i32.const 0x7fffffff))
         (i32.const 64)";
     every_record_fails(lie, "contract", "broke the stage interface").await;
+}
+
+#[tokio::test]
+async fn failures_that_all_point_to_one_text_do_not_multiply_it_in_the_host() {
+    // Ten thousand failures of 100,000 bytes each: 1 GB, were they all copied.
+    let bomb = "(drop (memory.grow (i32.const 100))) (call $clear) (i32.store (i32.const 116) (i32.const 1048576))
+        (i32.store (i32.const 120) (i32.const 10000)) (local.set $i (i32.const 0))
+        (loop $more
+            (i32.store (i32.add (i32.const 1048584) (i32.mul (local.get $i) (i32.const 16))) (i32.const 4000000))
+            (i32.store (i32.add (i32.const 1048588) (i32.mul (local.get $i) (i32.const 16))) (i32.const 100000))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $more (i32.lt_u (local.get $i) (i32.const 10000)))) (i32.const 64)";
+    let hostile = Hostile { records: 50, ..Hostile::new(Guest::processing(bomb)) };
+    let Aftermath { report, letters, .. } = aftermath(&hostile).await;
+    assert_eq!((report.ending, letters.len()), (Ending::Completed, 50));
+    assert!(letters[0]["reason"].as_str().expect("text").contains("too much data"), "{}", letters[0]);
 }
 
 #[tokio::test]

@@ -1,5 +1,9 @@
 //! The promises of Sandmill, each kept by a test that is named after it.
 
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that is wrong about what it looks at should fail")]
+
 mod accounting;
+mod examples;
 mod hostile;
 mod stopping;
+mod tidy;

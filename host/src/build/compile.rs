@@ -190,9 +190,9 @@ impl Cargo<'_> {
         let mut cargo = self.toolchain.cargo();
         cargo
             .current_dir(self.folder)
-            .args(["build", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+            .args(["rustc", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
             .args(self.toolchain.cargo_arguments())
-            .env("CARGO_ENCODED_RUSTFLAGS", self.flags())
+            .env("CARGO_ENCODED_RUSTFLAGS", flags())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if !self.debug {
@@ -202,19 +202,21 @@ impl Cargo<'_> {
             // Apart from what other toolchains put there.
             cargo.env("CARGO_TARGET_DIR", Path::new(&target).join("guests"));
         }
+        // Paths in panics as the author knows them. Only for the stage itself: cargo compiles a dependency anew for each
+        // stage when its flags differ.
+        cargo.arg("--").arg(format!("--remap-path-prefix={}/=", self.folder.display()));
         cargo
     }
+}
 
-    /// The user's own flags, then ours: vector instructions, paths in panics as the author knows them, a stack for
-    /// records and not for recursion, a heap for a batch.
-    fn flags(&self) -> String {
-        let own = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
-        let remap = format!("--remap-path-prefix={}/=", self.folder.display());
-        let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
-        let heap = format!("link-arg=--initial-heap={HEAP_BYTES}");
-        let ours = ["-C", "target-feature=+simd128", &remap, "-C", &stack, "-C", &heap];
-        own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
-    }
+/// For the stage and all that it depends on: the user's own flags, then ours: vector instructions, a stack for records
+/// and not for recursion, a heap for a batch.
+fn flags() -> String {
+    let own = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
+    let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
+    let heap = format!("link-arg=--initial-heap={HEAP_BYTES}");
+    let ours = ["-C", "target-feature=+simd128", "-C", &stack, "-C", &heap];
+    own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
 }
 
 /// The module's file, from cargo's report.

@@ -112,6 +112,7 @@ pub(crate) fn reason(failure: &GuestFailure) -> Reason {
         | GuestFailure::WallLimit { .. }
         | GuestFailure::MemoryLimit { .. }
         | GuestFailure::Returned(_)
+        | GuestFailure::NoRoom(_)
         | GuestFailure::Contract(_) => Vec::new(),
     };
     Reason { kind: failure.kind(), message: failure.to_string(), backtrace }

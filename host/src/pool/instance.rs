@@ -123,6 +123,9 @@ pub enum GuestFailure {
     /// It returned an error for the whole call.
     #[error("{0}")]
     Returned(String),
+    /// The host could not make another instance: this machine has no room for it. Not the guest's fault.
+    #[error("there is no room for another instance: {0}")]
+    NoRoom(String),
     /// What it returned breaks the stage interface.
     #[error("broke the stage interface: {0}")]
     Contract(String),
@@ -138,6 +141,7 @@ impl GuestFailure {
             Self::WallLimit { .. } => "wall-limit",
             Self::MemoryLimit { .. } => "memory-limit",
             Self::Returned(_) => "returned",
+            Self::NoRoom(_) => "no-room",
             Self::Contract(_) => "contract",
         }
     }

@@ -250,6 +250,9 @@ pub(crate) fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
         GuestFailure::MemoryLimit { .. } => Error::config(format!("stage \"{stage}\" does not start"))
             .caused_by(failure)
             .hint(format!("raise limits.memory of stage \"{stage}\"")),
+        GuestFailure::NoRoom(_) => Error::config(format!("stage \"{stage}\" does not start"))
+            .caused_by(failure)
+            .hint(format!("give the process more address space (ulimit -v), or stage \"{stage}\" fewer workers")),
         GuestFailure::Trap { .. }
         | GuestFailure::CpuLimit { .. }
         | GuestFailure::WallLimit { .. }

@@ -22,6 +22,9 @@ const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
 /// Kept mapped in a pool slot when its instance goes: what a small guest touches, so that the next one faults less.
 const RESIDENT_BYTES: usize = 1 << 20;
 
+/// One page of a guest: the least that catches an access just past the end.
+const GUARD_BYTES: u64 = 64 << 10;
+
 /// What the plan asks of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizing {
@@ -40,14 +43,14 @@ pub struct Engine {
 
 impl Engine {
     /// An engine with pools for `sizing`; where the machine refuses that much address space, one that maps each instance
-    /// when it is made (slower to instantiate, otherwise the same).
+    /// when it is made, as large as its limit (slower to instantiate and to run, otherwise the same).
     ///
     /// # Errors
     /// When this machine cannot run compiled Wasm at all.
     pub fn new(sizing: Sizing) -> Result<Self> {
         let pooled = InstanceAllocationStrategy::Pooling(pooling(sizing));
         let wasmtime = wasmtime::Engine::new(&config(pooled))
-            .or_else(|_refused| wasmtime::Engine::new(&config(InstanceAllocationStrategy::OnDemand)))
+            .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
             .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
         tick(&wasmtime);
         Ok(Self { cache: CodeCache::of_user(&wasmtime), wasmtime })
@@ -62,6 +65,13 @@ fn config(allocation: InstanceAllocationStrategy) -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false);
+    config
+}
+
+/// Without pools, and without the gigabytes of address space per memory that spare the compiler its bounds checks.
+fn frugal(sizing: Sizing) -> Config {
+    let mut config = config(InstanceAllocationStrategy::OnDemand);
+    config.memory_reservation(sizing.memory_bytes_max).memory_reservation_for_growth(0).memory_guard_size(GUARD_BYTES);
     config
 }
 

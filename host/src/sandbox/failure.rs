@@ -27,6 +27,20 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     }
 }
 
+/// The same while an instance is made: nothing has been returned yet that could break the interface, so what is left is
+/// the host's own want of memory or of room in its pools.
+pub(super) fn in_making(failure: GuestFailure) -> GuestFailure {
+    match failure {
+        GuestFailure::Contract(why) => GuestFailure::NoRoom(why),
+        other @ (GuestFailure::Trap { .. }
+        | GuestFailure::CpuLimit { .. }
+        | GuestFailure::WallLimit { .. }
+        | GuestFailure::MemoryLimit { .. }
+        | GuestFailure::Returned(_)
+        | GuestFailure::NoRoom(_)) => other,
+    }
+}
+
 /// The wall limit was met from outside of the call.
 pub(super) fn too_slow(used: Duration, budget: Budget) -> GuestFailure {
     GuestFailure::WallLimit { used, limit: budget.wall }

@@ -63,7 +63,9 @@ impl Program for Sandboxed {
         let state = HostState::new(&self.limits, worker, &self.events);
         let mut store = metered_store(self.linked.engine(), state);
         let linked = &self.linked;
-        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await).await?;
+        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
+            .await
+            .map_err(failure::in_making)?;
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
@@ -115,6 +117,9 @@ fn column(column: &Column) -> ColumnParam<'_> {
 pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState) -> Store<HostState> {
     let meter = Arc::clone(&state.meter);
     let mut store = Store::new(engine, state);
+    // What one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its own
+    // memory limit alone does not bound their copies.
+    store.set_hostcall_fuel(usize::try_from(store.data().memory.limit()).unwrap_or(usize::MAX));
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(move |_| {
         Ok(if meter.is_used_up() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })

@@ -9,6 +9,7 @@ use wasmtime::Store;
 use super::bindings::source::RecordSource;
 use super::component::Component;
 use super::contract;
+use super::failure::in_making;
 use super::instance::{call, metered_store};
 use super::store::{HostState, legible};
 use crate::edge::{Chunk, Source};
@@ -48,8 +49,9 @@ impl SandboxedSource {
         let budget = Budget { cpu: plan.limits.cpu.max(OPEN_CPU), wall: plan.limits.wall };
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
-        let source =
-            call(&mut store, budget, async |store| linked.instantiate_async(store).await).await.map_err(failed)?;
+        let source = call(&mut store, budget, async |store| linked.instantiate_async(store).await)
+            .await
+            .map_err(|failure| failed(in_making(failure)))?;
         let exports = source.sandmill_stage_source();
         call(&mut store, budget, async |store| exports.call_open(store, &plan.config, None).await)
             .await

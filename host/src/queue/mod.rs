@@ -323,3 +323,6 @@ impl Drop for Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! A pipeline in code, watched and stopped, then run to its end: `cargo run --release --example library`. What it shows
+//! is told in `examples/library/README.md`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example has something to say")]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sandmill::build::{BuildOptions, build};
+use sandmill::plan::{Generate, Generated, Plan, SinkKind, SourceKind};
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::record::Fate;
+use sandmill::{Completions, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+
+/// The stage that runs in the sandbox: a folder, as `sandmill new` makes them.
+const STAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../stages/parse-access-log");
+/// Completions that wait to be taken: when as many wait, the pipeline waits too.
+const COMPLETIONS_MAX: NonZeroUsize = NonZeroUsize::new(4096).expect("positive");
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let component = tokio::task::spawn_blocking(|| {
+        build(Path::new(STAGE), &BuildOptions::default(), &mut |line| eprintln!("{line}"))
+    });
+    let component = component.await??.component;
+    watch_and_stop(&component).await?;
+    run_to_the_end(&component).await
+}
+
+/// Lines of a log are parsed in the sandbox; a function of this program keeps the requests that failed.
+fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill::Result<Plan> {
+    let log = Generate { what: Generated::AccessLog, records: lines, seed: 1 };
+    let failed = NativeStage::new(|key, value, out| {
+        if status(value).is_some_and(|status| status >= 400) {
+            out.push(key, value);
+        }
+        Verdict::Done
+    });
+    PipelineBuilder::new("failed-requests")
+        .source(SourceBuilder::new("log", SourceKind::Generate(log)))
+        .stage(
+            StageBuilder::component("parse", component)
+                .config(r#"{"fields": ["path", "status"], "strip_query": true}"#),
+        )
+        .stage(StageBuilder::native("failed", failed))
+        .sink(sink)
+        .dead_letters(std::env::temp_dir().join("failed-requests.dead-letters.jsonl"))
+        .plan()
+}
+
+/// Starts in the background what would take hours, looks at it from time to time, and stops it when it has seen enough.
+async fn watch_and_stop(component: &Path) -> anyhow::Result<()> {
+    let plan = failed_requests(component, 10_000_000_000, SinkBuilder::new("nowhere", SinkKind::Null))?;
+    let mut pipeline = Pipeline::prepare(plan).await?;
+    #[expect(clippy::disallowed_methods, reason = "a task of this program, not of the run")]
+    let completions = tokio::spawn(count(pipeline.subscribe(COMPLETIONS_MAX)));
+    let running = pipeline.start();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let stats = running.stats();
+        let waiting: usize = stats.stages.iter().map(|stage| stage.queue.depth).sum();
+        eprintln!("read {}, waiting before stages {waiting}", stats.accounting.read);
+    }
+    // What has been read meets its fate; then the run ends, and with it the stream of completions.
+    let report = running.stop().await;
+    let fates = completions.await?;
+    eprintln!("{:?}: {:?}", report.ending, report.stats.accounting);
+    eprintln!("told of {fates:?}");
+    anyhow::ensure!(fates.values().sum::<u64>() == report.stats.accounting.read, "every record meets one fate");
+    Ok(())
+}
+
+/// Takes the completions as they come: each says what became of one record, where, why, and how long it took.
+async fn count(mut completions: Completions) -> BTreeMap<&'static str, u64> {
+    let mut fates = BTreeMap::new();
+    while let Some(completion) = completions.next().await {
+        let fate = match completion.fate {
+            Fate::Delivered => "delivered",
+            Fate::Dropped => "dropped",
+            Fate::DeadLettered => "dead letters",
+            Fate::InFlight => "in flight",
+        };
+        *fates.entry(fate).or_default() += 1;
+    }
+    fates
+}
+
+/// Runs to the end and keeps a sum for each status, and no record.
+async fn run_to_the_end(component: &Path) -> anyhow::Result<()> {
+    let sums = Arc::new(Mutex::new(BTreeMap::<u16, u64>::new()));
+    let sink = SinkBuilder::for_each("sums", {
+        let sums = Arc::clone(&sums);
+        move |_key, value| {
+            if let (Some(status), Ok(mut sums)) = (status(value), sums.lock()) {
+                *sums.entry(status).or_default() += 1;
+            }
+        }
+    });
+    let report = Pipeline::prepare(failed_requests(component, 100_000, sink)?).await?.run().await;
+    let sums = sums.lock().ok().context("the sink panicked")?;
+    for (status, requests) in sums.iter() {
+        println!("{status}: {requests} requests");
+    }
+    let account = report.stats.accounting;
+    println!("{} lines read, {} delivered, {} dead letters", account.read, account.delivered, account.dead_lettered);
+    Ok(())
+}
+
+/// The status of a request, in the JSON of `parse-access-log`.
+fn status(json: &[u8]) -> Option<u16> {
+    serde_json::from_slice::<serde_json::Value>(json).ok()?.get("status")?.as_u64()?.try_into().ok()
+}

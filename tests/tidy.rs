@@ -1,0 +1,77 @@
+//! The architecture's invariants that no lint can see: who may name what, and how large a file may grow.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// More than this, without its tests, and a file holds two nouns.
+const LINES_MAX: usize = 400;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
+}
+
+/// The source files of the host, by their path below `host/src`, without their tests.
+fn sources() -> Vec<(String, String)> {
+    let base = root().join("host/src");
+    let mut files = Vec::new();
+    let mut folders = vec![base.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            let name = path.strip_prefix(&base).expect("below the base").display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_rust && !name.contains("tests") && !name.contains("template") {
+                let text = fs::read_to_string(&path).expect("a file");
+                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+                files.push((name, code));
+            }
+        }
+    }
+    assert!(files.len() > 50, "the sources are not where they are looked for");
+    files
+}
+
+fn offenders(of: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    sources().into_iter().filter(|(name, code)| of(name, code)).map(|(name, _)| name).collect()
+}
+
+/// Lines that are code, not comments.
+fn code_lines(code: &str) -> impl Iterator<Item = &str> {
+    code.lines().map(str::trim_start).filter(|line| !line.starts_with("//"))
+}
+
+#[test]
+fn only_the_sandbox_names_wasmtime() {
+    let named = |name: &str, code: &str| {
+        !name.starts_with("sandbox/") && code_lines(code).any(|line| line.contains("wasmtime::"))
+    };
+    assert_eq!(offenders(named), [""; 0]);
+}
+
+#[test]
+fn only_the_queue_and_the_named_control_channels_make_channels() {
+    // Events (lossy, 1,024), completions (the subscriber's number), and an edge's own thread (one chunk).
+    const ALLOWED: [&str; 3] = ["report/event.rs", "flow/completion.rs", "edge/thread.rs"];
+    let makes = |name: &str, code: &str| {
+        !ALLOWED.contains(&name) && code_lines(code).any(|line| line.contains("mpsc::") || line.contains("broadcast::"))
+    };
+    assert_eq!(offenders(makes), [""; 0]);
+}
+
+#[test]
+fn the_plan_does_no_input_or_output() {
+    let reads = |name: &str, code: &str| {
+        name.starts_with("plan/") && code_lines(code).any(|line| line.contains("fs::") || line.contains("std::net"))
+    };
+    assert_eq!(offenders(reads), [""; 0]);
+}
+
+#[test]
+fn every_file_says_what_it_owns_and_stays_small() {
+    let silent = |_: &str, code: &str| !(code.starts_with("//!") || code.starts_with("#![doc"));
+    assert_eq!(offenders(silent), [""; 0]);
+    let large = |_: &str, code: &str| code.lines().count() > LINES_MAX;
+    assert_eq!(offenders(large), [""; 0]);
+}
