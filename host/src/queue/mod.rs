@@ -135,10 +135,7 @@ impl Sender {
             return Ok(());
         }
         match self.shared.admit(&batch).await {
-            Some((records, bytes)) => {
-                self.shared.put(Queued { batch, records, bytes });
-                Ok(())
-            }
+            Some((records, bytes)) => self.shared.put(Queued { batch, records, bytes }),
             None => Err(Closed(batch)),
         }
     }
@@ -218,14 +215,20 @@ impl Shared {
         Some((records, bytes))
     }
 
-    fn put(&self, queued: Queued) {
+    /// Puts a batch with its permits into the line; gives it back when the last receiver has gone meanwhile.
+    fn put(&self, queued: Queued) -> Result<(), Closed> {
         let mut line = self.line();
+        // Looked at under the lock: the last receiver empties the line under it, and nobody would empty it again.
+        if self.receivers.load(Ordering::Acquire) == 0 {
+            return Err(Closed(queued.batch));
+        }
         line.depth.records += queued.batch.len();
         line.depth.bytes += queued.batch.bytes();
         line.depth.records_high_water = line.depth.records_high_water.max(line.depth.records);
         line.batches.push_back(queued);
         drop(line);
         self.arrived.notify_one();
+        Ok(())
     }
 
     fn take(&self, bounds: &BatchBounds) -> Option<Received> {

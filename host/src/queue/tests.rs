@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::{Instant, timeout};
 
-use super::{QueueBounds, Received, Receiver, Sender, bounded};
+use super::{QueueBounds, Queued, Received, Receiver, Sender, bounded};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 
 /// Long enough for anything that can happen to have happened: the clock is paused, so it costs nothing.
@@ -154,6 +154,21 @@ async fn without_receivers_a_send_fails_and_what_is_queued_counts_as_in_flight()
     refused.0.into_parts().1.settle(Fate::Dropped);
     assert!(sender.send(batch(&ledger, &["d"])).await.is_err());
     assert!(ledger.accounting().balances());
+}
+
+#[tokio::test]
+async fn a_batch_admitted_just_before_the_last_receiver_goes_is_not_left_in_the_queue() {
+    let (sender, receiver) = queue(10, 100);
+    let ledger = Arc::default();
+    let batch = batch(&ledger, &["a", "b"]);
+    // Whoever looks at the queue keeps it alive, as a run's statistics do.
+    let probe = receiver.probe();
+    let (records, bytes) = sender.shared.admit(&batch).await.expect("open");
+    drop(receiver);
+    let refused = sender.shared.put(Queued { batch, records, bytes });
+    drop(refused.expect_err("nobody is left to receive"));
+    assert_eq!(ledger.accounting().in_flight, 2);
+    assert_eq!(probe.depth().records, 0);
 }
 
 proptest! {
