@@ -50,6 +50,8 @@ fn main() -> Result<()> {
 
 /// What a child does.
 fn run_one(contender: &str, records: &str) -> Result<()> {
+    // As the program does it, for every contender.
+    sandmill::allocator::keep_freed_memory();
     let contender: Contender = serde_json::from_str(contender).context("which contender")?;
     let run = contender.run(records.parse().context("how many records")?)?;
     Ok(serde_json::to_writer(io::stdout(), &run)?)

@@ -8,6 +8,7 @@ use clap::{Parser as _, ValueEnum as _};
 
 use super::args::{Arguments, Color};
 use super::{commands, print, render};
+use crate::allocator;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::Problem;
@@ -15,6 +16,7 @@ use crate::report::Problem;
 /// Does what the command line says. All that there is to say has been said when it returns.
 #[must_use]
 pub fn main() -> Exit {
+    allocator::keep_freed_memory();
     let default_hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         // With RUST_BACKTRACE set, somebody wants to see more than a message.
