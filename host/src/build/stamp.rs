@@ -8,8 +8,12 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-/// Part of the stamp: what this program does to a module may change from version to version.
-const MAKER: &str = env!("CARGO_PKG_VERSION");
+/// Part of the stamp: what this program does to a module may change from version to version, and the user's own flags
+/// from build to build.
+fn maker() -> String {
+    let flags = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
+    format!("sandmill {} {flags}", env!("CARGO_PKG_VERSION"))
+}
 
 /// The inputs of a build, each with its size and time.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +36,7 @@ impl Stamp {
     pub(super) fn take(component: &Path, inputs: &BTreeSet<PathBuf>, toolchain: &str, debug: bool) -> io::Result<Self> {
         let mut files = vec![FileStamp::take(component)?];
         files.extend(inputs.iter().filter_map(|input| FileStamp::take(input).ok()));
-        Ok(Self { maker: MAKER.to_owned(), debug, toolchain: toolchain.to_owned(), files })
+        Ok(Self { maker: maker(), debug, toolchain: toolchain.to_owned(), files })
     }
 
     /// The stamp beside a component, if there is one that can be read.
@@ -43,7 +47,7 @@ impl Stamp {
     /// Whether everything is as it was, for a build of this kind.
     pub(super) fn holds(&self, debug: bool) -> bool {
         let same = |file: &FileStamp| FileStamp::take(&file.path).is_ok_and(|now| now == *file);
-        self.maker == MAKER && self.debug == debug && self.files.iter().all(same)
+        self.maker == maker() && self.debug == debug && self.files.iter().all(same)
     }
 }
 

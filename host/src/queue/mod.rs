@@ -63,7 +63,7 @@ pub struct Probe {
 
 /// Nobody is left to receive; the batch comes back.
 #[derive(Debug)]
-pub struct Closed(pub Batch);
+pub struct Closed(pub Box<Batch>);
 
 /// A batch as a worker receives it.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Sender {
         }
         match self.shared.admit(&batch).await {
             Some((records, bytes)) => self.shared.put(Queued { batch, records, bytes }),
-            None => Err(Closed(batch)),
+            None => Err(Closed(Box::new(batch))),
         }
     }
 }
@@ -238,7 +238,7 @@ impl Shared {
         // The last receiver may have left since the batch was admitted. It empties the line under this lock: behind that,
         // a batch would lie here for as long as anybody looks at the queue, and be missing in the account of the run.
         if self.receivers.load(Ordering::Acquire) == 0 {
-            return Err(Closed(queued.batch));
+            return Err(Closed(Box::new(queued.batch)));
         }
         line.depth.records += queued.batch.len();
         line.depth.bytes += queued.batch.bytes();
