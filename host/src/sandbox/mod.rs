@@ -1,7 +1,7 @@
 //! The sandbox: everything that names wasmtime.
 //!
 //! Owns the engine, the compiled components and the stores. Refuses every import but `sandmill:stage/host`. Bounds each
-//! call in time and each instance in memory. Trusts nothing that a guest returns: [`contract`] checks it. A failure costs
+//! call in time and each instance in memory. Trusts nothing that a guest returns: `contract` checks it. A failure costs
 //! the instance, which its worker drops; no error of wasmtime's leaves this module.
 
 mod bindings;
