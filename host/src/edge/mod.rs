@@ -66,7 +66,7 @@ pub struct Chunk {
     pub records: Payload,
     /// Where they stand.
     pub places: Places,
-    /// What could not be read as a record.
+    /// What could not be read as a record. Where each stood among the good ones is in [`Places::gaps`].
     pub bad: Vec<BadRecord>,
     /// How far the source has come, in the unit of its [`Extent`].
     pub position: u64,

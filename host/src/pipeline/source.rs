@@ -52,9 +52,12 @@ impl SourceTask {
 
     async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {
         let Chunk { records, places, bad, position } = chunk;
+        // Where nothing is said of the place of bad records, they count behind the good ones.
+        let gaps = places.gaps.iter().map(|gap| u64::from(*gap)).chain(std::iter::repeat(records.len() as u64));
+        let numbers = (*next_record..).zip(gaps).map(|(number, gap)| number + gap);
+        let failed = self.refuse(bad, numbers);
         let claims = Ticket::issue(&self.ledger, &self.name, *next_record, records.len(), places);
-        *next_record += records.len() as u64;
-        let failed = self.refuse(bad, next_record);
+        *next_record += (records.len() + failed.reasons.len()) as u64;
         self.counters.read.add(records.len() + failed.reasons.len());
         self.counters.bad.add(failed.reasons.len());
         self.counters.position.set(position);
@@ -63,13 +66,12 @@ impl SourceTask {
     }
 
     /// Bad input is read too: each has a ticket of its own, and a fate.
-    fn refuse(&self, bad: Vec<BadRecord>, next_record: &mut u64) -> Failed {
+    fn refuse(&self, bad: Vec<BadRecord>, numbers: impl Iterator<Item = u64>) -> Failed {
         let mut failed = Failed { records: Payload::default(), claims: Lineage::default(), reasons: Vec::new() };
-        for record in bad {
+        for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
-            failed.claims.append(Ticket::issue(&self.ledger, &self.name, *next_record, 1, record.places));
+            failed.claims.append(Ticket::issue(&self.ledger, &self.name, number, 1, record.places));
             failed.reasons.push(Reason { kind: "bad-input", message: record.reason, backtrace: Vec::new() });
-            *next_record += 1;
         }
         failed
     }

@@ -306,7 +306,7 @@ mod tests {
         let mut whole = Lineage::default();
         let mut first = 1;
         for &size in sizes {
-            let places = Places { path: None, lines: Lines::From(first) };
+            let places = Places { path: None, lines: Lines::From(first), ..Places::default() };
             whole.append(Ticket::issue(ledger, &source, first, size, places));
             first += size as u64;
         }
@@ -331,11 +331,23 @@ mod tests {
     #[test]
     fn a_place_names_file_and_line_where_there_are_any() {
         let ledger = Arc::new(Ledger::default());
-        let places = Places { path: Some(Arc::from(std::path::Path::new("a.log"))), lines: Lines::Each(vec![3, 9]) };
+        let places = Places {
+            path: Some(Arc::from(std::path::Path::new("a.log"))),
+            lines: Lines::Each(vec![3, 9]),
+            ..Places::default()
+        };
         let lineage = Ticket::issue(&ledger, &Arc::from("logs"), 7, 2, places);
         assert_eq!(lineage.place(1).expect("in range").to_string(), "a.log:9");
         let plain = Ticket::issue(&ledger, &Arc::from("logs"), 7, 2, Places::default());
         assert_eq!(plain.place(1).expect("in range").to_string(), "logs record 8");
+    }
+
+    #[test]
+    fn records_are_numbered_as_they_stand_in_the_input_bad_ones_counted() {
+        let ledger = Arc::new(Ledger::default());
+        // good, bad, bad, good, good, bad
+        let places = Places { gaps: vec![1, 1, 3], ..Places::default() };
+        assert_eq!(records(&Ticket::issue(&ledger, &Arc::from("logs"), 1, 3, places)), [1, 4, 5]);
     }
 
     /// For each input record: how many outputs it has, or that it failed.

@@ -16,6 +16,16 @@ pub struct Places {
     pub path: Option<Arc<Path>>,
     /// The line of each record, where lines mean something.
     pub lines: Lines,
+    /// Where in the chunk something stood that was no record: before which rows, ascending, a row once for each. So that
+    /// records are numbered as they stand in the input.
+    pub gaps: Vec<u32>,
+}
+
+impl Places {
+    /// How many records, good and bad, stand in the chunk before its good record `row`.
+    fn before(&self, row: u32) -> u64 {
+        u64::from(row) + self.gaps.partition_point(|gap| *gap <= row) as u64
+    }
 }
 
 /// The line numbers of a chunk's records, from 1.
@@ -114,7 +124,7 @@ impl Ticket {
     pub fn place(&self, row: u32) -> Place {
         Place {
             source: Arc::clone(&self.source),
-            record: self.first_record + u64::from(row),
+            record: self.first_record + self.places.before(row),
             path: self.places.path.clone(),
             line: self.places.lines.of(row),
         }

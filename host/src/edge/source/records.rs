@@ -44,6 +44,7 @@ pub(super) struct Page {
     values: Column,
     keys: Column,
     lines: Lines,
+    gaps: Vec<u32>,
     bad: Vec<BadRecord>,
     bad_bytes: usize,
     path: Option<Arc<Path>>,
@@ -58,6 +59,7 @@ impl Page {
             values: Column::with_capacity(like.records, like.bytes),
             keys: Column::default(),
             lines: Lines::None,
+            gaps: Vec::new(),
             bad: Vec::new(),
             bad_bytes: 0,
             path,
@@ -100,8 +102,10 @@ impl Page {
     /// Adds what is no record.
     pub(super) fn push_bad(&mut self, line: Option<u64>, data: Vec<u8>, reason: String) {
         self.bad_bytes += data.len();
+        self.gaps.push(u32::try_from(self.values.len()).expect("a chunk has far fewer records"));
         let lines = line.map_or(Lines::None, Lines::From);
-        self.bad.push(BadRecord { data, places: Places { path: self.path.clone(), lines }, reason });
+        let places = Places { path: self.path.clone(), lines, gaps: Vec::new() };
+        self.bad.push(BadRecord { data, places, reason });
     }
 
     /// The size of what is on the page.
@@ -111,7 +115,7 @@ impl Page {
 
     /// The chunk.
     pub(super) fn into_chunk(self, position: u64) -> Chunk {
-        let places = Places { path: self.path, lines: self.lines };
+        let places = Places { path: self.path, lines: self.lines, gaps: self.gaps };
         let records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
         Chunk { records, places, bad: self.bad, position }
     }
