@@ -32,6 +32,11 @@ pub(super) fn unwritable(path: &Path, cause: io::Error) -> Error {
     hinted(Error::edge(format!("cannot write \"{}\"", path.display())), WRITE_HINTS, cause)
 }
 
+/// Standard output cannot be written.
+pub(super) fn unwritable_stdout(cause: io::Error) -> Error {
+    hinted(Error::edge("cannot write standard output"), WRITE_HINTS, cause)
+}
+
 fn hinted(error: Error, hints: &[(ErrorKind, &str)], cause: io::Error) -> Error {
     let hint = hints.iter().find_map(|(kind, hint)| (*kind == cause.kind()).then_some(*hint));
     let error = hint.into_iter().fold(error, |error, hint| error.hint(hint));

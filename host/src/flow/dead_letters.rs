@@ -1,7 +1,7 @@
 //! The dead letters of a run: a JSON Lines file, one failed record a line, made when the first one comes.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,12 +87,20 @@ fn append(file: &mut Option<File>, path: &Path, lines: &[u8]) -> std::io::Result
         Some(open) => open,
         None => {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
+                make_folder(folder)?;
             }
             OpenOptions::new().create(true).append(true).open(path)?
         }
     };
     file.insert(open).write_all(lines)
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    // What "exists" is a file, where the path needs a folder.
+    let in_words = |error: std::io::Error| {
+        if error.kind() == ErrorKind::AlreadyExists { ErrorKind::NotADirectory.into() } else { error }
+    };
+    std::fs::create_dir_all(folder).map_err(in_words)
 }
 
 fn lines(node: &str, failed: &Failed) -> Vec<u8> {

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use super::blocking::BlockingSink;
 use crate::edge::Rejected;
+use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::error::{Error, Result};
 use crate::plan::LineFormat;
@@ -47,7 +48,8 @@ impl<W: Write + Send + 'static> BlockingSink for StdoutSink<W> {
 }
 
 fn unwritable(error: io::Error) -> Error {
-    let closed = error.kind() == io::ErrorKind::BrokenPipe;
-    let message = if closed { "standard output was closed by its reader" } else { "cannot write standard output" };
-    Error::edge(message).caused_by(error)
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Error::edge("standard output was closed by its reader").caused_by(error);
+    }
+    fault::unwritable_stdout(error)
 }

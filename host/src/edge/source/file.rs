@@ -126,19 +126,33 @@ impl Open {
         match fault {
             Fault::Malformed { what, hint } => Error::edge(format!("\"{path}\" {what}")).hint(hint),
             Fault::Io(error) if self.packing == Packing::Plain => fault::unreadable(&self.path, error),
-            Fault::Io(error) => {
-                let packing = if self.packing == Packing::Gzip { "gzip" } else { "zstd" };
-                let cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
-                let state = if cut { "is cut off" } else { "cannot be unpacked further" };
-                Error::edge(format!("\"{path}\" {state} after {} of its bytes", self.raw.get()))
-                    .hint(format!(
-                        "what was read before that is whole; `{packing} -t \"{path}\"` tells more about the file"
-                    ))
-                    .caused_by(error)
-            }
+            Fault::Io(error) => self.packed_fault(error),
         }
     }
+
+    /// The file cannot be unpacked, or not to its end.
+    fn packed_fault(&self, error: std::io::Error) -> Error {
+        let (path, bytes) = (self.path.display(), self.raw.get());
+        let packing = if self.packing == Packing::Gzip { "gzip" } else { "zstd" };
+        let is_cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
+        let message = if is_cut {
+            format!("\"{path}\" is cut off: it ends after {bytes} bytes, before its {packing} data does")
+        } else {
+            // Reading is ahead of unpacking: where exactly is not known.
+            format!("\"{path}\" cannot be unpacked: its {packing} data is damaged within the first {bytes} bytes")
+        };
+        let error = Error::edge(message)
+            .hint(format!("what comes before that place was read; `{packing} -t \"{path}\"` tests the file"))
+            .caused_by(error);
+        if is_cut || bytes > FIRST_READ_BYTES_MAX {
+            return error;
+        }
+        error.hint("by its name it is packed: if it is not, give it another one")
+    }
 }
+
+/// A file that is not packed at all shows in the first read of its unpacking; zstd's is the longer one.
+const FIRST_READ_BYTES_MAX: u64 = 131_075;
 
 /// The header of a CSV file; `None` when the file is empty.
 ///

@@ -384,7 +384,7 @@ mod packed {
             let seen = read_named(name, &data[..cut], Matter::Lines);
             let error = seen.error.as_ref().expect("it is cut off");
             assert_eq!(error.kind(), ErrorKind::Edge);
-            assert!(error.to_string().contains(&format!("{name}\" is cut off after {cut} of its bytes")), "{error}");
+            assert!(error.to_string().contains(&format!("{name}\" is cut off: it ends after {cut} bytes")), "{error}");
             assert!(error.hints()[0].contains(" -t "), "{:?}", error.hints());
             let values = seen.values();
             assert!(values.len() > 1000, "{name}: only {} records", values.len());
@@ -398,7 +398,7 @@ mod packed {
         let middle = damaged.len() / 2;
         damaged[middle..middle + 64].fill(0xaa);
         let error = read_named("a.gz", &damaged, Matter::Lines).error.expect("it is damaged");
-        assert!(error.to_string().contains("a.gz\" cannot be unpacked further after"), "{error}");
+        assert!(error.to_string().contains("a.gz\" cannot be unpacked: its gzip data is damaged"), "{error}");
         assert!(!error.causes().is_empty());
         assert!(read_named("a.gz", b"plain text\n", Matter::Lines).error.is_some());
         assert!(read_named("a.zst", b"plain text\n", Matter::Lines).error.is_some());

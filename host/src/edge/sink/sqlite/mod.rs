@@ -279,5 +279,11 @@ fn fault(path: &Path, cause: rusqlite::Error) -> Error {
     ];
     let hint = HINTS.iter().find_map(|(code, hint)| (cause.sqlite_error_code() == Some(*code)).then_some(*hint));
     let error = Error::edge(format!("cannot write to the database \"{}\"", path.display()));
-    hint.into_iter().fold(error, |error, hint| error.hint(hint)).caused_by(cause)
+    let error = hint.into_iter().fold(error, |error, hint| error.hint(hint));
+    if matches!(cause, rusqlite::Error::SqliteFailure(_, Some(_))) {
+        // Its own cause says the same again, with a number.
+        error.caused_by(cause.to_string())
+    } else {
+        error.caused_by(cause)
+    }
 }
