@@ -1,5 +1,7 @@
 //! "Did you mean": the known word nearest to what was written.
 
+use std::path::{Path, PathBuf};
+
 /// The candidate that `word` was most likely meant to be, if any comes close.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -13,6 +15,17 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 /// `did you mean "…"?`, if any candidate comes close.
 pub(crate) fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|candidate| format!("did you mean {candidate:?}?"))
+}
+
+/// The path whose name is the one beside `path` that was most likely meant, among those that fit.
+pub(crate) fn beside(path: &Path, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let name = path.file_name()?.to_str()?;
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = std::fs::read_dir(here).ok()?.flatten().map(|entry| entry.path());
+    let fitting: Vec<PathBuf> = entries.filter(|entry| fits(entry)).collect();
+    let names = fitting.iter().filter_map(|entry| entry.file_name()?.to_str());
+    nearest(name, names).map(|name| folder.join(name))
 }
 
 /// Number of edits between two words; `None` when they have nothing to do with each other. A third of the letters may

@@ -118,6 +118,11 @@ impl Manifest {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("Cargo.toml");
         let no_stage = |why: &str| Error::config(format!("\"{}\" is no stage: {why}", folder.display()));
+        if !folder.is_dir() {
+            let what = if folder.exists() { "is a file, not the folder of a stage" } else { "is not there" };
+            return Err(Error::config(format!("\"{}\" {what}", folder.display()))
+                .hint("name the folder that holds the stage's Cargo.toml"));
+        }
         if !path.exists() {
             return Err(no_stage("it has no Cargo.toml").hint(
                 "`sandmill new NAME` makes a stage; a component that is built already is named by its .wasm file",

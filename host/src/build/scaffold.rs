@@ -40,7 +40,11 @@ pub fn new_stage(name: &str, parent: &Path) -> Result<PathBuf> {
 fn check_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
-    if begins && name.chars().all(plain) && name.len() <= 64 && !RESERVED.contains(&name) {
+    if RESERVED.contains(&name) {
+        return Err(Error::config(format!("\"{name}\" cannot be the name of a stage: Rust or the SDK has it already"))
+            .hint(format!("for example: sandmill new my-{name}")));
+    }
+    if begins && name.chars().all(plain) && name.len() <= 64 {
         return Ok(());
     }
     let suggestion: String =
@@ -55,8 +59,8 @@ fn check_name(name: &str) -> Result<()> {
     }
 }
 
-/// Names that cargo or the compiler keep for themselves.
-const RESERVED: [&str; 6] = ["test", "core", "std", "alloc", "self", "crate"];
+/// Names that cargo or the compiler keep for themselves, and that of the crate that every stage uses.
+const RESERVED: [&str; 7] = ["test", "core", "std", "alloc", "self", "crate", "sandmill-stage"];
 
 fn sdk() -> Result<PathBuf> {
     let named = std::env::var_os("SANDMILL_SDK").map(PathBuf::from);
@@ -80,6 +84,7 @@ mod tests {
         let error = check_name("My Stage").unwrap_err();
         assert_eq!(error.hints()[1], "for example: sandmill new my-stage");
         assert!(check_name("mask-ips_2").is_ok());
+        assert_eq!(check_name("sandmill-stage").unwrap_err().hints(), ["for example: sandmill new my-sandmill-stage"]);
     }
 
     #[test]

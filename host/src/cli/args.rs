@@ -117,7 +117,7 @@ pub(crate) struct BuildArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sandmill new shout\n  sandmill build shout")]
 pub(crate) struct NewArguments {
-    /// The name of the stage, and of its folder: lower-case letters, digits and hyphens.
+    /// The name of the stage, and of its folder: lowercase letters, digits, `-` and `_`.
     pub(crate) name: String,
 
     /// The folder to make it in.

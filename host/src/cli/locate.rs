@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::suggest;
 
 /// The name that a pipeline file has when nobody says another.
 const FILE_NAME: &str = "pipeline.toml";
@@ -47,6 +48,10 @@ fn missing(path: &Path) -> Error {
     let with_ending = path.with_extension("toml");
     if path.extension().is_none() && with_ending.is_file() {
         return error.hint(format!("did you mean \"{}\"?", with_ending.display()));
+    }
+    let is_meant = |path: &Path| path.is_dir() || path.extension().is_some_and(|ending| ending == "toml");
+    if let Some(meant) = suggest::beside(path, is_meant) {
+        return error.hint(format!("did you mean \"{}\"?", meant.display()));
     }
     if path.is_absolute() {
         return error;
@@ -95,6 +100,9 @@ mod tests {
         let (message, hint) = says(&folder.path().join("nightly"));
         assert!(message.starts_with("there is no file \""), "{message}");
         assert!(hint.starts_with("did you mean \""), "{hint}");
+
+        let (_, hint) = says(&folder.path().join("nihgtly.toml"));
+        assert!(hint.starts_with("did you mean \"") && hint.ends_with("nightly.toml\"?"), "{hint}");
 
         assert!(says(Path::new("no/such/pipeline.toml")).1.contains("working folder"));
     }

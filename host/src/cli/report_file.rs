@@ -19,9 +19,8 @@ impl ReportFile {
     /// # Errors
     /// When it cannot be written to.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(|error| {
-            Error::config(format!("cannot open \"{}\" for the report", path.display())).caused_by(error)
-        })?;
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = opened.map_err(|error| unopened(path, error))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -33,6 +32,14 @@ impl ReportFile {
         let Self { path, file } = self;
         replace(file, report)
             .map_err(|error| Error::edge(format!("cannot write the report to \"{}\"", path.display())).caused_by(error))
+    }
+}
+
+fn unopened(path: &Path, cause: io::Error) -> Error {
+    let error = Error::config(format!("cannot open \"{}\" for the report", path.display())).caused_by(cause);
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => error.hint(format!("there is no folder \"{}\"", folder.display())),
+        None => error,
     }
 }
 

@@ -65,6 +65,11 @@ pub fn load(path: &Path) -> Result<Plan> {
 /// kind or out of its bounds, and when the pipeline as a whole is not sound (see [`Plan::assemble`]).
 pub fn parse(text: &str, file: &Path, workers: NonZeroUsize) -> Result<Plan> {
     let read = || {
+        if text.trim().is_empty() {
+            return Err(Fault::at(0..0, "the file is empty").hint(
+                "a pipeline has a name, a source and a sink: `sandmill new NAME` makes a stage with one to begin with",
+            ));
+        }
         let root = DeTable::parse(text).map_err(|error| Fault::of_toml(&error, text))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         pipeline::read(root.get_ref(), &pipeline::Setting { folder, workers })

@@ -136,7 +136,7 @@ fn check_names(parts: &Parts) -> Result<(), Flaw> {
             return Err(Flaw::new(Part::Name(node), format!("the name of a {} {fault}", word(node))));
         }
         if let Some(first) = seen.insert(name, node) {
-            let message = format!("{} {name:?} has the name of a {}", word(node), word(first));
+            let message = format!("the name {name:?} of this {} is that of a {} already", word(node), word(first));
             return Err(Flaw::new(Part::Name(node), message)
                 .hint("no two of a pipeline's sources, stages and sinks may have the same name"));
         }

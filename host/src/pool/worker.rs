@@ -278,9 +278,9 @@ impl Worker {
 /// No instance of the stage can be made: its configuration is refused, or it fails before it sees a record.
 pub(crate) fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
     match failure {
-        GuestFailure::Returned(refusal) => {
-            Error::config(format!("stage \"{stage}\" refuses its configuration")).caused_by(refusal)
-        }
+        GuestFailure::Returned(refusal) => Error::config(format!("stage \"{stage}\" refuses its configuration"))
+            .caused_by(refusal)
+            .hint(format!("mend \"config\" of stage \"{stage}\" in the pipeline file")),
         GuestFailure::MemoryLimit { .. } => Error::config(format!("stage \"{stage}\" does not start"))
             .caused_by(failure)
             .hint(format!("raise limits.memory of stage \"{stage}\"")),
@@ -291,6 +291,8 @@ pub(crate) fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
         | GuestFailure::CpuLimit { .. }
         | GuestFailure::WallLimit { .. }
         | GuestFailure::OpenLimit { .. }
-        | GuestFailure::Contract(_) => Error::guest(format!("stage \"{stage}\" does not start")).caused_by(failure),
+        | GuestFailure::Contract(_) => Error::guest(format!("stage \"{stage}\" does not start"))
+            .caused_by(failure)
+            .hint(format!("it fails in `open`, before its first record: mend it, or \"config\" of stage \"{stage}\"")),
     }
 }

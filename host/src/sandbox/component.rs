@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::store::HostState;
 use crate::error::{Error, Result};
 use crate::report::{ImportUse, Inspection};
+use crate::suggest;
 
 /// The package of the stage interface; versions of it differ in what follows the `@`.
 const PACKAGE: &str = "sandmill:stage/";
@@ -192,13 +193,22 @@ fn import_use(name: &str) -> ImportUse {
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     let missing = error.kind() == std::io::ErrorKind::NotFound;
     let refused = Error::config(format!("component \"{}\" cannot be read", path.display())).caused_by(error);
-    if missing { refused.hint("is the path right? it is taken from the pipeline file's folder") } else { refused }
+    if !missing {
+        return refused;
+    }
+    let is_meant = |path: &Path| path.is_dir() || path.extension().is_some_and(|ending| ending == "wasm");
+    match suggest::beside(path, is_meant) {
+        Some(meant) => refused.hint(format!("did you mean \"{}\"?", meant.display())),
+        None => refused.hint("is the path right? in a pipeline file, paths begin at the folder of that file"),
+    }
 }
 
 fn no_component(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> Error {
     let refused = Error::config(format!("\"{}\" is no component", path.display()));
     if wasm.starts_with(b"\0asm") {
-        refused.caused_by(text(error))
+        refused
+            .caused_by(text(error))
+            .hint("the file is damaged or cut off, or newer than this program: build it again")
     } else {
         refused.hint("a component is a binary file that begins with \\0asm: name a .wasm file, or a stage's folder")
     }

@@ -22,11 +22,17 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => {
-            GuestFailure::Trap { reason: trap.to_string(), panic: state.panic.clone(), backtrace: backtrace(error) }
+            GuestFailure::Trap { reason: in_words(*trap), panic: state.panic.clone(), backtrace: backtrace(error) }
         }
         // Lifting what the guest returned failed: a pointer, a length or a string that is none.
         None => GuestFailure::Contract(legible(&error.root_cause().to_string())),
     }
+}
+
+/// The engine's words without what every trap begins with.
+fn in_words(trap: Trap) -> String {
+    let words = trap.to_string();
+    words.strip_prefix("wasm trap: ").map_or_else(|| words.clone(), str::to_owned)
 }
 
 /// The same while an instance is made: nothing has been returned yet that could break the interface, so what is left is

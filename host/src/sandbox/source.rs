@@ -43,7 +43,7 @@ impl SandboxedSource {
         plan: &ComponentSource,
         events: &EventSender,
     ) -> Result<Self> {
-        let linked = component.source()?;
+        let linked = component.source().map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
         let mut store = metered_store(component.engine(), HostState::new(&plan.limits, &worker, events));
         let failed =

@@ -24,6 +24,10 @@ pub(crate) fn check(of: &CheckReport) -> String {
         text.push_str(&line(node, before, columns));
         before = Some(node);
     }
+    if !of.problems.is_empty() && !of.nodes.is_empty() {
+        // What is wrong follows, and stands apart.
+        text.push('\n');
+    }
     if of.problems.is_empty() {
         text.push_str(&format!("\n{} {} it can run\n", paint(GOOD, "ok:"), counted(of)));
     }
@@ -116,6 +120,7 @@ pipeline odd
 
 stage   odd  1 worker  ← log
              vendor/stranger.wasm (23.1 KiB, 2 imports not provided)
+
 "
         );
     }

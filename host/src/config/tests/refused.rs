@@ -68,7 +68,10 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
 #[test]
 fn what_must_be_there_is_missed() {
     check(&[
-        (String::new(), r#"1:1: missing key "name" in the pipeline file"#),
+        (
+            " \n".into(),
+            "1:1: the file is empty | a pipeline has a name, a source and a sink: `sandmill new NAME` makes a stage with one to begin with",
+        ),
         ("[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(), r#"1:1: missing key "name" in the pipeline file"#),
         (
             "name = 'p'\n[sink]\nkind = 'null'\n".into(),
@@ -369,7 +372,7 @@ fn names_are_there_once() {
         ),
         (
             keys(&named("s")),
-            r#"8:8: stage "s" has the name of a stage | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"8:8: the name "s" of this stage is that of a stage already | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (
             "name = 'a/b'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(),
@@ -378,11 +381,11 @@ fn names_are_there_once() {
         (
             source("kind = 'stdin'")
                 .replace("[source]", "[[source]]\nname = 'x'\nkind = 'stdin'\n[[source]]\nname = 'x'"),
-            r#"7:8: source "x" has the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"7:8: the name "x" of this source is that of a source already | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (
             sink("name = 'stdin'\nkind = 'null'").replace("{ kind = 'stdin' }", "{ name = 'stdin', kind = 'stdin' }"),
-            r#"4:8: sink "stdin" has the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"4:8: the name "stdin" of this sink is that of a source already | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (keys("ports = ['a', 'a']"), r#"7:15: stage "s" has two ports with the name "a""#),
         (keys("ports = ['a', '']"), r#"7:15: the name of a port of stage "s" is empty"#),
