@@ -3,7 +3,9 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that is wrong about what it looks at should fail")]
 
 mod accounting;
+mod cli;
 mod examples;
 mod hostile;
+mod interrupts;
 mod stopping;
 mod tidy;

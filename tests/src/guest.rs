@@ -67,14 +67,12 @@ impl Guest {
         Ok(path)
     }
 
-    fn component(&self) -> Result<Vec<u8>> {
-        let mut module = wat::parse_str(self.module()).context("a guest's WAT")?;
-        let mut resolve = Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit");
-        let (package, _) = resolve.push_dir(wit)?;
-        let world = resolve.select_world(&[package], Some("stage"))?;
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
-        ComponentEncoder::default().validate(true).module(&module)?.encode()
+    /// The component itself.
+    ///
+    /// # Errors
+    /// When the WAT is wrong.
+    pub fn component(&self) -> Result<Vec<u8>> {
+        encode(&self.module(), "stage")
     }
 
     fn module(&self) -> String {
@@ -91,6 +89,37 @@ impl Guest {
             (func (export "sandmill:stage/transform@0.1.0#flush") (result i32) (local $i i32) {flush}))"#
         )
     }
+}
+
+/// A component of the other world: a source that gives `1` three times.
+///
+/// # Errors
+/// When the WAT is wrong.
+pub fn source_of_ones() -> Result<Vec<u8>> {
+    // The chunk at 64: a tag byte, then at 68 the batch's eight words, the cursor's two, and whether it is the last.
+    let module = r#"(module
+        (memory (export "memory") 1)
+        (data (i32.const 32) "111")
+        (data (i32.const 36) "\01\00\00\00\02\00\00\00\03\00\00\00")
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+        (func (export "sandmill:stage/source@0.1.0#open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 16))
+        (func (export "sandmill:stage/source@0.1.0#pull") (param i32) (result i32)
+            (i32.store (i32.const 68) (i32.const 32)) (i32.store (i32.const 72) (i32.const 3))
+            (i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))
+            (i32.store8 (i32.const 108) (i32.const 1))
+            (i32.const 64)))"#;
+    encode(module, "record-source")
+}
+
+/// Wraps a core module into a component of that world.
+fn encode(module: &str, world: &str) -> Result<Vec<u8>> {
+    let mut module = wat::parse_str(module).context("a guest's WAT")?;
+    let mut resolve = Resolve::default();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit");
+    let (package, _) = resolve.push_dir(wit)?;
+    let world = resolve.select_world(&[package], Some(world))?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
 
 /// A bump allocator, an outcome at 64, and a search for a value that begins with `!`.

@@ -1,0 +1,98 @@
+//! What lies ready in a sandbox: `guests/*.wasm`, made of WAT, and `stages/*.wasm`, real ones.
+//!
+//! | file | does |
+//! |---|---|
+//! | `echo` | gives back its input |
+//! | `bang` | traps on a value that begins with `!` |
+//! | `spin` | spins for ever on a value that begins with `!` |
+//! | `stuck` | logs `stuck` before it does the same |
+//! | `fussy` | refuses its configuration |
+//! | `stillborn` | traps when it is opened |
+//! | `hungry` | begins with 64 MiB of memory |
+//! | `ones` (a source) | gives `1`, three times |
+//! | `needy` | imports what no stage is given |
+//! | `idle` | exports nothing |
+//! | `core` | is a core module |
+//! | `text` | is no component but a text |
+//! | `cut` | is the first half of `echo` |
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+use crate::guest::{Guest, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
+
+/// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
+const PROCESS_STUCK_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
+    (then (call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l)))) (call $clear)
+    (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+
+/// `open` that gives back an error: the 26 bytes at 1024.
+const OPEN_REFUSE: &str = "(i32.store8 (i32.const 16) (i32.const 1)) (i32.store (i32.const 20) (i32.const 1024))
+    (i32.store (i32.const 24) (i32.const 26)) (i32.const 16)";
+
+/// An instance import that no stage is given, beside the right export.
+const NEEDY: &str = r#"(component
+    (import "wasi:filesystem/preopens@0.2.0" (instance))
+    (instance $transform)
+    (export "sandmill:stage/transform@0.1.0" (instance $transform)))"#;
+
+/// Puts all guests into `folder`. They are made once and copied.
+///
+/// # Errors
+/// When a guest's WAT is wrong, or the folder cannot be written.
+pub fn guests_into(folder: &Path) -> Result<()> {
+    static GUESTS: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
+    let guests = match GUESTS.get() {
+        Some(guests) => guests,
+        None => {
+            let made = guests()?;
+            GUESTS.get_or_init(|| made)
+        }
+    };
+    let at = folder.join("guests");
+    fs::create_dir(&at)?;
+    for (name, wasm) in guests {
+        fs::write(at.join(format!("{name}.wasm")), wasm)?;
+    }
+    Ok(())
+}
+
+/// Puts the component that a folder of the repository's `stages` was built into, into `folder`.
+///
+/// # Errors
+/// When it has not been built.
+pub fn stage_into(folder: &Path, name: &str) -> Result<()> {
+    let stage = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages").join(name);
+    let at = folder.join("stages");
+    fs::create_dir_all(&at)?;
+    fs::copy(stage.join(format!("target/sandmill/{name}.wasm")), at.join(format!("{name}.wasm")))
+        .with_context(|| format!("stage \"{name}\" has not been built: run `sandmill build stages/{name}` first"))?;
+    Ok(())
+}
+
+fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let echo = Guest::default().component()?;
+    let cut = echo.get(..echo.len() / 2).unwrap_or_default().to_vec();
+    let refusal = "(memory (export \"memory\") 2) (data (i32.const 1024) \"\\22fields\\22 must not be empty\")";
+    let stuck = "(memory (export \"memory\") 2) (data (i32.const 1024) \"stuck\")";
+    let guest = |guest: Guest| guest.component();
+    Ok(vec![
+        ("echo", echo),
+        ("bang", guest(Guest::processing(PROCESS_TRAP_ON_BANG))?),
+        ("spin", guest(Guest::processing(PROCESS_SPIN_ON_BANG))?),
+        ("stuck", guest(Guest { declarations: stuck, process: PROCESS_STUCK_ON_BANG, ..Guest::default() })?),
+        ("fussy", guest(Guest { declarations: refusal, open: OPEN_REFUSE, ..Guest::default() })?),
+        ("stillborn", guest(Guest { open: "unreachable", ..Guest::default() })?),
+        ("hungry", guest(Guest { declarations: "(memory (export \"memory\") 1024)", ..Guest::default() })?),
+        ("ones", source_of_ones()?),
+        ("needy", wat::parse_str(NEEDY)?),
+        ("idle", wat::parse_str("(component)")?),
+        ("core", wat::parse_str("(module)")?),
+        ("text", b"fn main() {}\n".to_vec()),
+        ("cut", cut),
+    ])
+}
