@@ -2,25 +2,20 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::encode;
+use super::flags;
 use super::stamp::{self, Stamp};
 use super::toolchain::{TARGET, Toolchain};
 use crate::error::{Error, Result};
-
-/// A guest that needs a deeper stack than this recurses without a bound. The default, a megabyte, is memory that every
-/// instance has and no stage uses.
-const STACK_BYTES: u32 = 128 << 10;
-
-/// What an instance's heap begins with: a usual batch, once as input and once as output. Memory that an instance has from
-/// the start costs nothing until it is touched; growing by as much costs the host several system calls per instance.
-const HEAP_BYTES: u32 = 512 << 10;
 
 /// How a stage is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -168,7 +163,7 @@ impl Cargo<'_> {
         let failed = |error: std::io::Error| {
             Error::config(format!("cargo cannot be run for \"{}\"", self.folder.display())).caused_by(error)
         };
-        let mut child = self.command().spawn().map_err(failed)?;
+        let mut child = self.command(&self.workspace()).spawn().map_err(failed)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let manifest = self.folder.join("Cargo.toml");
         // Both pipes are read at once: cargo stands still when either is full.
@@ -191,37 +186,44 @@ impl Cargo<'_> {
         module.ok_or_else(|| Error::internal(format!("cargo built no module in \"{}\"", self.folder.display())))
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, workspace: &Path) -> Command {
         let mut cargo = self.toolchain.cargo();
         cargo
             .current_dir(self.folder)
             .args(["rustc", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
             .args(self.toolchain.cargo_arguments())
-            .env("CARGO_ENCODED_RUSTFLAGS", flags())
+            .args(["--config", &flags::shared()])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if !self.debug {
             cargo.arg("--release");
         }
         if let Some(target) = std::env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty()) {
-            // Apart from what other toolchains put there.
-            cargo.env("CARGO_TARGET_DIR", Path::new(&target).join("guests"));
+            cargo.env("CARGO_TARGET_DIR", guests(Path::new(&target), workspace));
         }
-        // Paths in panics as the author knows them. Only for the stage itself: cargo compiles a dependency anew for each
-        // stage when its flags differ.
-        cargo.arg("--").arg(format!("--remap-path-prefix={}/=", self.folder.display()));
+        cargo.arg("--").args(flags::own(self.folder, workspace));
         cargo
+    }
+
+    /// The root of the workspace that the stage belongs to: the compiler is told paths that begin there.
+    fn workspace(&self) -> PathBuf {
+        let mut cargo = self.toolchain.cargo();
+        cargo.current_dir(self.folder).args(["locate-project", "--workspace", "--message-format", "plain"]);
+        let printed = cargo.output().ok().filter(|output| output.status.success());
+        let manifest = printed.and_then(|output| String::from_utf8(output.stdout).ok()).map(PathBuf::from);
+        // A manifest that cargo cannot place is refused by the build itself, with cargo's own words.
+        manifest.and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_else(|| self.folder.to_owned())
     }
 }
 
-/// For the stage and all that it depends on: the user's own flags, then ours: vector instructions, a stack for records
-/// and not for recursion, a heap for a batch.
-fn flags() -> String {
-    let own = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
-    let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
-    let heap = format!("link-arg=--initial-heap={HEAP_BYTES}");
-    let ours = ["-C", "target-feature=+simd128", "-C", &stack, "-C", &heap];
-    own.split_ascii_whitespace().chain(ours).collect::<Vec<_>>().join("\u{1f}")
+/// A folder for each workspace below a target folder that several may share. Cargo tells packages of one name apart by
+/// their place in their workspace: in one folder, a stage would silently get the code of another one's namesake.
+fn guests(target: &Path, workspace: &Path) -> PathBuf {
+    let name: String = Sha256::digest(workspace.as_os_str().as_encoded_bytes())
+        .iter()
+        .take(8)
+        .fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
+    target.join("guests").join(name)
 }
 
 /// The module's file, from cargo's report.
@@ -238,7 +240,9 @@ fn lines(pipe: Option<impl Read>) -> impl Iterator<Item = String> {
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // As readable as any other file that a build makes: another user may run the pipeline.
+    let open_to_all = fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(open_to_all).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())
@@ -250,4 +254,17 @@ fn rounded(elapsed: Duration) -> f64 {
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     Error::config(format!("\"{}\" cannot be read", path.display())).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namesakes_of_two_workspaces_are_kept_apart() {
+        let [a, b] = ["/a", "/b"].map(|workspace| guests(Path::new("/target"), Path::new(workspace)));
+        assert_ne!(a, b);
+        assert!(a.starts_with("/target/guests"));
+        assert_eq!(a, guests(Path::new("/target"), Path::new("/a")), "and found again");
+    }
 }

@@ -5,6 +5,7 @@
 
 mod compile;
 mod encode;
+mod flags;
 mod scaffold;
 mod stamp;
 mod toolchain;
