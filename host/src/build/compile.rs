@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -49,13 +49,18 @@ pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&st
         return Ok(Built { component, is_new: false, elapsed: rounded(begun.elapsed()), toolchain: stamp.toolchain });
     }
     progress(&format!("building stage \"{name}\""));
-    let toolchain = Toolchain::find(progress)?;
+    let toolchain = Toolchain::find(&folder, progress)?;
+    let started = SystemTime::now();
     let module = Cargo { folder: &folder, toolchain: &toolchain, debug: options.debug }.compile(progress)?;
     let wasm = fs::read(&module).map_err(|error| unreadable(&module, error))?;
     let encoded = encode::component(&wasm, &folder)?;
     let dep_info = fs::read_to_string(module.with_extension("d")).unwrap_or_default();
     let written = put(&component, &encoded).and_then(|()| {
         let inputs = stamp::inputs(&dep_info, &folder);
+        if stamp::changed_since(started, &inputs) {
+            // Without a stamp the next build asks cargo. An old one does not hold: the component is a new one.
+            return Ok(());
+        }
         let stamp = Stamp::take(&component, &inputs, toolchain.name(), options.debug)?;
         put(&stamp_file, &serde_json::to_vec(&stamp)?)
     });

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// Part of the stamp: what this program does to a module may change from version to version, and the user's own flags
-/// from build to build.
+use super::flags;
+use super::toolchain::ONLY;
+
+/// Part of the stamp: what this program does to a module, and what it tells the compiler, the user's own flags included.
 fn maker() -> String {
-    let flags = std::env::var("SANDMILL_RUSTFLAGS").unwrap_or_default();
-    format!("sandmill {} {flags}", env!("CARGO_PKG_VERSION"))
+    format!("sandmill {} {} {}", env!("CARGO_PKG_VERSION"), flags::shared(), flags::link().join(" "))
 }
 
 /// The inputs of a build, each with its size and time.
@@ -21,22 +22,28 @@ pub(super) struct Stamp {
     maker: String,
     pub(super) debug: bool,
     pub(super) toolchain: String,
+    /// What the user kept the choice of a toolchain to.
+    only: Option<String>,
     files: Vec<FileStamp>,
 }
+
+/// Files of settings, in the stage's folder or above it. They count when they are not there, too: one may be made.
+const SETTINGS: [&str; 4] = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FileStamp {
     path: PathBuf,
-    bytes: u64,
+    /// None: there is no such file.
+    bytes: Option<u64>,
     modified_nanos: u128,
 }
 
 impl Stamp {
-    /// Stamps `component` and all its `inputs`, as they are now. An input that is not there is left out.
+    /// Stamps `component` and all its `inputs`, as they are now.
     pub(super) fn take(component: &Path, inputs: &BTreeSet<PathBuf>, toolchain: &str, debug: bool) -> io::Result<Self> {
-        let mut files = vec![FileStamp::take(component)?];
-        files.extend(inputs.iter().filter_map(|input| FileStamp::take(input).ok()));
-        Ok(Self { maker: maker(), debug, toolchain: toolchain.to_owned(), files })
+        let all = std::iter::once(component).chain(inputs.iter().map(PathBuf::as_path));
+        let files = all.map(FileStamp::take).collect::<io::Result<_>>()?;
+        Ok(Self { maker: maker(), debug, toolchain: toolchain.to_owned(), only: only(), files })
     }
 
     /// The stamp beside a component, if there is one that can be read.
@@ -47,19 +54,35 @@ impl Stamp {
     /// Whether everything is as it was, for a build of this kind.
     pub(super) fn holds(&self, debug: bool) -> bool {
         let same = |file: &FileStamp| FileStamp::take(&file.path).is_ok_and(|now| now == *file);
-        self.maker == maker() && self.debug == debug && self.files.iter().all(same)
+        self.maker == maker() && self.debug == debug && self.only == only() && self.files.iter().all(same)
     }
 }
 
 impl FileStamp {
     fn take(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { path: path.to_owned(), bytes: None, modified_nanos: 0 });
+            }
+            metadata => metadata?,
+        };
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), bytes: metadata.len(), modified_nanos: modified.as_nanos() })
+        Ok(Self { path: path.to_owned(), bytes: Some(metadata.len()), modified_nanos: modified.as_nanos() })
     }
 }
 
-/// The files that a build read: those in cargo's dep-info, the manifests above each of them, and lock files.
+fn only() -> Option<String> {
+    std::env::var(ONLY).ok()
+}
+
+/// Whether the author may have changed an input after cargo, started at `begun`, had read it. Then nobody but cargo
+/// knows whether the component is up to date. The lock file does not count: cargo writes it.
+pub(super) fn changed_since(begun: SystemTime, inputs: &BTreeSet<PathBuf>) -> bool {
+    let changed = |file: &PathBuf| fs::metadata(file).and_then(|it| it.modified()).is_ok_and(|at| at >= begun);
+    inputs.iter().filter(|file| !file.ends_with("Cargo.lock")).any(changed)
+}
+
+/// The files that a build read: those in cargo's dep-info, the manifests above each of them, lock files and settings.
 pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
     let mut inputs: BTreeSet<PathBuf> = dep_info_files(dep_info).into_iter().map(|file| folder.join(file)).collect();
     inputs.insert(folder.join("Cargo.toml"));
@@ -67,8 +90,8 @@ pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
     inputs.extend(manifests);
     // The workspace's manifest and lock file lie in the folder or above it.
     for above in folder.ancestors() {
-        inputs
-            .extend(["Cargo.toml", "Cargo.lock"].map(|name| above.join(name)).into_iter().filter(|file| file.exists()));
+        let there = ["Cargo.toml", "Cargo.lock"].map(|name| above.join(name)).into_iter().filter(|file| file.exists());
+        inputs.extend(there.chain(SETTINGS.map(|name| above.join(name))));
     }
     inputs
 }
@@ -108,5 +131,27 @@ mod tests {
         let stamp = Stamp::take(&component, &BTreeSet::from([source.clone()]), "test", false).unwrap();
         fs::remove_file(&source).unwrap();
         assert!(!stamp.holds(false), "the source went");
+    }
+
+    #[test]
+    fn settings_that_appear_end_a_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let component = folder.path().join("a.wasm");
+        fs::write(&component, "wasm").unwrap();
+        let stamp = Stamp::take(&component, &inputs("", folder.path()), "test", false).unwrap();
+        assert!(stamp.holds(false));
+        fs::write(folder.path().join("rust-toolchain.toml"), "").unwrap();
+        assert!(!stamp.holds(false));
+    }
+
+    #[test]
+    fn an_input_that_changed_while_cargo_ran_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [source, lock] = ["lib.rs", "Cargo.lock"].map(|name| folder.path().join(name));
+        let begun = SystemTime::now() - std::time::Duration::from_secs(1);
+        fs::write(&lock, "").unwrap();
+        assert!(!changed_since(begun, &BTreeSet::from([source.clone(), lock.clone()])), "cargo writes the lock file");
+        fs::write(&source, "").unwrap();
+        assert!(changed_since(begun, &BTreeSet::from([source, lock])));
     }
 }

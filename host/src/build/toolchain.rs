@@ -2,8 +2,10 @@
 //!
 //! In this order: a toolchain that has the target; rustup, asked to add it; the distribution's compiler with the library's
 //! source, from which cargo builds the library for the target. What is there is found out first, what follows from it is
-//! decided by a function without side effects.
+//! decided by a function without side effects. `SANDMILL_RUST=system` leaves rustup alone, which would change the user's
+//! toolchain; `SANDMILL_RUST=rustup` leaves the distribution's compiler alone.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -14,6 +16,8 @@ use crate::error::{Error, Result};
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 /// How long a failed `rustup target add` is remembered: without it every build would try again, and wait.
 const REFUSAL_REMEMBERED: Duration = Duration::from_secs(60 * 60);
+/// Keeps the choice to one of them.
+pub(super) const ONLY: &str = "SANDMILL_RUST";
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 const SYSTEM_CARGO: &str = "/usr/bin/cargo";
 /// Where distributions put the library's source, below the compiler's sysroot.
@@ -41,9 +45,37 @@ struct Facts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    Use(&'static str),
+    Ready,
+    System,
     AddTarget,
     GiveUp,
+}
+
+/// What the user keeps the choice to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Only {
+    Any,
+    Rustup,
+    System,
+}
+
+impl Only {
+    fn from_variable(value: Option<&OsStr>) -> Result<Self> {
+        match value.unwrap_or_default().as_encoded_bytes() {
+            b"" => Ok(Self::Any),
+            b"rustup" => Ok(Self::Rustup),
+            b"system" => Ok(Self::System),
+            _ => Err(Error::config(format!("{ONLY} is {:?}", value.unwrap_or_default()))
+                .hint("it may be \"rustup\" or \"system\"; unset it for what is there")),
+        }
+    }
+}
+
+impl Facts {
+    fn within(self, only: Only) -> Self {
+        let (rustup, system) = (only != Only::System, only != Only::Rustup);
+        Self { ready: self.ready && rustup, rustup: self.rustup && rustup, system: self.system && system }
+    }
 }
 
 impl Toolchain {
@@ -51,19 +83,20 @@ impl Toolchain {
     ///
     /// # Errors
     /// When there is none: the hint says what to install on this system.
-    pub fn find(progress: &mut dyn FnMut(&str)) -> Result<Self> {
-        let facts = Facts { ready: has_target(), rustup: has_rustup(), system: has_system() };
+    pub fn find(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<Self> {
+        let only = Only::from_variable(std::env::var_os(ONLY).as_deref())?;
+        // Asked in the stage's folder: a `rust-toolchain.toml` there has a say.
+        let facts = Facts { ready: has_target(folder), rustup: has_rustup(), system: has_system() }.within(only);
         match decide(facts) {
-            Step::Use("ready") => Ok(Self::Ready),
-            Step::Use(_) => Ok(Self::System),
-            Step::GiveUp => Err(none_found()),
+            Step::Ready => Ok(Self::Ready),
+            Step::System => Ok(Self::System),
+            Step::GiveUp => Err(none_found(only)),
             Step::AddTarget => {
                 progress(&format!("adding the target {TARGET} to the Rust toolchain"));
-                if add_target() && has_target() {
-                    return Ok(Self::Ready);
-                }
+                let Err(why) = add_target(folder) else { return Ok(Self::Ready) };
+                progress(&format!("rustup did not add it: {why}"));
                 remember_refusal();
-                if facts.system { Ok(Self::System) } else { Err(none_found()) }
+                if facts.system { Ok(Self::System) } else { Err(none_found(only).caused_by(why)) }
             }
         }
     }
@@ -101,9 +134,9 @@ impl Toolchain {
 
 fn decide(facts: Facts) -> Step {
     match facts {
-        Facts { ready: true, .. } => Step::Use("ready"),
+        Facts { ready: true, .. } => Step::Ready,
         Facts { rustup: true, .. } => Step::AddTarget,
-        Facts { system: true, .. } => Step::Use("system"),
+        Facts { system: true, .. } => Step::System,
         Facts { .. } => Step::GiveUp,
     }
 }
@@ -118,12 +151,12 @@ fn clean(mut command: Command) -> Command {
     command
 }
 
-fn has_target() -> bool {
-    sysroot("rustc").is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+fn has_target(folder: &Path) -> bool {
+    sysroot("rustc", folder).is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
 }
 
 fn has_system() -> bool {
-    let library = || sysroot(SYSTEM_RUSTC).is_some_and(|root| root.join(LIBRARY_SOURCE).is_dir());
+    let library = || sysroot(SYSTEM_RUSTC, Path::new("/")).is_some_and(|root| root.join(LIBRARY_SOURCE).is_dir());
     Path::new(SYSTEM_CARGO).exists() && library()
 }
 
@@ -131,16 +164,29 @@ fn has_rustup() -> bool {
     !refused_lately() && clean(Command::new("rustup")).arg("--version").output().is_ok_and(|out| out.status.success())
 }
 
-fn sysroot(rustc: &str) -> Option<PathBuf> {
-    let printed = clean(Command::new(rustc)).args(["--print", "sysroot"]).stderr(Stdio::null()).output().ok()?;
+fn sysroot(rustc: &str, folder: &Path) -> Option<PathBuf> {
+    let printed = clean(Command::new(rustc))
+        .current_dir(folder)
+        .args(["--print", "sysroot"])
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     let path = String::from_utf8(printed.stdout).ok()?;
     printed.status.success().then(|| PathBuf::from(path.trim()))
 }
 
-/// rustup gives up by itself when there is no network; `timeout` ends it where it would wait for one.
-fn add_target() -> bool {
-    let arguments = ["60", "rustup", "target", "add", TARGET];
-    clean(Command::new("timeout")).args(arguments).output().is_ok_and(|out| out.status.success())
+/// rustup gives up by itself when there is no network; `timeout` ends it where it would wait for one. When it does not
+/// add the target, says why.
+fn add_target(folder: &Path) -> Result<(), String> {
+    let mut rustup = clean(Command::new("timeout"));
+    let output = rustup.current_dir(folder).args(["60", "rustup", "target", "add", TARGET]).output();
+    let output = output.map_err(|error| error.to_string())?;
+    if output.status.success() && has_target(folder) {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = said.lines().rfind(|line| line.starts_with("error")).map(str::to_owned);
+    Err(why.unwrap_or_else(|| format!("it ended with {}", output.status)))
 }
 
 fn refusal_file() -> Option<PathBuf> {
@@ -161,9 +207,12 @@ fn remember_refusal() {
     }
 }
 
-fn none_found() -> Error {
-    let error = Error::config(format!("no Rust toolchain here compiles for {TARGET}"))
+fn none_found(only: Only) -> Error {
+    let mut error = Error::config(format!("no Rust toolchain here compiles for {TARGET}"))
         .hint(format!("with rustup: rustup target add {TARGET}"));
+    if only != Only::Any {
+        error = error.hint(format!("{ONLY} keeps the choice to one kind of toolchain: unset it"));
+    }
     if Path::new("/etc/debian_version").exists() {
         error.hint("on Debian: apt-get install rustc-web cargo-web rust-web-src rust-web-llvm lld-22")
     } else {
@@ -178,14 +227,30 @@ mod tests {
     #[test]
     fn a_toolchain_is_chosen_in_the_documented_order() {
         let all = Facts { ready: true, rustup: true, system: true };
-        assert_eq!(decide(all), Step::Use("ready"));
+        assert_eq!(decide(all), Step::Ready);
         assert_eq!(decide(Facts { ready: false, ..all }), Step::AddTarget);
-        assert_eq!(decide(Facts { ready: false, rustup: false, ..all }), Step::Use("system"));
+        assert_eq!(decide(Facts { ready: false, rustup: false, ..all }), Step::System);
         assert_eq!(decide(Facts::default()), Step::GiveUp);
     }
 
     #[test]
     fn a_machine_without_a_toolchain_is_told_what_to_install() {
-        assert!(none_found().hints()[0].contains("rustup target add wasm32-unknown-unknown"));
+        assert!(none_found(Only::Any).hints()[0].contains("rustup target add wasm32-unknown-unknown"));
+    }
+
+    #[test]
+    fn a_choice_kept_to_the_system_never_touches_rustup() {
+        let all = Facts { ready: true, rustup: true, system: true };
+        assert_eq!(decide(all.within(Only::System)), Step::System);
+        assert_eq!(decide(Facts { system: false, ..all }.within(Only::System)), Step::GiveUp);
+        assert_eq!(decide(Facts { ready: false, rustup: false, ..all }.within(Only::Rustup)), Step::GiveUp);
+        assert_eq!(decide(all.within(Only::Any)), decide(all));
+    }
+
+    #[test]
+    fn a_choice_that_is_none_is_refused() {
+        let error = Only::from_variable(Some(OsStr::new("nightly"))).unwrap_err();
+        assert_eq!(error.to_string(), "SANDMILL_RUST is \"nightly\"");
+        assert_eq!(Only::from_variable(None).unwrap(), Only::Any);
     }
 }
