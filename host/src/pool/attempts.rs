@@ -88,7 +88,8 @@ impl Gathered {
         self.failures.push((index(position - self.base), reason(failure)));
     }
 
-    /// Divides the claims of the records gathered here, all of `records` from the base on, among outputs, failures and dropped records.
+    /// Divides the claims of the records gathered here, which are those of `records` from the base on, among outputs,
+    /// failures and dropped records.
     pub(crate) fn sort(self, records: &Payload, claims: Lineage) -> Sorted {
         let Self { base, emitted, origins, ports, failures, .. } = self;
         let Some(origins) = origins else {
