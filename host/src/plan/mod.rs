@@ -6,7 +6,9 @@
 mod assemble;
 pub mod bounds;
 mod edge;
+mod grant;
 mod graph;
+mod http_rule;
 pub(crate) mod name;
 mod paths;
 mod stage;
@@ -17,7 +19,9 @@ pub use edge::{
     Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
     LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,
 };
+pub use grant::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
+pub use http_rule::HttpRule;
 pub use stage::{Code, Isolation, Limits, OnError, Order, StagePlan};
 
 use std::path::PathBuf;

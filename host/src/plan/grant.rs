@@ -1,0 +1,74 @@
+//! What a stage may reach. Nothing, unless the pipeline file says so; what is granted is also what is linked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::HttpRule;
+
+/// What a stage may reach. Each part that is `None` (or, for `http`, empty) keeps its interface from being linked at
+/// all; one that is there but empty gives a guest that insists on the interface one with nothing behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Folders of the host (`read`, `write`): links `wasi:filesystem`.
+    pub folders: Option<Vec<FolderGrant>>,
+    /// Variables and secrets (`env`, `secret`): links `wasi:cli/environment`.
+    pub variables: Option<Vec<Variable>>,
+    /// Where HTTP requests may go (`http`): links `wasi:http`.
+    pub http: Option<Vec<HttpRule>>,
+    /// The time (`clock`): links `wasi:clocks`.
+    pub clock: Option<Clock>,
+    /// Random numbers (`random`): links `wasi:random`.
+    pub random: Option<Randomness>,
+}
+
+/// A folder that a stage sees, with everything below it and nothing beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderGrant {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// What the guest calls it.
+    pub guest: String,
+    /// Whether the guest may change what is in it.
+    pub write: bool,
+}
+
+/// A variable in a guest's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its value comes from; read when a pipeline is prepared.
+    pub value: VariableSource,
+    /// Whether its value must never be shown: it is struck out of logs, reports and dead letters.
+    pub secret: bool,
+}
+
+/// Where the value of a variable comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VariableSource {
+    /// It stands in the pipeline file.
+    Literal(String),
+    /// A variable of the host's environment, by its name there.
+    Environment(String),
+    /// A file's content, without the line feed at its end.
+    File(PathBuf),
+}
+
+/// What time it is for a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The host's.
+    Real,
+    /// Always the same, in every instance and every run; the monotonic clock counts how often it was asked.
+    Fixed(SystemTime),
+}
+
+/// Where a guest's random numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Randomness {
+    /// The operating system.
+    Real,
+    /// A generator that begins with this seed in every instance.
+    Seed(u64),
+}
