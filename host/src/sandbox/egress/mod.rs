@@ -9,7 +9,8 @@
 //! What is refused is a code for the guest and a warning, eight a second, for the person: `http-request-denied` when no
 //! rule allows it, `destination-ip-prohibited` when an address is not permitted (no connection has been made),
 //! `connection-limit-reached` when a thousand requests of the stage wait. What takes too long ends as `dns-timeout`,
-//! `connection-timeout` or `http-response-timeout`; a body beyond its bound fails where the bound is.
+//! `connection-timeout` or `http-response-timeout`. A body beyond its bound, or cut at the end of its time, fails the
+//! guest's next read; it never looks like one that has ended.
 //!
 //! Bounded: the time of an exchange, from the look-up to the last byte that the guest reads; the head (64 KiB, 128
 //! headers) and the body of a response; connections of a stage, the requests that wait for one, and look-ups.
@@ -69,9 +70,15 @@ pub struct EgressBounds {
     pub connections: NonZeroUsize,
 }
 
-impl EgressBounds {
-    /// Connections of one stage at the same time, unless it is said otherwise: a pool of 64 that all wait.
-    pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+impl Default for EgressBounds {
+    /// 8 MiB, half a minute, 64 connections: generous for an API, little for a download.
+    fn default() -> Self {
+        Self {
+            response_bytes: 8 << 20,
+            exchange: Duration::from_secs(30),
+            connections: const { NonZeroUsize::new(64).expect("not zero") },
+        }
+    }
 }
 
 /// The way out of one stage, shared by its instances.
@@ -89,8 +96,13 @@ pub(super) struct Egress {
 
 impl Egress {
     /// A way out for what `rules` allow. Connections run on `io`.
-    pub(super) fn new(rules: Vec<HttpRule>, bounds: EgressBounds, resolver: Arc<dyn Resolver>, io: Handle) -> Self {
-        Self {
+    pub(super) fn new(
+        rules: Vec<HttpRule>,
+        bounds: EgressBounds,
+        resolver: Arc<dyn Resolver>,
+        io: Handle,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             rules,
             bounds: EgressBounds { exchange: bounds.exchange.min(EXCHANGE_MAX), ..bounds },
             resolver,
@@ -99,7 +111,7 @@ impl Egress {
             connections: Arc::new(Semaphore::new(bounds.connections.get().min(Semaphore::MAX_PERMITS))),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             gate: Arc::default(),
-        }
+        })
     }
 
     /// The hooks of one instance's store, which warn in the name of `worker`.

@@ -27,8 +27,9 @@ use crate::report::{Event, EventSender, EventStream, event_channel};
 /// Long enough for any machine; reached only by what is broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) const BOUNDS: EgressBounds =
-    EgressBounds { response_bytes: 1000, exchange: PATIENCE, connections: EgressBounds::CONNECTIONS };
+const FEW: NonZeroUsize = NonZeroUsize::new(64).expect("some");
+
+pub(super) const BOUNDS: EgressBounds = EgressBounds { response_bytes: 1000, exchange: PATIENCE, connections: FEW };
 
 /// Names and their addresses; all others are unknown. `hangs` never answers.
 #[derive(Debug, Default)]
@@ -76,9 +77,9 @@ impl Stage {
         let names = Arc::new(Names { known, asked: AtomicUsize::new(0) });
         let (sender, events) = event_channel();
         let mut egress = Egress::new(rules, bounds, Arc::clone(&names) as Arc<dyn Resolver>, Handle::current());
-        change(&mut egress);
+        change(Arc::get_mut(&mut egress).expect("not shared yet"));
         let worker = WorkerId { stage: "enrich".into(), worker: 3 };
-        let hooks = Arc::new(egress).hooks(&worker, &sender);
+        let hooks = egress.hooks(&worker, &sender);
         Self { hooks, names, sender, events }
     }
 
