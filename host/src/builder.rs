@@ -11,7 +11,8 @@ use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan,
+    StagePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;

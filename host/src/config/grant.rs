@@ -105,7 +105,9 @@ fn variables(
     if value.value.is_table() {
         let named = value.table()?.each().into_iter();
         return named
-            .map(|(name, value)| Ok(Variable { name: Arc::from(name.get_ref().as_ref()), value: from(&value)?, secret }))
+            .map(|(name, value)| {
+                Ok(Variable { name: Arc::from(name.get_ref().as_ref()), value: from(&value)?, secret })
+            })
             .collect();
     }
     let names = value.text_array().map_err(|_| value.unexpected("names in an array, or a table"))?;
