@@ -91,7 +91,7 @@ impl SandboxedInstance {
     fn outcome(&self, returned: Result<wit::Outcome, String>, records: usize) -> Result<Outcome, GuestFailure> {
         let log = &self.store.data().log;
         let outcome = returned.map_err(|message: String| GuestFailure::Returned(log.legible(&message)))?;
-        contract::check(outcome, Expected { records, ports: self.ports }, log)
+        contract::check(outcome, Expected { records, ports: self.ports }, &|text| log.legible(text))
     }
 }
 
