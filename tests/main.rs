@@ -5,6 +5,7 @@
 mod accounting;
 mod cli;
 mod examples;
+mod grants;
 mod hostile;
 mod interrupts;
 mod limits;

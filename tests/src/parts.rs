@@ -10,7 +10,9 @@
 //! | `stillborn` | traps when it is opened |
 //! | `hungry` | begins with 64 MiB of memory |
 //! | `ones` (a source) | gives `1`, three times |
-//! | `needy` | imports what no stage is given |
+//! | `curious` | imports its environment, standard output and the clock |
+//! | `needy` | imports folders, which it has to be granted |
+//! | `greedy` | imports sockets, which no stage is given |
 //! | `idle` | exports nothing |
 //! | `core` | is a core module |
 //! | `text` | is no component but a text |
@@ -22,7 +24,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-use crate::guest::{Guest, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
+use crate::guest::{FLUSH_NOTHING, Guest, PROCESS_ECHO, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
 
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
 const PROCESS_STUCK_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
@@ -34,11 +36,30 @@ const PROCESS_STUCK_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.ge
 const OPEN_REFUSE: &str = "(i32.store8 (i32.const 16) (i32.const 1)) (i32.store (i32.const 20) (i32.const 1024))
     (i32.store (i32.const 24) (i32.const 26)) (i32.const 16)";
 
-/// An instance import that no stage is given, beside the right export.
+/// An import that has to be granted, beside the right export.
 const NEEDY: &str = r#"(component
-    (import "wasi:filesystem/preopens@0.2.0" (instance))
+    (import "wasi:filesystem/preopens@0.2.0" (instance (export "get-directories" (func))))
     (instance $transform)
     (export "sandmill:stage/transform@0.1.0" (instance $transform)))"#;
+
+/// An import that no stage is given.
+const GREEDY: &str = r#"(component
+    (import "wasi:sockets/instance-network@0.2.0" (instance (export "instance-network" (func))))
+    (instance $transform)
+    (export "sandmill:stage/transform@0.1.0" (instance $transform)))"#;
+
+/// Asks for its environment when it is opened, and can print and look at the clock; gives back its input.
+const CURIOUS: Guest = Guest {
+    world: "import wasi:cli/environment@0.2.12; import wasi:cli/stdout@0.2.12; import wasi:clocks/wall-clock@0.2.12;",
+    declarations: r#"
+        (import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+        (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+        (import "wasi:clocks/wall-clock@0.2.12" "now" (func $now (param i32)))
+        (memory (export "memory") 2)"#,
+    open: "(call $environment (i32.const 32)) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+    process: PROCESS_ECHO,
+    flush: FLUSH_NOTHING,
+};
 
 /// Puts all guests into `folder`. They are made once and copied.
 ///
@@ -90,6 +111,8 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("hungry", guest(Guest { declarations: "(memory (export \"memory\") 1024)", ..Guest::default() })?),
         ("ones", source_of_ones()?),
         ("needy", wat::parse_str(NEEDY)?),
+        ("greedy", wat::parse_str(GREEDY)?),
+        ("curious", guest(CURIOUS)?),
         ("idle", wat::parse_str("(component)")?),
         ("core", wat::parse_str("(module)")?),
         ("text", b"fn main() {}\n".to_vec()),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::fault::Fault;
+use super::grant::grants;
 use super::json;
 use super::kind::{batch, on_error, queue};
 use super::limits::{breaker, limits, recycle};
 use super::pipeline::Setting;
 use super::table::Table;
+use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
 use crate::plan::{Code, Isolation, Order, StagePlan};
 
@@ -22,6 +24,8 @@ const KEYS: &[&str] = &[
     "reuse",
     "recycle",
     "limits",
+    "grant",
+    "deterministic",
     "config",
     "on_error",
     "breaker",
@@ -33,7 +37,8 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     section.refuse_unknown(KEYS)?;
     let orders = [("none", Order::None), ("input", Order::Input)];
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
-    let reuse = section.or("reuse", Isolation::default(), |value| value.choice(&isolations))?;
+    let deterministic = section.or("deterministic", false, Value::truth)?;
+    let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code: Code::Component(section.require("component")?.path(setting.folder)?),
@@ -45,6 +50,8 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         reuse,
         recycle: recycle(section, reuse)?,
         limits: limits(section)?,
+        grants: grants(section, setting.folder)?,
+        deterministic,
         on_error: on_error(section)?,
         breaker: breaker(section)?,
         ports: ports(section)?,

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
 
 mod accepted;
+mod granted;
 mod loaded;
 mod mutated;
 mod refused;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, wiring};
+use super::{
+    Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, reach, wiring,
+};
 use crate::error::Error;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -53,6 +55,8 @@ pub enum Part {
     Path(usize),
     /// One of the ports of the stage of this index, from 0.
     Port(usize, usize),
+    /// A key of a source, stage or sink: the tables that lead to it, and itself.
+    Key(Node, &'static [&'static str]),
 }
 
 /// Why parts do not make a plan.
@@ -95,6 +99,7 @@ impl Plan {
         check_names(&parts)?;
         check_numbers(&parts)?;
         check_edges(&parts)?;
+        reach::check(&parts)?;
         let graph = wiring::connect(&parts)?;
         Ok(Self {
             name: parts.name,
@@ -230,7 +235,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Code, Limits, Matter, OnError, Order, SinkKind, StdinSource};
+    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, SinkKind, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -244,6 +249,8 @@ mod tests {
             reuse: Isolation::Batch,
             recycle: Recycle::default(),
             limits: Limits::default(),
+            grants: Grants::default(),
+            deterministic: false,
             on_error: OnError::Fail,
             breaker: Breaker::default(),
             ports: Vec::new(),

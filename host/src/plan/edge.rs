@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Limits, OnError};
+use super::{Grants, Limits, OnError};
 use crate::edge::{CustomSink, CustomSource};
 
 /// One source.
@@ -109,6 +109,8 @@ pub struct ComponentSource {
     pub config: String,
     /// What it may use up; `cpu` and `wall` are per call of `pull`.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Grants,
 }
 
 /// One sink.

@@ -13,6 +13,7 @@ mod http_rule;
 mod limits;
 pub(crate) mod name;
 mod paths;
+mod reach;
 mod stage;
 mod wiring;
 
@@ -21,7 +22,7 @@ pub use edge::{
     Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
     LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,
 };
-pub use grant::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
+pub use grant::{Clock, FolderGrant, Grant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;

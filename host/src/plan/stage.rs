@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Limits;
+use super::{Grants, Limits};
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -32,6 +32,10 @@ pub struct StagePlan {
     pub recycle: Recycle,
     /// What it may use up.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Grants,
+    /// Whether its output must be the same, bit by bit, run after run.
+    pub deterministic: bool,
     /// What a failed record leads to.
     pub on_error: OnError,
     /// How many failures in a row end the run.
@@ -71,6 +75,14 @@ pub enum Isolation {
     Batch,
     /// One instance for as long as the worker lives: for stages that keep state.
     Worker,
+}
+
+impl Isolation {
+    /// What holds when nobody says: of a stage that is deterministic, an instance sees one record.
+    #[must_use]
+    pub fn default_of(deterministic: bool) -> Self {
+        if deterministic { Self::Record } else { Self::default() }
+    }
 }
 
 /// What a failed record leads to.

@@ -4,7 +4,6 @@
 //! what the interface's comments promise: columns whole, origins ascending and in range, one fate per record.
 
 use super::bindings::stage::sandmill::stage::types as wit;
-use super::store::legible;
 use crate::pool::{Failure, GuestFailure, Outcome};
 use crate::record::{Column, Payload};
 
@@ -17,9 +16,12 @@ pub(super) struct Expected {
     pub(super) ports: usize,
 }
 
+/// What makes a guest's words fit to be shown.
+type Legible<'a> = &'a dyn Fn(&str) -> String;
+
 /// The outcome, checked.
-pub(super) fn check(outcome: wit::Outcome, expected: Expected) -> Result<Outcome, GuestFailure> {
-    outcome_of(outcome, expected).map_err(GuestFailure::Contract)
+pub(super) fn check(outcome: wit::Outcome, expected: Expected, legible: Legible<'_>) -> Result<Outcome, GuestFailure> {
+    outcome_of(outcome, expected, legible).map_err(GuestFailure::Contract)
 }
 
 /// Columns as a payload, checked: shared with sources, which return nothing else.
@@ -30,16 +32,16 @@ pub(super) fn payload(values: (Vec<u8>, Vec<u32>), keys: (Vec<u8>, Vec<u32>)) ->
     Payload::new(values, keys).ok_or_else(|| format!("there are {value_count} values, but {key_count} keys"))
 }
 
-fn outcome_of(outcome: wit::Outcome, expected: Expected) -> Result<Outcome, String> {
+fn outcome_of(outcome: wit::Outcome, expected: Expected, legible: Legible<'_>) -> Result<Outcome, String> {
     let wit::Outcome { emitted: wit::BatchResult { values, keys }, origins, ports, failures } = outcome;
     let emitted = payload((values.data, values.ends), (keys.data, keys.ends))?;
-    let failures = failures_of(failures, expected.records)?;
+    let failures = failures_of(failures, expected.records, legible)?;
     let origins = origins_of(origins, emitted.len(), &failures, expected.records)?;
     let ports = ports_of(ports, emitted.len(), expected.ports)?;
     Ok(Outcome { emitted, origins, ports, failures })
 }
 
-fn failures_of(failures: Vec<wit::Failure>, records: usize) -> Result<Vec<Failure>, String> {
+fn failures_of(failures: Vec<wit::Failure>, records: usize, legible: Legible<'_>) -> Result<Vec<Failure>, String> {
     // Counted first: a guest may return millions for a batch of one, and each would be copied.
     if failures.len() > records {
         return Err(format!("there are {} failures of {records} records", failures.len()));
@@ -134,7 +136,7 @@ mod tests {
     }
 
     fn fault(outcome: wit::Outcome) -> String {
-        match check(outcome, Expected { records: 3, ports: 2 }) {
+        match check(outcome, Expected { records: 3, ports: 2 }, &str::to_owned) {
             Err(GuestFailure::Contract(what)) => what,
             other => panic!("expected a broken contract, got {other:?}"),
         }
@@ -196,7 +198,7 @@ mod tests {
                 failures: failed.into_iter().map(failure).collect(),
                 ..outcome(&vec!["x"; outputs])
             };
-            if let Ok(checked) = check(raw, Expected { records, ports: 2 }) {
+            if let Ok(checked) = check(raw, Expected { records, ports: 2 }, &str::to_owned) {
                 let ledger = std::sync::Arc::new(crate::record::Ledger::default());
                 let claims = crate::record::Ticket::issue(&ledger, &"s".into(), 1, records, Default::default());
                 let failed: Vec<u32> = checked.failures.iter().map(|failure| failure.index).collect();

@@ -31,6 +31,9 @@ pub struct Sizing {
     pub memory_bytes_max: u64,
     /// Whether any limit counts fuel: all code is then compiled to do so, which makes it slower.
     pub fuel: bool,
+    /// Whether any stage is deterministic: all code is then compiled so that every NaN is the same one, which makes
+    /// floating-point arithmetic slower.
+    pub deterministic: bool,
 }
 
 /// The engine of a pipeline, with its cache of compiled code.
@@ -64,6 +67,7 @@ fn config(allocation: InstanceAllocationStrategy, sizing: Sizing) -> Config {
         .allocation_strategy(allocation)
         .epoch_interruption(true)
         .consume_fuel(sizing.fuel)
+        .cranelift_nan_canonicalization(sizing.deterministic)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false);

@@ -15,13 +15,14 @@ use super::component::Component;
 use super::contract::{self, Expected};
 use super::deadline::{Meter, Metered};
 use super::failure;
+use super::log::Voice;
 use super::output::OutputBounds;
-use super::store::{HostState, Terms, legible};
+use super::reach::Provisions;
+use super::store::{HostState, Terms};
 use crate::error::Result as SandmillResult;
 use crate::plan::StagePlan;
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
-use crate::report::EventSender;
 
 /// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
 /// dictionary; beyond ten, something is wrong.
@@ -37,14 +38,14 @@ pub struct Sandboxed {
 }
 
 impl Sandboxed {
-    /// Links `component` as the stage of `plan`.
+    /// Links `component` as the stage of `plan`, with what it was granted.
     ///
     /// # Errors
-    /// When it is no stage, or imports what is not provided.
-    pub fn new(component: &Component, plan: &StagePlan, events: &EventSender) -> SandmillResult<Self> {
+    /// When it is no stage, or imports what it was not granted.
+    pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
         Ok(Self {
-            linked: component.stage()?,
-            terms: Terms::new(component, plan.limits, events),
+            linked: component.stage(&plan.grants, plan.deterministic)?,
+            terms: Terms::new(component, plan.limits, (granted, voice)),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
         })
@@ -71,13 +72,13 @@ impl Program for Sandboxed {
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
             .await
             .map_err(failure::in_opening)?
-            .map_err(|refusal| GuestFailure::Returned(legible(&refusal)))?;
+            .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))?;
         let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
         Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports, output }))
     }
 
     fn log_bytes_cut(&self) -> u64 {
-        self.terms.log_bytes_cut()
+        self.terms.voice.bytes_cut()
     }
 }
 
@@ -91,8 +92,9 @@ struct SandboxedInstance {
 
 impl SandboxedInstance {
     fn outcome(&self, returned: Result<wit::Outcome, String>, records: usize) -> Result<Outcome, GuestFailure> {
-        let outcome = returned.map_err(|message: String| GuestFailure::Returned(legible(&message)))?;
-        contract::check(outcome, Expected { records, ports: self.ports })
+        let log = &self.store.data().log;
+        let outcome = returned.map_err(|message: String| GuestFailure::Returned(log.legible(&message)))?;
+        contract::check(outcome, Expected { records, ports: self.ports }, &|text| log.legible(text))
     }
 }
 
@@ -162,6 +164,7 @@ pub(super) async fn call<R>(
         timeout(budget.wall, Metered::new(meter, running)).await
     };
     let state = store.data();
+    state.log.end_call();
     match returned {
         // A call may use up its budget between two ticks and still come back: the limit holds all the same.
         Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),

@@ -153,7 +153,7 @@ fn paths_begin_at_the_folder_of_the_file() {
 #[test]
 fn the_folder_of_the_file_is_no_pattern() {
     let text = "name = 'p'\n[source]\nkind = 'file'\npath = '*.log'\n[sink]\nkind = 'null'\n";
-    let plan = super::parse(text, Path::new("a[1]/p.toml"), std::num::NonZeroUsize::MIN).expect("good");
+    let plan = super::parse(text, Path::new("a[1]/p.toml"), NonZeroUsize::MIN).expect("good");
     let SourceKind::File(file) = &plan.sources[0].kind else { panic!() };
     assert_eq!(file.patterns, ["a[[]1[]]/*.log"]);
 }

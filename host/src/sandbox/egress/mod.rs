@@ -28,7 +28,7 @@ mod tls;
 mod warnings;
 
 pub(super) use hooks::EgressHooks;
-pub use resolver::{Resolver, SystemResolver};
+pub(super) use resolver::{Resolver, SystemResolver};
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ use self::tls::Tls;
 use self::warnings::{Gate, Warnings};
 use crate::plan::HttpRule;
 use crate::pool::WorkerId;
-use crate::report::EventSender;
+use crate::sandbox::log::Voice;
 
 /// Requests of one stage that are under way or wait for a connection: each holds some memory of the host's.
 const REQUESTS_MAX: usize = 1024;
@@ -70,15 +70,9 @@ pub struct EgressBounds {
     pub connections: NonZeroUsize,
 }
 
-impl Default for EgressBounds {
-    /// 8 MiB, half a minute, 64 connections: generous for an API, little for a download.
-    fn default() -> Self {
-        Self {
-            response_bytes: 8 << 20,
-            exchange: Duration::from_secs(30),
-            connections: const { NonZeroUsize::new(64).expect("not zero") },
-        }
-    }
+impl EgressBounds {
+    /// Connections that a stage may have whatever the number of its workers. Arbitrary.
+    pub const CONNECTIONS_MIN: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 }
 
 /// The way out of one stage, shared by its instances.
@@ -115,8 +109,8 @@ impl Egress {
     }
 
     /// The hooks of one instance's store, which warn in the name of `worker`.
-    pub(super) fn hooks(self: &Arc<Self>, worker: &WorkerId, events: &EventSender) -> EgressHooks {
-        let warnings = Warnings { gate: Arc::clone(&self.gate), worker: worker.clone(), events: events.clone() };
+    pub(super) fn hooks(self: &Arc<Self>, worker: &WorkerId, voice: &Voice) -> EgressHooks {
+        let warnings = Warnings { gate: Arc::clone(&self.gate), worker: worker.clone(), voice: voice.clone() };
         EgressHooks { egress: Arc::clone(self), warnings }
     }
 

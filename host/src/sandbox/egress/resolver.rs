@@ -15,7 +15,7 @@ const LOOKUPS_MAX: usize = 16;
 /// Finds the addresses of a host. Asked once for each request that names its host; the request goes to no address but
 /// those of the answer, and to none of them before all have been checked.
 #[async_trait]
-pub trait Resolver: Send + Sync + fmt::Debug {
+pub(in crate::sandbox) trait Resolver: Send + Sync + fmt::Debug {
     /// The addresses of `host`, in the order in which they are to be tried.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ pub trait Resolver: Send + Sync + fmt::Debug {
 
 /// The machine's own resolver: its hosts file, its name servers. At most sixteen look-ups run at a time.
 #[derive(Debug)]
-pub struct SystemResolver {
+pub(in crate::sandbox) struct SystemResolver {
     lookups: Arc<Semaphore>,
 }
 

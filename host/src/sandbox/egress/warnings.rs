@@ -6,8 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::pool::WorkerId;
-use crate::report::{Event, EventSender, LogLevel};
-use crate::sandbox::store::legible;
+use crate::sandbox::log::Voice;
 
 /// Warnings of one stage that are shown in a second; more are counted as lost. A guest that asks in a loop for what it
 /// is not granted should be seen, not heard all day.
@@ -33,17 +32,16 @@ impl Gate {
 pub(super) struct Warnings {
     pub(super) gate: Arc<Gate>,
     pub(super) worker: WorkerId,
-    pub(super) events: EventSender,
+    pub(super) voice: Voice,
 }
 
 impl Warnings {
     /// Shows `message` as a line of the stage's log. A guest's words may stand in it.
     pub(super) fn warn(&self, message: &str) {
         if self.gate.lets_through() {
-            let message = legible(message);
-            self.events.send(Event::Log { worker: self.worker.clone(), level: LogLevel::Warn, message });
+            self.voice.warn(&self.worker, message);
         } else {
-            self.events.lose();
+            self.voice.lose();
         }
     }
 }

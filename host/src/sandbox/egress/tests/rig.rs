@@ -23,6 +23,7 @@ use super::super::{Egress, EgressBounds, EgressHooks, Resolver};
 use crate::plan::HttpRule;
 use crate::pool::WorkerId;
 use crate::report::{Event, EventSender, EventStream, event_channel};
+use crate::sandbox::log::Voice;
 
 /// Long enough for any machine; reached only by what is broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -79,7 +80,7 @@ impl Stage {
         let mut egress = Egress::new(rules, bounds, Arc::clone(&names) as Arc<dyn Resolver>, Handle::current());
         change(Arc::get_mut(&mut egress).expect("not shared yet"));
         let worker = WorkerId { stage: "enrich".into(), worker: 3 };
-        let hooks = egress.hooks(&worker, &sender);
+        let hooks = egress.hooks(&worker, &Voice::new(&sender, &Arc::default()));
         Self { hooks, names, sender, events }
     }
 
