@@ -19,7 +19,7 @@ impl Egress {
 
     /// What one store sends its requests through.
     #[expect(clippy::unused_self, reason = "hooks share what their stage's egress holds")]
-    pub(super) fn hooks(&self) -> impl WasiHttpHooks + Send + 'static {
+    pub(super) fn hooks(&self) -> impl WasiHttpHooks + 'static {
         Hooks {}
     }
 }

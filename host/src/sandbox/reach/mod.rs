@@ -26,7 +26,8 @@ pub(super) const HANDLES_MAX: usize = 1024;
 pub(super) struct Reach {
     wasi: WasiCtx,
     table: ResourceTable,
-    http: Http,
+    /// Of those that are granted requests.
+    http: Option<Http>,
     /// The clock that stands still, when it does.
     fixed: Option<FixedClock>,
 }
@@ -42,6 +43,7 @@ impl Reach {
     }
 
     pub(super) fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut *self.http.hooks, table: &mut self.table, ctx: &mut self.http.context }
+        let http = self.http.as_mut().expect("HTTP is linked for those alone that are granted it");
+        WasiHttpCtxView { hooks: &mut *http.hooks, table: &mut self.table, ctx: &mut http.context }
     }
 }

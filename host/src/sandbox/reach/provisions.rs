@@ -37,7 +37,7 @@ pub struct Provisions {
     folders: WasiFilesystemCtx,
     clock: Clock,
     random: Randomness,
-    egress: Egress,
+    egress: Option<Egress>,
 }
 
 impl std::fmt::Debug for Provisions {
@@ -67,7 +67,7 @@ impl Provisions {
             // What was not granted is not linked either; were it, it would tell nothing.
             clock: grants.clock.unwrap_or(Clock::Fixed(UNIX_EPOCH)),
             random: grants.random.unwrap_or(Randomness::Seed(0)),
-            egress: Egress::new(grants.http.as_deref().unwrap_or_default()),
+            egress: grants.http.as_deref().map(Egress::new),
         })
     }
 
@@ -99,7 +99,8 @@ impl Provisions {
         wasi.filesystem().clone_from(&self.folders);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        let http = Http { context: WasiHttpCtx::new(), hooks: Box::new(self.egress.hooks()) };
+        let hooks = self.egress.as_ref().map(Egress::hooks);
+        let http = hooks.map(|hooks| Http { context: WasiHttpCtx::new(), hooks: Box::new(hooks) });
         Reach { wasi, table, http, fixed }
     }
 }
