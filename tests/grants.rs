@@ -507,3 +507,22 @@ fn a_native_stage_is_granted_nothing() {
         .plan();
     assert!(plan.expect_err("refused").to_string().contains("it runs without a sandbox"));
 }
+
+/// The snippets of the page on grants, each put into a pipeline where it is none by itself.
+#[test]
+fn the_page_on_grants_shows_files_that_are_read() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/grants.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let snippets: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(snippets.len() >= 5, "{}", snippets.len());
+    for snippet in snippets {
+        let stage = if snippet.contains("[[stage]]") { "" } else { "[[stage]]\nname = 's'\ncomponent = 'c'\n" };
+        let whole = match snippet.contains("[source]") {
+            true => snippet.to_owned(),
+            false => format!("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'null'\n{stage}{snippet}"),
+        };
+        let workers = std::num::NonZeroUsize::MIN;
+        sandmill::config::parse(&whole, Path::new("pipeline.toml"), workers)
+            .unwrap_or_else(|error| panic!("{error}: {:?}\n{whole}", error.causes()));
+    }
+}

@@ -1,6 +1,6 @@
 //! Grants in words: which folders, variables and origins they reach. Never a value.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::plan::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
 use crate::report::{GrantUse, ImportUse, Provision};
@@ -33,7 +33,8 @@ fn folders(grants: &Grants, write: bool) -> Option<Vec<String>> {
 }
 
 fn folder(of: &FolderGrant) -> String {
-    if Path::new(&of.guest) == of.host { of.guest.clone() } else { format!("{} as {}", of.host.display(), of.guest) }
+    let host: PathBuf = of.host.components().filter(|part| *part != Component::CurDir).collect();
+    if host == Path::new(&of.guest) { of.guest.clone() } else { format!("{} as {}", host.display(), of.guest) }
 }
 
 fn variables(grants: &Grants, secret: bool) -> Option<Vec<String>> {

@@ -125,10 +125,11 @@ pub(crate) struct NewArguments {
     pub(crate) path: PathBuf,
 }
 
-/// Look at a component: what it imports, exports, weighs and hashes to. Or at a pipeline: what its stages may reach.
+/// Look at a component, or at what the stages of a pipeline may reach.
 ///
-/// Of a pipeline it shows each import of each stage with the grant that provides it, and each grant with what it reaches:
-/// folders, names of variables, origins, never a value. Stages that are stale are built; nothing else is opened.
+/// Of a component it shows what it imports, exports, weighs and hashes to. Of a pipeline it shows each import of each
+/// stage with the grant that provides it, and each grant with what it reaches: folders, names of variables, origins, never
+/// a value. Stages that are stale are built; nothing else is opened.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n  \
                         sandmill inspect pipeline.toml\n\n\

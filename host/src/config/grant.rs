@@ -3,8 +3,6 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use toml::de::DeValue;
-
 use super::fault::Fault;
 use super::table::Table;
 use super::value::Value;
@@ -56,7 +54,7 @@ fn folders(grant: &Table<'_>, key: &'static str, folder: &Path) -> Result<Option
 fn guest_path(value: &Value<'_>) -> Result<String, Fault> {
     let path = Path::new(value.text()?);
     let leads_out = |part: &Component<'_>| matches!(part, Component::ParentDir | Component::RootDir);
-    let parts = path.components().filter_map(|part| match part {
+    let mut parts = path.components().filter_map(|part| match part {
         Component::Normal(name) => name.to_str(),
         Component::CurDir | Component::ParentDir | Component::RootDir | Component::Prefix(_) => None,
     });
@@ -65,7 +63,7 @@ fn guest_path(value: &Value<'_>) -> Result<String, Fault> {
         return Ok(if inside.is_empty() { ".".to_owned() } else { inside });
     }
     match path.components().next_back() {
-        Some(Component::Normal(_)) => Ok(parts.last().unwrap_or_default().to_owned()),
+        Some(Component::Normal(_)) => Ok(parts.next_back().unwrap_or_default().to_owned()),
         _ => Err(value
             .fault("this folder has no name of its own that the guest could call it by")
             .hint("a table gives it one: { \"/data\" = \"…\" }")),
@@ -74,10 +72,10 @@ fn guest_path(value: &Value<'_>) -> Result<String, Fault> {
 
 fn environment(grant: &Table<'_>, folder: &Path) -> Result<Option<Vec<Variable>>, Fault> {
     let Some(value) = grant.get("env") else { return Ok(None) };
-    let from = |value: &Value<'_>| match value.value {
-        DeValue::String(text) => Ok(VariableSource::Literal(text.to_string())),
-        DeValue::Table(_) => elsewhere(value, folder),
-        _ => Err(value
+    let from = |value: &Value<'_>| match value.value.as_str() {
+        Some(text) => Ok(VariableSource::Literal(text.to_owned())),
+        None if value.value.is_table() => elsewhere(value, folder),
+        None => Err(value
             .unexpected("a string, or { env = \"NAME\" }")
             .hint("the value of a variable is text: write it in quotes")),
     };
@@ -86,12 +84,14 @@ fn environment(grant: &Table<'_>, folder: &Path) -> Result<Option<Vec<Variable>>
 
 fn secrets(grant: &Table<'_>, folder: &Path) -> Result<Option<Vec<Variable>>, Fault> {
     let Some(value) = grant.get("secret") else { return Ok(None) };
-    let from = |value: &Value<'_>| match value.value {
-        DeValue::Table(_) => elsewhere(value, folder),
+    let from = |value: &Value<'_>| {
+        if value.value.is_table() {
+            return elsewhere(value, folder);
+        }
         // Not shown: it may be the secret itself.
-        _ => Err(value
+        Err(value
             .fault("a secret does not belong in a pipeline file")
-            .hint("say where it is: { env = \"NAME\" } or { file = \"/run/secrets/name\" }")),
+            .hint("say where it is: { env = \"NAME\" } or { file = \"/run/secrets/name\" }"))
     };
     variables(&value, true, from).map(Some)
 }
@@ -137,11 +137,9 @@ fn http(value: &Value<'_>) -> Result<Vec<HttpRule>, Fault> {
 }
 
 fn clock(value: &Value<'_>) -> Result<Clock, Fault> {
-    let written = match value.value {
-        // Without quotes it is a date of TOML's own.
-        DeValue::Datetime(date) => Some(date.to_string()),
-        other => other.as_str().map(str::to_owned),
-    };
+    // Without quotes it is a date of TOML's own.
+    let date = value.value.as_datetime().map(ToString::to_string);
+    let written = date.or_else(|| value.value.as_str().map(str::to_owned));
     if written.as_deref() == Some("real") {
         return Ok(Clock::Real);
     }
@@ -151,9 +149,9 @@ fn clock(value: &Value<'_>) -> Result<Clock, Fault> {
 }
 
 fn random(value: &Value<'_>) -> Result<Randomness, Fault> {
-    match value.value {
-        DeValue::String(text) if text == "real" => Ok(Randomness::Real),
-        DeValue::Integer(_) => value.whole(0..=SEED_MAX).map(Randomness::Seed),
-        _ => Err(value.unreadable("\"real\" or a whole number, the seed")),
+    match value.value.as_str() {
+        Some("real") => Ok(Randomness::Real),
+        None if value.value.is_integer() => value.whole(0..=SEED_MAX).map(Randomness::Seed),
+        Some(_) | None => Err(value.unreadable("\"real\" or a whole number, the seed")),
     }
 }

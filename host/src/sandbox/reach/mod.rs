@@ -27,6 +27,7 @@ pub(super) const HANDLES_MAX: usize = 1024;
 pub(super) struct Reach {
     wasi: WasiCtx,
     table: ResourceTable,
+    /// Of those that are granted requests.
     http: Option<Http>,
     /// The clock that stands still, when it does.
     fixed: Option<FixedClock>,
