@@ -24,7 +24,7 @@ test: setup
 	cargo build --locked -p sandmill
 	$(SANDMILL_DEV) build $(STAGES)
 	cargo test --locked --workspace
-	cd guest-sdk/rust && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
+	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 
 lint:
@@ -32,7 +32,7 @@ lint:
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cd guest-sdk/rust && cargo clippy --locked --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd guest-sdk/rust && cargo clippy --locked --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd stages && cargo clippy --locked --workspace --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
 
