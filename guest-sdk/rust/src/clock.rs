@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [stage.grant]
-//! clock = true                # or a fixed time, for a stage that must give the same in every run
+//! clock = "real"              # or "2026-01-01T00:00:00Z": always that, for a stage that gives the same in every run
 //! ```
 //!
 //! `std::time` does not know of it: `Instant::now()` and `SystemTime::now()` panic in a guest.

@@ -5,7 +5,8 @@
 //! ```toml
 //! [stage.grant]
 //! env = { REGION = "eu" }     # a value; or ["REGION"], for what the host's environment has under that name
-//! secret = ["API_TOKEN"]      # a variable like the others, but struck out of logs, reports and dead letters
+//! secret = ["API_TOKEN"]      # the same, but struck out of logs, reports and dead letters; or
+//!                             # { API_TOKEN = { file = "/run/secrets/token" } }
 //! ```
 //!
 //! They do not change while a stage runs: read them when it opens, not for every record. Natively, in a stage's tests,

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [stage.grant]
-//! random = true               # the operating system's; or { seed = 7 }, for the same in every instance and every run
+//! random = "real"             # or a number: a seed, for the same in every instance and every run
 //! ```
 //!
 //! Fit for keys and tokens unless the pipeline file gives a seed. `HashMap` needs no such grant: its seeds are fixed in a

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [stage.grant]
-//! http = ["https://api.example.com", "POST https://hooks.example.com/*"]
+//! http = ["GET https://api.example.com/ip/", "https://*.example.org"]
 //! ```
 //!
 //! ```no_run
