@@ -6,6 +6,7 @@ mod accounting;
 mod cli;
 mod examples;
 mod hostile;
+mod imports;
 mod interrupts;
 mod stopping;
 mod tidy;
