@@ -11,7 +11,8 @@ use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Code, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan,
+    StagePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -70,7 +71,7 @@ impl PipelineBuilder {
     /// Adds a stage, behind those added before.
     #[must_use]
     pub fn stage(mut self, stage: StageBuilder) -> Self {
-        self.parts.stages.push((stage.plan, stage.inputs));
+        self.parts.stages.push(stage.parts());
         self
     }
 
@@ -127,6 +128,8 @@ impl SourceBuilder {
 pub struct StageBuilder {
     plan: StagePlan,
     inputs: Inputs,
+    /// When somebody has said so: the default hangs on whether it is deterministic.
+    reuse: Option<Isolation>,
 }
 
 impl StageBuilder {
@@ -151,10 +154,17 @@ impl StageBuilder {
             order: Order::default(),
             reuse: Isolation::default(),
             limits: Limits::default(),
+            grants: Grants::default(),
+            deterministic: false,
             on_error: OnError::default(),
             ports: Vec::new(),
         };
-        Self { plan, inputs: Inputs::Before }
+        Self { plan, inputs: Inputs::Before, reuse: None }
+    }
+
+    fn parts(self) -> (StagePlan, Inputs) {
+        let reuse = self.reuse.unwrap_or(Isolation::default_of(self.plan.deterministic));
+        (StagePlan { reuse, ..self.plan }, self.inputs)
     }
 
     /// What `open` is given: JSON text; `{}` unless said otherwise.
@@ -192,10 +202,10 @@ impl StageBuilder {
         self
     }
 
-    /// How long an instance lives; for one batch unless said otherwise.
+    /// How long an instance lives; for one batch unless said otherwise, for one record when the stage is deterministic.
     #[must_use]
     pub fn reuse(mut self, reuse: Isolation) -> Self {
-        self.plan.reuse = reuse;
+        self.reuse = Some(reuse);
         self
     }
 
@@ -203,6 +213,20 @@ impl StageBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.plan.limits = limits;
+        self
+    }
+
+    /// What it may reach; nothing unless said otherwise.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.plan.grants = grants;
+        self
+    }
+
+    /// Whether its output must be the same, bit by bit, run after run, whatever the guest does.
+    #[must_use]
+    pub fn deterministic(mut self, deterministic: bool) -> Self {
+        self.plan.deterministic = deterministic;
         self
     }
 

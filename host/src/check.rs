@@ -4,21 +4,23 @@
 //! stage, and opens sources and sinks. Outputs are not touched. It finds the faults of all components, then the first of
 //! the rest.
 
+mod grants;
+
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Generated, Isolation, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind,
-    StagePlan,
+    Code, CsvFormat, Generated, Grants, Isolation, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind,
+    SourceKind, StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
 use crate::sandbox::{Component, Engine, Sizing, World};
 
 /// One instance of a size that any machine has: nothing runs on this engine.
-const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20 };
+const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20, deterministic: false };
 
-/// Looks at one component.
+/// Looks at one component. What it needs a grant for is no fault of it.
 ///
 /// # Errors
 /// When the file cannot be read, or is no component. What keeps a component from being used stands in its problems.
@@ -26,7 +28,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     let component = Component::load(&Engine::new(SIZING)?, path)?;
     let mut inspection = component.inspection().clone();
     let world = if inspection.world.as_deref() == Some("source") { World::Source } else { World::Stage };
-    if let Err(fault) = component.check(world) {
+    if let Err(fault) = component.check(world, &Grants::every()) {
         inspection.problems.push(fault.to_string());
     }
     Ok(inspection)
@@ -34,28 +36,37 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
 
 /// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
 pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
-    let mut report = CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), problems: Vec::new() };
-    let engine = match Engine::new(SIZING) {
-        Ok(engine) => engine,
-        Err(error) => return CheckReport { problems: vec![Problem::from(&error)], ..report },
-    };
-    report.nodes = describe(&plan);
-    for (i, path, world) in components(&mut plan) {
-        match file_of(path).and_then(|file| Component::load(&engine, &file)) {
-            Ok(component) => {
-                component.inspection().path.clone_into(path);
-                if let Some(node) = report.nodes.get_mut(i) {
-                    node.component = Some(component.inspection().clone());
-                }
-                note(&mut report, i, component.check(world));
-            }
-            Err(error) => note(&mut report, i, Err(error)),
-        }
-    }
+    let mut report = inspect_pipeline(&mut plan, file_of);
     if report.problems.is_empty()
         && let Err(error) = Pipeline::prepare(plan).await
     {
         report.problems.push(Problem::from(&error));
+    }
+    report
+}
+
+/// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no variable,
+/// no folder, no input. The plan's components become the files that were looked at.
+pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
+    let mut report = CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), problems: Vec::new() };
+    let deterministic = plan.stages.iter().any(|stage| stage.deterministic);
+    let engine = match Engine::new(Sizing { deterministic, ..SIZING }) {
+        Ok(engine) => engine,
+        Err(error) => return CheckReport { problems: vec![Problem::from(&error)], ..report },
+    };
+    report.nodes = describe(plan);
+    for Part { node: i, path, world, grants } in components(plan) {
+        let loaded = file_of(path).and_then(|file| Component::load(&engine, &file));
+        let inspection = loaded.as_ref().ok().map(|component| component.inspection_with(grants));
+        if let Some(inspection) = &inspection {
+            inspection.path.clone_into(path);
+        }
+        if let Some(node) = report.nodes.get_mut(i) {
+            let imports = inspection.as_ref().map(|inspection| inspection.imports.as_slice());
+            node.grants = grants::uses(grants, imports.unwrap_or_default());
+            node.component = inspection;
+        }
+        note(&mut report, i, loaded.and_then(|component| component.check(world, grants)));
     }
     report
 }
@@ -67,21 +78,33 @@ fn note(report: &mut CheckReport, i: usize, checked: Result<()>) {
     report.problems.push(problem);
 }
 
-/// The paths of all components, each with the position of its node in the report and what it has to be.
-fn components(plan: &mut Plan) -> impl Iterator<Item = (usize, &mut PathBuf, World)> {
+/// A node that runs a component.
+struct Part<'a> {
+    /// Its position in the report.
+    node: usize,
+    path: &'a mut PathBuf,
+    world: World,
+    grants: &'a Grants,
+}
+
+fn components(plan: &mut Plan) -> impl Iterator<Item = Part<'_>> {
     let stages_begin = plan.sources.len();
-    let sources = plan.sources.iter_mut().enumerate().filter_map(|(i, source)| match &mut source.kind {
-        SourceKind::Component(component) => Some((i, &mut component.component, World::Source)),
+    let sources = plan.sources.iter_mut().enumerate().filter_map(|(node, source)| match &mut source.kind {
+        SourceKind::Component(of) => {
+            Some(Part { node, path: &mut of.component, world: World::Source, grants: &of.grants })
+        }
         SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
     });
     let stages = plan.stages.iter_mut().enumerate().filter_map(move |(i, stage)| match &mut stage.code {
-        Code::Component(path) => Some((stages_begin + i, path, World::Stage)),
+        Code::Component(path) => {
+            Some(Part { node: stages_begin + i, path, world: World::Stage, grants: &stage.grants })
+        }
         Code::Native(_) => None,
     });
     sources.chain(stages)
 }
 
-/// All nodes, in the order of the plan, without their components.
+/// All nodes, in the order of the plan, without their components and grants.
 fn describe(plan: &Plan) -> Vec<CheckedNode> {
     let node = |of: Node, role: Role, name: &str, detail: String| CheckedNode {
         name: name.to_owned(),
@@ -89,6 +112,7 @@ fn describe(plan: &Plan) -> Vec<CheckedNode> {
         detail,
         fed_by: feeders(plan, of),
         component: None,
+        grants: Vec::new(),
     };
     let sources = plan.sources.iter().enumerate();
     let stages = plan.stages.iter().enumerate();
@@ -160,7 +184,8 @@ fn stage(of: &StagePlan) -> String {
         OnError::Drop => "failures are dropped",
         OnError::DeadLetter => "failures to dead letters",
     };
-    format!("{workers}{native}, {order}, {reuse}, {failures}")
+    let deterministic = if of.deterministic { ", deterministic" } else { "" };
+    format!("{workers}{native}, {order}, {reuse}{deterministic}, {failures}")
 }
 
 fn sink(kind: &SinkKind) -> String {

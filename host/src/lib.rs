@@ -16,6 +16,7 @@ pub mod plan;
 pub mod pool;
 pub mod queue;
 pub mod record;
+mod redact;
 pub mod report;
 pub mod sandbox;
 mod suggest;

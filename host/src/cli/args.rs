@@ -125,14 +125,18 @@ pub(crate) struct NewArguments {
     pub(crate) path: PathBuf,
 }
 
-/// Look at a component: what it imports, exports, weighs and hashes to.
+/// Look at a component: what it imports, exports, weighs and hashes to. Or at a pipeline: what its stages may reach.
+///
+/// Of a pipeline it shows each import of each stage with the grant that provides it, and each grant with what it reaches:
+/// folders, names of variables, origins, never a value. Stages that are stale are built; nothing else is opened.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n\n\
+#[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n  \
+                        sandmill inspect pipeline.toml\n\n\
                         Exits with 0 when a pipeline can run it, with 2 when none can.")]
 pub(crate) struct InspectArguments {
-    /// A `.wasm` file, or a stage folder that has been built.
-    #[arg(value_name = "COMPONENT_OR_FOLDER")]
-    pub(crate) component: PathBuf,
+    /// A `.wasm` file, a stage folder that has been built, a pipeline file, or the folder of one.
+    #[arg(value_name = "COMPONENT_OR_PIPELINE")]
+    pub(crate) path: PathBuf,
 
     /// Print the findings as one line of JSON on standard output.
     #[arg(long)]

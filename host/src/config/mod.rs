@@ -7,6 +7,7 @@
 //! Only [`load`] reads a file; whether what the pipeline names exists is not this module's question.
 
 mod fault;
+mod grant;
 mod json;
 mod kind;
 mod pipeline;

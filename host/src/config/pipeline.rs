@@ -81,6 +81,7 @@ impl Sections<'_> {
             Part::Name(node) => self.section(node).map(|section| within(section, "name", 0)),
             Part::Input(node, index) => self.section(node).map(|section| within(section, "from", index)),
             Part::Path(sink) => self.section(Node::Sink(sink)).map(|section| within(section, "path", 0)),
+            Part::Key(node, keys) => self.section(node).map(|section| section.place(keys)),
             Part::Port(stage, index) => self.section(Node::Stage(stage)).map(|section| within(section, "ports", index)),
         };
         found.unwrap_or_else(|| self.root.span.clone())

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::fault::Fault;
+use super::grant::grants;
 use super::json;
 use super::kind::{Kind, csv, limits, refuse_csv};
 use super::table::Table;
@@ -22,7 +23,7 @@ pub(super) const KINDS: &[Kind<SourceKind>] = &[
     Kind { word: "file", keys: &["path", "format", "delimiter", "record_max"], read: file },
     Kind { word: "stdin", keys: &["format", "delimiter", "record_max"], read: stdin },
     Kind { word: "generate", keys: &["what", "records", "seed", "record_bytes"], read: generate },
-    Kind { word: "component", keys: &["component", "config", "limits"], read: component },
+    Kind { word: "component", keys: &["component", "config", "limits", "grant"], read: component },
 ];
 
 fn file(section: &Table<'_>, folder: &Path) -> Result<SourceKind, Fault> {
@@ -61,6 +62,7 @@ fn component(section: &Table<'_>, folder: &Path) -> Result<SourceKind, Fault> {
         component: section.require("component")?.path(folder)?,
         config: json::config(section)?,
         limits: limits(section)?,
+        grants: grants(section, folder)?,
     }))
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::fault::Fault;
+use super::grant::grants;
 use super::json;
 use super::kind::{batch, limits, on_error, queue};
 use super::pipeline::Setting;
 use super::table::Table;
+use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
 use crate::plan::{Code, Isolation, Order, StagePlan};
 
@@ -20,6 +22,8 @@ const KEYS: &[&str] = &[
     "order",
     "reuse",
     "limits",
+    "grant",
+    "deterministic",
     "config",
     "on_error",
     "ports",
@@ -30,6 +34,8 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     section.refuse_unknown(KEYS)?;
     let orders = [("none", Order::None), ("input", Order::Input)];
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
+    let deterministic = section.or("deterministic", false, Value::truth)?;
+    let reuse = Isolation::default_of(deterministic);
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code: Code::Component(section.require("component")?.path(setting.folder)?),
@@ -38,8 +44,10 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         queue: queue(section)?,
         batch: batch(section)?,
         order: section.or("order", Order::default(), |value| value.choice(&orders))?,
-        reuse: section.or("reuse", Isolation::default(), |value| value.choice(&isolations))?,
+        reuse: section.or("reuse", reuse, |value| value.choice(&isolations))?,
         limits: limits(section)?,
+        grants: grants(section, setting.folder)?,
+        deterministic,
         on_error: on_error(section)?,
         ports: ports(section)?,
     })

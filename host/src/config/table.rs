@@ -1,8 +1,10 @@
 //! A table of a pipeline file, which knows where it stands and what it is called.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::fault::Fault;
 use super::value::Value;
@@ -34,6 +36,28 @@ impl<'a> Table<'a> {
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         let value = self.entries.get(key)?;
         Some(Value { what: format!("{key:?} of {}", self.label), span: value.span(), value: value.get_ref() })
+    }
+
+    /// All keys with their values, in the order in which they are written.
+    pub(super) fn each(&self) -> Vec<(&'a Spanned<Cow<'a, str>>, Value<'a>)> {
+        let value = |key: &Spanned<Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>| Value {
+            what: format!("{:?} of {}", key.get_ref(), self.label),
+            span: value.span(),
+            value: value.get_ref(),
+        };
+        let mut each: Vec<_> = self.entries.iter().map(|(key, item)| (key, value(key, item))).collect();
+        each.sort_by_key(|(key, _)| key.span().start);
+        each
+    }
+
+    /// Where the value at the end of these keys stands, or else the last of them that is there.
+    pub(super) fn place(&self, keys: &[&'static str]) -> Range<usize> {
+        let Some((key, rest)) = keys.split_first() else { return self.span.clone() };
+        let Some(value) = self.get(key) else { return self.span.clone() };
+        match value.table() {
+            Ok(table) if !rest.is_empty() => table.place(rest),
+            Ok(_) | Err(_) => value.span,
+        }
     }
 
     /// The value of a key that must be there.

@@ -27,12 +27,12 @@ impl<'a> Value<'a> {
         Fault::at(self.span.clone(), format!("{}: {message}", self.what))
     }
 
-    fn unexpected(&self, expected: &str) -> Fault {
+    pub(super) fn unexpected(&self, expected: &str) -> Fault {
         self.fault(&format!("expected {expected}, found {}", found(self.value)))
     }
 
     /// As [`Self::unexpected`], with the text that is there: for strings that stand for something else.
-    fn unreadable(&self, expected: &str) -> Fault {
+    pub(super) fn unreadable(&self, expected: &str) -> Fault {
         match self.value.as_str() {
             Some(text) => self.fault(&format!("expected {expected}, found {text:?}")),
             None => self.unexpected(expected),
@@ -64,6 +64,11 @@ impl<'a> Value<'a> {
                 Err(near.into_iter().fold(fault, Fault::hint))
             }
         }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&self) -> Result<bool, Fault> {
+        self.value.as_bool().ok_or_else(|| self.unexpected("true or false"))
     }
 
     /// A whole number.

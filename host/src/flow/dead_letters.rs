@@ -1,5 +1,6 @@
 //! The dead letters of a run: a JSON Lines file, one failed record a line, made when the first one comes.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -12,11 +13,13 @@ use tokio::sync::Mutex;
 
 use super::Failed;
 use crate::error::{Error, Result};
+use crate::redact::Redactor;
 
 /// Where failed records are set aside. Cloned for every node; lines of different nodes never mix.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetters {
     path: Arc<Path>,
+    redactor: Arc<Redactor>,
     /// Open once something has been written.
     file: Arc<Mutex<Option<File>>>,
     /// Asked at the end of a run, when a write may still be stuck and hold the file.
@@ -39,19 +42,22 @@ struct Letter<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Text<'a>>,
     value: Text<'a>,
+    /// Whether a secret was struck out of key or value: they are not what the record was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    redacted: bool,
 }
 
 /// Bytes as text where they are text, else as hexadecimal: nothing is lost, and what can be read stays readable.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Text<'a> {
-    Utf8(&'a str),
+    Utf8(Cow<'a, str>),
     Bytes { hex: String },
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path: path.into(), file: Arc::default(), any: Arc::default() }
+    pub(crate) fn new(path: PathBuf, redactor: &Arc<Redactor>) -> Self {
+        Self { path: path.into(), redactor: Arc::clone(redactor), file: Arc::default(), any: Arc::default() }
     }
 
     /// Writes the failed records. When this returns the operating system has them.
@@ -59,7 +65,7 @@ impl DeadLetters {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) async fn write(&self, node: &str, failed: &Failed) -> Result<()> {
-        let lines = lines(node, failed);
+        let lines = lines(node, failed, &self.redactor);
         let mut file = Arc::clone(&self.file).lock_owned().await;
         let path = Arc::clone(&self.path);
         let written = tokio::task::spawn_blocking(move || append(&mut file, &path, &lines)).await;
@@ -103,11 +109,14 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder).map_err(in_words)
 }
 
-fn lines(node: &str, failed: &Failed) -> Vec<u8> {
+fn lines(node: &str, failed: &Failed, redactor: &Redactor) -> Vec<u8> {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let mut lines = Vec::new();
     for (index, reason) in failed.reasons.iter().enumerate() {
         let place = failed.claims.place(index);
+        let key = failed.records.key(index).map(|key| redactor.bytes(key));
+        let value = redactor.bytes(failed.records.value(index).unwrap_or_default());
+        let redacted = [key.as_ref(), Some(&value)].into_iter().flatten().any(|bytes| matches!(bytes, Cow::Owned(_)));
         let letter = Letter {
             time,
             node,
@@ -117,8 +126,9 @@ fn lines(node: &str, failed: &Failed) -> Vec<u8> {
             kind: reason.kind,
             reason: &reason.message,
             backtrace: &reason.backtrace,
-            key: failed.records.key(index).map(text),
-            value: text(failed.records.value(index).unwrap_or_default()),
+            key: key.map(text),
+            value: text(value),
+            redacted,
         };
         serde_json::to_writer(&mut lines, &letter).expect("a letter is made of strings and numbers");
         lines.push(b'\n');
@@ -126,9 +136,12 @@ fn lines(node: &str, failed: &Failed) -> Vec<u8> {
     lines
 }
 
-fn text(bytes: &[u8]) -> Text<'_> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Text::Utf8(text),
-        Err(_) => Text::Bytes { hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() },
+fn text(bytes: Cow<'_, [u8]>) -> Text<'_> {
+    let hex = |bytes: &[u8]| Text::Bytes { hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map_or_else(|_| hex(bytes), |text| Text::Utf8(text.into())),
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).map_or_else(|error| hex(error.as_bytes()), |text| Text::Utf8(text.into()))
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Records that failed, and what the error policy makes of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, Settler};
 use crate::plan::OnError;
 use crate::record::{Fate, Lineage, Payload};
+use crate::redact::Redactor;
 use crate::report::{Event, EventSender};
 
 /// Why one record failed.
@@ -27,6 +29,21 @@ pub(crate) struct Failed {
     pub(crate) reasons: Vec<Reason>,
 }
 
+impl Failed {
+    /// Strikes secrets out of the reasons: all that is told of them from here on is told without.
+    fn redact(&mut self, redactor: &Redactor) {
+        let texts = self
+            .reasons
+            .iter_mut()
+            .flat_map(|reason| std::iter::once(&mut reason.message).chain(&mut reason.backtrace));
+        for text in texts {
+            if let Cow::Owned(clean) = redactor.text(text) {
+                *text = clean;
+            }
+        }
+    }
+}
+
 /// One node's error policy.
 #[derive(Clone, Debug)]
 pub(crate) struct FailurePolicy {
@@ -35,6 +52,7 @@ pub(crate) struct FailurePolicy {
     pub(crate) role: &'static str,
     pub(crate) on_error: OnError,
     pub(crate) dead_letters: DeadLetters,
+    pub(crate) redactor: Arc<Redactor>,
     pub(crate) settler: Settler,
     pub(crate) events: EventSender,
 }
@@ -45,10 +63,11 @@ impl FailurePolicy {
     /// # Errors
     /// When the policy says that a failure ends the run (the records then count as in flight), and when dead letters
     /// cannot be written.
-    pub(crate) async fn apply(&self, failed: Failed) -> Result<()> {
+    pub(crate) async fn apply(&self, mut failed: Failed) -> Result<()> {
         if failed.reasons.is_empty() {
             return Ok(());
         }
+        failed.redact(&self.redactor);
         for (index, reason) in failed.reasons.iter().enumerate() {
             self.events.send(Event::Failed {
                 node: self.node.to_string(),

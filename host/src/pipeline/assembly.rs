@@ -16,12 +16,13 @@ use crate::plan::{Feed, Graph, Node, OnError};
 use crate::pool::{Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Ledger};
+use crate::redact::Redactor;
 use crate::report::EventSender;
 use crate::task::Tasks;
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
-    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, runtimes } = pipeline;
+    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, redactor, runtimes } = pipeline;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks);
     let mut floor = Floor {
@@ -30,18 +31,20 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         io: runtimes.io().clone(),
         guests: runtimes.guests().clone(),
         ledger: Arc::default(),
-        dead_letters: DeadLetters::new(dead_letters),
+        dead_letters: DeadLetters::new(dead_letters, &redactor),
+        redactor,
         settler,
         events: events.0.clone(),
     };
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &stop)).collect();
     let stages = stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
-    let Floor { wiring, tasks, ledger, dead_letters, events: sender, .. } = floor;
+    let Floor { wiring, tasks, ledger, dead_letters, redactor, events: sender, .. } = floor;
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(wiring);
     let watch = Arc::new(Watch { begun: Instant::now(), ledger, sources, stages, sinks });
-    let supervisor = Supervisor { name, tasks, watch: Arc::clone(&watch), stop, cut, dead_letters, events: sender };
+    let watched = Arc::clone(&watch);
+    let supervisor = Supervisor { name, tasks, watch: watched, stop, cut, dead_letters, redactor, events: sender };
     Running::supervised(supervisor, watch, events.1, runtimes)
 }
 
@@ -53,6 +56,7 @@ struct Floor {
     guests: tokio::runtime::Handle,
     ledger: Arc<Ledger>,
     dead_letters: DeadLetters,
+    redactor: Arc<Redactor>,
     settler: Settler,
     events: EventSender,
 }
@@ -116,6 +120,7 @@ impl Floor {
             role,
             on_error,
             dead_letters: self.dead_letters.clone(),
+            redactor: Arc::clone(&self.redactor),
             settler: self.settler.clone(),
             events: self.events.clone(),
         }

@@ -10,12 +10,13 @@ use super::runtimes::Runtimes;
 use crate::edge::{self, Sink, Source};
 use crate::error::{Error, Result};
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{Code, Graph, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use crate::plan::{Code, Grants, Graph, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
 use crate::pool::{Program, WorkerId, cannot_open};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
+use crate::redact::Redactor;
 use crate::report::{EventSender, EventStream, Report, event_channel};
-use crate::sandbox::{Component, Engine, Sandboxed, SandboxedSource, Sizing};
+use crate::sandbox::{Component, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
 
 /// A pipeline that is ready to start.
 pub struct Pipeline {
@@ -27,6 +28,7 @@ pub struct Pipeline {
     pub(super) dead_letters: PathBuf,
     pub(super) settler: Settler,
     pub(super) events: (EventSender, EventStream),
+    pub(super) redactor: Arc<Redactor>,
     pub(super) runtimes: Runtimes,
 }
 
@@ -58,24 +60,32 @@ impl std::fmt::Debug for Pipeline {
 }
 
 impl Pipeline {
-    /// Compiles and links all components, opens one instance of each stage, and opens sources and sinks. Outputs are
-    /// not touched before the first record comes to them.
+    /// Reads what is granted, compiles and links all components, opens one instance of each stage, and opens sources and
+    /// sinks. Outputs are not touched before the first record comes to them.
     ///
     /// # Errors
-    /// Whatever can be known before a record moves: a missing file, a component that is no stage, a configuration that a
-    /// stage refuses, an output that cannot be written.
+    /// Whatever can be known before a record moves: a missing file, a variable that is not set, a component that is no
+    /// stage or imports what it is not granted, a configuration that a stage refuses, an output that cannot be written.
     pub async fn prepare(plan: Plan) -> Result<Self> {
+        let granted = Granted::read(&plan)?;
+        let redactor = Arc::clone(&granted.redactor);
+        Self::prepare_with(plan, granted).await.map_err(|error| redactor.error(error))
+    }
+
+    async fn prepare_with(plan: Plan, granted: Granted) -> Result<Self> {
         let runtimes = Runtimes::start()?;
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
         let Plan { name, sources, stages, sinks, graph, dead_letters } = plan;
+        let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
+        let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
-        for stage in stages {
-            ready_stages.push(ready_stage(stage, &engine, &events.0, &runtimes).await?);
+        for (stage, granted) in stages.into_iter().zip(to_stages) {
+            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &runtimes).await?);
         }
         let mut ready_sources = Vec::with_capacity(sources.len());
-        for source in sources {
-            ready_sources.push(ready_source(source, &engine, &events.0).await?);
+        for (source, granted) in sources.into_iter().zip(to_sources) {
+            ready_sources.push(ready_source(source, &engine, (granted, voice.clone())).await?);
         }
         let sinks = sinks.into_iter().map(ready_sink).collect::<Result<_>>()?;
         let settler = Settler::default();
@@ -88,6 +98,7 @@ impl Pipeline {
             dead_letters,
             settler,
             events,
+            redactor,
             runtimes,
         })
     }
@@ -115,6 +126,32 @@ impl Pipeline {
     }
 }
 
+/// What the nodes of a plan are granted, read; in the order of the plan.
+struct Granted {
+    sources: Vec<Provisions>,
+    stages: Vec<Provisions>,
+    redactor: Arc<Redactor>,
+}
+
+impl Granted {
+    /// Before any guest runs: whatever one says, the secrets of all are struck out of it.
+    fn read(plan: &Plan) -> Result<Self> {
+        let none = Grants::default();
+        let of_source = |source: &SourcePlan| {
+            let grants = match &source.kind {
+                SourceKind::Component(component) => &component.grants,
+                SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => &none,
+            };
+            Provisions::read(&format!("source \"{}\"", source.name), grants)
+        };
+        let of_stage = |stage: &StagePlan| Provisions::read(&format!("stage \"{}\"", stage.name), &stage.grants);
+        let sources = plan.sources.iter().map(of_source).collect::<Result<Vec<_>>>()?;
+        let stages = plan.stages.iter().map(of_stage).collect::<Result<Vec<_>>>()?;
+        let secrets: Vec<_> = sources.iter().chain(&stages).flat_map(Provisions::secrets).cloned().collect();
+        Ok(Self { sources, stages, redactor: Arc::new(Redactor::new(&secrets)) })
+    }
+}
+
 fn sizing(plan: &Plan) -> Sizing {
     let workers = plan.stages.iter().map(|stage| stage.workers.get()).sum::<usize>() + plan.sources.len();
     let stages = plan.stages.iter().map(|stage| stage.limits.memory.get());
@@ -125,20 +162,21 @@ fn sizing(plan: &Plan) -> Sizing {
     Sizing {
         instances: u32::try_from(workers).unwrap_or(u32::MAX),
         memory_bytes_max: stages.chain(sources).max().unwrap_or(0),
+        deterministic: plan.stages.iter().any(|stage| stage.deterministic),
     }
 }
 
 async fn ready_stage(
     plan: StagePlan,
     engine: &Engine,
-    events: &EventSender,
+    (granted, voice): (Provisions, Voice),
     runtimes: &Runtimes,
 ) -> Result<ReadyStage> {
     let program: Arc<dyn Program> = match &plan.code {
         Code::Native(native) => Arc::new(native.clone()),
         Code::Component(path) => {
             let component = load(engine, path).await.map_err(|error| in_node("stage", &plan.name, error))?;
-            let sandboxed = Sandboxed::new(&component, &plan, events);
+            let sandboxed = Sandboxed::new(&component, &plan, granted, voice);
             Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
         }
     };
@@ -153,14 +191,14 @@ async fn ready_stage(
     Ok(ReadyStage { plan, program })
 }
 
-async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -> Result<ReadySource> {
+async fn ready_source(plan: SourcePlan, engine: &Engine, given: (Provisions, Voice)) -> Result<ReadySource> {
     let SourcePlan { name, kind, on_error } = plan;
     let is_guest = matches!(kind, SourceKind::Component(_));
     let source = match kind {
         SourceKind::Component(component) => {
             let compiled = load(engine, &component.component).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
-            Box::new(SandboxedSource::open(&compiled, &name, &component, events).await?) as Box<dyn Source>
+            Box::new(SandboxedSource::open(&compiled, &name, &component, given).await?) as Box<dyn Source>
         }
         other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
             edge::open_source(other).map_err(|error| in_node("source", &name, error))?

@@ -10,6 +10,7 @@ use super::runtimes::Runtimes;
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind};
 use crate::flow::DeadLetters;
+use crate::redact::Redactor;
 use crate::report::{Ending, EventSender, EventStream, Problem, Report, Stats};
 use crate::task::Tasks;
 
@@ -112,6 +113,7 @@ pub(super) struct Supervisor {
     pub(super) stop: CancellationToken,
     pub(super) cut: CancellationToken,
     pub(super) dead_letters: DeadLetters,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) events: EventSender,
 }
 
@@ -142,7 +144,7 @@ impl Supervisor {
         Report {
             pipeline: self.name,
             ending,
-            problem: failure.as_ref().map(Problem::from),
+            problem: failure.as_ref().map(|failure| self.redactor.problem(Problem::from(failure))),
             bottleneck: bottleneck::find(&stats),
             stats,
             dead_letters: self.dead_letters.written_to(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, wiring};
+use super::{Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, reach, wiring};
 use crate::error::Error;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -53,6 +53,8 @@ pub enum Part {
     Path(usize),
     /// One of the ports of the stage of this index, from 0.
     Port(usize, usize),
+    /// A key of a source, stage or sink: the tables that lead to it, and itself.
+    Key(Node, &'static [&'static str]),
 }
 
 /// Why parts do not make a plan.
@@ -95,6 +97,7 @@ impl Plan {
         check_names(&parts)?;
         check_numbers(&parts)?;
         check_edges(&parts)?;
+        reach::check(&parts)?;
         let graph = wiring::connect(&parts)?;
         Ok(Self {
             name: parts.name,
@@ -228,7 +231,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Code, Isolation, Limits, Matter, OnError, Order, SinkKind, StdinSource};
+    use crate::plan::{Code, Grants, Isolation, Limits, Matter, OnError, Order, SinkKind, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -241,6 +244,8 @@ mod tests {
             order: Order::Input,
             reuse: Isolation::Batch,
             limits: Limits::default(),
+            grants: Grants::default(),
+            deterministic: false,
             on_error: OnError::Fail,
             ports: Vec::new(),
         }

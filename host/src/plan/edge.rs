@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::grant::Grants;
 use super::stage::{Limits, OnError};
 use crate::edge::{CustomSink, CustomSource};
 
@@ -109,6 +110,8 @@ pub struct ComponentSource {
     pub config: String,
     /// What it may use up; `cpu` and `wall` are per call of `pull`.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Grants,
 }
 
 /// One sink.

@@ -22,6 +22,61 @@ pub struct Grants {
     pub random: Option<Randomness>,
 }
 
+/// One kind of grant, as interfaces ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grant {
+    /// `read`, `write`.
+    Folders,
+    /// `env`, `secret`.
+    Variables,
+    /// `http`.
+    Http,
+    /// `clock`.
+    Clock,
+    /// `random`.
+    Random,
+}
+
+impl Grant {
+    /// The keys of the pipeline file that give it, any of which is enough.
+    #[must_use]
+    pub const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Folders => &["read", "write"],
+            Self::Variables => &["env", "secret"],
+            Self::Http => &["http"],
+            Self::Clock => &["clock"],
+            Self::Random => &["random"],
+        }
+    }
+}
+
+impl Grants {
+    /// Every grant, each as small as it can be.
+    #[must_use]
+    pub fn every() -> Self {
+        Self {
+            folders: Some(Vec::new()),
+            variables: Some(Vec::new()),
+            http: Some(Vec::new()),
+            clock: Some(Clock::Fixed(SystemTime::UNIX_EPOCH)),
+            random: Some(Randomness::Seed(0)),
+        }
+    }
+
+    /// Whether such a grant is there, be it an empty one.
+    #[must_use]
+    pub fn has(&self, grant: Grant) -> bool {
+        match grant {
+            Grant::Folders => self.folders.is_some(),
+            Grant::Variables => self.variables.is_some(),
+            Grant::Http => self.http.is_some(),
+            Grant::Clock => self.clock.is_some(),
+            Grant::Random => self.random.is_some(),
+        }
+    }
+}
+
 /// A folder that a stage sees, with everything below it and nothing beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderGrant {

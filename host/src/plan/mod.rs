@@ -11,6 +11,7 @@ mod graph;
 mod http_rule;
 pub(crate) mod name;
 mod paths;
+mod reach;
 mod stage;
 mod wiring;
 
@@ -19,7 +20,7 @@ pub use edge::{
     Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
     LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,
 };
-pub use grant::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
+pub use grant::{Clock, FolderGrant, Grant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::HttpRule;
 pub use stage::{Code, Isolation, Limits, OnError, Order, StagePlan};

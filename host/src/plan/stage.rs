@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Grants;
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -30,6 +31,10 @@ pub struct StagePlan {
     pub reuse: Isolation,
     /// What it may use up.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Grants,
+    /// Whether its output must be the same, bit by bit, run after run.
+    pub deterministic: bool,
     /// What a failed record leads to.
     pub on_error: OnError,
     /// The names of its outputs; empty: one output without a name.
@@ -67,6 +72,14 @@ pub enum Isolation {
     Batch,
     /// One instance for as long as the worker lives: for stages that keep state.
     Worker,
+}
+
+impl Isolation {
+    /// What holds when nobody says: of a stage that is deterministic, an instance sees one record.
+    #[must_use]
+    pub fn default_of(deterministic: bool) -> Self {
+        if deterministic { Self::Record } else { Self::default() }
+    }
 }
 
 /// What a stage may use up.

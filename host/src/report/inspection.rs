@@ -34,10 +34,34 @@ pub struct Inspection {
 pub struct ImportUse {
     /// Its name, with package and version.
     pub name: String,
-    /// Whether the host provides it (to this stage: grants considered).
-    pub provided: bool,
-    /// What it reaches, in a few words: `log lines and panic messages; reaches nothing else`.
-    pub note: String,
+    /// Whether the host provides it.
+    pub provision: Provision,
+    /// The keys of the grants that provide it, any of which is enough; empty when none has to, or none does.
+    pub grants: Vec<&'static str>,
+    /// What it reaches, in a few words: `log lines and panic messages: reaches nothing else`.
+    pub reaches: String,
+}
+
+/// Whether, and to whom, the host provides an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provision {
+    /// To everybody: it reaches nothing by itself.
+    Always,
+    /// To this component, which is granted it.
+    Granted,
+    /// To whoever is granted it, which this component is not.
+    Missing,
+    /// To nobody.
+    Never,
+}
+
+impl Provision {
+    /// Whether the component is provided with it as it stands.
+    #[must_use]
+    pub const fn is_given(self) -> bool {
+        matches!(self, Self::Always | Self::Granted)
+    }
 }
 
 /// What can be known of a pipeline without running it.
@@ -64,6 +88,19 @@ pub struct CheckedNode {
     pub fed_by: Vec<String>,
     /// What it runs, where that is a component.
     pub component: Option<Inspection>,
+    /// What it is granted, key by key.
+    pub grants: Vec<GrantUse>,
+}
+
+/// One key of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantUse {
+    /// As the pipeline file has it: `read`, `env` …
+    pub key: &'static str,
+    /// What it reaches: folders, names of variables, origins. Never a value.
+    pub reaches: Vec<String>,
+    /// The imports that make use of it; none: it is granted in vain.
+    pub used_by: Vec<String>,
 }
 
 /// What a node is.

@@ -8,5 +8,5 @@ pub(crate) mod samples;
 mod stats;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
-pub use inspection::{CheckReport, CheckedNode, ImportUse, Inspection, Role};
+pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
 pub use stats::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};

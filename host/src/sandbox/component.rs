@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{InstancePre, Linker};
 
 use super::bindings::{source, stage};
 use super::cache;
 use super::engine::Engine;
+use super::interface;
+use super::reach::make_steady;
 use super::store::HostState;
 use crate::error::{Error, Result};
-use crate::report::{ImportUse, Inspection};
+use crate::plan::{Grant, Grants};
+use crate::report::{ImportUse, Inspection, Provision};
 use crate::suggest;
 
-/// The package of the stage interface; versions of it differ in what follows the `@`.
-const PACKAGE: &str = "sandmill:stage/";
-const HOST: &str = "sandmill:stage/host@0.1.0";
-const TYPES: &str = "sandmill:stage/types@0.1.0";
 const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
 const SOURCE: &str = "sandmill:stage/source@0.1.0";
 
@@ -61,20 +61,27 @@ impl Component {
         Ok(Self { engine: engine.clone(), compiled, inspection })
     }
 
-    /// What it imports, exports, weighs and hashes to.
+    /// What it imports, exports, weighs and hashes to. Nothing is granted to it yet.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
     }
 
-    /// What is wrong with it as a part of `world`: `Ok` when nothing is.
+    /// The same, for one that is granted something.
+    #[must_use]
+    pub fn inspection_with(&self, grants: &Grants) -> Inspection {
+        let imports = self.inspection.imports.iter().map(|import| interface::granted(import, grants)).collect();
+        Inspection { imports, ..Inspection::clone(&self.inspection) }
+    }
+
+    /// What is wrong with it as a part of `world` that is granted `grants`: `Ok` when nothing is.
     ///
     /// # Errors
     /// When it exports the wrong thing, or imports what is not provided.
-    pub fn check(&self, world: World) -> Result<()> {
+    pub fn check(&self, world: World, grants: &Grants) -> Result<()> {
         match world {
-            World::Stage => self.stage().map(drop),
-            World::Source => self.source().map(drop),
+            World::Stage => self.stage(grants, false).map(drop),
+            World::Source => self.source(grants).map(drop),
         }
     }
 
@@ -82,29 +89,36 @@ impl Component {
         &self.engine.wasmtime
     }
 
+    /// Whether its instances have to be given the state that WASI works on.
+    pub(super) fn imports_wasi(&self) -> bool {
+        self.inspection.imports.iter().any(interface::wants_state)
+    }
+
     /// Links it as a stage.
-    pub(super) fn stage(&self) -> Result<stage::StagePre<HostState>> {
-        let linked = self.link(World::Stage)?;
+    pub(super) fn stage(&self, grants: &Grants, deterministic: bool) -> Result<stage::StagePre<HostState>> {
+        let linked = self.link(World::Stage, grants, deterministic)?;
         stage::StagePre::new(linked).map_err(|error| self.other_world(World::Stage, &error))
     }
 
     /// Links it as a source.
-    pub(super) fn source(&self) -> Result<source::RecordSourcePre<HostState>> {
-        let linked = self.link(World::Source)?;
+    pub(super) fn source(&self, grants: &Grants) -> Result<source::RecordSourcePre<HostState>> {
+        let linked = self.link(World::Source, grants, false)?;
         source::RecordSourcePre::new(linked).map_err(|error| self.other_world(World::Source, &error))
     }
 
-    fn link(&self, world: World) -> Result<InstancePre<HostState>> {
+    /// Links what it imports and is granted, and nothing else.
+    fn link(&self, world: World, grants: &Grants, deterministic: bool) -> Result<InstancePre<HostState>> {
         let wanted = if world == World::Stage { "stage" } else { "source" };
         if self.inspection.world.as_deref() != Some(wanted) {
             return Err(self.wrong_exports(world));
         }
-        if let Some(import) = self.inspection.imports.iter().find(|import| !import.provided) {
-            return Err(self.unprovided(&import.name));
-        }
+        let imports = self.inspection_with(grants).imports;
+        self.refuse(&imports, world)?;
+        let imported = |name: &str| imports.iter().any(|import| import.name.split('@').next() == Some(name));
         let mut linker = Linker::new(self.engine());
-        stage::sandmill::stage::host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
-            .map_err(|error| Error::internal("the host interface cannot be linked").caused_by(text(&error)))?;
+        interface::link(&mut linker, &imports)
+            .and_then(|()| if deterministic { make_steady(&mut linker, imported) } else { Ok(()) })
+            .map_err(|error| Error::internal("the host's interfaces cannot be linked").caused_by(text(&error)))?;
         linker.instantiate_pre(&self.compiled).map_err(|error| self.other_world(world, &error))
     }
 
@@ -128,12 +142,31 @@ impl Component {
         }
     }
 
-    fn unprovided(&self, import: &str) -> Error {
+    /// Refuses imports that are provided to nobody, or need a grant that is not there.
+    fn refuse(&self, imports: &[ImportUse], world: World) -> Result<()> {
         let path = self.inspection.path.display();
-        Error::config(format!("\"{path}\" imports {import}, which no stage is given")).hint(
-            "stages reach nothing but their records: build it without that import (for Rust: target \
-             wasm32-unknown-unknown, which is what `sandmill build` uses)",
-        )
+        if let Some(never) = imports.iter().find(|import| import.provision == Provision::Never) {
+            return Err(Error::config(format!("\"{path}\" imports {}, which no stage is given", never.name)).hint(
+                "build it without that import (for Rust: target wasm32-unknown-unknown, which is what `sandmill build` \
+                 uses)",
+            ));
+        }
+        let missing = imports.iter().filter(|import| import.provision == Provision::Missing);
+        let names: Vec<&str> = missing.clone().map(|import| import.name.as_str()).collect();
+        let (what, which) = match names.as_slice() {
+            [] => return Ok(()),
+            [one] => ((*one).to_owned(), "it is"),
+            several => (several.join(", "), "they are"),
+        };
+        let refused = Error::config(format!("\"{path}\" imports {what}, but {which} not granted"));
+        let mut grants: Vec<Grant> = missing.filter_map(interface::grant_of).collect();
+        grants.dedup();
+        let section = if world == World::Stage { "stage" } else { "source" };
+        Err(grants.into_iter().fold(refused, |refused, grant| {
+            let (example, least) = interface::example(grant);
+            let keys = grant.keys().join(" or ");
+            refused.hint(format!("{keys} under [{section}.grant] provides it: {example}, or at the least {least}"))
+        }))
     }
 
     /// The right names with other types behind them: made against another draft of the interface.
@@ -149,7 +182,9 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], 
     let types = compiled.component_type();
     let engine = compiled.engine();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let imports = types.imports(engine).map(|(name, _)| import_use(name)).collect();
+    let imports =
+        types.imports(engine).map(|(name, import)| interface::look_at(name, is_types_only(&import.ty, engine)));
+    let imports = imports.collect();
     let exported = |wanted: &str| exports.iter().any(|name| name == wanted);
     let world =
         if exported(TRANSFORM) { Some("stage".to_owned()) } else { exported(SOURCE).then(|| "source".to_owned()) };
@@ -180,14 +215,20 @@ fn memory_initial(wasm: &[u8]) -> Option<u64> {
     Some(bytes)
 }
 
-fn import_use(name: &str) -> ImportUse {
-    let (provided, note) = match name {
-        TYPES => (true, "types only: reaches nothing"),
-        HOST => (true, "log lines and panic messages: reaches nothing else"),
-        _ if name.starts_with(PACKAGE) => (false, "another version of the stage interface"),
-        _ => (false, "not granted: no stage is given this"),
-    };
-    ImportUse { name: name.to_owned(), provided, note: note.to_owned() }
+/// Whether an import asks for nothing that could be called. Interfaces name each other's types, and a component imports
+/// what they name with them.
+fn is_types_only(import: &ComponentItem, engine: &wasmtime::Engine) -> bool {
+    match import {
+        ComponentItem::Type(_) => true,
+        ComponentItem::ComponentInstance(instance) => {
+            instance.exports(engine).all(|(_, export)| is_types_only(&export.ty, engine))
+        }
+        ComponentItem::ComponentFunc(_)
+        | ComponentItem::CoreFunc(_)
+        | ComponentItem::Module(_)
+        | ComponentItem::Component(_)
+        | ComponentItem::Resource(_) => false,
+    }
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

@@ -4,7 +4,7 @@
 //! what the interface's comments promise: columns whole, origins ascending and in range, one fate per record.
 
 use super::bindings::stage::sandmill::stage::types as wit;
-use super::store::legible;
+use super::log::GuestLog;
 use crate::pool::{Failure, GuestFailure, Outcome};
 use crate::record::{Column, Payload};
 
@@ -17,9 +17,9 @@ pub(super) struct Expected {
     pub(super) ports: usize,
 }
 
-/// The outcome, checked.
-pub(super) fn check(outcome: wit::Outcome, expected: Expected) -> Result<Outcome, GuestFailure> {
-    outcome_of(outcome, expected).map_err(GuestFailure::Contract)
+/// The outcome, checked. `log` makes its words legible.
+pub(super) fn check(outcome: wit::Outcome, expected: Expected, log: &GuestLog) -> Result<Outcome, GuestFailure> {
+    outcome_of(outcome, expected, log).map_err(GuestFailure::Contract)
 }
 
 /// Columns as a payload, checked: shared with sources, which return nothing else.
@@ -30,16 +30,16 @@ pub(super) fn payload(values: (Vec<u8>, Vec<u32>), keys: (Vec<u8>, Vec<u32>)) ->
     Payload::new(values, keys).ok_or_else(|| format!("there are {value_count} values, but {key_count} keys"))
 }
 
-fn outcome_of(outcome: wit::Outcome, expected: Expected) -> Result<Outcome, String> {
+fn outcome_of(outcome: wit::Outcome, expected: Expected, log: &GuestLog) -> Result<Outcome, String> {
     let wit::Outcome { emitted: wit::BatchResult { values, keys }, origins, ports, failures } = outcome;
     let emitted = payload((values.data, values.ends), (keys.data, keys.ends))?;
-    let failures = failures_of(failures, expected.records)?;
+    let failures = failures_of(failures, expected.records, log)?;
     let origins = origins_of(origins, emitted.len(), &failures, expected.records)?;
     let ports = ports_of(ports, emitted.len(), expected.ports)?;
     Ok(Outcome { emitted, origins, ports, failures })
 }
 
-fn failures_of(failures: Vec<wit::Failure>, records: usize) -> Result<Vec<Failure>, String> {
+fn failures_of(failures: Vec<wit::Failure>, records: usize, log: &GuestLog) -> Result<Vec<Failure>, String> {
     // Counted first: a guest may return millions for a batch of one, and each would be copied.
     if failures.len() > records {
         return Err(format!("there are {} failures of {records} records", failures.len()));
@@ -49,7 +49,7 @@ fn failures_of(failures: Vec<wit::Failure>, records: usize) -> Result<Vec<Failur
         .map(|failure| Failure {
             index: failure.index,
             retryable: failure.retryable,
-            message: legible(&failure.message),
+            message: log.legible(&failure.message),
         })
         .collect();
     failures.sort_by_key(|failure| failure.index);

@@ -29,6 +29,9 @@ pub struct Sizing {
     pub instances: u32,
     /// The largest memory limit, bytes.
     pub memory_bytes_max: u64,
+    /// Whether any stage is deterministic: all code is then compiled so that every NaN is the same one, which makes
+    /// floating-point arithmetic slower.
+    pub deterministic: bool,
 }
 
 /// The engine of a pipeline, with its cache of compiled code.
@@ -46,7 +49,7 @@ impl Engine {
     /// When this machine cannot run compiled Wasm at all.
     pub fn new(sizing: Sizing) -> Result<Self> {
         let pooled = InstanceAllocationStrategy::Pooling(pooling(sizing));
-        let wasmtime = wasmtime::Engine::new(&config(pooled))
+        let wasmtime = wasmtime::Engine::new(&config(pooled, sizing))
             .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
             .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
         tick(&wasmtime)?;
@@ -54,11 +57,12 @@ impl Engine {
     }
 }
 
-fn config(allocation: InstanceAllocationStrategy) -> Config {
+fn config(allocation: InstanceAllocationStrategy, sizing: Sizing) -> Config {
     let mut config = Config::new();
     config
         .allocation_strategy(allocation)
         .epoch_interruption(true)
+        .cranelift_nan_canonicalization(sizing.deterministic)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false);
@@ -67,7 +71,7 @@ fn config(allocation: InstanceAllocationStrategy) -> Config {
 
 /// Without pools, and without the gigabytes of address space per memory that spare the compiler its bounds checks.
 fn frugal(sizing: Sizing) -> Config {
-    let mut config = config(InstanceAllocationStrategy::OnDemand);
+    let mut config = config(InstanceAllocationStrategy::OnDemand, sizing);
     config.memory_reservation(sizing.memory_bytes_max).memory_reservation_for_growth(0).memory_guard_size(GUARD_BYTES);
     config
 }

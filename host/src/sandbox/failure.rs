@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use super::instance::OPEN_BUDGET;
-use super::store::{HostState, legible};
+use super::log::GuestLog;
+use super::reach::HANDLES_MAX;
+use super::store::HostState;
 use crate::pool::{Budget, GuestFailure};
 
 /// A call stack longer than this says no more.
@@ -20,12 +24,23 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     if let (Some(asked), None) = (state.memory.refused(), &state.panic) {
         return GuestFailure::MemoryLimit { asked, limit: state.memory.limit() };
     }
-    match error.downcast_ref::<Trap>() {
-        Some(trap) => {
-            GuestFailure::Trap { reason: in_words(*trap), panic: state.panic.clone(), backtrace: backtrace(error) }
+    match error.downcast_ref::<Trap>().map(|trap| in_words(*trap)).or_else(|| host_call(error)) {
+        Some(reason) => {
+            GuestFailure::Trap { reason, panic: state.panic.clone(), backtrace: backtrace(error, &state.log) }
         }
         // Lifting what the guest returned failed: a pointer, a length or a string that is none.
-        None => GuestFailure::Contract(legible(&error.root_cause().to_string())),
+        None => GuestFailure::Contract(state.log.legible(&error.root_cause().to_string())),
+    }
+}
+
+/// Why a call of the host's ended the instance, where it was meant to.
+fn host_call(error: &wasmtime::Error) -> Option<String> {
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        return Some(format!("exit was called, with status {status}"));
+    }
+    match error.downcast_ref()? {
+        ResourceTableError::Full => Some(format!("it holds more than {HANDLES_MAX} files, streams and timers")),
+        ResourceTableError::NotPresent | ResourceTableError::WrongType | ResourceTableError::HasChildren => None,
     }
 }
 
@@ -75,9 +90,9 @@ pub(super) fn too_slow(used: Duration, budget: Budget) -> GuestFailure {
     GuestFailure::WallLimit { used, limit: budget.wall }
 }
 
-fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+fn backtrace(error: &wasmtime::Error, log: &GuestLog) -> Vec<String> {
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
     let named = frames.iter().filter_map(|frame| frame.func_name());
     // `{:#}` leaves the hash off the end of a Rust name; names of other languages pass as they are.
-    named.map(|name| legible(&format!("{:#}", rustc_demangle::demangle(name)))).take(FRAMES_MAX).collect()
+    named.map(|name| log.legible(&format!("{:#}", rustc_demangle::demangle(name)))).take(FRAMES_MAX).collect()
 }

@@ -15,12 +15,13 @@ use super::component::Component;
 use super::contract::{self, Expected};
 use super::deadline::{Meter, Metered};
 use super::failure;
-use super::store::{HostState, legible};
+use super::log::Voice;
+use super::reach::Provisions;
+use super::store::HostState;
 use crate::error::Result as SandmillResult;
 use crate::plan::{Limits, StagePlan};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
-use crate::report::EventSender;
 
 /// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
 /// dictionary; beyond ten, something is wrong.
@@ -29,24 +30,27 @@ pub(super) const OPEN_BUDGET: Budget = Budget { cpu: Duration::from_secs(10), wa
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
     linked: StagePre<HostState>,
+    /// What it reaches; nothing when it imports nothing that reaches anything.
+    provisions: Option<Provisions>,
     limits: Limits,
     config: String,
     ports: usize,
-    events: EventSender,
+    voice: Voice,
 }
 
 impl Sandboxed {
-    /// Links `component` as the stage of `plan`.
+    /// Links `component` as the stage of `plan`, with what it was granted.
     ///
     /// # Errors
-    /// When it is no stage, or imports what is not provided.
-    pub fn new(component: &Component, plan: &StagePlan, events: &EventSender) -> SandmillResult<Self> {
+    /// When it is no stage, or imports what it was not granted.
+    pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
         Ok(Self {
-            linked: component.stage()?,
+            linked: component.stage(&plan.grants, plan.deterministic)?,
+            provisions: component.imports_wasi().then_some(granted),
             limits: plan.limits,
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
-            events: events.clone(),
+            voice,
         })
     }
 }
@@ -60,7 +64,7 @@ impl fmt::Debug for Sandboxed {
 #[async_trait]
 impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
-        let state = HostState::new(&self.limits, worker, &self.events);
+        let state = HostState::new(&self.limits, worker, &self.voice, self.provisions.as_ref());
         let mut store = metered_store(self.linked.engine(), state);
         let linked = &self.linked;
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
@@ -71,7 +75,7 @@ impl Program for Sandboxed {
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
             .await
             .map_err(failure::in_opening)?
-            .map_err(|refusal| GuestFailure::Returned(legible(&refusal)))?;
+            .map_err(|refusal| GuestFailure::Returned(self.voice.legible(&refusal)))?;
         Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports }))
     }
 }
@@ -85,8 +89,9 @@ struct SandboxedInstance {
 
 impl SandboxedInstance {
     fn outcome(&self, returned: Result<wit::Outcome, String>, records: usize) -> Result<Outcome, GuestFailure> {
-        let outcome = returned.map_err(|message: String| GuestFailure::Returned(legible(&message)))?;
-        contract::check(outcome, Expected { records, ports: self.ports })
+        let log = &self.store.data().log;
+        let outcome = returned.map_err(|message: String| GuestFailure::Returned(log.legible(&message)))?;
+        contract::check(outcome, Expected { records, ports: self.ports }, log)
     }
 }
 
@@ -144,6 +149,7 @@ pub(super) async fn call<R>(
         timeout(budget.wall, Metered::new(meter, running)).await
     };
     let state = store.data();
+    state.log.end_call();
     match returned {
         // A call may use up its budget between two ticks and still come back: the limit holds all the same.
         Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),

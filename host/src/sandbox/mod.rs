@@ -1,6 +1,7 @@
 //! The sandbox: everything that names wasmtime.
 //!
-//! Owns the engine, the compiled components and the stores. Refuses every import but `sandmill:stage/host`. Bounds each
+//! Owns the engine, the compiled components and the stores. Links what a component imports
+//! and is granted (`interface`, `reach`, `egress`), and refuses every other import. Bounds each
 //! call in time and each instance in memory. Trusts nothing that a guest returns: `contract` checks it. A failure costs
 //! the instance, which its worker drops; no error of wasmtime's leaves this module.
 
@@ -9,15 +10,21 @@ mod cache;
 mod component;
 mod contract;
 mod deadline;
+mod egress;
 mod engine;
 mod failure;
 mod instance;
+mod interface;
 mod limits;
+mod log;
+mod reach;
 mod source;
 mod store;
 
 pub use component::{Component, World};
 pub use engine::{Engine, Sizing};
 pub use instance::Sandboxed;
+pub use log::Voice;
+pub use reach::Provisions;
 pub use source::SandboxedSource;
 pub use store::LogBounds;

@@ -11,13 +11,14 @@ use super::component::Component;
 use super::contract;
 use super::failure::{in_making, in_opening};
 use super::instance::{OPEN_BUDGET, call, metered_store};
-use super::store::{HostState, legible};
+use super::log::Voice;
+use super::reach::Provisions;
+use super::store::HostState;
 use crate::edge::{Chunk, Source};
 use crate::error::{Error, Result};
 use crate::plan::{ComponentSource, Limits};
 use crate::pool::{Budget, GuestFailure, WorkerId};
 use crate::record::{BatchBounds, Places};
-use crate::report::EventSender;
 
 /// Pulls that may give nothing one after the other: beyond, the source does not work, it spins.
 const EMPTY_PULLS_MAX: u32 = 1_000;
@@ -33,7 +34,7 @@ pub struct SandboxedSource {
 }
 
 impl SandboxedSource {
-    /// Makes and opens the instance.
+    /// Makes and opens the instance, with what it was granted and where its words go.
     ///
     /// # Errors
     /// When the component is no source, traps, exceeds a limit, or refuses its configuration.
@@ -41,11 +42,13 @@ impl SandboxedSource {
         component: &Component,
         name: &Arc<str>,
         plan: &ComponentSource,
-        events: &EventSender,
+        (granted, voice): (Provisions, Voice),
     ) -> Result<Self> {
-        let linked = component.source().map_err(|error| error.within(format!("source \"{name}\"")))?;
+        let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
-        let mut store = metered_store(component.engine(), HostState::new(&plan.limits, &worker, events));
+        let provisions = component.imports_wasi().then_some(&granted);
+        let state = HostState::new(&plan.limits, &worker, &voice, provisions);
+        let mut store = metered_store(component.engine(), state);
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
@@ -54,7 +57,7 @@ impl SandboxedSource {
         let exports = source.sandmill_stage_source();
         call(&mut store, OPEN_BUDGET, async |store| exports.call_open(store, &plan.config, None).await)
             .await
-            .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(legible(&refusal))))
+            .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(voice.legible(&refusal))))
             .map_err(|failure| failed(in_opening(failure)))?;
         Ok(Self { name: Arc::clone(name), store, source, limits: plan.limits, given: 0, done: false })
     }
@@ -64,7 +67,7 @@ impl SandboxedSource {
         let budget = Budget { cpu: self.limits.cpu, wall: self.limits.wall };
         let chunk = call(&mut self.store, budget, async |store| exports.call_pull(store, max).await)
             .await?
-            .map_err(|message| GuestFailure::Returned(legible(&message)))?;
+            .map_err(|message| GuestFailure::Returned(self.store.data().log.legible(&message)))?;
         self.done = chunk.done;
         let (values, keys) = (chunk.records.values, chunk.records.keys);
         let records =

@@ -1,19 +1,36 @@
-//! `sandmill inspect`: a component, looked at without running it.
+//! `sandmill inspect`: a component, or the components of a pipeline, looked at without running them.
 
-use crate::build;
+use std::path::{Path, PathBuf};
+
+use super::components::component_file;
 use crate::check;
 use crate::cli::args::InspectArguments;
+use crate::cli::locate::pipeline_file;
 use crate::cli::{print, render};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Problem;
+use crate::{build, config};
 
-/// Looks at a component, and prints what it is.
+/// Looks at what the argument names, and prints what it is.
 ///
 /// # Errors
-/// When there is none.
-pub(super) fn inspect(arguments: &InspectArguments) -> Result<Exit> {
-    let path = &arguments.component;
+/// When there is no such thing, or it cannot be read.
+pub(super) fn inspect(arguments: &InspectArguments, quiet: bool) -> Result<Exit> {
+    match pipeline_at(&arguments.path) {
+        Some(file) => pipeline(&pipeline_file(Some(&file))?, arguments.json, quiet),
+        None => component(&arguments.path, arguments.json),
+    }
+}
+
+/// A pipeline file is a TOML file, or a folder that has one and is no stage.
+fn pipeline_at(path: &Path) -> Option<PathBuf> {
+    let is_file = path.extension().is_some_and(|ending| ending == "toml");
+    let is_folder = path.join("pipeline.toml").is_file() && !path.join("Cargo.toml").is_file();
+    (is_file || is_folder).then(|| path.to_owned())
+}
+
+fn component(path: &Path, json: bool) -> Result<Exit> {
     let inspection = if path.is_dir() {
         let state = build::state(path)?;
         let mut inspection = check::inspect(&state.component)?;
@@ -22,7 +39,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<Exit> {
     } else {
         check::inspect(path)?
     };
-    if arguments.json {
+    if json {
         print::json(&inspection)?;
     } else {
         print::result(&render::inspection(&inspection))?;
@@ -30,4 +47,16 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<Exit> {
         print::message(&render::problems(&problems.collect::<Vec<_>>()));
     }
     Ok(if inspection.problems.is_empty() { Exit::Ok } else { Exit::Usage })
+}
+
+fn pipeline(file: &Path, json: bool, quiet: bool) -> Result<Exit> {
+    let mut plan = config::load(file)?;
+    let report = check::inspect_pipeline(&mut plan, &mut |path| component_file(path, quiet || json));
+    if json {
+        print::json(&report)?;
+    } else {
+        print::result(&render::reach(&report))?;
+        print::message(&render::problems(&report.problems));
+    }
+    Ok(if report.problems.is_empty() { Exit::Ok } else { Exit::Usage })
 }

@@ -22,6 +22,6 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
         Verb::Check(check) => check::check(check, quiet),
         Verb::Build(build) => build::build(build, quiet),
         Verb::New(new) => new::new(new, quiet),
-        Verb::Inspect(inspect) => inspect::inspect(inspect),
+        Verb::Inspect(inspect) => inspect::inspect(inspect, quiet),
     }
 }

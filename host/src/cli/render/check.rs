@@ -4,7 +4,7 @@ use super::inspection::in_short;
 use super::numbers::plural;
 use super::style::{FAINT, GOOD, STRONG, paint};
 use super::text::{left, one_line, width};
-use crate::report::{CheckReport, CheckedNode, Role};
+use crate::report::{CheckReport, CheckedNode, GrantUse, Role};
 
 /// Columns of the word at the left.
 const ROLE_COLUMNS: usize = 8;
@@ -12,7 +12,7 @@ const ROLE_COLUMNS: usize = 8;
 /// Names wider than this are cut.
 const NAME_COLUMNS_MAX: usize = 24;
 
-/// What it consists of: one or two lines per node. What is wrong with it is not said here: those are errors.
+/// What it consists of: a line per node, and what it runs and may reach below it. What is wrong with it is not said here: those are errors.
 pub(crate) fn check(of: &CheckReport) -> String {
     let mut text = String::new();
     if !of.nodes.is_empty() {
@@ -49,7 +49,20 @@ fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> Str
     if let Some(component) = &node.component {
         text.push_str(&format!("{}{}\n", " ".repeat(ROLE_COLUMNS + columns + 2), in_short(component)));
     }
+    if !node.grants.is_empty() {
+        let granted: Vec<String> = node.grants.iter().map(granted).collect();
+        text.push_str(&format!("{}may reach {}\n", " ".repeat(ROLE_COLUMNS + columns + 2), granted.join(", ")));
+    }
     text
+}
+
+/// `read geo`, `env TZ + 3 more`.
+fn granted(of: &GrantUse) -> String {
+    match of.reaches.as_slice() {
+        [] => format!("{}: nothing", of.key),
+        [one] => format!("{}: {}", of.key, one_line(one)),
+        [first, more @ ..] => format!("{}: {} and {} more", of.key, one_line(first), more.len()),
+    }
 }
 
 fn counted(of: &CheckReport) -> String {
@@ -67,11 +80,15 @@ mod tests {
 
     fn node(role: Role, name: &str, detail: &str, fed_by: &[&str]) -> CheckedNode {
         let fed_by = fed_by.iter().map(ToString::to_string).collect();
-        CheckedNode { name: name.into(), role, detail: detail.into(), fed_by, component: None }
+        CheckedNode { name: name.into(), role, detail: detail.into(), fed_by, component: None, grants: Vec::new() }
     }
 
     fn running(of: Inspection, node: CheckedNode) -> CheckedNode {
         CheckedNode { component: Some(of), ..node }
+    }
+
+    fn grant(key: &'static str, reaches: &[&str]) -> GrantUse {
+        GrantUse { key, reaches: reaches.iter().map(ToString::to_string).collect(), used_by: Vec::new() }
     }
 
     fn plain(of: &CheckReport) -> String {
@@ -84,7 +101,14 @@ mod tests {
             pipeline: "access-log".into(),
             nodes: vec![
                 node(Role::Source, "log", "file access.log, lines", &[]),
-                running(stage(), node(Role::Stage, "parse", "4 workers, order input", &["log"])),
+                CheckedNode {
+                    grants: vec![
+                        grant("read", &["data/geo as geo"]),
+                        grant("env", &["TZ", "LANG of the host", "X"]),
+                        grant("http", &[]),
+                    ],
+                    ..running(stage(), node(Role::Stage, "parse", "4 workers, order input", &["log"]))
+                },
                 node(Role::Sink, "visits", "sqlite out.db, table visits", &["parse"]),
                 node(Role::Sink, "copy", "file all.jsonl", &["parse"]),
             ],
@@ -98,6 +122,7 @@ pipeline access-log
 source  log     file access.log, lines
 stage   parse   4 workers, order input
                 stages/parse/target/parse.wasm (23.1 KiB, imports ok)
+                may reach read: data/geo as geo, env: TZ and 2 more, http: nothing
 sink    visits  sqlite out.db, table visits
 sink    copy    file all.jsonl  ← parse
 

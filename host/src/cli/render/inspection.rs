@@ -3,7 +3,7 @@
 use super::numbers::{bytes, plural};
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::text::{harmless, left, one_line, width};
-use crate::report::{ImportUse, Inspection};
+use crate::report::{ImportUse, Inspection, Provision};
 
 /// Columns of the words at the left.
 const LABEL_COLUMNS: usize = 10;
@@ -34,7 +34,7 @@ pub(crate) fn inspection(of: &Inspection) -> String {
 
 /// A component in a few words: for a line of `check`.
 pub(crate) fn in_short(of: &Inspection) -> String {
-    let refused = of.imports.iter().filter(|import| !import.provided).count();
+    let refused = of.imports.iter().filter(|import| !import.provision.is_given()).count();
     let imports = match (of.imports.len(), refused) {
         (0, _) => "no imports".to_owned(),
         (_, 0) => "imports ok".to_owned(),
@@ -44,22 +44,28 @@ pub(crate) fn in_short(of: &Inspection) -> String {
     format!("{} ({}, {imports}{stale})", harmless(&of.path.display().to_string()), bytes(of.bytes))
 }
 
+/// One line each: what it is, and what it takes to be given it.
 fn imports(of: &[ImportUse]) -> Vec<String> {
     let columns = of.iter().map(|import| width(&import.name)).max().unwrap_or(0);
     let line = |import: &ImportUse| {
-        let name = one_line(&import.name);
-        let note = one_line(&import.note);
-        let refusal = if import.provided { String::new() } else { format!("{} ", paint(BAD, "not provided:")) };
-        format!("{}  {refusal}{note}", left(&name, columns)).trim_end().to_owned()
+        let reaches = one_line(&import.reaches);
+        let given = match import.provision {
+            Provision::Always => reaches,
+            Provision::Granted | Provision::Missing => {
+                format!("{} {reaches}", paint(WARN, format!("with grant {}:", import.grants.join(" or "))))
+            }
+            Provision::Never => format!("{} {reaches}", paint(BAD, "not provided:")),
+        };
+        format!("{}  {given}", left(&one_line(&import.name), columns))
     };
     of.iter().map(line).collect()
 }
 
-fn labelled(label: &str, value: &str) -> String {
+pub(super) fn labelled(label: &str, value: &str) -> String {
     format!("{}{value}\n", paint(FAINT, left(label, LABEL_COLUMNS)))
 }
 
-fn list(label: &str, values: &[String], none: &str) -> String {
+pub(super) fn list(label: &str, values: &[String], none: &str) -> String {
     if values.is_empty() {
         return labelled(label, none);
     }
@@ -81,8 +87,9 @@ pub(super) mod tests {
             world: Some("stage".into()),
             imports: vec![ImportUse {
                 name: "sandmill:stage/host@0.1.0".into(),
-                provided: true,
-                note: "log lines and panic messages".into(),
+                provision: Provision::Always,
+                grants: Vec::new(),
+                reaches: "log lines and panic messages".into(),
             }],
             exports: vec!["sandmill:stage/transform@0.1.0".into()],
             memory_initial_bytes: Some(1_114_112),
@@ -92,13 +99,18 @@ pub(super) mod tests {
     }
 
     pub(in crate::cli::render) fn stranger() -> Inspection {
-        let not_provided = |name: &str, note: &str| ImportUse { name: name.into(), provided: false, note: note.into() };
+        let import = |name: &str, provision, grants: &[&'static str], reaches: &str| ImportUse {
+            name: name.into(),
+            provision,
+            grants: grants.to_vec(),
+            reaches: reaches.into(),
+        };
         Inspection {
             path: PathBuf::from("vendor/stranger.wasm"),
             world: None,
             imports: vec![
-                not_provided("wasi:filesystem/types@0.2.0", "files and folders"),
-                not_provided("wasi:cli/run@0.2.0", ""),
+                import("wasi:filesystem/types@0.2.0", Provision::Missing, &["read", "write"], "folders"),
+                import("wasi:sockets/tcp@0.2.0", Provision::Never, &[], "the network"),
             ],
             exports: Vec::new(),
             memory_initial_bytes: None,
@@ -143,8 +155,8 @@ world     none that a pipeline can use
 size      23.1 KiB
 sha256    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 exports   nothing
-imports   wasi:filesystem/types@0.2.0  not provided: files and folders
-          wasi:cli/run@0.2.0           not provided:
+imports   wasi:filesystem/types@0.2.0  with grant read or write: folders
+          wasi:sockets/tcp@0.2.0       not provided: the network
 "
         );
     }

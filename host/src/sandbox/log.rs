@@ -1,0 +1,201 @@
+//! What a guest says: lines of its log, and of its standard output and error, on their way to a person.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::store::LOG_BOUNDS;
+use crate::pool::WorkerId;
+use crate::redact::Redactor;
+use crate::report::{Event, EventSender, LogLevel};
+
+/// Where the words of guests go, and what is struck out of them on the way.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    events: EventSender,
+    redactor: Arc<Redactor>,
+}
+
+impl Voice {
+    /// Words go to `events`, without the secrets that `redactor` knows.
+    pub(crate) fn new(events: &EventSender, redactor: &Arc<Redactor>) -> Self {
+        Self { events: events.clone(), redactor: Arc::clone(redactor) }
+    }
+
+    /// A guest's words as they may be shown: without secrets, bounded, and without control characters. In this order: a
+    /// secret that is cut in two, or whose line feeds are gone, is not found any more.
+    pub(super) fn legible(&self, text: &str) -> String {
+        shown(&self.redactor.text(text), 0)
+    }
+}
+
+/// The words of one instance. Shared by its store and its streams.
+#[derive(Debug)]
+pub(super) struct GuestLog {
+    worker: WorkerId,
+    voice: Voice,
+    /// Bytes said in this call.
+    said: AtomicUsize,
+    output: Mutex<Partial>,
+    error: Mutex<Partial>,
+}
+
+/// The two streams that a guest may write lines to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    Output,
+    Error,
+}
+
+/// A line whose end has not come yet.
+#[derive(Debug, Default)]
+struct Partial {
+    text: Vec<u8>,
+    cut: usize,
+}
+
+impl GuestLog {
+    pub(super) fn new(voice: &Voice, worker: &WorkerId) -> Self {
+        let (output, error) = Default::default();
+        Self { worker: worker.clone(), voice: voice.clone(), said: AtomicUsize::new(0), output, error }
+    }
+
+    /// Begins a call: each has its own allowance of words.
+    pub(super) fn begin_call(&self) {
+        self.said.store(0, Relaxed);
+    }
+
+    /// Ends a call: lines that were left without an end are told.
+    pub(super) fn end_call(&self) {
+        for stream in [Stream::Output, Stream::Error] {
+            let mut partial = self.partial(stream).lock().unwrap_or_else(PoisonError::into_inner);
+            if !partial.text.is_empty() {
+                self.tell(stream, &mut partial);
+            }
+        }
+    }
+
+    /// One line.
+    pub(super) fn line(&self, level: LogLevel, text: &str) {
+        self.send(level, text, 0);
+    }
+
+    /// Some bytes of a stream, which may hold any number of lines.
+    pub(super) fn write(&self, stream: Stream, bytes: &[u8]) {
+        // A secret that begins in what is shown of a line must be there as a whole to be found.
+        let bytes_max = LOG_BOUNDS.line_bytes_max + self.voice.redactor.longest();
+        let mut partial = self.partial(stream).lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let (kept, cut) = text.split_at(text.len().min(bytes_max.saturating_sub(partial.text.len())));
+            partial.text.extend_from_slice(kept);
+            partial.cut += cut.len();
+            if ends {
+                self.tell(stream, &mut partial);
+            }
+        }
+    }
+
+    /// As [`Voice::legible`].
+    pub(super) fn legible(&self, text: &str) -> String {
+        self.voice.legible(text)
+    }
+
+    fn partial(&self, stream: Stream) -> &Mutex<Partial> {
+        match stream {
+            Stream::Output => &self.output,
+            Stream::Error => &self.error,
+        }
+    }
+
+    fn tell(&self, stream: Stream, partial: &mut Partial) {
+        let Partial { text, cut } = std::mem::take(partial);
+        let level = if stream == Stream::Error { LogLevel::Warn } else { LogLevel::Info };
+        self.send(level, String::from_utf8_lossy(&text).trim_end_matches('\r'), cut);
+    }
+
+    fn send(&self, level: LogLevel, text: &str, cut: usize) {
+        let bytes = text.len().saturating_add(cut);
+        if self.said.fetch_add(bytes, Relaxed).saturating_add(bytes) > LOG_BOUNDS.call_bytes_max {
+            self.voice.events.lose();
+            return;
+        }
+        let message = shown(&self.voice.redactor.text(text), cut);
+        self.voice.events.send(Event::Log { worker: self.worker.clone(), level, message });
+    }
+}
+
+/// Bounded, and without control characters. `beyond` bytes of the text are gone already.
+fn shown(text: &str, beyond: usize) -> String {
+    let end = text.floor_char_boundary(text.len().min(LOG_BOUNDS.line_bytes_max));
+    let (kept, cut) = text.split_at(end);
+    let mut shown: String = kept.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    let cut = cut.len() + beyond;
+    if cut > 0 {
+        shown.push_str(&format!("… ({cut} bytes cut)"));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{EventStream, event_channel};
+
+    fn log(secrets: &[(String, String)]) -> (GuestLog, EventSender, EventStream) {
+        let (sender, stream) = event_channel();
+        let voice = Voice::new(&sender, &Arc::new(Redactor::new(secrets)));
+        (GuestLog::new(&voice, &WorkerId { stage: "s".into(), worker: 0 }), sender, stream)
+    }
+
+    async fn lines(log: GuestLog, sender: EventSender, mut stream: EventStream) -> Vec<String> {
+        drop((log, sender));
+        let mut lines = Vec::new();
+        while let Some(event) = stream.next().await {
+            if let Event::Log { message, .. } = event {
+                lines.push(message);
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn a_guests_words_are_bounded_and_cannot_steer_a_terminal() {
+        assert_eq!(shown("caf\u{e9}\tok", 0), "café\tok");
+        assert_eq!(shown("\u{1b}[2Jgone\n", 0), "\u{fffd}[2Jgone\u{fffd}");
+        let long = shown(&"é".repeat(LOG_BOUNDS.line_bytes_max), 0);
+        assert!(long.ends_with("… (8192 bytes cut)"), "{long}");
+    }
+
+    #[tokio::test]
+    async fn streams_become_lines_whatever_the_pieces_they_come_in() {
+        let (log, sender, stream) = log(&[]);
+        for piece in ["one\ntw", "o\r\n", "\nthr", "ee"] {
+            log.write(Stream::Output, piece.as_bytes());
+        }
+        log.write(Stream::Error, b"apart");
+        log.end_call();
+        assert_eq!(lines(log, sender, stream).await, ["one", "two", "", "three", "apart"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_bounded_and_a_secret_across_the_bound_is_found() {
+        let (log, sender, stream) = log(&[("TOKEN".into(), "hunter2".into())]);
+        let begin = "x".repeat(LOG_BOUNDS.line_bytes_max - 3);
+        log.write(Stream::Output, format!("{begin}hunter2{}", "y".repeat(1000)).as_bytes());
+        log.end_call();
+        let lines = lines(log, sender, stream).await;
+        assert!(!lines[0].contains("hun") && lines[0].contains("x[se… ("), "{}", &lines[0][8000..]);
+    }
+
+    #[tokio::test]
+    async fn words_beyond_the_allowance_of_a_call_are_counted() {
+        let (log, sender, stream) = log(&[]);
+        for _ in 0..100 {
+            log.write(Stream::Output, &[b"x".repeat(1023), b"\n".to_vec()].concat());
+        }
+        assert_eq!(sender.lost(), 100 - 64);
+        log.begin_call();
+        log.line(LogLevel::Info, "again");
+        assert_eq!(lines(log, sender, stream).await.last().map(String::as_str), Some("again"));
+    }
+}
