@@ -108,6 +108,9 @@ impl From<ErrorCode> for Reason {
             Self::NotFound
         } else if code == ErrorCode::NotPermitted {
             Self::NotPermitted
+        } else if code == ErrorCode::IsDirectory || code == ErrorCode::BadDescriptor {
+            // The second is what a host says that opens folders like files, and then cannot read them.
+            Self::Other("it is a folder".to_owned())
         } else {
             Self::Other(code.name().replace('-', " "))
         }

@@ -16,7 +16,7 @@ use crate::{Answer, number, said, told, two};
 pub fn verbs(verb: &str, rest: &str) -> Answer {
     let (path, text) = two(rest);
     Some(match verb {
-        "read" => told(files::read_text(path)),
+        "read" => told(files::read_text(path).map(|text| text.trim_end().to_owned())),
         "list" => told(files::list(path).map(|names| names.join(" "))),
         "exists" => told(files::exists(path).map(|is_there| is_there.to_string())),
         "write" => told(files::write(path, text).map(|()| "written")),
