@@ -5,8 +5,8 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # Guests are built into a folder of their own below it, by whichever toolchain can.
 SANDMILL := $(TARGET_DIR)/release/sandmill
 SANDMILL_DEV := $(TARGET_DIR)/debug/sandmill
-# The folders of stages/ that are stages: the others are libraries that they share.
-STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml))
+# The folders that are stages, those of the tests included: the others are libraries that they share.
+STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml tests/guests/*/Cargo.toml))
 
 .PHONY: demo test lint bench setup
 
@@ -25,16 +25,18 @@ test: setup
 	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
 	cargo test --locked --workspace
-	cd guest-sdk/rust && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
+	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 
 lint:
 	cargo fmt --all --check
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check
+	cd tests/guests && cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cd guest-sdk/rust && cargo clippy --locked --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd guest-sdk/rust && cargo clippy --locked --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd stages && cargo clippy --locked --workspace --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd tests/guests && cargo clippy --locked --workspace --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
 
 bench: setup

@@ -194,6 +194,19 @@ fn csv_etl() {
 }
 
 #[test]
+fn enrich() {
+    let ran = run("enrich");
+    assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+    ran.expect("stdout", &ran.stdout);
+    let all = String::from_utf8_lossy(&ran.stdout).into_owned() + &ran.stderr + &ran.report().to_string();
+    let visits = fs::read_to_string(ran.folder().join("visits.jsonl")).expect("the example has visits");
+    let visits = visits.lines().map(|line| serde_json::from_str::<Value>(line).expect("a visit is JSON"));
+    let addresses: Vec<String> = visits.filter_map(|visit| Some(visit.get("ip")?.as_str()?.to_owned())).collect();
+    assert_eq!(addresses.iter().find(|address| all.contains(*address)), None, "no address has come through");
+    assert!(!all.contains("This key is no secret"), "nor has the key");
+}
+
+#[test]
 fn images() {
     let ran = run("images");
     assert_eq!(ran.exit, Some(0), "{}", ran.stderr);

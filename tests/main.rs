@@ -7,6 +7,7 @@ mod cli;
 mod examples;
 mod grants;
 mod hostile;
+mod imports;
 mod interrupts;
 mod limits;
 mod stopping;

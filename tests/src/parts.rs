@@ -19,10 +19,10 @@
 //! | `cut` | is the first half of `echo` |
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 
 use crate::guest::{FLUSH_NOTHING, Guest, PROCESS_ECHO, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
 
@@ -82,17 +82,27 @@ pub fn guests_into(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the component that a folder of the repository's `stages` was built into, into `folder`.
+/// Puts the component that a folder of the repository's `stages` or `tests/guests` was built into, into `folder`.
 ///
 /// # Errors
 /// When it has not been built.
 pub fn stage_into(folder: &Path, name: &str) -> Result<()> {
-    let stage = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages").join(name);
     let at = folder.join("stages");
     fs::create_dir_all(&at)?;
-    fs::copy(stage.join(format!("target/sandmill/{name}.wasm")), at.join(format!("{name}.wasm")))
-        .with_context(|| format!("stage \"{name}\" has not been built: run `sandmill build stages/{name}` first"))?;
+    fs::copy(built(name)?, at.join(format!("{name}.wasm")))?;
     Ok(())
+}
+
+/// The component that a folder of the repository's `stages` or `tests/guests` was built into: `upper`, `reach-files`.
+///
+/// # Errors
+/// When it has not been built.
+pub fn built(name: &str) -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = if name.starts_with("reach-") { "tests/guests" } else { "stages" };
+    let component = root.join("..").join(folder).join(name).join(format!("target/sandmill/{name}.wasm"));
+    ensure!(component.is_file(), "\"{name}\" has not been built: run `sandmill build {folder}/{name}` first");
+    Ok(component)
 }
 
 fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {

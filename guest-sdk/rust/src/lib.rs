@@ -1,19 +1,29 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "clock")]
+pub mod clock;
 mod column;
 mod config;
+#[cfg(feature = "env")]
+pub mod env;
 mod failure;
+#[cfg(feature = "files")]
+pub mod files;
 mod function;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 #[cfg(target_arch = "wasm32")]
 #[expect(unsafe_code, reason = "an allocator hands out raw memory")]
 mod heap;
+#[cfg(feature = "http")]
+pub mod http;
 mod input;
 pub mod log;
 mod macros;
 mod output;
 mod outputs;
+#[cfg(feature = "random")]
+pub mod random;
 mod record;
 mod source;
 mod stage;
