@@ -11,7 +11,8 @@ use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Code, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Breaker, Code, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, SinkKind, SinkPlan, SourceKind,
+    SourcePlan, StagePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -150,8 +151,10 @@ impl StageBuilder {
             batch: BATCH_DEFAULT,
             order: Order::default(),
             reuse: Isolation::default(),
+            recycle: Recycle::default(),
             limits: Limits::default(),
             on_error: OnError::default(),
+            breaker: Breaker::default(),
             ports: Vec::new(),
         };
         Self { plan, inputs: Inputs::Before }
@@ -196,6 +199,20 @@ impl StageBuilder {
     #[must_use]
     pub fn reuse(mut self, reuse: Isolation) -> Self {
         self.plan.reuse = reuse;
+        self
+    }
+
+    /// When an instance that lives as long as its worker is replaced all the same; never unless said otherwise.
+    #[must_use]
+    pub fn recycle(mut self, recycle: Recycle) -> Self {
+        self.plan.recycle = recycle;
+        self
+    }
+
+    /// How many failures in a row end the run; see [`Breaker::default`].
+    #[must_use]
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.plan.breaker = breaker;
         self
     }
 

@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Generated, Isolation, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind,
+    Code, CsvFormat, Generated, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind,
     StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
 use crate::sandbox::{Component, Engine, Sizing, World};
 
 /// One instance of a size that any machine has: nothing runs on this engine.
-const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20 };
+const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20, fuel: false };
 
 /// Looks at one component.
 ///
 /// # Errors
 /// When the file cannot be read, or is no component. What keeps a component from being used stands in its problems.
 pub fn inspect(path: &Path) -> Result<Inspection> {
-    let component = Component::load(&Engine::new(SIZING)?, path)?;
+    let component = Component::load(&Engine::new(SIZING)?, path, &Limits::default())?;
     let mut inspection = component.inspection().clone();
     let world = if inspection.world.as_deref() == Some("source") { World::Source } else { World::Stage };
     if let Err(fault) = component.check(world) {
@@ -40,8 +40,8 @@ pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<Path
         Err(error) => return CheckReport { problems: vec![Problem::from(&error)], ..report },
     };
     report.nodes = describe(&plan);
-    for (i, path, world) in components(&mut plan) {
-        match file_of(path).and_then(|file| Component::load(&engine, &file)) {
+    for (i, path, world, limits) in components(&mut plan) {
+        match file_of(path).and_then(|file| Component::load(&engine, &file, &limits)) {
             Ok(component) => {
                 component.inspection().path.clone_into(path);
                 if let Some(node) = report.nodes.get_mut(i) {
@@ -68,14 +68,14 @@ fn note(report: &mut CheckReport, i: usize, checked: Result<()>) {
 }
 
 /// The paths of all components, each with the position of its node in the report and what it has to be.
-fn components(plan: &mut Plan) -> impl Iterator<Item = (usize, &mut PathBuf, World)> {
+fn components(plan: &mut Plan) -> impl Iterator<Item = (usize, &mut PathBuf, World, Limits)> {
     let stages_begin = plan.sources.len();
     let sources = plan.sources.iter_mut().enumerate().filter_map(|(i, source)| match &mut source.kind {
-        SourceKind::Component(component) => Some((i, &mut component.component, World::Source)),
+        SourceKind::Component(component) => Some((i, &mut component.component, World::Source, component.limits)),
         SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
     });
     let stages = plan.stages.iter_mut().enumerate().filter_map(move |(i, stage)| match &mut stage.code {
-        Code::Component(path) => Some((stages_begin + i, path, World::Stage)),
+        Code::Component(path) => Some((stages_begin + i, path, World::Stage, stage.limits)),
         Code::Native(_) => None,
     });
     sources.chain(stages)

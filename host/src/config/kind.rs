@@ -1,16 +1,14 @@
 //! What sections of several kinds have in common: the words of their choices, and groups of keys.
 
-use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
 use super::fault::Fault;
 use super::table::Table;
 use crate::plan::bounds::{
-    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, LINGER_MAX, MEMORY_MAX, MEMORY_MIN, QUEUE_BYTES_MAX,
-    QUEUE_DEFAULT, QUEUE_RECORDS_MAX, TIME_MAX,
+    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_DEFAULT, QUEUE_RECORDS_MAX,
 };
-use crate::plan::{CsvFormat, IfExists, Limits, LineFormat, OnError};
+use crate::plan::{CsvFormat, IfExists, LineFormat, OnError};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
@@ -72,20 +70,6 @@ pub(super) fn batch(section: &Table<'_>) -> Result<BatchBounds, Fault> {
         records: batch.or("records", BATCH_DEFAULT.records, |value| value.count(BATCH_RECORDS_MAX))?,
         bytes: batch.or("bytes", BATCH_DEFAULT.bytes, |value| value.bytes(BATCH_BYTES_MAX))?,
         linger: batch.or("linger", BATCH_DEFAULT.linger, |value| value.duration(Duration::ZERO..=LINGER_MAX))?,
-    })
-}
-
-/// `limits`.
-pub(super) fn limits(section: &Table<'_>) -> Result<Limits, Fault> {
-    let default = Limits::default();
-    let Some(limits) = section.part("limits", &["memory", "cpu", "wall"])? else { return Ok(default) };
-    let times = Duration::from_nanos(1)..=TIME_MAX;
-    Ok(Limits {
-        memory: limits.or("memory", default.memory, |value| {
-            NonZeroU64::new(value.size(MEMORY_MIN..=MEMORY_MAX)?).ok_or_else(|| value.fault("must not be zero"))
-        })?,
-        cpu: limits.or("cpu", default.cpu, |value| value.duration(times.clone()))?,
-        wall: limits.or("wall", default.wall, |value| value.duration(times.clone()))?,
     })
 }
 

@@ -9,6 +9,7 @@
 mod fault;
 mod json;
 mod kind;
+mod limits;
 mod pipeline;
 mod sink;
 mod snippet;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::fault::Fault;
 use super::json;
-use super::kind::{Kind, csv, limits, refuse_csv};
+use super::kind::{Kind, csv, refuse_csv};
+use super::limits::limits;
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::{BATCH_BYTES_MAX, RECORD_BYTES_DEFAULT};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::json;
-use super::kind::{batch, limits, on_error, queue};
+use super::kind::{batch, on_error, queue};
+use super::limits::{breaker, limits, recycle};
 use super::pipeline::Setting;
 use super::table::Table;
 use crate::plan::bounds::WORKERS_MAX;
@@ -19,9 +20,11 @@ const KEYS: &[&str] = &[
     "batch",
     "order",
     "reuse",
+    "recycle",
     "limits",
     "config",
     "on_error",
+    "breaker",
     "ports",
 ];
 
@@ -30,6 +33,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     section.refuse_unknown(KEYS)?;
     let orders = [("none", Order::None), ("input", Order::Input)];
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
+    let reuse = section.or("reuse", Isolation::default(), |value| value.choice(&isolations))?;
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code: Code::Component(section.require("component")?.path(setting.folder)?),
@@ -38,9 +42,11 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         queue: queue(section)?,
         batch: batch(section)?,
         order: section.or("order", Order::default(), |value| value.choice(&orders))?,
-        reuse: section.or("reuse", Isolation::default(), |value| value.choice(&isolations))?,
+        reuse,
+        recycle: recycle(section, reuse)?,
         limits: limits(section)?,
         on_error: on_error(section)?,
+        breaker: breaker(section)?,
         ports: ports(section)?,
     })
 }

@@ -69,6 +69,7 @@ pub(crate) struct StageCounters {
     pub(crate) failed_invocations: Counter,
     pub(crate) instances: Counter,
     pub(crate) in_guest: Counter,
+    pub(crate) in_failed: Counter,
     pub(crate) busy: Counter,
     pub(crate) waiting: Counter,
     pub(crate) blocked: Counter,

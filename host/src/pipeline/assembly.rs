@@ -90,6 +90,7 @@ impl Floor {
         WatchedStage {
             name: plan.name,
             workers: plan.workers.get(),
+            program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),
         }

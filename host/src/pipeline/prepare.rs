@@ -10,7 +10,7 @@ use super::runtimes::Runtimes;
 use crate::edge::{self, Sink, Source};
 use crate::error::{Error, Result};
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{Code, Graph, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use crate::plan::{Code, Graph, Limits, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
 use crate::pool::{Program, WorkerId, cannot_open};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -117,14 +117,16 @@ impl Pipeline {
 
 fn sizing(plan: &Plan) -> Sizing {
     let workers = plan.stages.iter().map(|stage| stage.workers.get()).sum::<usize>() + plan.sources.len();
-    let stages = plan.stages.iter().map(|stage| stage.limits.memory.get());
+    let stages = plan.stages.iter().map(|stage| stage.limits);
     let sources = plan.sources.iter().filter_map(|source| match &source.kind {
-        SourceKind::Component(component) => Some(component.limits.memory.get()),
+        SourceKind::Component(component) => Some(component.limits),
         SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
     });
+    let limits: Vec<Limits> = stages.chain(sources).collect();
     Sizing {
         instances: u32::try_from(workers).unwrap_or(u32::MAX),
-        memory_bytes_max: stages.chain(sources).max().unwrap_or(0),
+        memory_bytes_max: limits.iter().map(|limits| limits.memory.get()).max().unwrap_or(0),
+        fuel: limits.iter().any(|limits| limits.fuel.is_some()),
     }
 }
 
@@ -137,7 +139,7 @@ async fn ready_stage(
     let program: Arc<dyn Program> = match &plan.code {
         Code::Native(native) => Arc::new(native.clone()),
         Code::Component(path) => {
-            let component = load(engine, path).await.map_err(|error| in_node("stage", &plan.name, error))?;
+            let component = load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &plan.name, error))?;
             let sandboxed = Sandboxed::new(&component, &plan, events);
             Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
         }
@@ -158,7 +160,7 @@ async fn ready_source(plan: SourcePlan, engine: &Engine, events: &EventSender) -
     let is_guest = matches!(kind, SourceKind::Component(_));
     let source = match kind {
         SourceKind::Component(component) => {
-            let compiled = load(engine, &component.component).await;
+            let compiled = load(engine, &component.component, &component.limits).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
             Box::new(SandboxedSource::open(&compiled, &name, &component, events).await?) as Box<dyn Source>
         }
@@ -176,9 +178,9 @@ fn ready_sink(plan: SinkPlan) -> Result<ReadySink> {
 }
 
 /// Reads and compiles on a thread that may take its time.
-async fn load(engine: &Engine, path: &Path) -> Result<Component> {
-    let (engine, path) = (engine.clone(), path.to_owned());
-    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path)).await;
+async fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Component> {
+    let (engine, path, limits) = (engine.clone(), path.to_owned(), *limits);
+    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path, &limits)).await;
     loaded.map_err(|error| Error::internal("compiling a component panicked").caused_by(error))?
 }
 

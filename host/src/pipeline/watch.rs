@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::edge::Extent;
 use crate::flow::{SinkCounters, SourceCounters, StageCounters};
+use crate::pool::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
 use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats};
@@ -31,6 +32,7 @@ pub(super) struct WatchedSource {
 pub(super) struct WatchedStage {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
+    pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
 }
@@ -92,6 +94,8 @@ impl WatchedStage {
             invocations: counters.invocations.get(),
             instances: counters.instances.get(),
             failed_invocations: counters.failed_invocations.get(),
+            time_in_failed: counters.in_failed.time(),
+            log_bytes_cut: self.program.log_bytes_cut(),
             time_in_guest: counters.in_guest.time(),
             busy: counters.busy.time(),
             waiting_for_input: counters.waiting.time(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Node, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, wiring};
+use super::{Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, wiring};
 use crate::error::Error;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -168,6 +168,12 @@ fn check_numbers(parts: &Parts) -> Result<(), Flaw> {
             return Err(Flaw::new(Part::Node(Node::Stage(index)), format!("stage {:?}: {what}", stage.name)));
         }
     }
+    for (index, source) in parts.sources.iter().enumerate() {
+        let SourceKind::Component(component) = &source.kind else { continue };
+        if let Some(what) = component.limits.excess() {
+            return Err(Flaw::new(Part::Node(Node::Source(index)), format!("source {:?}: {what}", source.name)));
+        }
+    }
     for (index, (sink, _)) in parts.sinks.iter().enumerate() {
         if let Some(what) = queue_excess(&sink.queue).or_else(|| batch_excess(&sink.batch)) {
             return Err(Flaw::new(Part::Node(Node::Sink(index)), format!("sink {:?}: {what}", sink.name)));
@@ -198,14 +204,10 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.workers.get() > bounds::WORKERS_MAX {
         return Some(format!("it may have at most {} workers", bounds::WORKERS_MAX));
     }
-    if !(bounds::MEMORY_MIN..=bounds::MEMORY_MAX).contains(&stage.limits.memory.get()) {
-        let (least, most) = (bounds::MEMORY_MIN, bounds::MEMORY_MAX);
-        return Some(format!("its memory limit must be from {least} to {most} bytes"));
+    if stage.recycle != Recycle::default() && stage.reuse != Isolation::Worker {
+        return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
-    [("cpu", stage.limits.cpu), ("wall", stage.limits.wall)]
-        .into_iter()
-        .find(|(_, time)| time.is_zero() || *time > bounds::TIME_MAX)
-        .map(|(what, _)| format!("its {what} limit must be above zero and at most {:?}", bounds::TIME_MAX))
+    stage.limits.excess()
 }
 
 fn check_edges(parts: &Parts) -> Result<(), Flaw> {
@@ -228,7 +230,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Code, Isolation, Limits, Matter, OnError, Order, SinkKind, StdinSource};
+    use crate::plan::{Breaker, Code, Limits, Matter, OnError, Order, SinkKind, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -240,8 +242,10 @@ mod tests {
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
             reuse: Isolation::Batch,
+            recycle: Recycle::default(),
             limits: Limits::default(),
             on_error: OnError::Fail,
+            breaker: Breaker::default(),
             ports: Vec::new(),
         }
     }
@@ -267,7 +271,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 9] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 14] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -277,6 +281,11 @@ mod tests {
             |stage, _| stage.limits.memory = NonZeroU64::MIN,
             |stage, _| stage.limits.cpu = Duration::ZERO,
             |stage, _| stage.limits.wall = Duration::MAX,
+            |stage, _| stage.limits.compile = Duration::ZERO,
+            |stage, _| stage.limits.table = NonZeroU64::MAX,
+            |stage, much| stage.limits.instances = much,
+            |stage, _| stage.limits.component = NonZeroU64::MAX,
+            |stage, much| stage.recycle.records = Some(much),
         ];
         for (index, spoil) in spoilt.into_iter().enumerate() {
             let mut stage = stage();

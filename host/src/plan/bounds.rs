@@ -20,6 +20,14 @@ pub const QUEUE_BYTES_MAX: usize = 2 << 30;
 pub const MEMORY_MIN: u64 = 64 << 10;
 /// Most memory of an instance: all that 32-bit addresses reach.
 pub const MEMORY_MAX: u64 = 4 << 30;
+/// Most elements of an instance's tables: a slot for each worker reserves address space for as many, eight times.
+pub const TABLE_MAX: u64 = 1_000_000;
+/// Most core instances of an instance. Arbitrary.
+pub const INSTANCES_MAX: usize = 1024;
+/// Largest component, bytes. Arbitrary: it is read into memory, and compiled code is three times as large.
+pub const COMPONENT_BYTES_MAX: u64 = 1 << 30;
+/// Largest number of the limits that only count: the file's own numbers end there.
+pub const COUNT_MAX: u64 = i64::MAX as u64;
 /// Longest time limit per record. Arbitrary: a batch's budget, the sum of its records', must stay a sensible number.
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for a batch to fill. Arbitrary.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::stage::{Limits, OnError};
+use super::{Limits, OnError};
 use crate::edge::{CustomSink, CustomSource};
 
 /// One source.

@@ -9,6 +9,7 @@ mod edge;
 mod grant;
 mod graph;
 mod http_rule;
+mod limits;
 pub(crate) mod name;
 mod paths;
 mod stage;
@@ -22,7 +23,8 @@ pub use edge::{
 pub use grant::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::HttpRule;
-pub use stage::{Code, Isolation, Limits, OnError, Order, StagePlan};
+pub use limits::Limits;
+pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
 
 use std::path::PathBuf;
 

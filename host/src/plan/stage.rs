@@ -3,8 +3,8 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::Limits;
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -28,10 +28,14 @@ pub struct StagePlan {
     pub order: Order,
     /// How long an instance lives.
     pub reuse: Isolation,
+    /// When a long-lived instance is replaced all the same: only for [`Isolation::Worker`].
+    pub recycle: Recycle,
     /// What it may use up.
     pub limits: Limits,
     /// What a failed record leads to.
     pub on_error: OnError,
+    /// How many failures in a row end the run.
+    pub breaker: Breaker,
     /// The names of its outputs; empty: one output without a name.
     pub ports: Vec<Arc<str>>,
 }
@@ -69,28 +73,6 @@ pub enum Isolation {
     Worker,
 }
 
-/// What a stage may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Linear memory of one instance, bytes, all its memories together.
-    pub memory: NonZeroU64,
-    /// Time inside the guest, per record.
-    pub cpu: Duration,
-    /// Time of an invocation, host calls and waits included, per record.
-    pub wall: Duration,
-}
-
-impl Default for Limits {
-    /// 64 MiB, 100 ms and 30 s: room for any honest transform of one record, and an end to any other.
-    fn default() -> Self {
-        Self {
-            memory: NonZeroU64::new(64 << 20).expect("64 MiB is not zero"),
-            cpu: Duration::from_millis(100),
-            wall: Duration::from_secs(30),
-        }
-    }
-}
-
 /// What a failed record leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,4 +84,36 @@ pub enum OnError {
     /// The record goes to the dead letters, with its reason.
     #[default]
     DeadLetter,
+}
+
+/// When an instance that lives as long as its worker is flushed and replaced by a pristine one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recycle {
+    /// After it was given this many records; never more than that. `None`: never for that reason.
+    pub records: Option<NonZeroUsize>,
+    /// After the invocation in which its memory has grown to this many bytes. `None`: never for that reason.
+    pub memory: Option<NonZeroU64>,
+}
+
+/// When a stage that only ever fails ends the run, instead of burning through the input. Counted over all its workers; one
+/// record that fares better begins both counts anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// Records in a row, each of which ended its instance by itself: a trap, a limit, a broken contract. `None`: no bound.
+    pub crashes: Option<NonZeroU64>,
+    /// Records in a row that failed for whatever reason, the stage's own errors included. `None`: no bound.
+    pub failures: Option<NonZeroU64>,
+}
+
+impl Breaker {
+    /// Never ends a run.
+    pub const OFF: Self = Self { crashes: None, failures: None };
+}
+
+impl Default for Breaker {
+    /// 100 and 10,000. Arbitrary: a stage that is broken is stopped after seconds, and a file that begins with a
+    /// thousand bad lines still gets through.
+    fn default() -> Self {
+        Self { crashes: NonZeroU64::new(100), failures: NonZeroU64::new(10_000) }
+    }
 }

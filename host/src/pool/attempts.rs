@@ -109,14 +109,20 @@ impl Gathered {
 pub(crate) struct Pending(Vec<Range<usize>>);
 
 impl Pending {
-    /// All `records` records, in pieces of `size`.
-    pub(crate) fn in_pieces(records: usize, size: usize) -> Self {
-        let pieces = (0..records).step_by(size.max(1)).map(|from| from..(from + size).min(records));
-        Self(pieces.rev().collect())
+    /// All `records` records.
+    pub(crate) fn all(records: usize) -> Self {
+        Self(vec![0..records])
     }
 
-    pub(crate) fn next(&mut self) -> Option<Range<usize>> {
-        self.0.pop()
+    /// The next range, at most `most` records of it: at least one.
+    pub(crate) fn next(&mut self, most: usize) -> Option<Range<usize>> {
+        let range = self.0.pop()?;
+        if range.len() <= most {
+            return Some(range);
+        }
+        let cut = range.start + most.max(1);
+        self.0.push(cut..range.end);
+        Some(range.start..cut)
     }
 
     /// Puts a range back, in halves.
@@ -128,17 +134,7 @@ impl Pending {
 }
 
 pub(crate) fn reason(failure: &GuestFailure) -> Reason {
-    let backtrace = match failure {
-        GuestFailure::Trap { backtrace, .. } => backtrace.clone(),
-        GuestFailure::CpuLimit { .. }
-        | GuestFailure::WallLimit { .. }
-        | GuestFailure::MemoryLimit { .. }
-        | GuestFailure::Returned(_)
-        | GuestFailure::OpenLimit { .. }
-        | GuestFailure::NoRoom(_)
-        | GuestFailure::Contract(_) => Vec::new(),
-    };
-    Reason { kind: failure.kind(), message: failure.to_string(), backtrace }
+    Reason { kind: failure.kind(), message: failure.to_string(), backtrace: failure.backtrace().to_vec() }
 }
 
 fn index(position: usize) -> u32 {

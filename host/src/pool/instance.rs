@@ -26,6 +26,11 @@ pub trait Program: Send + Sync + fmt::Debug {
     /// # Errors
     /// When it traps, exceeds a limit, or its `open` refuses the configuration.
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure>;
+
+    /// Bytes of log lines that its instances wrote beyond what they may, and that were not kept.
+    fn log_bytes_cut(&self) -> u64 {
+        0
+    }
 }
 
 /// One instance. It is called by one worker, one call at a time. After an error it is dropped, never called again.
@@ -48,6 +53,11 @@ pub trait Instance: Send {
 
     /// Time spent inside the guest since the instance was made.
     fn time_in_guest(&self) -> Duration;
+
+    /// Linear memory it has now, bytes.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// What one invocation may use up.
@@ -57,6 +67,10 @@ pub struct Budget {
     pub cpu: Duration,
     /// Time in all.
     pub wall: Duration,
+    /// Fuel, where that is limited.
+    pub fuel: Option<u64>,
+    /// Records that it is for: what is limited for each record by itself is allowed that many times to `flush`.
+    pub records: usize,
 }
 
 /// What became of the records of one invocation, checked: origins and failures are in range, ascend, and share no record.
@@ -120,12 +134,52 @@ pub enum GuestFailure {
         /// Allowed for the call.
         limit: Duration,
     },
+    /// It used more fuel than `limits.fuel` allows.
+    #[error("used up {used} units of fuel; limits.fuel allows {limit}")]
+    FuelLimit {
+        /// Used when it was stopped.
+        used: u64,
+        /// Allowed for the call.
+        limit: u64,
+    },
     /// It asked for more memory than `limits.memory` allows.
     #[error("asked for {} of memory; limits.memory allows {}", bytes(*.asked), bytes(*.limit))]
     MemoryLimit {
         /// What it would have had in all, bytes.
         asked: u64,
         /// Allowed, bytes.
+        limit: u64,
+    },
+    /// Its tables would have been larger than `limits.table` allows.
+    #[error("asked for tables of {asked} elements; limits.table allows {limit}")]
+    TableLimit {
+        /// What it would have had in all.
+        asked: u64,
+        /// Allowed.
+        limit: u64,
+    },
+    /// It consists of more core instances than `limits.instances` allows.
+    #[error("consists of at least {asked} core instances; limits.instances allows {limit}")]
+    InstancesLimit {
+        /// How many there would have been when it was stopped.
+        asked: u64,
+        /// Allowed.
+        limit: u64,
+    },
+    /// It made more output of one record than `limits.output` allows.
+    #[error("made {} of output of one record; limits.output allows {}", bytes(*.used), bytes(*.limit))]
+    OutputLimit {
+        /// Keys and values, bytes.
+        used: u64,
+        /// Allowed for one record, bytes.
+        limit: u64,
+    },
+    /// It made more outputs of one record than `limits.output_records` allows.
+    #[error("made {used} outputs of one record; limits.output_records allows {limit}")]
+    OutputRecordsLimit {
+        /// How many.
+        used: u64,
+        /// Allowed for one record.
         limit: u64,
     },
     /// It returned an error for the whole call.
@@ -155,12 +209,39 @@ impl GuestFailure {
             Self::Trap { .. } => "trap",
             Self::CpuLimit { .. } => "cpu-limit",
             Self::WallLimit { .. } => "wall-limit",
+            Self::FuelLimit { .. } => "fuel-limit",
             Self::MemoryLimit { .. } => "memory-limit",
+            Self::TableLimit { .. } => "table-limit",
+            Self::InstancesLimit { .. } => "instances-limit",
+            Self::OutputLimit { .. } => "output-limit",
+            Self::OutputRecordsLimit { .. } => "output-records-limit",
             Self::Returned(_) => "returned",
             Self::OpenLimit { .. } => "open-limit",
             Self::NoRoom(_) => "no-room",
             Self::Contract(_) => "contract",
         }
+    }
+
+    /// The key of `limits` that was exceeded, where one was.
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::CpuLimit { .. } => Some("cpu"),
+            Self::WallLimit { .. } => Some("wall"),
+            Self::FuelLimit { .. } => Some("fuel"),
+            Self::MemoryLimit { .. } => Some("memory"),
+            Self::TableLimit { .. } => Some("table"),
+            Self::InstancesLimit { .. } => Some("instances"),
+            Self::OutputLimit { .. } => Some("output"),
+            Self::OutputRecordsLimit { .. } => Some("output_records"),
+            Self::Trap { .. } | Self::Returned(_) | Self::OpenLimit { .. } | Self::NoRoom(_) | Self::Contract(_) => None,
+        }
+    }
+
+    /// The guest's call stack, where there is one; innermost first.
+    #[must_use]
+    pub fn backtrace(&self) -> &[String] {
+        if let Self::Trap { backtrace, .. } = self { backtrace } else { &[] }
     }
 }
 

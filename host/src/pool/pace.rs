@@ -28,7 +28,7 @@ impl Pace {
         let whole = whole_budget(limits, records);
         let usual = self.nanos_per_record.load(Relaxed).saturating_mul(records as u64);
         let suspicious = Duration::from_nanos(usual.saturating_mul(SUSPICION)).max(limits.cpu);
-        Budget { cpu: whole.cpu.min(suspicious), wall: whole.wall }
+        Budget { cpu: whole.cpu.min(suspicious), ..whole }
     }
 
     /// Learns from an attempt that succeeded.
@@ -45,7 +45,11 @@ impl Pace {
 /// than a minute inside the guest and ten in all, so that a drain ends; and never less than one record may take.
 pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
     let whole = whole_budget(limits, held);
-    Budget { cpu: whole.cpu.min(FLUSH_CPU_MAX).max(limits.cpu), wall: whole.wall.min(FLUSH_WALL_MAX).max(limits.wall) }
+    Budget {
+        cpu: whole.cpu.min(FLUSH_CPU_MAX).max(limits.cpu),
+        wall: whole.wall.min(FLUSH_WALL_MAX).max(limits.wall),
+        ..whole
+    }
 }
 
 const FLUSH_CPU_MAX: Duration = Duration::from_secs(60);
@@ -53,8 +57,14 @@ const FLUSH_WALL_MAX: Duration = Duration::from_secs(600);
 
 /// The sum of the limits of `records` records.
 pub(crate) fn whole_budget(limits: &Limits, records: usize) -> Budget {
-    let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);
-    Budget { cpu: limits.cpu.saturating_mul(records), wall: limits.wall.saturating_mul(records) }
+    let records = records.max(1);
+    let times = u32::try_from(records).unwrap_or(u32::MAX);
+    Budget {
+        cpu: limits.cpu.saturating_mul(times),
+        wall: limits.wall.saturating_mul(times),
+        fuel: limits.fuel.map(|fuel| fuel.get().saturating_mul(u64::from(times))),
+        records,
+    }
 }
 
 #[cfg(test)]

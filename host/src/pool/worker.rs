@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempts::{Gathered, Pending, Sorted};
+use super::breaker::Breaker;
 use super::order::{Turn, Turnstile};
 use super::pace::{Pace, flush_budget, whole_budget};
+use super::words::state_lost;
 use super::{GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::error::{Error, Result};
 use crate::flow::{FailurePolicy, Outlet, StageCounters, Stopwatch};
-use crate::plan::{Isolation, Limits, Order, StagePlan};
+use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::queue::{Received, Receiver};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Ticket};
 
@@ -27,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) bounds: BatchBounds,
     pub(crate) limits: Limits,
     pub(crate) reuse: Isolation,
+    pub(crate) recycle: Recycle,
+    pub(crate) breaker: Breaker,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) failures: FailurePolicy,
     pub(crate) ledger: Arc<Ledger>,
@@ -47,6 +51,8 @@ impl Stage {
             bounds: plan.batch,
             limits: plan.limits,
             reuse: plan.reuse,
+            recycle: plan.recycle,
+            breaker: Breaker::new(plan.breaker),
             counters: Arc::default(),
             failures,
             ledger: Arc::clone(ledger),
@@ -68,6 +74,8 @@ pub(crate) struct Worker {
 /// An instance that is kept from batch to batch.
 struct Living {
     instance: Box<dyn Instance>,
+    /// Records given to it since it was made.
+    given: usize,
     /// Records given to it since it was made for which nothing came out: what it may hold, and lose when it traps.
     held: usize,
 }
@@ -104,8 +112,7 @@ impl Worker {
     async fn work(&mut self, batch: Batch, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
         let (records, mut claims) = batch.into_parts();
         self.stage.counters.records_in.add(records.len());
-        let piece = if self.stage.reuse == Isolation::Record { 1 } else { records.len() };
-        let mut pending = Pending::in_pieces(records.len(), piece);
+        let mut pending = Pending::all(records.len());
         let mut done = 0;
         while done < records.len() {
             let mut gathered = self.gather(&records, &mut pending, done).await?;
@@ -114,27 +121,42 @@ impl Worker {
             let sorted = gathered.sort(&records, claims.split_front(through - done));
             done = through;
             watch.lap(&self.stage.counters.busy);
+            let last = sorted.failed.reasons.last().map(|reason| reason.message.clone());
             self.send_on(sorted, flushed, turn.as_ref()).await?;
             watch.lap(&self.stage.counters.blocked);
+            if self.stage.breaker.is_open() {
+                return Err(self.stage.breaker.error(&self.stage.name, last.as_deref().unwrap_or_default()));
+            }
         }
         Ok(())
+    }
+
+    /// How many records the next attempt may be given.
+    fn piece_max(&self) -> usize {
+        match (self.stage.reuse, self.stage.recycle.records) {
+            (Isolation::Record, _) => 1,
+            (Isolation::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
+            (Isolation::Batch | Isolation::Worker, _) => usize::MAX,
+        }
     }
 
     /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or enough has come out.
     async fn gather(&mut self, records: &Payload, pending: &mut Pending, base: usize) -> Result<Gathered> {
         let mut gathered = Gathered::from(base);
-        while gathered.bytes() < SEND_ON_BYTES {
-            let Some(range) = pending.next() else { break };
+        while gathered.bytes() < SEND_ON_BYTES && !(gathered.through() > base && self.stage.breaker.is_open()) {
+            let Some(range) = pending.next(self.piece_max()) else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
             match self.attempt(part.as_ref().unwrap_or(records)).await? {
                 Ok((outcome, flushed)) => {
+                    self.stage.breaker.returned(range.len(), outcome.failures.len());
                     gathered.add(&range, records.len(), outcome);
                     gathered.flushed.extend(flushed.filter(|outcome| !outcome.emitted.is_empty()));
                 }
                 Err(failure) => {
                     self.stage.counters.failed_invocations.add(1);
                     if range.len() == 1 {
+                        self.stage.breaker.crashed();
                         gathered.fail(range.start, &failure);
                     } else {
                         pending.halve(&range);
@@ -152,7 +174,7 @@ impl Worker {
             Isolation::Record | Isolation::Batch => {
                 let mut instance = self.instantiate().await?;
                 let attempted = self.attempt_pristine(&mut *instance, records).await;
-                self.charge(instance.time_in_guest());
+                self.charge(instance.time_in_guest(), attempted.is_err());
                 Ok(attempted)
             }
         }
@@ -177,23 +199,33 @@ impl Worker {
     async fn attempt_living(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Outcome>), GuestFailure>> {
         let mut living = match self.instance.take() {
             Some(living) => living,
-            None => Living { instance: self.instantiate().await?, held: 0 },
+            None => Living { instance: self.instantiate().await?, given: 0, held: 0 },
         };
         // State cannot be taken back, so nothing is cut short on a suspicion: the sum of the limits holds.
         let budget = whole_budget(&self.stage.limits, records.len());
         let before = living.instance.time_in_guest();
         self.stage.counters.invocations.add(1);
         let attempted = living.instance.process(records, budget).await;
-        self.charge(living.instance.time_in_guest().saturating_sub(before));
+        self.charge(living.instance.time_in_guest().saturating_sub(before), attempted.is_err());
         match attempted {
             Ok(outcome) => {
+                living.given += records.len();
                 living.held += outcome.silent(records.len());
+                let is_due = self.is_due(&living);
                 self.instance = Some(living);
-                Ok(Ok((outcome, None)))
+                let flushed = if is_due { self.retire().await? } else { None };
+                Ok(Ok((outcome, flushed)))
             }
-            Err(failure) if living.held > 0 => Err(self.state_lost(living.held, failure)),
+            Err(failure) if living.held > 0 => Err(state_lost(&self.stage.name, living.held, failure)),
             Err(failure) => Ok(Err(failure)),
         }
+    }
+
+    /// Whether an instance has been given, or has taken, as much as one may before it is recycled.
+    fn is_due(&self, living: &Living) -> bool {
+        let Recycle { records, memory } = self.stage.recycle;
+        records.is_some_and(|most| living.given >= most.get())
+            || memory.is_some_and(|most| living.instance.memory_bytes() >= most.get())
     }
 
     async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Outcome>, turn: Option<&Turn>) -> Result<()> {
@@ -229,10 +261,10 @@ impl Worker {
         let before = living.instance.time_in_guest();
         self.stage.counters.invocations.add(1);
         let flushed = living.instance.flush(flush_budget(&self.stage.limits, living.held)).await;
-        self.charge(living.instance.time_in_guest().saturating_sub(before));
+        self.charge(living.instance.time_in_guest().saturating_sub(before), flushed.is_err());
         match flushed {
             Ok(outcome) => Ok(Some(outcome)),
-            Err(failure) => Err(self.state_lost(living.held, failure)),
+            Err(failure) => Err(state_lost(&self.stage.name, living.held, failure)),
         }
     }
 
@@ -244,55 +276,10 @@ impl Worker {
         })
     }
 
-    fn charge(&self, time: Duration) {
+    fn charge(&self, time: Duration, failed: bool) {
         self.stage.counters.in_guest.add_time(time);
-    }
-
-    fn state_lost(&self, held: usize, failure: GuestFailure) -> Error {
-        let held = match held {
-            0 => "what it held is lost".to_owned(),
-            1 => "what it held of 1 record is lost".to_owned(),
-            _ => format!("what it held of {held} records is lost"),
-        };
-        let advice = match &failure {
-            GuestFailure::Returned(_) => "it refused a whole batch: a stage names the records that fail, one by one",
-            GuestFailure::Trap { .. }
-            | GuestFailure::CpuLimit { .. }
-            | GuestFailure::WallLimit { .. }
-            | GuestFailure::MemoryLimit { .. }
-            | GuestFailure::OpenLimit { .. }
-            | GuestFailure::NoRoom(_)
-            | GuestFailure::Contract(_) => {
-                "return an error for a record that cannot be processed: then only that one fails"
-            }
-        };
-        Error::guest(format!("an instance of stage \"{}\" failed, and {held}", self.stage.name))
-            .caused_by(failure)
-            .hint(advice)
-            .hint(
-                "a stage that keeps nothing between batches should say reuse = \"batch\": then a trap costs one record",
-            )
-    }
-}
-
-/// No instance of the stage can be made: its configuration is refused, or it fails before it sees a record.
-pub(crate) fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
-    match failure {
-        GuestFailure::Returned(refusal) => Error::config(format!("stage \"{stage}\" refuses its configuration"))
-            .caused_by(refusal)
-            .hint(format!("mend \"config\" of stage \"{stage}\" in the pipeline file")),
-        GuestFailure::MemoryLimit { .. } => Error::config(format!("stage \"{stage}\" does not start"))
-            .caused_by(failure)
-            .hint(format!("raise limits.memory of stage \"{stage}\"")),
-        GuestFailure::NoRoom(_) => Error::config(format!("stage \"{stage}\" does not start"))
-            .caused_by(failure)
-            .hint(format!("give the process more address space (ulimit -v), or stage \"{stage}\" fewer workers")),
-        GuestFailure::Trap { .. }
-        | GuestFailure::CpuLimit { .. }
-        | GuestFailure::WallLimit { .. }
-        | GuestFailure::OpenLimit { .. }
-        | GuestFailure::Contract(_) => Error::guest(format!("stage \"{stage}\" does not start"))
-            .caused_by(failure)
-            .hint(format!("it fails in `open`, before its first record: mend it, or \"config\" of stage \"{stage}\"")),
+        if failed {
+            self.stage.counters.in_failed.add_time(time);
+        }
     }
 }

@@ -73,6 +73,8 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
         invocations: records_in.div_ceil(1_024),
         instances: records_in.div_ceil(1_024),
         failed_invocations: 0,
+        time_in_failed: Duration::ZERO,
+        log_bytes_cut: 0,
         time_in_guest: Duration::from_micros(951_300),
         busy: Duration::from_micros(1_010_000),
         waiting_for_input: Duration::from_micros(12_400),

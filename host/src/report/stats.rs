@@ -69,6 +69,11 @@ pub struct StageStats {
     pub instances: u64,
     /// Invocations that failed as a whole (a trap, a limit, a broken contract) and were split.
     pub failed_invocations: u64,
+    /// Time inside guests that was spent for nothing: in instances whose invocation then failed as a whole.
+    #[serde(serialize_with = "seconds", rename = "time_in_failed_seconds")]
+    pub time_in_failed: Duration,
+    /// Bytes of log lines beyond `limits.log`, which were not kept.
+    pub log_bytes_cut: u64,
     /// Time inside guests.
     #[serde(serialize_with = "seconds", rename = "time_in_guest_seconds")]
     pub time_in_guest: Duration,

@@ -8,6 +8,9 @@ use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
@@ -30,19 +33,42 @@ impl CodeCache {
         }
     }
 
-    /// The compiled form of `wasm`: from the cache, else compiled and put there.
-    pub(super) fn load(&self, engine: &wasmtime::Engine, wasm: &[u8], sha256: &str) -> wasmtime::Result<Component> {
+    /// The compiled form of `wasm`: from the cache, else compiled and put there. `None` when that takes longer than `most`.
+    pub(super) fn load(
+        &self,
+        engine: &wasmtime::Engine,
+        wasm: &Arc<[u8]>,
+        sha256: &str,
+        most: Duration,
+    ) -> Option<wasmtime::Result<Component>> {
         let entry = self.folder.as_ref().map(|folder| folder.join(format!("{sha256}-{:016x}", self.compatibility)));
         if let Some(component) = entry.as_deref().and_then(|entry| from_disk(engine, entry)) {
-            return Ok(component);
+            return Some(Ok(component));
         }
-        let component = Component::from_binary(engine, wasm)?;
-        if let Some(entry) = entry {
+        let compiled = compile(engine, wasm, most)?;
+        if let (Some(entry), Ok(component)) = (entry, &compiled) {
             // A full or read-only disk costs the next start a compilation, not this run.
             drop(component.serialize().map(|code| to_disk(&entry, &code)));
         }
-        Ok(component)
+        Some(compiled)
     }
+}
+
+/// Compiles on a thread of its own, which is left behind when it takes too long.
+fn compile(engine: &wasmtime::Engine, wasm: &Arc<[u8]>, most: Duration) -> Option<wasmtime::Result<Component>> {
+    let done: Arc<(Mutex<Option<wasmtime::Result<Component>>>, Condvar)> = Arc::default();
+    let (engine, wasm, tell) = (engine.clone(), Arc::clone(wasm), Arc::clone(&done));
+    let compiler = thread::Builder::new().name("sandmill-compile".to_owned()).spawn(move || {
+        let compiled = Component::from_binary(&engine, &wasm);
+        *tell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(compiled);
+        tell.1.notify_one();
+    });
+    if let Err(error) = compiler {
+        return Some(Err(error.into()));
+    }
+    let waiting = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = done.1.wait_timeout_while(waiting, most, |compiled| compiled.is_none());
+    waited.unwrap_or_else(PoisonError::into_inner).0.take()
 }
 
 /// The hash that names a component: SHA-256 of its bytes, in hexadecimal.

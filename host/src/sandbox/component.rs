@@ -1,7 +1,10 @@
 //! A compiled component that keeps to one of the two worlds, ready to be instantiated.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
@@ -10,6 +13,7 @@ use super::cache;
 use super::engine::Engine;
 use super::store::HostState;
 use crate::error::{Error, Result};
+use crate::plan::Limits;
 use crate::report::{ImportUse, Inspection};
 use crate::suggest;
 
@@ -47,16 +51,21 @@ impl Component {
     /// Reads and compiles the component at `path`, or takes its compiled form from the cache.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no component.
-    pub fn load(engine: &Engine, path: &Path) -> Result<Self> {
-        let wasm = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+    /// When the file cannot be read, is no component, or is larger or takes longer to compile than `limits` allow. What
+    /// is then left of the compilation goes on in a thread of its own until it ends or the process does: the engine
+    /// has no way to stop it, and the bound on the file's size is one on the work.
+    pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self> {
+        let wasm = read(path, limits.component.get())?;
         if wasmparser::Parser::is_core_wasm(&wasm) {
             return Err(Error::config(format!("\"{}\" is a core module, not a component", path.display()))
                 .hint("build the stage's folder with `sandmill build`, which makes a component of it"));
         }
         let sha256 = cache::sha256(&wasm);
-        let compiled =
-            engine.cache.load(&engine.wasmtime, &wasm, &sha256).map_err(|error| no_component(path, &wasm, &error))?;
+        let wasm: Arc<[u8]> = wasm.into();
+        let compiled = engine.cache.load(&engine.wasmtime, &wasm, &sha256, limits.compile);
+        let compiled = compiled
+            .ok_or_else(|| slow(path, limits.compile))?
+            .map_err(|error| no_component(path, &wasm, &error))?;
         let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
         Ok(Self { engine: engine.clone(), compiled, inspection })
     }
@@ -80,6 +89,10 @@ impl Component {
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {
         &self.engine.wasmtime
+    }
+
+    pub(super) fn counts_fuel(&self) -> bool {
+        self.engine.fuel
     }
 
     /// Links it as a stage.
@@ -188,6 +201,31 @@ fn import_use(name: &str) -> ImportUse {
         _ => (false, "not granted: no stage is given this"),
     };
     ImportUse { name: name.to_owned(), provided, note: note.to_owned() }
+}
+
+/// Reads a file of at most `most` bytes: it may be a device, or be growing.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut wasm = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let read = if length > most { Ok(0) } else { file.take(most + 1).read_to_end(&mut wasm) };
+    read.map_err(|error| unreadable(path, error))?;
+    let used = length.max(wasm.len() as u64);
+    if used > most {
+        let (used, limit) = (bytesize::ByteSize(used).display().iec(), bytesize::ByteSize(most).display().iec());
+        return Err(Error::config(format!(
+            "component \"{}\" is {used} large; limits.component allows {limit}",
+            path.display()
+        ))
+        .hint("raise limits.component, if this is the component that is meant"));
+    }
+    Ok(wasm)
+}
+
+fn slow(path: &Path, limit: Duration) -> Error {
+    let limit = humantime::format_duration(limit);
+    Error::config(format!("component \"{}\" is not compiled after {limit}; limits.compile allows no more", path.display()))
+        .hint("raise limits.compile, or look at what makes it so large with `sandmill inspect`")
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::cache::CodeCache;
-use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 use crate::error::{Error, Result};
-use crate::plan::bounds::MEMORY_MAX;
+use crate::plan::bounds::{MEMORY_MAX, TABLE_MAX};
 
 /// How often running guests are asked to look at the clock and to let others run. A guest overruns its `cpu` limit by
 /// at most one tick plus the machine's own delays; each tick costs a running guest about a microsecond.
@@ -29,12 +29,16 @@ pub struct Sizing {
     pub instances: u32,
     /// The largest memory limit, bytes.
     pub memory_bytes_max: u64,
+    /// Whether any limit counts fuel: all code is then compiled to do so, which makes it slower.
+    pub fuel: bool,
 }
 
 /// The engine of a pipeline, with its cache of compiled code.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
+    /// Whether stores count fuel.
+    pub(super) fuel: bool,
     pub(super) cache: CodeCache,
 }
 
@@ -46,19 +50,20 @@ impl Engine {
     /// When this machine cannot run compiled Wasm at all.
     pub fn new(sizing: Sizing) -> Result<Self> {
         let pooled = InstanceAllocationStrategy::Pooling(pooling(sizing));
-        let wasmtime = wasmtime::Engine::new(&config(pooled))
+        let wasmtime = wasmtime::Engine::new(&config(pooled, sizing))
             .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
             .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
         tick(&wasmtime)?;
-        Ok(Self { cache: CodeCache::of_user(&wasmtime), wasmtime })
+        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel: sizing.fuel, wasmtime })
     }
 }
 
-fn config(allocation: InstanceAllocationStrategy) -> Config {
+fn config(allocation: InstanceAllocationStrategy, sizing: Sizing) -> Config {
     let mut config = Config::new();
     config
         .allocation_strategy(allocation)
         .epoch_interruption(true)
+        .consume_fuel(sizing.fuel)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false);
@@ -67,7 +72,7 @@ fn config(allocation: InstanceAllocationStrategy) -> Config {
 
 /// Without pools, and without the gigabytes of address space per memory that spare the compiler its bounds checks.
 fn frugal(sizing: Sizing) -> Config {
-    let mut config = config(InstanceAllocationStrategy::OnDemand);
+    let mut config = config(InstanceAllocationStrategy::OnDemand, sizing);
     config.memory_reservation(sizing.memory_bytes_max).memory_reservation_for_growth(0).memory_guard_size(GUARD_BYTES);
     config
 }
@@ -86,7 +91,7 @@ fn pooling(sizing: Sizing) -> PoolingAllocationConfig {
         .max_memories_per_module(count(MEMORIES_MAX))
         .max_tables_per_component(count(TABLES_MAX))
         .max_tables_per_module(count(TABLES_MAX))
-        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_elements(usize::try_from(TABLE_MAX).unwrap_or(usize::MAX))
         // Each store has a limit of its own. A lower one here would only refuse a component with another error.
         .max_memory_size(usize::try_from(MEMORY_MAX).unwrap_or(usize::MAX));
     if PoolingAllocationConfig::is_pagemap_scan_available() {

@@ -6,6 +6,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::instance::OPEN_BUDGET;
 use super::store::{HostState, legible};
+use crate::plan::Limits;
 use crate::pool::{Budget, GuestFailure};
 
 /// A call stack longer than this says no more.
@@ -20,12 +21,17 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     if let (Some(asked), None) = (state.memory.refused(), &state.panic) {
         return GuestFailure::MemoryLimit { asked, limit: state.memory.limit() };
     }
-    match error.downcast_ref::<Trap>() {
-        Some(trap) => {
+    // As above: the guest sees a growth that was refused, and does with it what it will.
+    if let (Some(asked), None) = (state.memory.refused_table(), &state.panic) {
+        return GuestFailure::TableLimit { asked, limit: state.memory.table_limit() };
+    }
+    match (error.downcast_ref::<Trap>(), budget.fuel) {
+        (Some(Trap::OutOfFuel), Some(limit)) => GuestFailure::FuelLimit { used: limit, limit },
+        (Some(trap), _) => {
             GuestFailure::Trap { reason: in_words(*trap), panic: state.panic.clone(), backtrace: backtrace(error) }
         }
         // Lifting what the guest returned failed: a pointer, a length or a string that is none.
-        None => GuestFailure::Contract(legible(&error.root_cause().to_string())),
+        (None, _) => GuestFailure::Contract(legible(&error.root_cause().to_string())),
     }
 }
 
@@ -36,33 +42,23 @@ fn in_words(trap: Trap) -> String {
 }
 
 /// The same while an instance is made: nothing has been returned yet that could break the interface, so what is left is
-/// the host's own want of memory or of room in its pools.
-pub(super) fn in_making(failure: GuestFailure) -> GuestFailure {
-    match failure {
-        GuestFailure::Contract(why) => GuestFailure::NoRoom(why),
-        other @ (GuestFailure::Trap { .. }
-        | GuestFailure::CpuLimit { .. }
-        | GuestFailure::WallLimit { .. }
-        | GuestFailure::OpenLimit { .. }
-        | GuestFailure::MemoryLimit { .. }
-        | GuestFailure::Returned(_)
-        | GuestFailure::NoRoom(_)) => in_opening(other),
+/// a limit that the engine checks by itself, or the host's own want of memory or of room in its pools.
+pub(super) fn in_making(failure: GuestFailure, limits: &Limits) -> GuestFailure {
+    let GuestFailure::Contract(why) = failure else { return in_opening(failure) };
+    let limit = limits.instances.get() as u64;
+    // The engine has no error of its own for this one.
+    match why.contains("instance count too high") {
+        true => GuestFailure::InstancesLimit { asked: limit + 1, limit },
+        false => GuestFailure::NoRoom(why),
     }
 }
 
 /// The same in `open`: its time limits are not those of the pipeline file.
 pub(super) fn in_opening(failure: GuestFailure) -> GuestFailure {
-    match failure {
-        GuestFailure::CpuLimit { .. } | GuestFailure::WallLimit { .. } => {
-            GuestFailure::OpenLimit { cpu: OPEN_BUDGET.cpu, wall: OPEN_BUDGET.wall }
-        }
-        other @ (GuestFailure::Trap { .. }
-        | GuestFailure::OpenLimit { .. }
-        | GuestFailure::MemoryLimit { .. }
-        | GuestFailure::Returned(_)
-        | GuestFailure::Contract(_)
-        | GuestFailure::NoRoom(_)) => other,
+    if matches!(failure, GuestFailure::CpuLimit { .. } | GuestFailure::WallLimit { .. }) {
+        return GuestFailure::OpenLimit { cpu: OPEN_BUDGET.cpu, wall: OPEN_BUDGET.wall };
     }
+    failure
 }
 
 /// The call has used more time inside the guest than it may.

@@ -15,24 +15,25 @@ use super::component::Component;
 use super::contract::{self, Expected};
 use super::deadline::{Meter, Metered};
 use super::failure;
-use super::store::{HostState, legible};
+use super::output::OutputBounds;
+use super::store::{HostState, Terms, legible};
 use crate::error::Result as SandmillResult;
-use crate::plan::{Limits, StagePlan};
+use crate::plan::StagePlan;
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
 use crate::report::EventSender;
 
 /// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
 /// dictionary; beyond ten, something is wrong.
-pub(super) const OPEN_BUDGET: Budget = Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30) };
+pub(super) const OPEN_BUDGET: Budget =
+    Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
 
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
     linked: StagePre<HostState>,
-    limits: Limits,
+    terms: Arc<Terms>,
     config: String,
     ports: usize,
-    events: EventSender,
 }
 
 impl Sandboxed {
@@ -43,36 +44,40 @@ impl Sandboxed {
     pub fn new(component: &Component, plan: &StagePlan, events: &EventSender) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage()?,
-            limits: plan.limits,
+            terms: Terms::new(component, plan.limits, events),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
-            events: events.clone(),
         })
     }
 }
 
 impl fmt::Debug for Sandboxed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandboxed").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Sandboxed").field("terms", &self.terms).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
-        let state = HostState::new(&self.limits, worker, &self.events);
-        let mut store = metered_store(self.linked.engine(), state);
+        let limits = &self.terms.limits;
+        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker));
         let linked = &self.linked;
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
-            .map_err(failure::in_making)?;
+            .map_err(|failure| failure::in_making(failure, limits))?;
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
         call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
             .await
             .map_err(failure::in_opening)?
             .map_err(|refusal| GuestFailure::Returned(legible(&refusal)))?;
-        Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports }))
+        let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
+        Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports, output }))
+    }
+
+    fn log_bytes_cut(&self) -> u64 {
+        self.terms.log_bytes_cut()
     }
 }
 
@@ -81,6 +86,7 @@ struct SandboxedInstance {
     store: Store<HostState>,
     stage: Stage,
     ports: usize,
+    output: OutputBounds,
 }
 
 impl SandboxedInstance {
@@ -96,17 +102,25 @@ impl Instance for SandboxedInstance {
         let transform = self.stage.sandmill_stage_transform();
         let input = BatchParam { values: column(records.values()), keys: column(records.keys()) };
         let returned = call(&mut self.store, budget, async |store| transform.call_process(store, input).await).await?;
-        self.outcome(returned, records.len())
+        let outcome = self.outcome(returned, records.len())?;
+        self.output.check(&outcome)?;
+        Ok(outcome)
     }
 
     async fn flush(&mut self, budget: Budget) -> Result<Outcome, GuestFailure> {
         let transform = self.stage.sandmill_stage_transform();
         let returned = call(&mut self.store, budget, async |store| transform.call_flush(store).await).await?;
-        self.outcome(returned, 0)
+        let outcome = self.outcome(returned, 0)?;
+        self.output.times(budget.records).check_sum(&outcome)?;
+        Ok(outcome)
     }
 
     fn time_in_guest(&self) -> Duration {
         self.store.data().meter.used()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.store.data().memory.used()
     }
 }
 
@@ -136,6 +150,10 @@ pub(super) async fn call<R>(
 ) -> Result<R, GuestFailure> {
     store.data_mut().begin_call();
     store.set_epoch_deadline(1);
+    if store.data().counts_fuel() {
+        // Some stage of this engine counts fuel, so all stores burn it: those without a limit never run out.
+        store.set_fuel(budget.fuel.unwrap_or(u64::MAX)).expect("the engine counts fuel");
+    }
     let meter: Arc<Meter> = Arc::clone(&store.data().meter);
     meter.arm(budget.cpu);
     let begun = Instant::now();

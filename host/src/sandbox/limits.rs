@@ -1,20 +1,29 @@
-//! The memory limit of an instance: initial and grown memory, all its memories together. A refusal is recorded, because
-//! the guest sees only a failed `memory.grow` and traps on its own some time later.
+//! The memory and table limits of an instance: what it begins with and what it grows to, all its memories and all its tables
+//! together. A refusal is recorded, because the guest sees only a failed growth and traps on its own some time later.
 
 use wasmtime::ResourceLimiter;
 
-/// Per instance, generous: a Rust guest has one memory and one table, an interpreter such as QuickJS three of each, and
-/// CPython comes as 38 core instances. Of the engine's pools only address space is taken up.
+use crate::plan::Limits;
+use crate::plan::bounds::INSTANCES_MAX;
+
+/// Per instance, generous: a Rust guest has one memory and one table, an interpreter such as QuickJS three of each.
+/// Of the engine's pools only address space is taken up.
 pub(super) const MEMORIES_MAX: usize = 4;
 pub(super) const TABLES_MAX: usize = 8;
-pub(super) const CORE_INSTANCES_MAX: usize = 64;
-/// Tables hold function references: a guest needs hundreds, a table bomb asks for billions.
-/// What the engine's pools hold, too.
-pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// Of the component, whatever its limit: that is the store's to enforce.
+pub(super) const CORE_INSTANCES_MAX: usize = INSTANCES_MAX;
 
-/// Counts an instance's memory against its limit.
+/// Counts what an instance has against what it may have.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
+    memory: Count,
+    table: Count,
+    instances: usize,
+}
+
+/// Bytes, or elements.
+#[derive(Debug)]
+struct Count {
     limit: u64,
     used: u64,
     /// What the last growth added: given back when the engine refuses it for reasons of its own.
@@ -22,47 +31,90 @@ pub(super) struct MemoryLimiter {
     refused: Option<u64>,
 }
 
-impl MemoryLimiter {
-    pub(super) fn new(limit: u64) -> Self {
+impl Count {
+    fn up_to(limit: u64) -> Self {
         Self { limit, used: 0, last: 0, refused: None }
     }
 
-    /// The most that was asked for and refused, bytes.
+    fn grow(&mut self, current: usize, desired: usize) -> bool {
+        let more = (desired as u64).saturating_sub(current as u64);
+        let asked = self.used.saturating_add(more);
+        if asked > self.limit {
+            self.refused = self.refused.max(Some(asked));
+            return false;
+        }
+        self.last = more;
+        self.used = asked;
+        true
+    }
+
+    fn give_back(&mut self) {
+        self.used = self.used.saturating_sub(std::mem::take(&mut self.last));
+    }
+}
+
+impl MemoryLimiter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory: Count::up_to(limits.memory.get()),
+            table: Count::up_to(limits.table.get()),
+            instances: limits.instances.get(),
+        }
+    }
+
+    /// The most memory that was asked for and refused, bytes.
     pub(super) fn refused(&self) -> Option<u64> {
-        self.refused
+        self.memory.refused
+    }
+
+    /// The most table elements that were asked for and refused.
+    pub(super) fn refused_table(&self) -> Option<u64> {
+        self.table.refused
     }
 
     /// Begins a call: refusals of earlier ones are not its own.
     pub(super) fn forget_refusal(&mut self) {
-        self.refused = None;
+        self.memory.refused = None;
+        self.table.refused = None;
     }
 
-    /// The limit, bytes.
+    /// The memory limit, bytes.
     pub(super) fn limit(&self) -> u64 {
-        self.limit
+        self.memory.limit
+    }
+
+    /// The table limit, elements.
+    pub(super) fn table_limit(&self) -> u64 {
+        self.table.limit
+    }
+
+    /// What the instance has now, bytes.
+    pub(super) fn used(&self) -> u64 {
+        self.memory.used
     }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let more = (desired as u64).saturating_sub(current as u64);
-        let asked = self.used.saturating_add(more);
-        if asked > self.limit {
-            self.refused = self.refused.max(Some(asked));
-            return Ok(false);
-        }
-        self.last = more;
-        self.used = asked;
-        Ok(true)
+        Ok(self.memory.grow(current, desired))
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.used = self.used.saturating_sub(std::mem::take(&mut self.last));
+        self.memory.give_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.table.grow(current, desired))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table.give_back();
         Ok(())
     }
 
     fn instances(&self) -> usize {
-        CORE_INSTANCES_MAX
+        self.instances
     }
 
     fn tables(&self) -> usize {
@@ -71,9 +123,5 @@ impl ResourceLimiter for MemoryLimiter {
 
     fn memories(&self) -> usize {
         MEMORIES_MAX
-    }
-
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 }

@@ -13,6 +13,7 @@ mod engine;
 mod failure;
 mod instance;
 mod limits;
+mod output;
 mod source;
 mod store;
 
@@ -20,4 +21,3 @@ pub use component::{Component, World};
 pub use engine::{Engine, Sizing};
 pub use instance::Sandboxed;
 pub use source::SandboxedSource;
-pub use store::LogBounds;

@@ -11,11 +11,11 @@ use super::component::Component;
 use super::contract;
 use super::failure::{in_making, in_opening};
 use super::instance::{OPEN_BUDGET, call, metered_store};
-use super::store::{HostState, legible};
+use super::store::{HostState, Terms, legible};
 use crate::edge::{Chunk, Source};
 use crate::error::{Error, Result};
 use crate::plan::{ComponentSource, Limits};
-use crate::pool::{Budget, GuestFailure, WorkerId};
+use crate::pool::{GuestFailure, WorkerId, whole_budget};
 use crate::record::{BatchBounds, Places};
 use crate::report::EventSender;
 
@@ -45,12 +45,12 @@ impl SandboxedSource {
     ) -> Result<Self> {
         let linked = component.source().map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
-        let mut store = metered_store(component.engine(), HostState::new(&plan.limits, &worker, events));
+        let mut store = metered_store(component.engine(), HostState::new(&Terms::new(component, plan.limits, events), &worker));
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
-            .map_err(|failure| failed(in_making(failure)))?;
+            .map_err(|failure| failed(in_making(failure, &plan.limits)))?;
         let exports = source.sandmill_stage_source();
         call(&mut store, OPEN_BUDGET, async |store| exports.call_open(store, &plan.config, None).await)
             .await
@@ -61,7 +61,7 @@ impl SandboxedSource {
 
     async fn pull_once(&mut self, max: u32) -> Result<Chunk, GuestFailure> {
         let exports = self.source.sandmill_stage_source();
-        let budget = Budget { cpu: self.limits.cpu, wall: self.limits.wall };
+        let budget = whole_budget(&self.limits, 1);
         let chunk = call(&mut self.store, budget, async |store| exports.call_pull(store, max).await)
             .await?
             .map_err(|message| GuestFailure::Returned(legible(&message)))?;

@@ -35,13 +35,7 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
     }
-    for stage in report.stats.stages.iter().filter(|stage| stage.failed_invocations > 0) {
-        text.push_str(&format!(
-            "stage \"{}\" failed {} as a whole (trap, limit, contract) and was given new instances\n",
-            name(&stage.name),
-            plural(stage.failed_invocations, "invocation")
-        ));
-    }
+    text.push_str(&report.stats.stages.iter().map(trouble).collect::<String>());
     if report.events_lost > 0 {
         text.push_str(&format!(
             "not shown, because they came too fast: {} log lines or failures\n",
@@ -49,6 +43,24 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
         ));
     }
     text.push_str(&leftovers(report));
+    text
+}
+
+/// What a stage's failures cost, and what its guests were not let say.
+fn trouble(stage: &StageStats) -> String {
+    let mut text = String::new();
+    if stage.failed_invocations > 0 {
+        text.push_str(&format!(
+            "stage \"{}\" failed {} as a whole (trap, limit, contract) and was given new instances: {} in guests\n",
+            name(&stage.name),
+            plural(stage.failed_invocations, "invocation"),
+            duration(stage.time_in_failed)
+        ));
+    }
+    if stage.log_bytes_cut > 0 {
+        let cut = bytes(stage.log_bytes_cut);
+        text.push_str(&format!("stage \"{}\" wrote {cut} of log beyond limits.log: cut\n", name(&stage.name)));
+    }
     text
 }
 
@@ -300,6 +312,8 @@ mod tests {
         stats.stages[0] = StageStats {
             failed: 987,
             failed_invocations: 3,
+            time_in_failed: Duration::from_millis(312),
+            log_bytes_cut: 70_000,
             workers: 4,
             ..samples::stage("parse", 999_988, 999_001, 0)
         };
