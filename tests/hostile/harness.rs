@@ -83,6 +83,7 @@ impl Default for Row {
             memory: NonZeroU64::new(8 << 20).expect("positive"),
             cpu: Duration::from_millis(20),
             wall: Duration::from_secs(20),
+            ..Limits::default()
         };
         Self {
             guest: Wasm::Guest(Guest::default()),

@@ -3,6 +3,10 @@
 //! The canonical ABI of `process`: eight words in (values.data, values.ends, keys.data, keys.ends, each pointer and
 //! length), one pointer out, to a result: a tag byte, then at 4 the outcome's fourteen words (values.data, values.ends,
 //! keys.data, keys.ends, origins, ports, failures), or the message's two.
+//!
+//! A guest that wants more of its host says so twice: in WIT (`world`), and as core imports at the head of its
+//! declarations, `(import "wasi:cli/environment@0.2.12" "get-environment" (func $env (param i32)))`. What the module does
+//! not import, the component does not import either.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +30,9 @@ macro_rules! on_bang {
 /// A guest's three functions, and what it declares besides them.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
-    /// Declarations at the module's top: globals, data, the memory when it is not the usual one.
+    /// What its world has beyond a stage's, as WIT: `import wasi:cli/environment@0.2.12;`.
+    pub world: &'static str,
+    /// Declarations at the module's top: imports, globals, data, the memory when it is not the usual one.
     pub declarations: &'static str,
     /// Body of `cabi_realloc`: four words in (old pointer, old size, alignment, new size), a pointer out.
     pub allocator: &'static str,
@@ -64,6 +70,7 @@ pub const ALLOCATE: &str = "
 impl Default for Guest {
     fn default() -> Self {
         Self {
+            world: "",
             declarations: "(memory (export \"memory\") 2)",
             allocator: ALLOCATE,
             open: OPEN_OK,
@@ -95,11 +102,11 @@ impl Guest {
     /// # Errors
     /// When the WAT is wrong.
     pub fn component(&self) -> Result<Vec<u8>> {
-        encode(&self.module(), "stage")
+        encode(&self.module(), "stage", self.world)
     }
 
     fn module(&self) -> String {
-        let Self { declarations, allocator, open, process, flush } = self;
+        let Self { declarations, allocator, open, process, flush, .. } = self;
         format!(
             r#"(module
             (import "sandmill:stage/host@0.1.0" "log" (func $log (param i32 i32 i32)))
@@ -134,16 +141,17 @@ pub fn source_of_ones() -> Result<Vec<u8>> {
             (i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))
             (i32.store8 (i32.const 108) (i32.const 1))
             (i32.const 64)))"#;
-    encode(module, "record-source")
+    encode(module, "record-source", "")
 }
 
-/// Wraps a core module into a component of that world.
-fn encode(module: &str, world: &str) -> Result<Vec<u8>> {
+/// Wraps a core module into a component of that world, with `more` in it.
+fn encode(module: &str, world: &str, more: &str) -> Result<Vec<u8>> {
     let mut module = wat::parse_str(module).context("a guest's WAT")?;
     let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit");
-    let (package, _) = resolve.push_dir(wit)?;
-    let world = resolve.select_world(&[package], Some(world))?;
+    resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit"))?;
+    let guest = format!("package tests:guest; world guest {{ include sandmill:stage/{world}@0.1.0; {more} }}");
+    let package = resolve.push_str("guest.wit", &guest).context("a guest's WIT")?;
+    let world = resolve.select_world(&[package], Some("guest"))?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
     ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
@@ -172,3 +180,21 @@ const SUPPORT: &str = r#"
             (br $next)))
         (i32.const 0))
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_may_import_what_its_world_names() {
+        let guest = Guest {
+            world: "import wasi:cli/environment@0.2.12; import wasi:random/random@0.2.12;",
+            declarations: "(import \"wasi:cli/environment@0.2.12\" \"get-environment\" (func $env (param i32)))
+                (memory (export \"memory\") 2)",
+            ..Guest::default()
+        };
+        let component = guest.component().expect("a component");
+        let imports = |name: &str| component.windows(name.len()).any(|bytes| bytes == name.as_bytes());
+        assert!(imports("wasi:cli/environment@0.2.12") && !imports("wasi:random/random"));
+    }
+}
