@@ -21,7 +21,8 @@ demo: setup
 	@examples/access-log/query.sh
 
 test: setup
-	cargo build --locked -p sandmill
+	@# All targets at once: the program alone would be built with other features of its dependencies, and these twice.
+	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
 	cargo test --locked --workspace
 	cd guest-sdk/rust && cargo test --locked --target-dir $(TARGET_DIR)/guests-native

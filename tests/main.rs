@@ -7,5 +7,6 @@ mod cli;
 mod examples;
 mod hostile;
 mod interrupts;
+mod limits;
 mod stopping;
 mod tidy;

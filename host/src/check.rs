@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Generated, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind,
-    StagePlan,
+    Code, CsvFormat, Generated, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind,
+    SourceKind, StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
 use crate::sandbox::{Component, Engine, Sizing, World};

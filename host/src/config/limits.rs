@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::table::Table;
 use super::value::Value;
-use crate::plan::bounds::{
-    COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, TABLE_MAX, TIME_MAX,
-};
+use crate::plan::bounds::{COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, TABLE_MAX, TIME_MAX};
 use crate::plan::{Breaker, Isolation, Limits, Recycle};
 
 const LIMITS: &[&str] = &[

@@ -139,7 +139,8 @@ async fn ready_stage(
     let program: Arc<dyn Program> = match &plan.code {
         Code::Native(native) => Arc::new(native.clone()),
         Code::Component(path) => {
-            let component = load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &plan.name, error))?;
+            let component =
+                load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &plan.name, error))?;
             let sandboxed = Sandboxed::new(&component, &plan, events);
             Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
         }

@@ -75,12 +75,10 @@ impl Limits {
             ("instances", self.instances.get() as u64, 1, bounds::INSTANCES_MAX as u64, "core instances"),
             ("component", self.component.get(), 1, bounds::COMPONENT_BYTES_MAX, "bytes"),
         ];
-        let times =
-            [("cpu", self.cpu), ("wall", self.wall), ("compile", self.compile), ("exchange", self.exchange)];
+        let times = [("cpu", self.cpu), ("wall", self.wall), ("compile", self.compile), ("exchange", self.exchange)];
         let size = sizes.into_iter().find(|(_, size, least, most, _)| !(least..=most).contains(&size));
-        let size = size.map(|(what, _, least, most, unit)| {
-            format!("its {what} limit must be from {least} to {most} {unit}")
-        });
+        let size =
+            size.map(|(what, _, least, most, unit)| format!("its {what} limit must be from {least} to {most} {unit}"));
         let time = || times.into_iter().find(|(_, time)| time.is_zero() || *time > bounds::TIME_MAX);
         size.or_else(|| {
             time().map(|(what, _)| format!("its {what} limit must be above zero and at most {:?}", bounds::TIME_MAX))

@@ -52,7 +52,9 @@ impl Breaker {
         Error::guest(format!("stage \"{stage}\" only fails: each of the last {bound} records {what}"))
             .caused_by(last.to_owned())
             .hint("what failed is in the dead letters; mend the stage, its configuration, or what it is given")
-            .hint(format!("if so many are to be expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""))
+            .hint(format!(
+                "if so many are to be expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""
+            ))
     }
 
     fn failed(&self, records: usize) {

@@ -234,7 +234,9 @@ impl GuestFailure {
             Self::InstancesLimit { .. } => Some("instances"),
             Self::OutputLimit { .. } => Some("output"),
             Self::OutputRecordsLimit { .. } => Some("output_records"),
-            Self::Trap { .. } | Self::Returned(_) | Self::OpenLimit { .. } | Self::NoRoom(_) | Self::Contract(_) => None,
+            Self::Trap { .. } | Self::Returned(_) | Self::OpenLimit { .. } | Self::NoRoom(_) | Self::Contract(_) => {
+                None
+            }
         }
     }
 

@@ -15,9 +15,10 @@ pub(super) fn state_lost(stage: &str, held: usize, failure: GuestFailure) -> Err
     } else {
         "return an error for a record that cannot be processed: then only that one fails"
     };
-    Error::guest(format!("an instance of stage \"{stage}\" failed, and {held}")).caused_by(failure).hint(advice).hint(
-        "a stage that keeps nothing between batches should say reuse = \"batch\": then a trap costs one record",
-    )
+    Error::guest(format!("an instance of stage \"{stage}\" failed, and {held}"))
+        .caused_by(failure)
+        .hint(advice)
+        .hint("a stage that keeps nothing between batches should say reuse = \"batch\": then a trap costs one record")
 }
 
 /// No instance of the stage can be made: its configuration is refused, or it fails before it sees a record.

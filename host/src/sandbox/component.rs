@@ -63,9 +63,8 @@ impl Component {
         let sha256 = cache::sha256(&wasm);
         let wasm: Arc<[u8]> = wasm.into();
         let compiled = engine.cache.load(&engine.wasmtime, &wasm, &sha256, limits.compile);
-        let compiled = compiled
-            .ok_or_else(|| slow(path, limits.compile))?
-            .map_err(|error| no_component(path, &wasm, &error))?;
+        let compiled =
+            compiled.ok_or_else(|| slow(path, limits.compile))?.map_err(|error| no_component(path, &wasm, &error))?;
         let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
         Ok(Self { engine: engine.clone(), compiled, inspection })
     }
@@ -224,8 +223,11 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 
 fn slow(path: &Path, limit: Duration) -> Error {
     let limit = humantime::format_duration(limit);
-    Error::config(format!("component \"{}\" is not compiled after {limit}; limits.compile allows no more", path.display()))
-        .hint("raise limits.compile, or look at what makes it so large with `sandmill inspect`")
+    Error::config(format!(
+        "component \"{}\" is not compiled after {limit}; limits.compile allows no more",
+        path.display()
+    ))
+    .hint("raise limits.compile, or look at what makes it so large with `sandmill inspect`")
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

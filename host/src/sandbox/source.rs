@@ -45,7 +45,8 @@ impl SandboxedSource {
     ) -> Result<Self> {
         let linked = component.source().map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
-        let mut store = metered_store(component.engine(), HostState::new(&Terms::new(component, plan.limits, events), &worker));
+        let mut store =
+            metered_store(component.engine(), HostState::new(&Terms::new(component, plan.limits, events), &worker));
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)

@@ -51,7 +51,7 @@ fn trouble(stage: &StageStats) -> String {
     let mut text = String::new();
     if stage.failed_invocations > 0 {
         text.push_str(&format!(
-            "stage \"{}\" failed {} as a whole (trap, limit, contract) and was given new instances: {} in guests\n",
+            "stage \"{}\": {} failed as a whole (trap, limit, contract), after {} in guests\n",
             name(&stage.name),
             plural(stage.failed_invocations, "invocation"),
             duration(stage.time_in_failed)
@@ -59,7 +59,7 @@ fn trouble(stage: &StageStats) -> String {
     }
     if stage.log_bytes_cut > 0 {
         let cut = bytes(stage.log_bytes_cut);
-        text.push_str(&format!("stage \"{}\" wrote {cut} of log beyond limits.log: cut\n", name(&stage.name)));
+        text.push_str(&format!("stage \"{}\" wrote {cut} of log beyond limits.log: not kept\n", name(&stage.name)));
     }
     text
 }
@@ -361,7 +361,8 @@ visits      912,001  912,001                0                    819 ms         
 completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
 read 1,000,000 = delivered 912,001 + dropped 87,000 + dead-lettered 999
 bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
-stage "parse" failed 3 invocations as a whole (trap, limit, contract) and was given new instances
+stage "parse": 3 invocations failed as a whole (trap, limit, contract), after 312 ms in guests
+stage "parse" wrote 68.4 KiB of log beyond limits.log: not kept
 not shown, because they came too fast: 412 log lines or failures
 dead letters: 999 records in out/access-log.dead-letters.jsonl
 "#,

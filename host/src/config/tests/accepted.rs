@@ -1,10 +1,11 @@
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::good;
 use crate::plan::{
-    Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists, Isolation, Limits,
-    LineFormat, Matter, Node, OnError, Order, Plan, SinkKind, SourceKind, Wire,
+    Breaker, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists, Isolation,
+    Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, SinkKind, SourceKind, Wire,
 };
 
 const LEAST: &str =
@@ -231,4 +232,42 @@ fn two_tables_of_one_database_are_two_places() {
 #[test]
 fn windows_line_ends_and_a_byte_order_mark_are_read() {
     good(&format!("\u{feff}{}", LEAST.replace('\n', "\r\n")));
+}
+
+#[test]
+fn every_limit_is_read() {
+    let limits = "{ memory = '1MiB', table = 5, instances = 6, cpu = '7ms', wall = '8s', fuel = 9, output = '10KiB', \
+                  output_records = 11, log = 0, component = '12MiB', compile = '13s', response = '14MiB', exchange = '15s' }";
+    let plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\nlimits = {limits}")));
+    let nonzero = |number| NonZeroU64::new(number).unwrap();
+    let expected = Limits {
+        memory: nonzero(1 << 20),
+        table: nonzero(5),
+        instances: NonZeroUsize::new(6).unwrap(),
+        cpu: Duration::from_millis(7),
+        wall: Duration::from_secs(8),
+        fuel: Some(nonzero(9)),
+        output: nonzero(10 << 10),
+        output_records: nonzero(11),
+        log: 0,
+        component: nonzero(12 << 20),
+        compile: Duration::from_secs(13),
+        response: nonzero(14 << 20),
+        exchange: Duration::from_secs(15),
+    };
+    assert_eq!(plan.stages[0].limits, expected);
+}
+
+#[test]
+fn recycling_and_breakers_are_read() {
+    let stage = |keys: &str| {
+        let plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\nreuse = 'worker'\n{keys}")));
+        (plan.stages[0].recycle, plan.stages[0].breaker)
+    };
+    assert_eq!(stage(""), (Recycle::default(), Breaker::default()));
+    let (recycle, breaker) = stage("recycle = { records = 10, memory = '1MiB' }\nbreaker = 'off'");
+    assert_eq!(recycle, Recycle { records: NonZeroUsize::new(10), memory: NonZeroU64::new(1 << 20) });
+    assert_eq!(breaker, Breaker::OFF);
+    let (_, breaker) = stage("breaker = { crashes = 'off', failures = 3 }");
+    assert_eq!(breaker, Breaker { crashes: None, failures: NonZeroU64::new(3) });
 }

@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, limits, config, on_error, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, recycle, limits, config, on_error, breaker, ports"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -165,6 +165,19 @@ fn sizes_keep_their_bounds() {
         (
             keys("limits.memory = '5GiB'"),
             r#"7:17: "memory" of "limits" of stage "s": expected a size from 64KiB to 4GiB, such as "8MiB", found "5GiB""#,
+        ),
+        (
+            keys("limits.fuel = 0"),
+            r#"7:15: "fuel" of "limits" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
+        ),
+        (
+            keys("breaker = { crashes = 0 }"),
+            r#"7:23: "crashes" of "breaker" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
+        ),
+        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off", found "of" | did you mean "off"?"#),
+        (
+            keys("recycle = { records = 5 }"),
+            r#"7:11: "recycle" of stage "s" needs reuse = "worker" | an instance that lives for one record or one batch is fresh anyway: leave it out"#,
         ),
         (
             source("kind = 'stdin'\nrecord_max = 0"),

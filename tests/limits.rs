@@ -1,0 +1,388 @@
+//! Every limit bites: for each there is a guest that goes just past it, and the same guest just within it. Instances are
+//! recycled when they are due, and a stage that only fails ends its run.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use sandmill::plan::{Breaker, Isolation, Limits, Recycle};
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::record::BatchBounds;
+use sandmill::report::{Ending, Report};
+use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Keeper, Numbers};
+use tests::guest::{Guest, PROCESS_ECHO};
+use tokio::time::timeout;
+
+const BOUND: Duration = Duration::from_secs(60);
+const PAGE: u64 = 64 << 10;
+
+fn bytes(number: u64) -> NonZeroU64 {
+    NonZeroU64::new(number).expect("positive")
+}
+
+fn count(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("positive")
+}
+
+/// What came of a run.
+struct Outcome {
+    report: Report,
+    kept: Vec<String>,
+    letters: Vec<serde_json::Value>,
+}
+
+impl Outcome {
+    fn passed(&self, records: usize) -> bool {
+        self.report.ending == Ending::Completed && self.kept.len() == records && self.letters.is_empty()
+    }
+}
+
+/// Gives the numbers from 0 on to one worker, one by one.
+async fn run(stage: impl FnOnce(StageBuilder) -> StageBuilder, guest: &Guest, records: u64) -> Result<Outcome, Error> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = guest.write(folder.path(), "guest").expect("a component");
+    run_in(folder.path(), stage(StageBuilder::component("guest", component)), records).await
+}
+
+async fn run_in(folder: &std::path::Path, stage: StageBuilder, records: u64) -> Result<Outcome, Error> {
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let batch = BatchBounds { records: count(1), bytes: count(1 << 20), linger: Duration::ZERO };
+    let plan = PipelineBuilder::new("limits")
+        .dead_letters(folder.join("dead.jsonl"))
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(records)))
+        .stage(stage.workers(NonZeroUsize::MIN).batch(batch))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()?;
+    let report = timeout(BOUND, Pipeline::prepare(plan).await?.run()).await.expect("every run ends");
+    assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
+    let letters = std::fs::read_to_string(folder.join("dead.jsonl")).unwrap_or_default();
+    let letters = letters.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    Ok(Outcome { report, kept: kept.records(), letters })
+}
+
+async fn within(guest: &Guest, limits: Limits) -> Outcome {
+    run(|stage| stage.limits(limits), guest, 1).await.expect("a sound pipeline")
+}
+
+/// `limits` are just wide enough for the guest, and `narrow` are not: the dead letter says which limit, its value, what
+/// was used, where, and on which record.
+async fn bites(guest: &Guest, wide: Limits, narrow: Limits, kind: &str, reason: &str) {
+    let passed = within(guest, wide).await;
+    assert!(passed.passed(1), "{:?} {:?}", passed.report.problem, passed.letters);
+    let tripped = within(guest, narrow).await;
+    let [letter] = tripped.letters.as_slice() else { panic!("{:?}", tripped.report.problem) };
+    assert_eq!((&letter["kind"], &letter["node"], &letter["record"]), (&kind.into(), &"guest".into(), &1.into()));
+    assert_eq!(letter["reason"], reason);
+}
+
+/// As [`bites`], for what is found before a record moves.
+async fn refuses(guest: &Guest, wide: Limits, narrow: Limits, message: &str, cause: Option<&str>) {
+    assert!(within(guest, wide).await.passed(1));
+    let error = run(|stage| stage.limits(narrow), guest, 1).await.map(|_| ()).expect_err("refused");
+    assert!(error.to_string().starts_with(message), "{error}");
+    if let Some(cause) = cause {
+        assert_eq!(error.causes(), [cause]);
+    }
+}
+
+fn echo_after(work: &str, declarations: &'static str) -> Guest {
+    // A guest's texts are static, because nearly all are literals; a test may leak a few.
+    let process: &'static str = Box::leak(format!("{work} {PROCESS_ECHO}").into_boxed_str());
+    Guest { declarations, ..Guest::processing(process) }
+}
+
+const MEMORY: &str = "(memory (export \"memory\") 2)";
+
+fn default_with(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+#[tokio::test]
+async fn memory_that_grows_is_bounded_to_the_byte() {
+    let guest = echo_after("(if (i32.eq (i32.const -1) (memory.grow (i32.const 30))) (then unreachable))", MEMORY);
+    let wide = default_with(|limits| limits.memory = bytes(32 * PAGE));
+    let narrow = default_with(|limits| limits.memory = bytes(31 * PAGE));
+    let reason = "asked for 2.0 MiB of memory; limits.memory allows 1.9 MiB";
+    bites(&guest, wide, narrow, "memory-limit", reason).await;
+}
+
+#[tokio::test]
+async fn memory_to_begin_with_is_bounded_too() {
+    let wide = default_with(|limits| limits.memory = bytes(2 * PAGE));
+    let narrow = default_with(|limits| limits.memory = bytes(2 * PAGE - 1));
+    let cause = "asked for 128.0 KiB of memory; limits.memory allows 128.0 KiB";
+    refuses(&Guest::default(), wide, narrow, "stage \"guest\" does not start", Some(cause)).await;
+}
+
+#[tokio::test]
+async fn tables_that_grow_are_bounded() {
+    let guest = echo_after(
+        "(if (i32.eq (i32.const -1) (table.grow (ref.null func) (i32.const 90))) (then unreachable))",
+        "(memory (export \"memory\") 2) (table 10 funcref)",
+    );
+    let wide = default_with(|limits| limits.table = bytes(100));
+    let narrow = default_with(|limits| limits.table = bytes(99));
+    let reason = "asked for tables of 100 elements; limits.table allows 99";
+    bites(&guest, wide, narrow, "table-limit", reason).await;
+}
+
+#[tokio::test]
+async fn tables_to_begin_with_are_bounded_all_together() {
+    let guest = Guest {
+        declarations: "(memory (export \"memory\") 2) (table 60 funcref) (table 40 funcref)",
+        ..Guest::default()
+    };
+    let wide = default_with(|limits| limits.table = bytes(100));
+    let narrow = default_with(|limits| limits.table = bytes(99));
+    let cause = "asked for tables of 100 elements; limits.table allows 99";
+    refuses(&guest, wide, narrow, "stage \"guest\" does not start", Some(cause)).await;
+}
+
+#[tokio::test]
+async fn core_instances_are_bounded() {
+    // The guest's module, and what the encoder puts beside it to hand it its import.
+    let needed = 3;
+    let wide = default_with(|limits| limits.instances = count(needed));
+    let narrow = default_with(|limits| limits.instances = count(needed - 1));
+    let cause = "consists of at least 3 core instances; limits.instances allows 2";
+    refuses(&Guest::default(), wide, narrow, "stage \"guest\" does not start", Some(cause)).await;
+}
+
+/// A loop whose length is the same in every run.
+const COUNT_DOWN: &str = "(local.set $i (i32.const 100000)) (loop $more
+    (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))";
+
+#[tokio::test]
+async fn fuel_trips_at_the_same_place_in_every_run() {
+    let guest = echo_after(COUNT_DOWN, MEMORY);
+    let with_fuel = |fuel| default_with(|limits| limits.fuel = Some(bytes(fuel)));
+    let (mut too_little, mut enough) = (1, 10_000_000);
+    while enough - too_little > 1 {
+        let middle = u64::midpoint(too_little, enough);
+        match within(&guest, with_fuel(middle)).await.passed(1) {
+            true => enough = middle,
+            false => too_little = middle,
+        }
+    }
+    assert!(enough > 100_000, "a loop of 100,000 rounds took {enough} units");
+    let reason = format!("used up {too_little} units of fuel; limits.fuel allows {too_little}");
+    for _ in 0..3 {
+        bites(&guest, with_fuel(enough), with_fuel(too_little), "fuel-limit", &reason).await;
+    }
+}
+
+#[tokio::test]
+async fn fuel_is_given_anew_for_every_invocation_and_summed_over_its_records() {
+    let guest = echo_after(COUNT_DOWN, MEMORY);
+    let limits = default_with(|limits| limits.fuel = Some(bytes(1_000_000)));
+    let living = |stage: StageBuilder| stage.limits(limits).reuse(Isolation::Worker);
+    assert!(run(living, &guest, 1_000).await.expect("a sound pipeline").passed(1_000));
+}
+
+#[tokio::test]
+async fn a_stage_without_a_fuel_limit_beside_one_that_has_it_never_runs_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = echo_after(COUNT_DOWN, MEMORY).write(folder.path(), "guest").expect("a component");
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let plan = PipelineBuilder::new("fuel")
+        .dead_letters(folder.path().join("dead.jsonl"))
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
+        .stage(StageBuilder::component("free", &component).reuse(Isolation::Worker))
+        .stage(
+            StageBuilder::component("counted", &component)
+                .limits(default_with(|limits| limits.fuel = Some(bytes(10_000_000)))),
+        )
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let report = Pipeline::prepare(plan).await.expect("a sound pipeline").run().await;
+    assert_eq!((report.ending, kept.records().len()), (Ending::Completed, 100));
+}
+
+#[tokio::test]
+async fn the_cpu_budget_of_a_batch_is_the_sum_of_its_records() {
+    // An endless loop ends at the limit, and says so; what ends by itself within it passes.
+    let spins = echo_after("(loop $ever (br $ever))", MEMORY);
+    let limits = default_with(|limits| limits.cpu = Duration::from_millis(30));
+    let tripped = within(&spins, limits).await;
+    let reason = tripped.letters[0]["reason"].as_str().expect("text").to_owned();
+    assert_eq!(tripped.letters[0]["kind"], "cpu-limit");
+    assert!(reason.starts_with("used 3") && reason.ends_with("limits.cpu allows 30ms"), "{reason}");
+    assert!(within(&echo_after(COUNT_DOWN, MEMORY), limits).await.passed(1));
+}
+
+#[tokio::test]
+async fn wall_holds_where_cpu_does_not() {
+    let spins = echo_after("(loop $ever (br $ever))", MEMORY);
+    let limits = default_with(|limits| {
+        limits.cpu = Duration::from_secs(60);
+        limits.wall = Duration::from_millis(50);
+    });
+    let tripped = within(&spins, limits).await;
+    assert_eq!(tripped.letters[0]["kind"], "wall-limit");
+    assert!(tripped.letters[0]["reason"].as_str().expect("text").ends_with("limits.wall allows 50ms"));
+    let patient = default_with(|limits| limits.wall = Duration::from_secs(50));
+    assert!(within(&echo_after(COUNT_DOWN, MEMORY), patient).await.passed(1));
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_records_outputs_are_bounded() {
+    // One value of 1,000 zeros.
+    let inflate = "(call $clear) (i32.store (i32.const 32) (i32.const 1000))
+        (call $emit (i32.const 8192) (i32.const 1000) (i32.const 32) (i32.const 1)
+            (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64)";
+    let wide = default_with(|limits| limits.output = bytes(1_000));
+    let narrow = default_with(|limits| limits.output = bytes(999));
+    let reason = "made 1000 B of output of one record; limits.output allows 999 B";
+    bites(&Guest::processing(inflate), wide, narrow, "output-limit", reason).await;
+}
+
+/// Three empty values that all come from the first record: ends and origins are the zeros at 8192.
+const THREE_OF_ONE: &str = "(call $clear) (call $emit (i32.const 8192) (i32.const 0) (i32.const 8192) (i32.const 3)
+    (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0))
+    (i32.store (i32.const 100) (i32.const 8192)) (i32.store (i32.const 104) (i32.const 3)) (i32.const 64)";
+
+#[tokio::test]
+async fn the_number_of_a_records_outputs_is_bounded() {
+    let guest = Guest::processing(THREE_OF_ONE);
+    let wide = default_with(|limits| limits.output_records = bytes(3));
+    assert_eq!(within(&guest, wide).await.kept.len(), 3);
+    let narrow = default_with(|limits| limits.output_records = bytes(2));
+    let tripped = within(&guest, narrow).await;
+    assert_eq!(tripped.letters[0]["kind"], "output-records-limit");
+    assert_eq!(tripped.letters[0]["reason"], "made 3 outputs of one record; limits.output_records allows 2");
+}
+
+#[tokio::test]
+async fn log_lines_beyond_their_bound_are_cut_and_counted_and_fail_nothing() {
+    let guest = echo_after("(call $log (i32.const 1) (i32.const 8192) (i32.const 1000))", MEMORY);
+    for (allowed, cut) in [(1_000, 0), (999, 1), (0, 1_000)] {
+        let outcome = within(&guest, default_with(|limits| limits.log = allowed)).await;
+        assert!(outcome.passed(1));
+        // `open` and `flush` say nothing; each invocation has its own allowance.
+        assert_eq!(outcome.report.stats.stages[0].log_bytes_cut, cut);
+    }
+}
+
+#[tokio::test]
+async fn the_size_of_a_component_is_bounded() {
+    let length = Guest::default().component().expect("a component").len() as u64;
+    let wide = default_with(|limits| limits.component = bytes(length));
+    let narrow = default_with(|limits| limits.component = bytes(length - 1));
+    refuses(&Guest::default(), wide, narrow, "stage \"guest\": component \"", None).await;
+}
+
+#[tokio::test]
+async fn the_time_to_compile_a_component_is_bounded() {
+    // New in every run: what has been compiled before is not compiled again.
+    let unique = std::process::id();
+    let function =
+        |index: u32| format!("(func (result i32) {} (i32.const {index}))", "(i32.const 1) drop ".repeat(500));
+    let functions: String = (0..200).map(|index| function(index + unique)).collect();
+    let declarations = format!("(memory (export \"memory\") 2) {functions}");
+    let guest = Guest { declarations: Box::leak(declarations.into_boxed_str()), ..Guest::default() };
+    let narrow = default_with(|limits| limits.compile = Duration::from_nanos(1));
+    let error = run(|stage| stage.limits(narrow), &guest, 1).await.map(|_| ()).expect_err("refused");
+    let message = error.to_string();
+    assert!(message.ends_with("is not compiled after 1ns; limits.compile allows no more"), "{message}");
+    assert!(within(&guest, Limits::default()).await.passed(1));
+}
+
+/// Emits how often its instance has been called: `a` for the first time.
+fn counts_its_calls() -> Guest {
+    let process = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (drop (memory.grow (i32.const 1)))
+        (i32.store8 (i32.const 8192) (i32.add (i32.const 96) (global.get $calls)))
+        (i32.store (i32.const 32) (i32.const 1))
+        (call $clear) (call $emit (i32.const 8192) (i32.const 1) (i32.const 32) (i32.const 1)
+            (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64)";
+    let declarations = "(memory (export \"memory\") 2) (global $calls (mut i32) (i32.const 0))";
+    Guest { declarations, ..Guest::processing(process) }
+}
+
+async fn calls_seen(reuse: Isolation, recycle: Recycle) -> String {
+    let stage = |stage: StageBuilder| stage.reuse(reuse).recycle(recycle);
+    run(stage, &counts_its_calls(), 7).await.expect("a sound pipeline").kept.concat()
+}
+
+#[tokio::test]
+async fn an_instance_lives_as_long_as_the_pipeline_says() {
+    let never = Recycle::default();
+    assert_eq!(calls_seen(Isolation::Record, never).await, "aaaaaaa");
+    assert_eq!(calls_seen(Isolation::Batch, never).await, "aaaaaaa");
+    assert_eq!(calls_seen(Isolation::Worker, never).await, "abcdefg");
+    let after_three = Recycle { records: Some(count(3)), memory: None };
+    assert_eq!(calls_seen(Isolation::Worker, after_three).await, "abcabca");
+    // Two pages to begin with, one more each call.
+    let at_four_pages = Recycle { records: None, memory: Some(bytes(4 * PAGE)) };
+    assert_eq!(calls_seen(Isolation::Worker, at_four_pages).await, "abababa");
+}
+
+#[tokio::test]
+async fn no_instance_is_given_more_records_than_it_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = Guest::default().write(folder.path(), "guest").expect("a component");
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let recycle = Recycle { records: Some(count(8)), memory: None };
+    let plan = PipelineBuilder::new("recycle")
+        .source(SourceBuilder::custom("numbers", Numbers { chunk: 100, ..Numbers::up_to(100) }))
+        .stage(
+            StageBuilder::component("guest", component)
+                .workers(NonZeroUsize::MIN)
+                .reuse(Isolation::Worker)
+                .recycle(recycle),
+        )
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let report = Pipeline::prepare(plan).await.expect("a sound pipeline").run().await;
+    let in_order: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    assert_eq!(kept.records(), in_order);
+    assert_eq!(report.stats.stages[0].instances, 100_u64.div_ceil(8));
+}
+
+#[tokio::test]
+async fn a_stage_that_only_crashes_ends_its_run() {
+    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: None };
+    let outcome = run(|stage| stage.breaker(breaker), &Guest::processing("unreachable"), 1_000).await;
+    let Outcome { report, kept, letters } = outcome.expect("a sound pipeline");
+    assert_eq!((report.ending, kept.len(), letters.len()), (Ending::Aborted, 0, 5));
+    let problem = report.problem.expect("a problem");
+    assert_eq!(problem.message, "stage \"guest\" only fails: each of the last 5 records ended its instance");
+    assert_eq!(problem.causes, ["trapped: wasm `unreachable` instruction executed"]);
+    assert_eq!(report.stats.accounting.dead_lettered, 5);
+}
+
+#[tokio::test]
+async fn a_stage_that_only_fails_by_its_own_judgement_ends_its_run_too() {
+    let refuses = NativeStage::new(|_, _, _| Verdict::Failed("no".to_owned()));
+    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: NonZeroU64::new(20) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = StageBuilder::native("stage", refuses).breaker(breaker);
+    let outcome = run_in(folder.path(), stage, 1_000).await.expect("a sound pipeline");
+    assert_eq!((outcome.report.ending, outcome.letters.len()), (Ending::Aborted, 20));
+    let message = outcome.report.problem.expect("a problem").message;
+    assert_eq!(message, "stage \"stage\" only fails: each of the last 20 records failed");
+}
+
+#[tokio::test]
+async fn one_record_that_fares_better_keeps_the_run_going() {
+    let every_fourth = NativeStage::new(|_, value, out| {
+        let number: u64 = std::str::from_utf8(value).expect("text").parse().expect("a number");
+        if number % 4 == 3 {
+            out.push(None, value);
+            return Verdict::Done;
+        }
+        Verdict::Failed("no".to_owned())
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let breaker = Breaker { crashes: None, failures: NonZeroU64::new(4) };
+    let stage = StageBuilder::native("stage", every_fourth).breaker(breaker);
+    let outcome = run_in(folder.path(), stage, 100).await.expect("a sound pipeline");
+    assert_eq!((outcome.report.ending, outcome.kept.len(), outcome.letters.len()), (Ending::Completed, 25, 75));
+}
