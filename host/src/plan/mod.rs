@@ -3,6 +3,7 @@
 //! `config` makes [`Parts`] of a pipeline file, the builder makes them of code; [`Plan::assemble`] checks and wires them;
 //! what runs is made of the plan alone.
 
+mod address;
 mod assemble;
 pub mod bounds;
 mod edge;
@@ -22,7 +23,7 @@ pub use edge::{
 };
 pub use grant::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
-pub use http_rule::HttpRule;
+pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
 

@@ -9,6 +9,8 @@ mod cache;
 mod component;
 mod contract;
 mod deadline;
+#[cfg_attr(not(test), expect(dead_code, reason = "what a stage is granted is linked next"))]
+mod egress;
 mod engine;
 mod failure;
 mod instance;
@@ -18,6 +20,7 @@ mod source;
 mod store;
 
 pub use component::{Component, World};
+pub use egress::{EgressBounds, Resolver, SystemResolver};
 pub use engine::{Engine, Sizing};
 pub use instance::Sandboxed;
 pub use source::SandboxedSource;
