@@ -14,6 +14,19 @@ use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+/// Body of `process`: does this when the first byte of any value is `!`, else gives back its input.
+#[macro_export]
+macro_rules! on_bang {
+    ($then:literal) => {
+        concat!(
+            "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3)) (then ",
+            $then,
+            ")) (call $echo (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+            (local.get 4) (local.get 5) (local.get 6) (local.get 7))"
+        )
+    };
+}
+
 /// A guest's three functions, and what it declares besides them.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
@@ -21,6 +34,8 @@ pub struct Guest {
     pub world: &'static str,
     /// Declarations at the module's top: imports, globals, data, the memory when it is not the usual one.
     pub declarations: &'static str,
+    /// Body of `cabi_realloc`: four words in (old pointer, old size, alignment, new size), a pointer out.
+    pub allocator: &'static str,
     /// Body of `open`: two words in (config), a pointer out.
     pub open: &'static str,
     /// Body of `process`.
@@ -34,22 +49,30 @@ pub const OPEN_OK: &str = "(i32.store8 (i32.const 16) (i32.const 0)) (i32.const 
 /// An outcome without anything.
 pub const FLUSH_NOTHING: &str = "(call $clear) (i32.const 64)";
 /// Gives back its input, untouched.
-pub const PROCESS_ECHO: &str = "(call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
-    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+pub const PROCESS_ECHO: &str = "(call $echo (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+    (local.get 4) (local.get 5) (local.get 6) (local.get 7))";
 /// Traps when the first byte of any value is `!`, else gives back its input.
-pub const PROCESS_TRAP_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
-    (then unreachable)) (call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
-    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+pub const PROCESS_TRAP_ON_BANG: &str = on_bang!("unreachable");
 /// Spins for ever when the first byte of any value is `!`, else gives back its input.
-pub const PROCESS_SPIN_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
-    (then (loop $l (br $l)))) (call $clear) (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
-    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+pub const PROCESS_SPIN_ON_BANG: &str = on_bang!("(loop $l (br $l))");
+/// Takes the next bytes of the memory, which grows as it must.
+pub const ALLOCATE: &str = "
+    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+    (local.set $end (i32.add (local.get $at) (local.get 3)))
+    (block $fits
+        (br_if $fits (i32.le_u (local.get $end) (i32.mul (memory.size) (i32.const 65536))))
+        (if (i32.eq (i32.const -1) (memory.grow (i32.add (i32.const 1)
+                (i32.div_u (i32.sub (local.get $end) (i32.mul (memory.size) (i32.const 65536))) (i32.const 65536)))))
+            (then unreachable)))
+    (global.set $heap (local.get $end))
+    (local.get $at)";
 
 impl Default for Guest {
     fn default() -> Self {
         Self {
             world: "",
             declarations: "(memory (export \"memory\") 2)",
+            allocator: ALLOCATE,
             open: OPEN_OK,
             process: PROCESS_ECHO,
             flush: FLUSH_NOTHING,
@@ -83,13 +106,16 @@ impl Guest {
     }
 
     fn module(&self) -> String {
-        let Self { declarations, open, process, flush, .. } = self;
+        let Self { declarations, allocator, open, process, flush, .. } = self;
         format!(
             r#"(module
             (import "sandmill:stage/host@0.1.0" "log" (func $log (param i32 i32 i32)))
+            (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
             {declarations}
             (global $heap (mut i32) (i32.const 4096))
             {SUPPORT}
+            (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32) (local $end i32)
+                {allocator})
             (func (export "sandmill:stage/transform@0.1.0#open") (param i32 i32) (result i32) {open})
             (func (export "sandmill:stage/transform@0.1.0#process")
                 (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (local $i i32) {process})
@@ -130,24 +156,19 @@ fn encode(module: &str, world: &str, more: &str) -> Result<Vec<u8>> {
     ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
 
-/// A bump allocator, an outcome at 64, and a search for a value that begins with `!`.
+/// An outcome at 64, made of nothing or of the input, and a search for a value that begins with `!`.
 const SUPPORT: &str = r#"
-    (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32) (local $end i32)
-        (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-        (local.set $end (i32.add (local.get $at) (local.get 3)))
-        (block $fits
-            (br_if $fits (i32.le_u (local.get $end) (i32.mul (memory.size) (i32.const 65536))))
-            (if (i32.eq (i32.const -1) (memory.grow (i32.add (i32.const 1)
-                    (i32.div_u (i32.sub (local.get $end) (i32.mul (memory.size) (i32.const 65536))) (i32.const 65536)))))
-                (then unreachable)))
-        (global.set $heap (local.get $end))
-        (local.get $at))
     (func $clear (memory.fill (i32.const 64) (i32.const 0) (i32.const 64)))
     (func $emit (param i32 i32 i32 i32 i32 i32 i32 i32)
         (i32.store (i32.const 68) (local.get 0)) (i32.store (i32.const 72) (local.get 1))
         (i32.store (i32.const 76) (local.get 2)) (i32.store (i32.const 80) (local.get 3))
         (i32.store (i32.const 84) (local.get 4)) (i32.store (i32.const 88) (local.get 5))
         (i32.store (i32.const 92) (local.get 6)) (i32.store (i32.const 96) (local.get 7)))
+    (func $echo (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $clear)
+        (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+            (local.get 4) (local.get 5) (local.get 6) (local.get 7))
+        (i32.const 64))
     (func $has_bang (param $data i32) (param $ends i32) (param $count i32) (result i32)
         (local $i i32) (local $start i32)
         (block $none (loop $next

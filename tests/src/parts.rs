@@ -25,12 +25,11 @@ use std::sync::OnceLock;
 use anyhow::{Result, ensure};
 
 use crate::guest::{FLUSH_NOTHING, Guest, PROCESS_ECHO, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
+use crate::on_bang;
 
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
-const PROCESS_STUCK_ON_BANG: &str = "(if (call $has_bang (local.get 0) (local.get 2) (local.get 3))
-    (then (call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l)))) (call $clear)
-    (call $emit (local.get 0) (local.get 1) (local.get 2) (local.get 3)
-    (local.get 4) (local.get 5) (local.get 6) (local.get 7)) (i32.const 64)";
+const PROCESS_STUCK_ON_BANG: &str =
+    on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l))");
 
 /// `open` that gives back an error: the 26 bytes at 1024.
 const OPEN_REFUSE: &str = "(i32.store8 (i32.const 16) (i32.const 1)) (i32.store (i32.const 20) (i32.const 1024))

@@ -1,0 +1,115 @@
+//! Guests with too much to say, or nothing that could be read.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use tests::guest::Guest;
+use tests::on_bang;
+
+use super::harness::Expected::{Delivered, MarkedFail};
+use super::harness::{Row, Wasm, limits, marked};
+
+/// A guest that does this with a marked record, and has these bytes at 1024.
+macro_rules! talker {
+    ($bytes:literal, $talk:literal) => {
+        Wasm::Guest(Guest {
+            declarations: concat!("(memory (export \"memory\") 2) (data (i32.const 1024) \"", $bytes, "\")"),
+            ..Guest::processing(on_bang!($talk))
+        })
+    };
+}
+
+table! {
+    a_log_flood_is_bounded_and_counted: Row {
+        guest: talker!("flood", "(local.set $i (i32.const 10000))
+            (loop $more (call $log (i32.const 1) (i32.const 1024) (i32.const 1000))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(10)),
+        expected: Delivered(marked),
+        // Two invocations that write 10,000,000 bytes each, and may write 64 KiB.
+        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (10_000_000 - (64 << 10))),
+        ..Row::default()
+    };
+
+    a_line_of_a_hundred_megabytes_is_cut: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 1600)",
+            ..Guest::processing(on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 100000000))"))
+        }),
+        limits: limits(|limits| {
+            limits.cpu = Duration::from_secs(10);
+            limits.memory = NonZeroU64::new(256 << 20).expect("positive");
+        }),
+        expected: Delivered(marked),
+        // The line is copied once, by each of two workers at a time.
+        growth_mib: Some(384),
+        ..Row::default()
+    };
+
+    a_line_past_the_memory_costs_only_the_guilty_record: Row {
+        guest: talker!("", "(call $log (i32.const 1) (i32.const 1024) (i32.const 0x7fffffff))"),
+        expected: MarkedFail("contract", &["out of bounds"]),
+        ..Row::default()
+    };
+
+    a_line_in_invalid_utf8_costs_only_the_guilty_record: Row {
+        guest: talker!("\\ff\\fe", "(call $log (i32.const 1) (i32.const 1024) (i32.const 2))"),
+        expected: MarkedFail("contract", &["utf-8"]),
+        ..Row::default()
+    };
+
+    a_line_of_an_unknown_level_costs_only_the_guilty_record: Row {
+        guest: talker!("hello", "(call $log (i32.const 99) (i32.const 1024) (i32.const 5))"),
+        expected: MarkedFail("contract", &[]),
+        ..Row::default()
+    };
+
+    /// Clears the screen, if it were shown as it is.
+    a_panic_cannot_steer_a_terminal: Row {
+        guest: talker!(
+            "\\1b[2Jgone",
+            "(call $panicked (i32.const 1024) (i32.const 8) (i32.const 1024) (i32.const 4)) unreachable"
+        ),
+        expected: MarkedFail("trap", &["panicked: \u{fffd}[2Jgone at \u{fffd}[2J"]),
+        ..Row::default()
+    };
+
+    a_panic_of_a_mebibyte_is_cut: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 40)",
+            ..Guest::processing(on_bang!("(memory.fill (i32.const 1048576) (i32.const 97) (i32.const 1048576))
+                (call $panicked (i32.const 1048576) (i32.const 1048576) (i32.const 0) (i32.const 0)) unreachable"))
+        }),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(1)),
+        expected: MarkedFail("trap", &["panicked: aaaa", "aaa… (1040384 bytes cut) at "]),
+        ..Row::default()
+    };
+
+    /// A panic in the code that tells of a panic, and again: the last one is told, and they do not add up.
+    panicking_while_panicking_is_one_trap: Row {
+        guest: talker!("onono", "(local.set $i (i32.const 1000))
+            (loop $more (call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))
+            unreachable"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(1)),
+        expected: MarkedFail("trap", &["panicked: onono at o"]),
+        ..Row::default()
+    };
+
+    /// Says that it panicked, and goes on.
+    a_panic_without_a_trap_is_no_failure: Row {
+        guest: talker!("onono", "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))"),
+        expected: Delivered(marked),
+        ..Row::default()
+    };
+
+    /// The limit that it met is the reason, whatever it says of itself.
+    a_panic_does_not_hide_a_limit: Row {
+        guest: talker!(
+            "onono",
+            "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1)) (loop $l (br $l))"
+        ),
+        expected: MarkedFail("cpu-limit", &["limits.cpu allows 20ms"]),
+        ..Row::default()
+    };
+}
