@@ -5,6 +5,7 @@
 mod accounting;
 mod cli;
 mod examples;
+mod fuzzing;
 mod hostile;
 mod interrupts;
 mod stopping;

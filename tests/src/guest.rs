@@ -5,10 +5,11 @@
 //! keys.data, keys.ends, origins, ports, failures), or the message's two.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve};
 
 /// A guest's three functions, and what it declares besides them.
 #[derive(Clone, Copy, Debug)]
@@ -111,14 +112,27 @@ pub fn source_of_ones() -> Result<Vec<u8>> {
     encode(module, "record-source")
 }
 
-/// Wraps a core module into a component of that world.
 fn encode(module: &str, world: &str) -> Result<Vec<u8>> {
-    let mut module = wat::parse_str(module).context("a guest's WAT")?;
-    let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit");
-    let (package, _) = resolve.push_dir(wit)?;
-    let world = resolve.select_world(&[package], Some(world))?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    wrap(wat::parse_str(module).context("a guest's WAT")?, world)
+}
+
+/// Wraps a core module into a component of that world.
+///
+/// # Errors
+/// When the module does not have what the world asks for.
+pub fn wrap(mut module: Vec<u8>, world: &str) -> Result<Vec<u8>> {
+    // Read once: the fuzzer makes thousands of guests.
+    static INTERFACE: OnceLock<(Resolve, PackageId)> = OnceLock::new();
+    let (resolve, package) = match INTERFACE.get() {
+        Some(read) => read,
+        None => {
+            let mut resolve = Resolve::default();
+            let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit"))?;
+            INTERFACE.get_or_init(|| (resolve, package))
+        }
+    };
+    let world = resolve.select_world(&[*package], Some(world))?;
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false)?;
     ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
 

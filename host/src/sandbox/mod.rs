@@ -9,6 +9,7 @@ mod cache;
 mod component;
 mod contract;
 mod deadline;
+pub(crate) mod doors;
 mod engine;
 mod failure;
 mod instance;
