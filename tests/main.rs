@@ -5,6 +5,7 @@
 mod accounting;
 mod cli;
 mod examples;
+mod fuzzing;
 mod grants;
 mod hostile;
 mod imports;

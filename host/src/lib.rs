@@ -7,6 +7,8 @@ mod cache;
 pub mod check;
 pub mod cli;
 pub mod config;
+#[doc(hidden)]
+pub mod doors;
 pub mod edge;
 pub mod error;
 pub mod exit;

@@ -51,6 +51,34 @@ impl Source for Numbers {
     }
 }
 
+/// Gives these records, in chunks of its own size.
+#[derive(Clone, Debug)]
+pub struct Given {
+    records: Payload,
+    chunk: usize,
+    given: u64,
+}
+
+impl Given {
+    /// All of `records`, `chunk` at a time.
+    #[must_use]
+    pub fn new(records: Payload, chunk: usize) -> Self {
+        Self { records, chunk, given: 0 }
+    }
+}
+
+#[async_trait]
+impl Source for Given {
+    async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        if self.records.is_empty() {
+            return Ok(None);
+        }
+        let records = self.records.split_front(self.chunk.min(bounds.records.get()));
+        self.given += records.len() as u64;
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given }))
+    }
+}
+
 /// Keeps what it is given.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {

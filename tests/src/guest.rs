@@ -9,6 +9,7 @@
 //! not import, the component does not import either.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -146,9 +147,25 @@ pub fn source_of_ones() -> Result<Vec<u8>> {
 
 /// Wraps a core module into a component of that world, with `more` in it.
 fn encode(module: &str, world: &str, more: &str) -> Result<Vec<u8>> {
-    let mut module = wat::parse_str(module).context("a guest's WAT")?;
-    let mut resolve = Resolve::default();
-    resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit"))?;
+    wrap(wat::parse_str(module).context("a guest's WAT")?, world, more)
+}
+
+/// Wraps a core module into a component of that world, with `more` in it.
+///
+/// # Errors
+/// When the module does not have what the world asks for.
+pub fn wrap(mut module: Vec<u8>, world: &str, more: &str) -> Result<Vec<u8>> {
+    // Read once: the fuzzer makes thousands of guests.
+    static INTERFACES: OnceLock<Resolve> = OnceLock::new();
+    let read = match INTERFACES.get() {
+        Some(read) => read,
+        None => {
+            let mut resolve = Resolve::default();
+            resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/wit"))?;
+            INTERFACES.get_or_init(|| resolve)
+        }
+    };
+    let mut resolve = read.clone();
     let guest = format!("package tests:guest; world guest {{ include sandmill:stage/{world}@0.1.0; {more} }}");
     let package = resolve.push_str("guest.wit", &guest).context("a guest's WIT")?;
     let world = resolve.select_world(&[package], Some("guest"))?;

@@ -1,8 +1,9 @@
-//! Harness shared by the tests: guests made of WAT, sources and sinks in memory, pipelines made of code, and the command
-//! as a user runs it.
+//! Harness shared by the tests: guests made of WAT, sources and sinks in memory, pipelines made of code, the command as
+//! a user runs it, and what the fuzzer tries.
 
 pub mod cases;
 pub mod command;
 pub mod edges;
+pub mod fuzz;
 pub mod guest;
 pub mod parts;

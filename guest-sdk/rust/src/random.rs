@@ -8,17 +8,25 @@
 //! Fit for keys and tokens unless the pipeline file gives a seed. `HashMap` needs no such grant: its seeds are fixed in a
 //! guest, so the order of its entries is the same in every run.
 
+/// As much as is asked for at once: the host bounds it.
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// That many random bytes.
 #[must_use]
 pub fn bytes(count: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        bytes.extend(some((count - bytes.len()).min(CHUNK_BYTES)));
+    }
+    bytes
+}
+
+/// At most [`CHUNK_BYTES`].
+fn some(count: usize) -> Vec<u8> {
     #[cfg(target_arch = "wasm32")]
     return wasi::wasi::random::random::get_random_bytes(count as u64);
     #[cfg(not(target_arch = "wasm32"))]
-    {
-        let mut bytes: Vec<u8> = (0..count.div_ceil(8)).flat_map(|_| u64().to_le_bytes()).collect();
-        bytes.truncate(count);
-        bytes
-    }
+    (0..count.div_ceil(8)).flat_map(|_| u64().to_le_bytes()).take(count).collect()
 }
 
 /// A random number.
@@ -46,6 +54,6 @@ mod tests {
     #[test]
     fn numbers_differ_and_bytes_are_as_many_as_asked_for() {
         assert_ne!(super::u64(), super::u64());
-        assert_eq!([0, 1, 9].map(|count| super::bytes(count).len()), [0, 1, 9]);
+        assert_eq!([0, 1, 9, 100_000].map(|count| super::bytes(count).len()), [0, 1, 9, 100_000]);
     }
 }

@@ -15,3 +15,4 @@ mod report_file;
 mod signals;
 
 pub use entry::main;
+pub(crate) use render::text::harmless;

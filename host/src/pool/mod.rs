@@ -9,6 +9,7 @@ mod pace;
 mod words;
 mod worker;
 
+pub(crate) use attempts::Gathered;
 pub use instance::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 pub(crate) use native::panic_message;
 pub use native::{NativeStage, Verdict};

@@ -167,7 +167,7 @@ impl GuestLog {
 }
 
 /// Bounded, and without control characters. `beyond` bytes of the text are gone already.
-fn shown(text: &str, beyond: usize) -> String {
+pub(super) fn shown(text: &str, beyond: usize) -> String {
     let end = text.floor_char_boundary(text.len().min(LINE_BYTES_MAX));
     let (kept, cut) = text.split_at(end);
     let mut shown: String = kept.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();

@@ -10,6 +10,7 @@ mod cache;
 mod component;
 mod contract;
 mod deadline;
+pub(crate) mod doors;
 mod egress;
 mod engine;
 mod failure;

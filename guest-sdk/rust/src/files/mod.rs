@@ -57,7 +57,7 @@ pub fn write(path: &str, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
 /// same at the same time: each piece of at most 4 KiB stays whole.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn append(path: &str, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
     host::append(path, bytes.as_ref()).map_err(|reason| Error::new("written", path, reason))
 }
@@ -89,7 +89,7 @@ pub fn exists(path: &str) -> Result<bool, Error> {
 /// Makes a folder.
 ///
 /// # Errors
-/// As [`write`], and when it is there already.
+/// As [`write()`], and when it is there already.
 pub fn create_folder(path: &str) -> Result<(), Error> {
     host::create_folder(path).map_err(|reason| Error::new("made", path, reason))
 }

@@ -43,5 +43,5 @@ fn shown(request: Request) -> Result<String, Error> {
 }
 
 fn show(response: &Response) -> String {
-    format!("{} {}", response.status, String::from_utf8_lossy(&response.body))
+    format!("{} {}", response.status, String::from_utf8_lossy(&response.body).replace('\n', "\\n"))
 }
