@@ -54,8 +54,7 @@ const ENVIRONMENT: Guest = Guest {
             (local.set $item (i32.add (local.get $item) (i32.const 16)))
             (br $next)))
         (call $one (i32.const 100000) (i32.sub (local.get $at) (i32.const 100000))) (i32.const 64)"#,
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Opens, below its first folder, the file that the record names, and gives what it holds; with a `!` before the name it
@@ -96,8 +95,7 @@ const FILES: Guest = Guest {
             (then (call $one (i32.const 1024) (i32.const 1)))
             (else (call $one (i32.load (i32.const 44)) (i32.load (i32.const 48)))))
         (i32.const 64)"#,
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Gives two random numbers, the time and the monotonic clock: 8 bytes each, 12 for the time.
@@ -113,8 +111,7 @@ const CHANCE: Guest = Guest {
     process: "(i64.store (i32.const 1024) (call $random)) (i64.store (i32.const 1032) (call $insecure))
         (i64.store (i32.const 1040) (call $monotonic)) (call $wall (i32.const 1048))
         (call $one (i32.const 1024) (i32.const 36)) (i32.const 64)",
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Gives two NaNs, one of them with a payload.
@@ -125,8 +122,7 @@ const NAN: Guest = Guest {
         (f64.store (i32.const 1032)
             (f64.add (f64.reinterpret_i64 (i64.const 0x7ff8000000000123)) (f64.load (i32.const 512))))
         (call $one (i32.const 1024) (i32.const 16)) (i32.const 64)",
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Says the value of its first variable: logs it and prints it, then, by the record's first byte, panics with it (`?`),
@@ -137,8 +133,7 @@ const TELLTALE: Guest = Guest {
         r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
         (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
         (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
-            (func $print (param i32 i32 i32 i32)))
-        (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))"#
+            (func $print (param i32 i32 i32 i32)))"#
     ),
     process: r#"(local $value i32) (local $length i32) (local $first i32)
         (call $environment (i32.const 16))
@@ -155,8 +150,7 @@ const TELLTALE: Guest = Guest {
             (i32.store8 (i32.const 64) (i32.const 1))
             (i32.store (i32.const 68) (local.get $value)) (i32.store (i32.const 72) (local.get $length))))
         (i32.const 64)"#,
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Sleeps for an hour, then gives whether the sleep was ready, and the clock.
@@ -184,8 +178,7 @@ const SLEEPER: Guest = Guest {
         (i32.store (i32.const 1036) (call $ready (i32.load (i32.const 1028))))
         (i64.store (i32.const 1040) (call $now))
         (call $one (i32.const 1032) (i32.const 16)) (i32.const 64)",
-    open: tests::guest::OPEN_OK,
-    flush: tests::guest::FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Gives these records.

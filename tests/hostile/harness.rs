@@ -10,7 +10,7 @@ use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
 use sandmill::{Error, ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Kept, Numbers};
-use tests::guest::Guest;
+use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
@@ -112,6 +112,12 @@ impl Wasm {
             Self::Bytes(bytes) => bytes,
         }
     }
+}
+
+/// Body of `process`: does this with a batch that holds a marked record, and gives back any other.
+pub(super) fn on_marked(then: &str) -> &'static str {
+    // A guest's texts are static, because nearly all are literals.
+    format!("(if (call $has_bang (local.get 0) (local.get 2) (local.get 3)) (then {then})) {PROCESS_ECHO}").leak()
 }
 
 /// The default limits of a row, changed.

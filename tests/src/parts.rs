@@ -24,9 +24,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Result, ensure};
 
-use crate::guest::{
-    ALLOCATE, FLUSH_NOTHING, Guest, PROCESS_ECHO, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones,
-};
+use crate::guest::{Guest, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
 use crate::on_bang;
 
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
@@ -57,10 +55,8 @@ const CURIOUS: Guest = Guest {
         (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
         (import "wasi:clocks/wall-clock@0.2.12" "now" (func $now (param i32)))
         (memory (export "memory") 2)"#,
-    allocator: ALLOCATE,
     open: "(call $environment (i32.const 32)) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
-    process: PROCESS_ECHO,
-    flush: FLUSH_NOTHING,
+    ..Guest::SOUND
 };
 
 /// Puts all guests into `folder`. They are made once and copied.

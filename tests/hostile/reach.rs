@@ -1,0 +1,181 @@
+//! Guests that were granted something, or were not, and want more: files, time, random numbers, the end of it all.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use sandmill::ErrorKind::Config;
+use sandmill::StageBuilder;
+use sandmill::plan::{Clock, FolderGrant, Grants, Randomness};
+use tests::guest::Guest;
+
+use super::harness::Expected::{Delivered, MarkedFail, Refused};
+use super::harness::{Row, Wasm, limits, marked, on_marked};
+
+const TIMER: &str = r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration"
+        (func $timer (param i64) (result i32)))
+    (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+    (import "wasi:io/poll@0.2.12" "poll" (func $poll (param i32 i32 i32)))
+    (memory (export "memory") 40)"#;
+const RANDOM: &str = r#"(import "wasi:random/random@0.2.12" "get-random-bytes" (func $random (param i64 i32)))
+    (memory (export "memory") 2)"#;
+const STDOUT: &str = r#"(import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+    (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
+        (func $print (param i32 i32 i32 i32)))
+    (memory (export "memory") 2)"#;
+const EXIT: &str = r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32))) (memory (export "memory") 2)"#;
+
+table! {
+    what_was_not_granted_is_refused: Row {
+        guest: random("(call $random (i64.const 1) (i32.const 2048))"),
+        expected: Refused(Config, &["stage \"guest\"", "wasi:random/random@0.2.12", "random"]),
+        ..Row::default()
+    };
+
+    /// There is nothing to end but the guest itself.
+    a_guest_that_exits_ends_only_itself: Row {
+        guest: reaching("import wasi:cli/exit@0.2.12;", EXIT, "(call $exit (i32.const 0))"),
+        expected: MarkedFail("trap", &["exit was called, with status 0"]),
+        ..Row::default()
+    };
+
+    sleeping_in_a_host_call_is_cut_off: Row {
+        guest: timer("(call $block (call $timer (i64.const 3600000000000)))"),
+        limits: limits(|limits| limits.wall = Duration::from_millis(100)),
+        batch: 5,
+        stage: with_a_clock,
+        expected: MarkedFail("wall-limit", &["limits.wall allows 100ms", "took "]),
+        ..Row::default()
+    };
+
+    /// A tenth of a second, with a fiftieth to work in.
+    sleeping_is_no_work: Row {
+        guest: timer("(call $block (call $timer (i64.const 100000000)))"),
+        stage: with_a_clock,
+        expected: Delivered(marked),
+        ..Row::default()
+    };
+
+    timers_without_number_end_their_instance: Row {
+        guest: timer("(loop $more (drop (call $timer (i64.const 1))) (br $more))"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(5)),
+        stage: with_a_clock,
+        expected: MarkedFail("trap", &["more than 1024 files, streams and timers"]),
+        growth_mib: Some(64),
+        ..Row::default()
+    };
+
+    /// Half a million times the same one.
+    waiting_for_very_much_at_once_is_stopped: Row {
+        guest: timer("(memory.fill (i32.const 131072) (i32.const 0) (i32.const 2097152))
+            (local.set $i (call $timer (i64.const 3600000000000)))
+            (i32.store (i32.const 131072) (local.get $i))
+            (memory.copy (i32.const 131076) (i32.const 131072) (i32.const 4))
+            (call $poll (i32.const 131072) (i32.const 500000) (i32.const 2048))"),
+        stage: with_a_clock,
+        expected: MarkedFail("trap", &[]),
+        growth_mib: Some(128),
+        ..Row::default()
+    };
+
+    /// A tebibyte at once.
+    random_numbers_without_number_are_refused: Row {
+        guest: random("(call $random (i64.const 0x10000000000) (i32.const 2048))"),
+        stage: with_chance,
+        expected: MarkedFail("trap", &[]),
+        growth_mib: Some(128),
+        ..Row::default()
+    };
+
+    a_storm_of_granted_calls_is_stopped: Row {
+        guest: random("(loop $more (call $random (i64.const 1) (i32.const 2048)) (global.set $heap (i32.const 8192))
+            (br $more))"),
+        stage: with_chance,
+        expected: MarkedFail("cpu-limit", &["limits.cpu allows 20ms"]),
+        ..Row::default()
+    };
+
+    /// Ten thousand lines of a kilobyte each, of which 64 KiB are kept.
+    a_flood_of_printed_lines_is_bounded: Row {
+        guest: reaching("import wasi:cli/stdout@0.2.12;", STDOUT, "(local.set $i (i32.const 10000))
+            (i64.store (i32.const 1024) (i64.const 0x0a6f6f6f6f6f6f6f))
+            (loop $more (call $print (call $stdout) (i32.const 1024) (i32.const 8) (i32.const 2048))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(5)),
+        expected: MarkedFail("trap", &["more than 1024 files, streams and timers"]),
+        ..Row::default()
+    };
+
+    a_granted_file_can_be_opened: Row {
+        guest: opening("inside"),
+        stage: with_a_folder,
+        expected: MarkedFail("trap", &["unreachable"]),
+        ..Row::default()
+    };
+
+    a_link_out_of_a_granted_folder_leads_nowhere: escaping("link");
+    a_link_to_a_folder_outside_leads_nowhere: escaping("folder-link/secret");
+    a_link_by_an_absolute_path_leads_nowhere: escaping("absolute-link");
+    the_folder_above_a_granted_one_is_not_there: escaping("../secret");
+    the_folder_above_is_not_there_by_a_detour_either: escaping("below/../../secret");
+    an_absolute_path_is_not_there: escaping("/etc/passwd");
+}
+
+/// The guest traps when it can open the path: none of its records may.
+fn escaping(path: &str) -> Row {
+    Row { guest: opening(path), stage: with_a_folder, expected: Delivered(marked), ..Row::default() }
+}
+
+/// A guest that does this with a marked record.
+fn reaching(world: &'static str, declarations: &'static str, then: &str) -> Wasm {
+    Wasm::Guest(Guest { world, declarations, ..Guest::processing(on_marked(then)) })
+}
+
+fn timer(then: &str) -> Wasm {
+    reaching("import wasi:clocks/monotonic-clock@0.2.12; import wasi:io/poll@0.2.12;", TIMER, then)
+}
+
+fn random(then: &str) -> Wasm {
+    reaching("import wasi:random/random@0.2.12;", RANDOM, then)
+}
+
+/// A guest that opens this, links followed, in its first folder, and traps when that succeeds.
+fn opening(path: &str) -> Wasm {
+    let declarations = format!(
+        r#"(import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $folders (param i32)))
+        (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
+            (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+        (memory (export "memory") 2) (data (i32.const 1024) "{path}")"#
+    );
+    let open = format!(
+        "(call $folders (i32.const 2048))
+        (call $open (i32.load (i32.load (i32.const 2048))) (i32.const 1) (i32.const 1024) (i32.const {})
+            (i32.const 0) (i32.const 1) (i32.const 2056))
+        (if (i32.eqz (i32.load8_u (i32.const 2056))) (then unreachable))",
+        path.len()
+    );
+    let world = "import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;";
+    reaching(world, declarations.leak(), &open)
+}
+
+fn with_a_clock(stage: StageBuilder, _: &Path) -> StageBuilder {
+    stage.grants(Grants { clock: Some(Clock::Real), ..Grants::default() })
+}
+
+fn with_chance(stage: StageBuilder, _: &Path) -> StageBuilder {
+    stage.grants(Grants { random: Some(Randomness::Real), ..Grants::default() })
+}
+
+/// A folder with a file, a folder, and links to what lies beside it.
+fn with_a_folder(stage: StageBuilder, folder: &Path) -> StageBuilder {
+    let granted = folder.join("granted");
+    fs::create_dir_all(granted.join("below")).expect("a folder of our own");
+    fs::write(folder.join("secret"), "beside").expect("a folder of our own");
+    fs::write(granted.join("inside"), "below").expect("a folder of our own");
+    for (to, from) in [("../secret", "link"), ("..", "folder-link"), ("/etc/passwd", "absolute-link")] {
+        symlink(to, granted.join(from)).expect("a folder of our own");
+    }
+    let folder = FolderGrant { host: granted, guest: "granted".to_owned(), write: true };
+    stage.grants(Grants { folders: Some(vec![folder]), ..Grants::default() })
+}
