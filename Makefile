@@ -8,7 +8,10 @@ SANDMILL_DEV := $(TARGET_DIR)/debug/sandmill
 # The folders that are stages, those of the tests included: the others are libraries that they share.
 STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml tests/guests/*/Cargo.toml))
 
-.PHONY: demo test lint bench setup
+# How long `make fuzz` spends on each target.
+SECONDS ?= 60
+
+.PHONY: demo test lint bench fuzz setup
 
 setup:
 	@scripts/setup.sh
@@ -24,7 +27,8 @@ test: setup
 	@# All targets at once: the program alone would be built with other features of its dependencies, and these twice.
 	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
-	cargo test --locked --workspace
+	@# Compiled guests are kept beside the tests, not among the user's.
+	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 
@@ -33,13 +37,19 @@ lint:
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check
 	cd tests/guests && cargo fmt --all --check
+	cd fuzz && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cd guest-sdk/rust && cargo clippy --locked --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd stages && cargo clippy --locked --workspace --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd tests/guests && cargo clippy --locked --workspace --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd fuzz && cargo clippy --locked --target-dir $(TARGET_DIR) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
 
 bench: setup
 	cargo build --release --locked -p sandmill -p tests
 	$(SANDMILL) build stages/identity stages/upper
 	$(TARGET_DIR)/release/bench
+
+# Tries what nobody vouches for: `make fuzz SECONDS=300`, or `make fuzz TARGETS="outcome component"`.
+fuzz:
+	@scripts/fuzz.sh $(SECONDS) $(TARGETS)

@@ -122,7 +122,7 @@ fn built(name: &str, command: &str) -> PathBuf {
 }
 
 /// Builds the stages of all examples, once. It takes half a minute on a fresh clone, and no time after that.
-fn build_stages() {
+pub(crate) fn build_stages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let stages = fs::read_dir(repository().join("stages")).expect("there are stages");

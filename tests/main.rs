@@ -4,6 +4,7 @@
 
 mod accounting;
 mod cli;
+mod differential;
 mod examples;
 mod fuzzing;
 mod grants;

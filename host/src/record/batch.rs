@@ -62,10 +62,11 @@ impl Payload {
         self.values.get(index)
     }
 
-    /// Key of record `index`; `None` when no record of the payload has a key.
+    /// Key of record `index`; `None` when it has none. An empty key is none: whether there is a column for it depends on
+    /// the records beside it, and so on how batches were cut.
     #[must_use]
     pub fn key(&self, index: usize) -> Option<&[u8]> {
-        self.keys.get(index)
+        self.keys.get(index).filter(|key| !key.is_empty())
     }
 
     /// Adds a record. A payload whose earlier records had no key gives them empty ones.
@@ -282,6 +283,16 @@ mod tests {
         assert_eq!(keyless.len(), 5);
         assert_eq!(keyless.keys().len(), 5);
         assert_eq!(keyless.key(2), Some(b"k" as &[u8]));
+    }
+
+    #[test]
+    fn an_empty_key_is_none_whatever_stands_beside_it() {
+        let mut payload = Payload::default();
+        payload.push(None, b"a");
+        assert_eq!(payload.key(0), None);
+        payload.push(Some(b"k"), b"b");
+        assert_eq!((payload.key(0), payload.key(1)), (None, Some(b"k" as &[u8])));
+        assert_eq!(payload.slice(0..1).key(0), None);
     }
 
     #[test]
