@@ -280,7 +280,8 @@ async fn the_stages_of_this_repository_give_the_same_however_they_are_run() {
         "127.0.0.1 - - [21/Nov/2026:10:00:00 +0000] \"GET /a?token=# HTTP/1.1\" 200 # \"-\" \"curl/8\"",
         "::1 - ann [21/Nov/2026:10:00:00 +0000] \"POST /b%40c HTTP/2\" 404 - \"http://x/?q=#\" \"Googlebot\"",
     ];
-    const JSON: [&str; 2] = [
+    const JSON: [&str; 3] = [
+        "{\"path\": \"/a?b=#\", \"agent\": \"Firefox\", \"n\": #}",
         "{\"ip\": \"10.1.2.3\", \"path\": \"/u/a@b.ch?key=#\", \"agent\": \"Googlebot\", \"n\": #}",
         "{\"path\": \"/healthz\", \"agent\": \"x\", \"deep\": {\"a\": [#, null]}}",
     ];

@@ -123,10 +123,10 @@ async fn tables_that_grow_are_bounded() {
         "(if (i32.eq (i32.const -1) (table.grow (ref.null func) (i32.const 90))) (then unreachable))",
         "(memory (export \"memory\") 2) (table 10 funcref)",
     );
-    // And one element for the import, in a table that the encoder puts beside the module.
-    let wide = default_with(|limits| limits.table = bytes(101));
-    let narrow = default_with(|limits| limits.table = bytes(100));
-    let reason = "asked for tables of 101 elements; limits.table allows 100";
+    // And one element for each import, in a table that the encoder puts beside the module.
+    let wide = default_with(|limits| limits.table = bytes(102));
+    let narrow = default_with(|limits| limits.table = bytes(101));
+    let reason = "asked for tables of 102 elements; limits.table allows 101";
     bites(&guest, wide, narrow, "table-limit", reason).await;
 }
 
@@ -136,10 +136,10 @@ async fn tables_to_begin_with_are_bounded_all_together() {
         declarations: "(memory (export \"memory\") 2) (table 60 funcref) (table 40 funcref)",
         ..Guest::default()
     };
-    // And one element for the import, in a table that the encoder puts beside the module.
-    let wide = default_with(|limits| limits.table = bytes(101));
-    let narrow = default_with(|limits| limits.table = bytes(100));
-    let cause = "asked for tables of 101 elements; limits.table allows 100";
+    // And one element for each import, in a table that the encoder puts beside the module.
+    let wide = default_with(|limits| limits.table = bytes(102));
+    let narrow = default_with(|limits| limits.table = bytes(101));
+    let cause = "asked for tables of 102 elements; limits.table allows 101";
     refuses(&guest, wide, narrow, "stage \"guest\" does not start", Some(cause)).await;
 }
 

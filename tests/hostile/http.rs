@@ -172,11 +172,13 @@ fn asking(host: &str, port: u16, then: &str) -> Wasm {
     let length = authority.len();
     let declarations = format!(
         r#"{IMPORTS}
-        (memory (export "memory") 2) (data (i32.const 1024) "{authority}") (global $response (mut i32) (i32.const 0))
+        (memory (export "memory") 2) (data (i32.const 1024) "{authority}") (data (i32.const 1536) "/")
+        (global $response (mut i32) (i32.const 0))
         (func $ask (result i32) (local $request i32) (local $future i32)
             (local.set $request (call $new_request (call $new_fields)))
             (drop (call $scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
             (drop (call $authority (local.get $request) (i32.const 1) (i32.const 1024) (i32.const {length})))
+            (drop (call $path (local.get $request) (i32.const 1) (i32.const 1536) (i32.const 1)))
             (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 2048))
             (if (i32.load8_u (i32.const 2048)) (then (return (i32.const 0))))
             (local.set $future (i32.load (i32.const 2056)))
@@ -208,6 +210,8 @@ const IMPORTS: &str = r#"
         (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
     (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
         (func $authority (param i32 i32 i32 i32) (result i32)))
+    (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
+        (func $path (param i32 i32 i32 i32) (result i32)))
     (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
     (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
         (func $subscribe (param i32) (result i32)))

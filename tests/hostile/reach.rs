@@ -68,13 +68,13 @@ table! {
 
     /// Half a million times the same one.
     waiting_for_very_much_at_once_is_stopped: Row {
-        guest: timer("(memory.fill (i32.const 131072) (i32.const 0) (i32.const 2097152))
-            (local.set $i (call $timer (i64.const 3600000000000)))
-            (i32.store (i32.const 131072) (local.get $i))
-            (memory.copy (i32.const 131076) (i32.const 131072) (i32.const 4))
+        guest: timer("(global.set $heap (call $timer (i64.const 3600000000000))) (local.set $i (i32.const 500000))
+            (loop $more
+                (i32.store (i32.add (i32.const 131068) (i32.shl (local.get $i) (i32.const 2))) (global.get $heap))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))
             (call $poll (i32.const 131072) (i32.const 500000) (i32.const 2048))"),
         stage: with_a_clock,
-        expected: MarkedFail("trap", &[]),
+        expected: MarkedFail("contract", &["store handle limit exceeded"]),
         growth_mib: Some(128),
         ..Row::default()
     };
@@ -83,7 +83,7 @@ table! {
     random_numbers_without_number_are_refused: Row {
         guest: random("(call $random (i64.const 0x10000000000) (i32.const 2048))"),
         stage: with_chance,
-        expected: MarkedFail("trap", &[]),
+        expected: MarkedFail("contract", &["requested len 1099511627776 exceeds limit 1048576"]),
         growth_mib: Some(128),
         ..Row::default()
     };

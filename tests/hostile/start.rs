@@ -93,18 +93,6 @@ table! {
         &["does not keep to the stage interface"],
     );
 
-    exit_is_not_there_to_be_called: refused(
-        Wasm::Bytes(
-            wat::parse_str(
-                "(component (import \"wasi:cli/exit@0.2.12\" (instance)) (instance $transform)
-                    (export \"sandmill:stage/transform@0.1.0\" (instance $transform)))",
-            )
-            .expect("sound WAT"),
-        ),
-        Config,
-        &["imports wasi:cli/exit@0.2.12"],
-    );
-
     a_trap_in_flush_costs_the_records_of_its_instance_only: Row {
         guest: Wasm::Guest(Guest { flush: "unreachable", ..Guest::default() }),
         reuse: &[Record, Batch],

@@ -232,10 +232,13 @@ mod tests {
     #[tokio::test]
     async fn words_beyond_the_allowance_of_a_call_are_counted() {
         let (log, sender, stream) = log(&[]);
-        for _ in 0..100 {
-            log.write(Stream::Output, &[b"x".repeat(1023), b"\n".to_vec()].concat());
+        let worker = log.worker.clone();
+        let log = GuestLog::new(&log.voice.bounded(1000), &worker);
+        for _ in 0..10 {
+            log.write(Stream::Output, &b"29 bytes, or about that many.".repeat(5));
+            log.write(Stream::Output, b"....\n");
         }
-        assert_eq!(sender.lost(), 100 - 64);
+        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4) - 1000);
         log.begin_call();
         log.line(LogLevel::Info, "again");
         assert_eq!(lines(log, sender, stream).await.last().map(String::as_str), Some("again"));
