@@ -231,9 +231,9 @@ mod tests {
 
     #[tokio::test]
     async fn words_beyond_the_allowance_of_a_call_are_counted() {
-        let (log, sender, stream) = log(&[]);
-        let worker = log.worker.clone();
-        let log = GuestLog::new(&log.voice.bounded(1000), &worker);
+        let (mut log, sender, stream) = log(&[]);
+        log.voice = log.voice.bounded(1000);
+        log.begin_call();
         for _ in 0..10 {
             log.write(Stream::Output, &b"29 bytes, or about that many.".repeat(5));
             log.write(Stream::Output, b"....\n");
