@@ -4,6 +4,7 @@
 //! halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among n,
 //! at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
 
+use std::iter;
 use std::ops::Range;
 
 use super::{GuestFailure, Outcome};
@@ -111,7 +112,7 @@ pub(crate) struct Pending(Vec<Range<usize>>);
 impl Pending {
     /// All `records` records.
     pub(crate) fn all(records: usize) -> Self {
-        Self(vec![0..records])
+        Self(iter::once(0..records).collect())
     }
 
     /// The next range, at most `most` records of it: at least one.

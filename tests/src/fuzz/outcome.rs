@@ -30,7 +30,7 @@ fn try_batch(u: &mut Unstructured<'_>) -> Result<()> {
             continue;
         }
         let returned = returned(u, length, ports)?;
-        let Some(outcome) = checked(returned.clone(), length, ports) else { return Ok(()) };
+        let Some(outcome) = checked(&returned, length, ports) else { return Ok(()) };
         // Nothing is called for no records, but for `flush`, whose outputs are not those of a batch.
         if length > 0 {
             expected.add(&part, &returned);
@@ -44,8 +44,8 @@ fn try_batch(u: &mut Unstructured<'_>) -> Result<()> {
 }
 
 /// Checks it, and the check.
-fn checked(returned: Returned, records: usize, ports: usize) -> Option<Outcome> {
-    let fault = broken_promise(&returned, records, ports);
+fn checked(returned: &Returned, records: usize, ports: usize) -> Option<Outcome> {
+    let fault = broken_promise(returned, records, ports);
     match check_outcome(returned.clone(), records, ports) {
         Ok(outcome) => {
             assert_eq!(fault, None, "it was accepted: {returned:?}");
