@@ -193,6 +193,7 @@ fn letters_in(path: &Path) -> Vec<String> {
 }
 
 /// A generator whose seed is printed: `SEED=…` runs a failed test again.
+#[expect(clippy::print_stdout, reason = "shown with the test that fails")]
 fn rng() -> Rng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");

@@ -11,6 +11,7 @@ use tests::fuzz::{TARGETS, Target, mutated, seeds};
 const SEED: u64 = 6;
 
 /// Tries the input; when a promise is broken, says which file shows it.
+#[expect(clippy::print_stderr, reason = "shown with the test that fails")]
 fn try_input(target: Target, input: &[u8], from: impl FnOnce() -> PathBuf) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (target.run)(input))) {
         eprintln!("{} fails with {}", target.name, from().display());
