@@ -190,7 +190,7 @@ impl Source for Given {
         let values: Vec<String> = self.0.drain(..self.0.len().min(bounds.records.get())).collect();
         let position = values.len() as u64;
         let records = Payload::of_values(values.iter().map(String::as_str).collect());
-        let chunk = Chunk { records, places: Places::default(), bad: Vec::new(), position };
+        let chunk = Chunk { records, places: Places::default(), bad: Vec::new(), position, cursor: None };
         Ok((!values.is_empty()).then_some(chunk))
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, SinkKind, SinkPlan,
-    SourceKind, SourcePlan, StagePlan,
+    SourceKind, SourcePlan, StagePlan, StatePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -58,7 +58,16 @@ impl PipelineBuilder {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let dead_letters = PathBuf::from(format!("{name}.dead-letters.jsonl"));
-        Self { parts: Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), dead_letters } }
+        Self {
+            parts: Parts {
+                name,
+                sources: Vec::new(),
+                stages: Vec::new(),
+                sinks: Vec::new(),
+                dead_letters,
+                state: None,
+            },
+        }
     }
 
     /// Adds a source.
@@ -86,6 +95,13 @@ impl PipelineBuilder {
     #[must_use]
     pub fn dead_letters(mut self, path: impl Into<PathBuf>) -> Self {
         self.parts.dead_letters = path.into();
+        self
+    }
+
+    /// Keeps checkpoints, so that a run that was cut goes on where it was. Without this nothing outlasts a run.
+    #[must_use]
+    pub fn state(mut self, state: StatePlan) -> Self {
+        self.parts.state = Some(state);
         self
     }
 

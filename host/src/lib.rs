@@ -21,6 +21,7 @@ pub mod record;
 mod redact;
 pub mod report;
 pub mod sandbox;
+mod state;
 mod suggest;
 mod task;
 

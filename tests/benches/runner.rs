@@ -91,7 +91,7 @@ impl Source for Prepared {
         let values = Column::from_parts(data, ends).map_err(|error| Error::internal("a bad input").caused_by(error))?;
         let records = Payload::of_values(values);
         self.position += records.len() as u64;
-        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.position }))
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.position, cursor: None }))
     }
 }
 

@@ -47,6 +47,7 @@ impl Source for Numbers {
             places: Places::default(),
             bad: Vec::new(),
             position: self.next,
+            cursor: None,
         }))
     }
 }
@@ -75,7 +76,7 @@ impl Source for Given {
         }
         let records = self.records.split_front(self.chunk.min(bounds.records.get()));
         self.given += records.len() as u64;
-        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given }))
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given, cursor: None }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
+use crate::plan::Start;
 use crate::report::LogLevel;
 
 /// Runs every stage of a data pipeline as a pool of isolated WebAssembly instances.
@@ -47,7 +48,7 @@ pub(crate) enum Verb {
 /// Run a pipeline to its end.
 ///
 /// Builds the stages that are stale, then runs. The first Ctrl-C stops reading and finishes what is in flight; the
-/// second stops at once.
+/// second stops at once. A run that was cut, by Ctrl-C or by anything else, is taken up again where it was.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  \
@@ -75,6 +76,25 @@ pub(crate) struct RunArguments {
     /// Show what stages log, from this level up.
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
     pub(crate) log: LogFilter,
+
+    /// Start over, even if an earlier run was cut and could go on.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) fresh: bool,
+
+    /// Go on where an earlier run was cut, even if stages have changed since. Without a change this is what happens anyway.
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+impl RunArguments {
+    /// What to do about an earlier run that was cut.
+    pub(crate) fn start(&self) -> Start {
+        match (self.fresh, self.resume) {
+            (true, _) => Start::Fresh,
+            (false, true) => Start::ResumeChanged,
+            (false, false) => Start::Resume,
+        }
+    }
 }
 
 /// Find out everything that can be known of a pipeline without running it.

@@ -16,6 +16,7 @@ mod sink;
 mod snippet;
 mod source;
 mod stage;
+mod state;
 mod table;
 mod value;
 

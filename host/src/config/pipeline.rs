@@ -11,7 +11,7 @@ use toml::de::DeTable;
 use super::fault::Fault;
 use super::kind::{Kind, batch, on_error, queue};
 use super::table::Table;
-use super::{sink, source, stage};
+use super::{sink, source, stage, state};
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, name};
 
 /// What a file does not say by itself.
@@ -25,7 +25,7 @@ pub(super) struct Setting<'a> {
 /// Reads a whole file.
 pub(super) fn read(root: &DeTable<'_>, setting: &Setting<'_>) -> Result<Plan, Fault> {
     let root = Table { entries: root, span: 0..0, label: "the pipeline file".to_owned() };
-    root.refuse_unknown(&["name", "source", "stage", "sink", "dead_letters"])?;
+    root.refuse_unknown(&["name", "source", "stage", "sink", "dead_letters", "state"])?;
     let file = Sections {
         sources: root.or("source", Vec::new(), |value| value.sections("source"))?,
         stages: root.or("stage", Vec::new(), |value| value.sections("stage"))?,
@@ -54,7 +54,8 @@ impl Sections<'_> {
         let sink = |section| Ok((read_sink(section, &mut names, setting.folder)?, inputs(section)?));
         let sinks = self.sinks.iter().map(sink).collect::<Result<_, Fault>>()?;
         let dead_letters = self.dead_letters(&name, setting.folder)?;
-        Ok(Parts { name, sources, stages, sinks, dead_letters })
+        let state = Some(state::read(&self.root, &name, setting.folder)?);
+        Ok(Parts { name, sources, stages, sinks, dead_letters, state })
     }
 
     fn dead_letters(&self, name: &str, folder: &Path) -> Result<PathBuf, Fault> {

@@ -3,6 +3,7 @@
 //! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one task
 //! each on the I/O runtime, and dropped when the run is cut.
 
+mod cursor;
 mod fault;
 mod format;
 mod sink;
@@ -11,6 +12,7 @@ mod source;
 mod tests;
 mod thread;
 
+pub use self::cursor::{Cursor, Delivery, Mark};
 pub use self::sink::open_sink;
 pub use self::source::open_source;
 
@@ -18,7 +20,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{BatchBounds, Payload, Places};
 
 /// Gives records, chunk by chunk.
@@ -37,6 +39,21 @@ pub trait Source: Send {
     /// How much there is in all, where that is known: for a progress bar.
     fn extent(&self) -> Extent {
         Extent::Unknown
+    }
+
+    /// Whether the source can go on where an earlier run of it was cut: its chunks have cursors, and [`Self::seek`] takes
+    /// them.
+    fn can_resume(&self) -> bool {
+        false
+    }
+
+    /// Goes to the place where a chunk of an earlier run ended. Called at most once, before the first pull.
+    ///
+    /// # Errors
+    /// When the input has changed so that the place is not there any more, or the source cannot resume.
+    async fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+        let _ = cursor;
+        Err(Error::internal("a source that cannot resume was asked to"))
     }
 }
 
@@ -57,6 +74,53 @@ pub trait Sink: Send {
     async fn finish(&mut self) -> Result<()> {
         Ok(())
     }
+
+    /// What a run may rely on that is killed and resumed.
+    fn delivery(&self) -> Delivery {
+        Delivery::AtLeastOnce
+    }
+
+    /// Makes what has been written outlast a loss of power, and says where it ends. Called when nothing is in flight.
+    ///
+    /// # Errors
+    /// When the destination fails.
+    async fn mark(&mut self) -> Result<Option<Mark>> {
+        Ok(None)
+    }
+
+    /// Goes back to where an earlier run was at its last checkpoint: what it wrote after that is taken away. Called at
+    /// most once, before the first write; `None` is what [`Self::mark`] gave then.
+    ///
+    /// # Errors
+    /// When the destination has changed so that this cannot be done.
+    async fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
+        let _ = mark;
+        Ok(())
+    }
+
+    /// Whether the sink can hold back what is written and commit it together with a note, all or nothing.
+    fn is_transactional(&self) -> bool {
+        false
+    }
+
+    /// From here on, what is written is held back until [`Self::commit`]. Gives the note that `owner` committed last, if
+    /// there is one. Called at most once, before the first write, where [`Self::is_transactional`].
+    ///
+    /// # Errors
+    /// When the destination cannot be read.
+    async fn hold(&mut self, owner: &str) -> Result<Option<String>> {
+        let _ = owner;
+        Ok(None)
+    }
+
+    /// Commits what is held back, and the note with it; without one, the note of earlier commits is taken away.
+    ///
+    /// # Errors
+    /// When the destination fails: what was held back is then lost.
+    async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+        let _ = note;
+        Ok(())
+    }
 }
 
 /// What one pull gives.
@@ -70,6 +134,8 @@ pub struct Chunk {
     pub bad: Vec<BadRecord>,
     /// How far the source has come, in the unit of its [`Extent`].
     pub position: u64,
+    /// Where the source stands behind this chunk; `None` when it cannot go on from there in another run.
+    pub cursor: Option<Cursor>,
 }
 
 /// Something in the input that is no record.

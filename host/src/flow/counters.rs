@@ -1,11 +1,12 @@
 //! The counters behind [`Stats`](crate::report::Stats): one relaxed addition per batch, none per record.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A count that only grows.
+/// A count. It only grows, but for what is held.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -23,12 +24,28 @@ impl Counter {
         self.0.store(total, Relaxed);
     }
 
+    /// One more, for as long as the guard is kept.
+    pub(crate) fn hold(self: &Arc<Self>) -> Held {
+        self.add(1);
+        Held(Arc::clone(self))
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 
     pub(crate) fn time(&self) -> Duration {
         Duration::from_nanos(self.get())
+    }
+}
+
+/// Counts one as long as it is there.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<Counter>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -73,6 +90,8 @@ pub(crate) struct StageCounters {
     pub(crate) busy: Counter,
     pub(crate) waiting: Counter,
     pub(crate) blocked: Counter,
+    /// Instances that hold records until their flush.
+    pub(crate) holding: Arc<Counter>,
 }
 
 /// Of one sink.

@@ -10,7 +10,7 @@ mod outlet;
 
 pub use completion::{Completion, Completions};
 pub(crate) use completion::{Settler, completion_channel};
-pub(crate) use counters::{SinkCounters, SourceCounters, StageCounters, Stopwatch};
+pub(crate) use counters::{Held, SinkCounters, SourceCounters, StageCounters, Stopwatch};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use failed::{Failed, FailurePolicy, Reason};
 pub(crate) use outlet::Outlet;

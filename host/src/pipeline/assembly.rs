@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoints::{Checkpointer, Gate};
+use super::closing::Closing;
+use super::desk::SinkDesk;
+use super::keeping::{Keeping, SourceDesk};
 use super::prepare::{Pipeline, ReadySink, ReadySource, ReadyStage};
 use super::running::{Running, Supervisor};
 use super::sink::SinkTask;
@@ -17,12 +22,14 @@ use crate::pool::{Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Ledger};
 use crate::redact::Redactor;
-use crate::report::EventSender;
+use crate::report::{CheckpointStats, EventSender};
+use crate::state::SourcePoint;
 use crate::task::Tasks;
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
-    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, redactor, runtimes } = pipeline;
+    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, redactor, keeping, runtimes } =
+        pipeline;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks);
     let mut floor = Floor {
@@ -35,17 +42,43 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         redactor,
         settler,
         events: events.0.clone(),
+        gate: Gate::default(),
+        source_desks: desks(&sources, keeping.as_ref()),
+        sink_desks: Vec::new(),
     };
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &stop)).collect();
-    let stages = stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).collect();
+    let stages: Vec<WatchedStage> = stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
-    let Floor { wiring, tasks, ledger, dead_letters, redactor, events: sender, .. } = floor;
+    let Floor { wiring, tasks, ledger, dead_letters, redactor, events: sender, gate, source_desks, sink_desks, .. } =
+        floor;
+    let resumed_from = keeping.as_ref().and_then(Keeping::resumed_from);
+    let checkpointer = keeping.map(|keeping| Checkpointer {
+        keeping,
+        gate,
+        ledger: Arc::clone(&ledger),
+        sources: source_desks,
+        stages: stages.iter().map(|stage| Arc::clone(&stage.counters)).collect(),
+        sinks: sink_desks.clone(),
+        stats: CheckpointStats { resumed_from, ..CheckpointStats::default() },
+    });
+    let closing = Closing::new(checkpointer, sink_desks);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(wiring);
     let watch = Arc::new(Watch { begun: Instant::now(), ledger, sources, stages, sinks });
     let watched = Arc::clone(&watch);
-    let supervisor = Supervisor { name, tasks, watch: watched, stop, cut, dead_letters, redactor, events: sender };
+    let io = runtimes.io().clone();
+    let supervisor =
+        Supervisor { name, tasks, closing, io, watch: watched, stop, cut, dead_letters, redactor, events: sender };
     Running::supervised(supervisor, watch, events.1, runtimes)
+}
+
+/// Where each source begins.
+fn desks(sources: &[ReadySource], keeping: Option<&Keeping>) -> Vec<SourceDesk> {
+    let point = |(index, source): (usize, &ReadySource)| {
+        let saved = keeping.and_then(|keeping| keeping.from.sources.get(index).cloned());
+        saved.unwrap_or_else(|| SourcePoint { name: source.name.to_string(), ..SourcePoint::default() })
+    };
+    sources.iter().enumerate().map(point).map(|point| Arc::new(std::sync::Mutex::new(point))).collect()
 }
 
 /// The floor on which the tasks stand: what they share.
@@ -59,6 +92,9 @@ struct Floor {
     redactor: Arc<Redactor>,
     settler: Settler,
     events: EventSender,
+    gate: Gate,
+    source_desks: Vec<SourceDesk>,
+    sink_desks: Vec<Arc<Mutex<SinkDesk>>>,
 }
 
 impl Floor {
@@ -73,6 +109,8 @@ impl Floor {
             ledger: Arc::clone(&self.ledger),
             counters: Arc::clone(&watched.counters),
             stop: stop.clone(),
+            gate: Arc::clone(&self.gate),
+            desk: self.source_desks.get(position).cloned().unwrap_or_default(),
             name,
             source,
         };
@@ -81,7 +119,7 @@ impl Floor {
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
-        let ReadyStage { plan, program } = ready;
+        let ReadyStage { plan, program, .. } = ready;
         let node = Node::Stage(position);
         let failures = self.policy(&plan.name, "stage", plan.on_error);
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
@@ -101,11 +139,14 @@ impl Floor {
     }
 
     fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {
-        let ReadySink { name, sink, batch, on_error, .. } = ready;
+        let ReadySink { name, sink, holds, batch, on_error, .. } = ready;
         let input = self.wiring.input(Node::Sink(position));
         let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
+        let told = (self.settler.clone(), Arc::clone(&watched.counters));
+        let desk = Arc::new(Mutex::new(SinkDesk::new(&name, sink, holds, told)));
+        self.sink_desks.push(Arc::clone(&desk));
         let task = SinkTask {
-            sink,
+            desk,
             bounds: batch,
             input,
             failures: self.policy(&name, "sink", on_error),

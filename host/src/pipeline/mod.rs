@@ -6,6 +6,11 @@
 
 mod assembly;
 mod bottleneck;
+mod checkpoints;
+mod closing;
+mod desk;
+mod keeping;
+mod points;
 mod prepare;
 mod running;
 mod runtimes;

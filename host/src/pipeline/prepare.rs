@@ -7,17 +7,21 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::assembly;
+use super::keeping::Keeping;
+use super::points::points;
 use super::running::Running;
 use super::runtimes::Runtimes;
-use crate::edge::{self, Sink, Source};
+use crate::edge::{self, Cursor, Sink, Source};
 use crate::error::{Error, Result};
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{Code, Grants, Graph, Limits, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use crate::plan::{
+    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
+};
 use crate::pool::{Program, WorkerId, cannot_open};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 use crate::redact::Redactor;
-use crate::report::{EventSender, EventStream, Report, event_channel};
+use crate::report::{EventSender, EventStream, Report, Resumed, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
 
 /// A pipeline that is ready to start.
@@ -31,6 +35,8 @@ pub struct Pipeline {
     pub(super) settler: Settler,
     pub(super) events: (EventSender, EventStream),
     pub(super) redactor: Arc<Redactor>,
+    /// When it keeps checkpoints.
+    pub(super) keeping: Option<Keeping>,
     pub(super) runtimes: Runtimes,
 }
 
@@ -45,11 +51,15 @@ pub(super) struct ReadySource {
 pub(super) struct ReadyStage {
     pub(super) plan: StagePlan,
     pub(super) program: Arc<dyn Program>,
+    /// Of its component.
+    pub(super) sha256: Option<String>,
 }
 
 pub(super) struct ReadySink {
     pub(super) name: Arc<str>,
     pub(super) sink: Box<dyn Sink>,
+    /// Whether it holds back what is written until it is committed with a checkpoint.
+    pub(super) holds: bool,
     pub(super) queue: QueueBounds,
     pub(super) batch: BatchBounds,
     pub(super) on_error: OnError,
@@ -78,18 +88,27 @@ impl Pipeline {
     async fn prepare_with(plan: Plan, granted: Granted, runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
-        let Plan { name, sources, stages, sinks, graph, dead_letters } = plan;
+        let Plan { name, sources, stages, sinks, graph, dead_letters, state } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
         for (stage, granted) in stages.into_iter().zip(to_stages) {
             ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &runtimes).await?);
         }
-        let mut ready_sources = Vec::with_capacity(sources.len());
-        for (source, granted) in sources.into_iter().zip(to_sources) {
-            ready_sources.push(ready_source(source, &engine, (granted, voice.clone())).await?);
+        let nodes = points(&sources, &ready_stages, &sinks, &graph);
+        let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
+        let keeping = match state.as_ref().and_then(|state| Some((state, state.checkpoints?))) {
+            Some((state, checkpoints)) if opened.iter().all(OpenSource::can_resume) => {
+                Some(Keeping::open(state, checkpoints, nodes)?)
+            }
+            Some(_) | None => None,
+        };
+        let (sinks, keeping) = ready_sinks(sinks, keeping).await?;
+        let mut ready_sources = Vec::with_capacity(opened.len());
+        for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
+            let cursor = keeping.as_ref().and_then(|keeping| keeping.from.sources.get(index)?.cursor.as_ref());
+            ready_sources.push(ready_source(source, &engine, (granted, voice.clone()), cursor).await?);
         }
-        let sinks = sinks.into_iter().map(ready_sink).collect::<Result<_>>()?;
         let settler = Settler::default();
         Ok(Self {
             name,
@@ -101,8 +120,15 @@ impl Pipeline {
             settler,
             events,
             redactor,
+            keeping,
             runtimes,
         })
+    }
+
+    /// The run that was cut and that this one goes on with, if there is one.
+    #[must_use]
+    pub fn resumed_from(&self) -> Option<Resumed> {
+        self.keeping.as_ref().and_then(Keeping::resumed_from)
     }
 
     /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
@@ -191,11 +217,13 @@ async fn ready_stage(
     (granted, voice): (Provisions, Voice),
     runtimes: &Runtimes,
 ) -> Result<ReadyStage> {
+    let mut sha256 = None;
     let program: Arc<dyn Program> = match &plan.code {
         Code::Native(native) => Arc::new(native.clone()),
         Code::Component(path) => {
             let component =
                 load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &plan.name, error))?;
+            sha256 = Some(component.inspection().sha256.clone());
             let sandboxed = Sandboxed::new(&component, &plan, granted, voice);
             Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
         }
@@ -208,29 +236,81 @@ async fn ready_stage(
         .await
         .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
         .map_err(|failure| cannot_open(&plan.name, failure))?;
-    Ok(ReadyStage { plan, program })
+    Ok(ReadyStage { plan, program, sha256 })
 }
 
-async fn ready_source(plan: SourcePlan, engine: &Engine, given: (Provisions, Voice)) -> Result<ReadySource> {
-    let SourcePlan { name, kind, on_error } = plan;
-    let is_guest = matches!(kind, SourceKind::Component(_));
-    let source = match kind {
-        SourceKind::Component(component) => {
+/// A source that is open, or a component that will be.
+struct OpenSource {
+    name: Arc<str>,
+    on_error: OnError,
+    opening: Opening,
+}
+
+enum Opening {
+    Done(Box<dyn Source>),
+    Component(ComponentSource),
+}
+
+impl OpenSource {
+    fn can_resume(&self) -> bool {
+        match &self.opening {
+            Opening::Done(source) => source.can_resume(),
+            // It says so itself, chunk by chunk.
+            Opening::Component(_) => true,
+        }
+    }
+}
+
+fn open_source(SourcePlan { name, kind, on_error }: SourcePlan) -> Result<OpenSource> {
+    let opening = match kind {
+        SourceKind::Component(component) => Opening::Component(component),
+        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
+            Opening::Done(edge::open_source(other).map_err(|error| in_node("source", &name, error))?)
+        }
+    };
+    Ok(OpenSource { name, on_error, opening })
+}
+
+async fn ready_source(
+    OpenSource { name, on_error, opening }: OpenSource,
+    engine: &Engine,
+    given: (Provisions, Voice),
+    cursor: Option<&Cursor>,
+) -> Result<ReadySource> {
+    let is_guest = matches!(opening, Opening::Component(_));
+    let source = match opening {
+        Opening::Component(component) => {
             let compiled = load(engine, &component.component, &component.limits).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
-            Box::new(SandboxedSource::open(&compiled, &name, &component, given).await?) as Box<dyn Source>
+            Box::new(SandboxedSource::open(&compiled, &name, &component, given, cursor).await?) as Box<dyn Source>
         }
-        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
-            edge::open_source(other).map_err(|error| in_node("source", &name, error))?
+        Opening::Done(mut source) => {
+            if let Some(cursor) = cursor {
+                source.seek(cursor).await.map_err(|error| in_node("source", &name, error))?;
+            }
+            source
         }
     };
     Ok(ReadySource { name, source, is_guest, on_error })
 }
 
-fn ready_sink(plan: SinkPlan) -> Result<ReadySink> {
-    let SinkPlan { name, kind, queue, batch, on_error } = plan;
-    let sink = edge::open_sink(kind).map_err(|error| in_node("sink", &name, error))?;
-    Ok(ReadySink { name, sink, queue, batch, on_error })
+/// Opens the sinks, and takes them to where the run begins.
+async fn ready_sinks(plans: Vec<SinkPlan>, mut keeping: Option<Keeping>) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
+    let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
+    let (mut sinks, mut rest) = (Vec::with_capacity(plans.len()), Vec::with_capacity(plans.len()));
+    for SinkPlan { name, kind, queue, batch, on_error } in plans {
+        sinks.push(edge::open_sink(kind, resumes).map_err(|error| in_node("sink", &name, error))?);
+        rest.push((name, queue, batch, on_error));
+    }
+    if let Some(keeping) = &mut keeping {
+        keeping.consult(&mut sinks).await?;
+        keeping.begin(&mut sinks).await?;
+    }
+    let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
+    let ready = sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, on_error)))| {
+        ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error }
+    });
+    Ok((ready.collect(), keeping))
 }
 
 /// Reads and compiles on a thread that may take its time.

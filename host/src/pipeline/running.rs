@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bottleneck;
+use super::closing::Closing;
 use super::runtimes::Runtimes;
 use super::watch::Watch;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::flow::DeadLetters;
 use crate::redact::Redactor;
 use crate::report::{Ending, EventSender, EventStream, Problem, Report, Stats};
@@ -105,10 +107,12 @@ impl Drop for Running {
 }
 
 /// Waits for the tasks of a run, cuts the run when one fails, and reports.
-#[derive(Debug)]
 pub(super) struct Supervisor {
     pub(super) name: String,
     pub(super) tasks: Tasks,
+    pub(super) closing: Closing,
+    /// Where checkpoints are taken.
+    pub(super) io: Handle,
     pub(super) watch: Arc<Watch>,
     pub(super) stop: CancellationToken,
     pub(super) cut: CancellationToken,
@@ -120,20 +124,44 @@ pub(super) struct Supervisor {
 impl Supervisor {
     async fn run(mut self) -> Report {
         let mut failure: Option<Error> = None;
-        while let Some(ended) = self.tasks.next().await {
-            let Err(error) = ended else { continue };
-            self.cut.cancel();
-            // The first real reason counts: what follows from it (a consumer that has gone) says nothing new.
-            let is_reason = failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled);
-            if is_reason {
-                failure = Some(error);
+        let done = CancellationToken::new();
+        let mut checkpoints = Tasks::new(self.cut.clone());
+        checkpoints.spawn(&self.io, self.closing.clone().keep(done.clone()));
+        loop {
+            tokio::select! {
+                ended = self.tasks.next() => match ended {
+                    Some(ended) => self.hear(ended, &mut failure),
+                    None => break,
+                },
+                Some(ended) = checkpoints.next() => self.hear(ended, &mut failure),
+            }
+        }
+        done.cancel();
+        while let Some(ended) = checkpoints.next().await {
+            self.hear(ended, &mut failure);
+        }
+        if failure.is_none() && !self.cut.is_cancelled() {
+            self.tasks.spawn(&self.io, self.closing.clone().close(!self.stop.is_cancelled()));
+            while let Some(ended) = self.tasks.next().await {
+                self.hear(ended, &mut failure);
             }
         }
         self.report(failure)
     }
 
+    /// A task that failed ends the run. The first real reason counts: what follows from it (a consumer that has gone)
+    /// says nothing new.
+    fn hear(&self, ended: Result<()>, failure: &mut Option<Error>) {
+        let Err(error) = ended else { return };
+        self.cut.cancel();
+        if failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled) {
+            *failure = Some(error);
+        }
+    }
+
     fn report(self, failure: Option<Error>) -> Report {
         let stats = self.watch.at_the_end();
+        let (checkpoints, resumable) = self.closing.kept();
         let failure = failure.or_else(|| self.unaccounted(&stats));
         let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
             (Some(_), _, _) => Ending::Aborted,
@@ -148,6 +176,8 @@ impl Supervisor {
             bottleneck: bottleneck::find(&stats),
             stats,
             dead_letters: self.dead_letters.written_to(),
+            checkpoints,
+            resumable,
             events_lost: self.events.lost(),
         }
     }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::edge::{Rejected, Sink};
+use tokio::sync::Mutex;
+
+use super::desk::SinkDesk;
+use crate::edge::Rejected;
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Reason, SinkCounters, Stopwatch};
 use crate::queue::{Received, Receiver};
-use crate::record::{Batch, BatchBounds, Fate, Lineage};
+use crate::record::{Batch, BatchBounds, Lineage};
 
 /// What drives one sink.
 pub(super) struct SinkTask {
-    pub(super) sink: Box<dyn Sink>,
+    pub(super) desk: Arc<Mutex<SinkDesk>>,
     pub(super) bounds: BatchBounds,
     pub(super) input: Receiver,
     pub(super) failures: FailurePolicy,
@@ -30,28 +33,23 @@ impl SinkTask {
             watch.lap(&self.counters.busy);
         }
         watch.lap(&self.counters.waiting);
-        self.sink.finish().await.map_err(|error| self.failed(error))?;
-        watch.lap(&self.counters.busy);
         Ok(())
     }
 
     async fn write(&mut self, batch: Batch) -> Result<()> {
         let (records, claims) = batch.into_parts();
-        let rejected = self.sink.write(&records).await.map_err(|error| self.failed(error))?;
-        self.counters.delivered.add(records.len() - rejected.len());
+        let mut desk = self.desk.lock().await;
+        let rejected = desk.write(&records).await?;
         self.counters.rejected.add(rejected.len());
         let (delivered, refused) = part(claims, &rejected);
-        self.failures.settler.settle(delivered, Fate::Delivered, &self.failures.node).await;
+        desk.settle(delivered).await;
+        drop(desk);
         let chosen = records.select(rejected.iter().map(|record| record.index));
         let reasons = rejected
             .into_iter()
             .map(|record| Reason { kind: "rejected", message: record.reason, backtrace: Vec::new() })
             .collect();
         self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await
-    }
-
-    fn failed(&self, error: crate::error::Error) -> crate::error::Error {
-        error.within(format!("sink \"{}\"", self.failures.node))
     }
 }
 

@@ -1,13 +1,16 @@
 //! The task of a source: pulls chunks, issues their tickets, sends them on.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::edge::{BadRecord, Chunk, Source};
+use super::checkpoints::Gate;
+use super::keeping::SourceDesk;
+use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
 use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
+use crate::state::SourcePoint;
 
 /// What drives one source.
 pub(super) struct SourceTask {
@@ -20,6 +23,10 @@ pub(super) struct SourceTask {
     pub(super) counters: Arc<SourceCounters>,
     /// Asks for a drain: nothing more is pulled.
     pub(super) stop: CancellationToken,
+    /// Closed while a checkpoint is taken: no ticket is issued.
+    pub(super) gate: Gate,
+    /// Where the source stands, for checkpoints.
+    pub(super) desk: SourceDesk,
 }
 
 impl SourceTask {
@@ -29,14 +36,28 @@ impl SourceTask {
     /// When the source fails, or a bad record ends the run by the source's error policy.
     pub(super) async fn run(mut self) -> Result<()> {
         let mut watch = Stopwatch::start();
-        let mut next_record = 1;
+        let mut next_record = self.point(|point| point.records) + 1;
         while let Some(chunk) = self.pull().await? {
             watch.lap(&self.counters.busy);
+            let gate = Arc::clone(&self.gate);
+            let open = gate.read().await;
+            let cursor = chunk.cursor.clone();
             self.send_on(chunk, &mut next_record).await?;
+            self.stand_at(cursor, next_record - 1);
+            drop(open);
             watch.lap(&self.counters.blocked);
         }
         watch.lap(&self.counters.busy);
         Ok(())
+    }
+
+    /// What has been sent on is the business of tickets; this is where the source goes on.
+    fn stand_at(&self, cursor: Option<Cursor>, records: u64) {
+        self.point(|point| (point.cursor, point.records) = (cursor, records));
+    }
+
+    fn point<T>(&self, with: impl FnOnce(&mut SourcePoint) -> T) -> T {
+        with(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn pull(&mut self) -> Result<Option<Chunk>> {
@@ -51,7 +72,7 @@ impl SourceTask {
     }
 
     async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {
-        let Chunk { records, places, bad, position } = chunk;
+        let Chunk { records, places, bad, position, cursor: _ } = chunk;
         // Where nothing is said of the place of bad records, they count behind the good ones.
         let gaps = places.gaps.iter().map(|gap| u64::from(*gap)).chain(std::iter::repeat(records.len() as u64));
         let numbers = (*next_record..).zip(gaps).map(|(number, gap)| number + gap);

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, bounds, name, paths, reach, wiring,
+    Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, StatePlan, bounds, name, paths, reach,
+    wiring,
 };
 use crate::error::Error;
 use crate::queue::QueueBounds;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub sinks: Vec<(SinkPlan, Inputs)>,
     /// Where dead letters go.
     pub dead_letters: PathBuf,
+    /// What outlasts a run, if anything does.
+    pub state: Option<StatePlan>,
 }
 
 /// What a stage or sink reads.
@@ -108,6 +111,7 @@ impl Plan {
             sinks: parts.sinks.into_iter().map(|(sink, _)| sink).collect(),
             graph,
             dead_letters: parts.dead_letters,
+            state: parts.state,
         })
     }
 }
@@ -267,6 +271,7 @@ mod tests {
             stages: vec![(stage, Inputs::Before)],
             sinks: vec![(sink, Inputs::Before)],
             dead_letters: "dead.jsonl".into(),
+            state: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod name;
 mod paths;
 mod reach;
 mod stage;
+mod state;
 mod wiring;
 
 pub use assemble::{Flaw, Inputs, Part, Parts};
@@ -27,6 +28,7 @@ pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
+pub use state::{Checkpoints, Start, StatePlan};
 
 use std::path::PathBuf;
 
@@ -45,4 +47,6 @@ pub struct Plan {
     pub graph: Graph,
     /// Where dead letters go: a JSON Lines file.
     pub dead_letters: PathBuf,
+    /// What outlasts a run, if anything does.
+    pub state: Option<StatePlan>,
 }

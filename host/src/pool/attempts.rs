@@ -8,7 +8,7 @@ use std::iter;
 use std::ops::Range;
 
 use super::{GuestFailure, Outcome};
-use crate::flow::Reason;
+use crate::flow::{Held, Reason};
 use crate::record::{Lineage, Payload};
 
 /// What attempts at parts of one batch came to. Indices are those of the whole batch.
@@ -24,7 +24,7 @@ pub(crate) struct Gathered {
     ports: Option<Vec<u16>>,
     failures: Vec<(u32, Reason)>,
     /// What instances gave up at their end, when they lived for this batch alone.
-    pub(crate) flushed: Vec<Outcome>,
+    pub(crate) flushed: Vec<Flushed>,
 }
 
 /// What became of a whole batch.
@@ -50,7 +50,7 @@ impl Gathered {
 
     /// Bytes that wait here to be sent on.
     pub(crate) fn bytes(&self) -> usize {
-        self.emitted.bytes() + self.flushed.iter().map(|outcome| outcome.emitted.bytes()).sum::<usize>()
+        self.emitted.bytes() + self.flushed.iter().map(|flushed| flushed.outcome.emitted.bytes()).sum::<usize>()
     }
 
     /// Adds the outcome of the records in `range`, behind those of the ranges before it.
@@ -103,6 +103,14 @@ impl Gathered {
         let failed = crate::flow::Failed { records: failed_records, claims: divided.failed, reasons };
         Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
     }
+}
+
+/// What an instance gave up at its end. Until it is sent on, its records are nowhere else.
+#[derive(Debug)]
+pub(crate) struct Flushed {
+    pub(crate) outcome: Outcome,
+    /// Keeps checkpoints off.
+    pub(crate) hold: Option<Held>,
 }
 
 /// The ranges of a batch that are still to be tried, the first on top.

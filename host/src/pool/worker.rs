@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempts::{Gathered, Pending, Sorted};
+use super::attempts::{Flushed, Gathered, Pending, Sorted};
 use super::breaker::Breaker;
 use super::order::{Turn, Turnstile};
 use super::pace::{Pace, flush_budget, whole_budget};
 use super::words::state_lost;
 use super::{GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::error::{Error, Result};
-use crate::flow::{FailurePolicy, Outlet, StageCounters, Stopwatch};
+use crate::flow::{FailurePolicy, Held, Outlet, StageCounters, Stopwatch};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::queue::{Received, Receiver};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Ticket};
@@ -78,6 +78,8 @@ struct Living {
     given: usize,
     /// Records given to it since it was made for which nothing came out: what it may hold, and lose when it traps.
     held: usize,
+    /// While it may hold any: no checkpoint can be taken.
+    hold: Option<Held>,
 }
 
 impl Worker {
@@ -100,8 +102,8 @@ impl Worker {
         watch.lap(&self.stage.counters.waiting);
         let flushed = self.retire().await?;
         watch.lap(&self.stage.counters.busy);
-        if let Some(outcome) = flushed {
-            self.send_flushed(outcome).await?;
+        if let Some(flushed) = flushed {
+            self.send_flushed(flushed).await?;
         }
         watch.lap(&self.stage.counters.blocked);
         Ok(())
@@ -151,7 +153,7 @@ impl Worker {
                 Ok((outcome, flushed)) => {
                     self.stage.breaker.returned(range.len(), outcome.failures.len());
                     gathered.add(&range, records.len(), outcome);
-                    gathered.flushed.extend(flushed.filter(|outcome| !outcome.emitted.is_empty()));
+                    gathered.flushed.extend(flushed.filter(|flushed| !flushed.outcome.emitted.is_empty()));
                 }
                 Err(failure) => {
                     self.stage.counters.failed_invocations.add(1);
@@ -168,7 +170,7 @@ impl Worker {
     }
 
     /// One attempt, on a pristine instance or on the long-lived one. The inner error is the guest's.
-    async fn attempt(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Outcome>), GuestFailure>> {
+    async fn attempt(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Flushed>), GuestFailure>> {
         match self.stage.reuse {
             Isolation::Worker => self.attempt_living(records).await,
             Isolation::Record | Isolation::Batch => {
@@ -184,7 +186,7 @@ impl Worker {
         &mut self,
         instance: &mut dyn Instance,
         records: &Payload,
-    ) -> Result<(Outcome, Option<Outcome>), GuestFailure> {
+    ) -> Result<(Outcome, Option<Flushed>), GuestFailure> {
         let budget = self.stage.pace.budget(&self.stage.limits, records.len());
         let before = instance.time_in_guest();
         self.stage.counters.invocations.add(1);
@@ -193,13 +195,13 @@ impl Worker {
         // The instance ends here, so what it holds comes out now, or never.
         self.stage.counters.invocations.add(1);
         let flushed = instance.flush(budget).await?;
-        Ok((outcome, Some(flushed)))
+        Ok((outcome, Some(Flushed { outcome: flushed, hold: None })))
     }
 
-    async fn attempt_living(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Outcome>), GuestFailure>> {
+    async fn attempt_living(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Flushed>), GuestFailure>> {
         let mut living = match self.instance.take() {
             Some(living) => living,
-            None => Living { instance: self.instantiate().await?, given: 0, held: 0 },
+            None => Living { instance: self.instantiate().await?, given: 0, held: 0, hold: None },
         };
         // State cannot be taken back, so nothing is cut short on a suspicion: the sum of the limits holds.
         let budget = whole_budget(&self.stage.limits, records.len());
@@ -211,6 +213,9 @@ impl Worker {
             Ok(outcome) => {
                 living.given += records.len();
                 living.held += outcome.silent(records.len());
+                if living.held > 0 && living.hold.is_none() {
+                    living.hold = Some(self.stage.counters.holding.hold());
+                }
                 let is_due = self.is_due(&living);
                 self.instance = Some(living);
                 let flushed = if is_due { self.retire().await? } else { None };
@@ -228,7 +233,7 @@ impl Worker {
             || memory.is_some_and(|most| living.instance.memory_bytes() >= most.get())
     }
 
-    async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Outcome>, turn: Option<&Turn>) -> Result<()> {
+    async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
@@ -240,21 +245,25 @@ impl Worker {
         self.stage.failures.settler.settle(dropped, Fate::Dropped, &self.stage.name).await;
         self.stage.failures.apply(failed).await?;
         self.output.send_to_ports(emitted, claims, ports.as_deref()).await?;
-        for outcome in flushed {
-            self.send_flushed(outcome).await?;
+        for flushed in flushed {
+            self.send_flushed(flushed).await?;
         }
         Ok(())
     }
 
-    async fn send_flushed(&mut self, outcome: Outcome) -> Result<()> {
+    async fn send_flushed(&mut self, flushed: Flushed) -> Result<()> {
+        let Flushed { outcome, hold } = flushed;
         let records = outcome.emitted.len();
         self.stage.counters.records_out.add(records);
         let claims = Ticket::issue_created(&self.stage.ledger, &self.stage.name, records);
-        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
+        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await?;
+        // Now what was held is on its way, with claims of its own.
+        drop(hold);
+        Ok(())
     }
 
     /// Ends a long-lived instance, and returns what it held.
-    async fn retire(&mut self) -> Result<Option<Outcome>> {
+    async fn retire(&mut self) -> Result<Option<Flushed>> {
         let Some(mut living) = self.instance.take() else {
             return Ok(None);
         };
@@ -263,7 +272,7 @@ impl Worker {
         let flushed = living.instance.flush(flush_budget(&self.stage.limits, living.held)).await;
         self.charge(living.instance.time_in_guest().saturating_sub(before), flushed.is_err());
         match flushed {
-            Ok(outcome) => Ok(Some(outcome)),
+            Ok(outcome) => Ok(Some(Flushed { outcome, hold: living.hold.take() })),
             Err(failure) => Err(state_lost(&self.stage.name, living.held, failure)),
         }
     }

@@ -91,6 +91,19 @@ impl Accounting {
         self.read + self.created == self.settled() + self.in_flight
     }
 
+    /// Both accounts together: of a run, and of the one that went on where it was cut.
+    #[must_use]
+    pub fn plus(&self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            created: self.created + other.created,
+            delivered: self.delivered + other.delivered,
+            dropped: self.dropped + other.dropped,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
+            in_flight: self.in_flight + other.in_flight,
+        }
+    }
+
     /// Records that have met their fate.
     #[must_use]
     pub fn settled(&self) -> u64 {

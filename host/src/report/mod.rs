@@ -9,4 +9,7 @@ mod stats;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
-pub use stats::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
+pub use stats::{
+    Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
+    Stats,
+};

@@ -16,6 +16,8 @@ pub(crate) fn report(ending: Ending) -> Report {
         stats: stats(),
         bottleneck: Some(Bottleneck { node: "mask".into(), busy_share: 0.97 }),
         dead_letters: None,
+        checkpoints: None,
+        resumable: None,
         events_lost: 0,
     }
 }

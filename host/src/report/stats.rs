@@ -177,6 +177,29 @@ pub struct Bottleneck {
     pub busy_share: f64,
 }
 
+/// A run that was cut, up to its last checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Resumed {
+    /// When it began, seconds since 1970.
+    pub begun: f64,
+    /// Its account.
+    pub accounting: Accounting,
+}
+
+/// What checkpoints a run took, and what they cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CheckpointStats {
+    /// Where an earlier run was cut, when this one went on there.
+    pub resumed_from: Option<Resumed>,
+    /// Checkpoints taken.
+    pub taken: u64,
+    /// Checkpoints that were due and could not be taken, because a stage held records until its flush.
+    pub held_off: u64,
+    /// How long sources waited for them.
+    #[serde(serialize_with = "seconds", rename = "paused_seconds")]
+    pub paused: Duration,
+}
+
 /// What a run says at its end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -193,6 +216,10 @@ pub struct Report {
     pub bottleneck: Option<Bottleneck>,
     /// Where its dead letters are, when there are any.
     pub dead_letters: Option<PathBuf>,
+    /// What checkpoints it took, when it keeps any.
+    pub checkpoints: Option<CheckpointStats>,
+    /// Whether it can be resumed: it was cut, and its state is kept here.
+    pub resumable: Option<PathBuf>,
     /// Events that nobody took in time and that were therefore not kept.
     pub events_lost: u64,
 }

@@ -14,11 +14,14 @@ use super::instance::{OPEN_BUDGET, call, metered_store};
 use super::log::Voice;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
-use crate::edge::{Chunk, Source};
+use crate::edge::{Chunk, Cursor, Source};
 use crate::error::{Error, Result};
 use crate::plan::{ComponentSource, Limits};
 use crate::pool::{GuestFailure, WorkerId, whole_budget};
 use crate::record::{BatchBounds, Places};
+
+/// Longest cursor that a guest may give, bytes: it is kept with every checkpoint.
+const CURSOR_BYTES_MAX: usize = 64 << 10;
 
 /// Pulls that may give nothing one after the other: beyond, the source does not work, it spins.
 const EMPTY_PULLS_MAX: u32 = 1_000;
@@ -34,7 +37,8 @@ pub struct SandboxedSource {
 }
 
 impl SandboxedSource {
-    /// Makes and opens the instance, with what it was granted and where its words go.
+    /// Makes and opens the instance, with what it was granted and where its words go; where an earlier run was cut, at
+    /// the `cursor` that it had come to.
     ///
     /// # Errors
     /// When the component is no source, traps, exceeds a limit, or refuses its configuration.
@@ -43,6 +47,7 @@ impl SandboxedSource {
         name: &Arc<str>,
         plan: &ComponentSource,
         given: (Provisions, Voice),
+        cursor: Option<&Cursor>,
     ) -> Result<Self> {
         let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
@@ -54,10 +59,12 @@ impl SandboxedSource {
             .await
             .map_err(|failure| failed(in_making(failure, &plan.limits)))?;
         let exports = source.sandmill_stage_source();
-        call(&mut store, OPEN_BUDGET, async |store| exports.call_open(store, &plan.config, None).await)
-            .await
-            .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(terms.voice.legible(&refusal))))
-            .map_err(|failure| failed(in_opening(failure)))?;
+        call(&mut store, OPEN_BUDGET, async |store| {
+            exports.call_open(store, &plan.config, cursor.map(|cursor| cursor.0.as_str())).await
+        })
+        .await
+        .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(terms.voice.legible(&refusal))))
+        .map_err(|failure| failed(in_opening(failure)))?;
         Ok(Self { name: Arc::clone(name), store, source, limits: plan.limits, given: 0, done: false })
     }
 
@@ -75,8 +82,14 @@ impl SandboxedSource {
             let what = format!("pull gave {} records, but was asked for at most {max}", records.len());
             return Err(GuestFailure::Contract(what));
         }
+        if chunk.cursor.len() > CURSOR_BYTES_MAX {
+            let what = format!("pull gave a cursor of {} bytes; {CURSOR_BYTES_MAX} are allowed", chunk.cursor.len());
+            return Err(GuestFailure::Contract(what));
+        }
         self.given += records.len() as u64;
-        Ok(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given })
+        // A source that has no place to name can only begin at the beginning.
+        let cursor = (!chunk.cursor.is_empty()).then_some(Cursor(chunk.cursor));
+        Ok(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given, cursor })
     }
 }
 
@@ -88,6 +101,10 @@ impl fmt::Debug for SandboxedSource {
 
 #[async_trait]
 impl Source for SandboxedSource {
+    fn can_resume(&self) -> bool {
+        true
+    }
+
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         let max = u32::try_from(bounds.records.get()).unwrap_or(u32::MAX);
         for _ in 0..EMPTY_PULLS_MAX {

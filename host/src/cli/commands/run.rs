@@ -32,6 +32,9 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// What kept it from beginning. What happened after that stands in its report, and is printed.
 pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
+    if let Some(state) = &mut plan.state {
+        state.start = arguments.start();
+    }
     let stdout_sink = stdout_sink(&plan);
     if let (true, Some(sink)) = (arguments.json, &stdout_sink) {
         return Err(both_on_stdout(sink));
@@ -78,7 +81,7 @@ fn say(report: &Report, arguments: &RunArguments, quiet: bool) -> Result<()> {
 
 /// Prepares and starts the pipeline, and stays with it to its end. The pipeline has runtimes of its own: this one only
 /// watches.
-fn drive(plan: Plan, watch: Watch) -> Result<Report> {
+fn drive(plan: Plan, mut watch: Watch) -> Result<Report> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -86,6 +89,9 @@ fn drive(plan: Plan, watch: Watch) -> Result<Report> {
     let report = runtime.block_on(async move {
         watch.screen.show("preparing");
         let pipeline = Pipeline::prepare(plan).await?;
+        if let (Some(from), true) = (pipeline.resumed_from(), watch.notices.is_some()) {
+            watch.screen.say(&render::resuming(&from));
+        }
         // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
         let signals = Signals::listen()?;
         Ok(watch.accompany(pipeline.start(), signals).await)

@@ -1,11 +1,13 @@
 //! What is said at the end of a run: one row per node, the account of all records, and what to do next.
 
+use super::kept::kept;
 use super::numbers::{brief, bytes, count, duration, per_second, percent, plural, size};
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
 use super::text::{cut, harmless, one_line, width};
 use crate::edge::Extent;
+use crate::record::Accounting;
 use crate::report::{Bottleneck, Ending, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
 
 /// No line that we can help is wider: it fits beside an editor and into a mail.
@@ -32,6 +34,7 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
     text.push('\n');
     text.push_str(&headline(report));
     text.push_str(&format!("{}\n", equation(&report.stats)));
+    text.push_str(&kept(report));
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
     }
@@ -117,7 +120,11 @@ fn headline(report: &Report) -> String {
 
 /// Where every record went.
 fn equation(stats: &Stats) -> String {
-    let accounting = &stats.accounting;
+    sums(&stats.accounting)
+}
+
+/// Where the records of an account went.
+pub(super) fn sums(accounting: &Accounting) -> String {
     let mut text = format!("read {}", count(accounting.read));
     if accounting.created > 0 {
         text.push_str(&format!(" + created {}", count(accounting.created)));

@@ -4,6 +4,7 @@
 mod check;
 mod closing;
 mod inspection;
+mod kept;
 pub(super) mod numbers;
 mod problem;
 mod reach;
@@ -14,5 +15,6 @@ pub(super) mod text;
 pub(super) use check::check;
 pub(super) use closing::{closing, failure, leftovers};
 pub(super) use inspection::inspection;
+pub(super) use kept::resuming;
 pub(super) use problem::{problem, problems};
 pub(super) use reach::reach;

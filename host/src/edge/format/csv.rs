@@ -17,6 +17,11 @@ impl CsvWriter {
         Self { delimiter, placing: Placing::default() }
     }
 
+    /// Between two fields.
+    pub(in crate::edge) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
     /// The header that the rows must follow, because it stands in the output already.
     pub(in crate::edge) fn follow(&mut self, header: Vec<String>) {
         self.placing = Placing::new(header, false);

@@ -3,7 +3,7 @@
 use super::csv::CsvWriter;
 use super::json;
 use crate::edge::Rejected;
-use crate::plan::LineFormat;
+use crate::plan::{CsvFormat, LineFormat};
 use crate::record::Payload;
 
 /// Writes records as text into a buffer.
@@ -20,6 +20,14 @@ impl TextWriter {
             LineFormat::Lines => Self::Lines,
             LineFormat::JsonLines => Self::JsonLines,
             LineFormat::Csv(csv) => Self::Csv(CsvWriter::new(csv.delimiter)),
+        }
+    }
+
+    /// How rows are written, where it writes rows.
+    pub(in crate::edge) fn csv(&self) -> Option<CsvFormat> {
+        match self {
+            Self::Csv(csv) => Some(CsvFormat { delimiter: csv.delimiter() }),
+            Self::Lines | Self::JsonLines => None,
         }
     }
 

@@ -6,29 +6,65 @@
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Rejected, Sink};
+use crate::edge::{Delivery, Mark, Rejected, Sink};
 use crate::error::{Error, Result};
 use crate::record::Payload;
 
-/// A sink whose writes block.
+/// A sink whose writes block. Every call is as the one of [`Sink`] that has its name.
 pub(in crate::edge) trait BlockingSink: Send + 'static {
-    /// As [`Sink::write`].
-    ///
     /// # Errors
     /// When the destination fails.
     fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>>;
 
-    /// As [`Sink::finish`].
-    ///
     /// # Errors
     /// When the destination cannot be closed properly.
     fn finish(&mut self) -> Result<()>;
+
+    fn delivery(&self) -> Delivery {
+        Delivery::AtLeastOnce
+    }
+
+    /// # Errors
+    /// When the destination fails.
+    fn mark(&mut self) -> Result<Option<Mark>> {
+        Ok(None)
+    }
+
+    /// # Errors
+    /// When the destination has changed.
+    fn return_to(&mut self, _mark: Option<&Mark>) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_transactional(&self) -> bool {
+        false
+    }
+
+    /// # Errors
+    /// When the destination cannot be read.
+    fn hold(&mut self, _owner: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// # Errors
+    /// When the destination fails.
+    fn commit(&mut self, _note: Option<&str>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The adapter.
 pub(in crate::edge) struct Blocking<S> {
     state: State<S>,
+    traits: Traits,
     spare: Payload,
+}
+
+/// What does not change while the sink is on its thread.
+#[derive(Clone, Copy)]
+struct Traits {
+    delivery: Delivery,
+    is_transactional: bool,
 }
 
 enum State<S> {
@@ -40,24 +76,33 @@ enum State<S> {
 
 enum Request {
     Write(Payload),
+    Mark,
+    Commit(Option<String>),
     Finish,
 }
 
 struct Answer {
     /// What was written: its buffers are used again.
     spare: Payload,
-    result: Result<Vec<Rejected>>,
+    result: Result<Reply>,
+}
+
+enum Reply {
+    Written(Vec<Rejected>),
+    Marked(Option<Mark>),
+    Done,
 }
 
 impl<S: BlockingSink> Blocking<S> {
     pub(in crate::edge) fn new(sink: S) -> Self {
-        Self { state: State::New(sink), spare: Payload::default() }
+        let traits = Traits { delivery: sink.delivery(), is_transactional: sink.is_transactional() };
+        Self { state: State::New(sink), traits, spare: Payload::default() }
     }
 
-    async fn call(&mut self, request: Request) -> Result<Vec<Rejected>> {
+    async fn call(&mut self, request: Request) -> Result<Reply> {
         self.state = match std::mem::replace(&mut self.state, State::Failed) {
             State::New(mut sink) => {
-                State::Begun(Thread::start("sandmill-sink", move |request| Self::serve(&mut sink, request))?)
+                State::Begun(Thread::start("sandmill-sink", move |request| serve(&mut sink, request))?)
             }
             begun @ (State::Begun(_) | State::Failed) => begun,
         };
@@ -74,15 +119,26 @@ impl<S: BlockingSink> Blocking<S> {
         answer.result
     }
 
-    fn serve(sink: &mut S, request: Request) -> Answer {
-        match request {
-            Request::Write(records) => {
-                let result = sink.write(&records);
-                Answer { spare: records, result }
-            }
-            Request::Finish => Answer { spare: Payload::default(), result: sink.finish().map(|()| Vec::new()) },
+    /// The sink itself, which has not begun.
+    fn new_sink(&mut self) -> Result<&mut S> {
+        match &mut self.state {
+            State::New(sink) => Ok(sink),
+            State::Begun(_) | State::Failed => Err(Error::internal("a sink that has begun is asked to prepare")),
         }
     }
+}
+
+fn serve<S: BlockingSink>(sink: &mut S, request: Request) -> Answer {
+    let (spare, result) = match request {
+        Request::Write(records) => {
+            let result = sink.write(&records).map(Reply::Written);
+            (records, result)
+        }
+        Request::Mark => (Payload::default(), sink.mark().map(Reply::Marked)),
+        Request::Commit(note) => (Payload::default(), sink.commit(note.as_deref()).map(|()| Reply::Done)),
+        Request::Finish => (Payload::default(), sink.finish().map(|()| Reply::Done)),
+    };
+    Answer { spare, result }
 }
 
 #[async_trait]
@@ -94,10 +150,40 @@ impl<S: BlockingSink> Sink for Blocking<S> {
         let mut copy = std::mem::take(&mut self.spare);
         copy.truncate(0);
         copy.append(records);
-        self.call(Request::Write(copy)).await
+        match self.call(Request::Write(copy)).await? {
+            Reply::Written(rejected) => Ok(rejected),
+            Reply::Marked(_) | Reply::Done => Ok(Vec::new()),
+        }
     }
 
     async fn finish(&mut self) -> Result<()> {
         self.call(Request::Finish).await.map(|_| ())
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.traits.delivery
+    }
+
+    async fn mark(&mut self) -> Result<Option<Mark>> {
+        match self.call(Request::Mark).await? {
+            Reply::Marked(mark) => Ok(mark),
+            Reply::Written(_) | Reply::Done => Ok(None),
+        }
+    }
+
+    async fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
+        self.new_sink()?.return_to(mark)
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.traits.is_transactional
+    }
+
+    async fn hold(&mut self, owner: &str) -> Result<Option<String>> {
+        self.new_sink()?.hold(owner)
+    }
+
+    async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+        self.call(Request::Commit(note.map(str::to_owned))).await.map(|_| ())
     }
 }

@@ -1,7 +1,8 @@
 //! One file of text.
 //!
 //! A batch is one write, unbuffered, so that what counts as delivered is with the operating system. When a write fails
-//! half-way, the file is cut back to the last whole batch: what it then holds is what was counted.
+//! half-way, the file is cut back to the last whole batch: what it then holds is what was counted. A run that is resumed
+//! cuts it back to where it was at the last checkpoint.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -9,11 +10,11 @@ use std::path::PathBuf;
 
 use super::blocking::BlockingSink;
 use super::writable::{check_file, exists, make_folders_of};
-use crate::edge::Rejected;
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::edge::source::csv_header;
-use crate::error::Result;
+use crate::edge::{Delivery, Mark, Rejected};
+use crate::error::{Error, Result};
 use crate::plan::{self, IfExists, LineFormat};
 use crate::record::Payload;
 
@@ -24,6 +25,8 @@ pub(super) struct FileSink {
     if_exists: IfExists,
     text: TextWriter,
     buffer: Vec<u8>,
+    /// How much of the file an earlier run had committed.
+    committed: Option<u64>,
     output: Option<Output>,
 }
 
@@ -40,16 +43,16 @@ impl FileSink {
     ///
     /// # Errors
     /// When it cannot be written, or is there and must not be, or has no usable header to append to.
-    pub(super) fn open(sink: plan::FileSink) -> Result<Self> {
-        check_file(&sink.path, sink.if_exists)?;
+    pub(super) fn open(sink: plan::FileSink, resumes: bool) -> Result<Self> {
+        check_file(&sink.path, if resumes { IfExists::Append } else { sink.if_exists })?;
         let mut text = TextWriter::new(sink.format);
-        if let (IfExists::Append, LineFormat::Csv(format)) = (sink.if_exists, sink.format)
+        if let (false, IfExists::Append, LineFormat::Csv(format)) = (resumes, sink.if_exists, sink.format)
             && sink.path.is_file()
             && let Some(header) = csv_header(&sink.path, format)?
         {
             text.follow(header);
         }
-        Ok(Self { path: sink.path, if_exists: sink.if_exists, text, buffer: Vec::new(), output: None })
+        Ok(Self { path: sink.path, if_exists: sink.if_exists, text, buffer: Vec::new(), committed: None, output: None })
     }
 
     /// The file; opened, and emptied if it is to be replaced, when it is first asked for.
@@ -62,6 +65,9 @@ impl FileSink {
     }
 
     fn begin(&self) -> Result<Output> {
+        if let Some(length) = self.committed {
+            return self.reopen(length).map_err(|error| fault::unwritable(&self.path, error));
+        }
         make_folders_of(&self.path)?;
         let mut options = OpenOptions::new();
         match self.if_exists {
@@ -77,6 +83,28 @@ impl FileSink {
             }
             fault::unwritable(&self.path, error)
         })
+    }
+}
+
+impl FileSink {
+    /// The file as an earlier run had committed it.
+    fn reopen(&self, length: u64) -> io::Result<Output> {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        file.set_len(length)?;
+        Output::begin(file)
+    }
+
+    /// How long the file is that will be written to, before it is.
+    fn length_to_be(&self) -> io::Result<u64> {
+        match (self.committed, self.if_exists) {
+            (Some(length), _) => Ok(length),
+            (None, IfExists::Replace | IfExists::Fail) => Ok(0),
+            (None, IfExists::Append) => match std::fs::metadata(&self.path) {
+                Ok(status) => Ok(status.len()),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+                Err(error) => Err(error),
+            },
+        }
     }
 }
 
@@ -126,5 +154,39 @@ impl BlockingSink for FileSink {
 
     fn finish(&mut self) -> Result<()> {
         self.output().map(|_| ())
+    }
+
+    /// A pipe or a device cannot be cut back.
+    fn delivery(&self) -> Delivery {
+        let is_other = std::fs::metadata(&self.path).is_ok_and(|status| !status.is_file());
+        if is_other { Delivery::AtLeastOnce } else { Delivery::ExactlyOnce }
+    }
+
+    fn mark(&mut self) -> Result<Option<Mark>> {
+        let length = match &self.output {
+            Some(Output { length: None, .. }) => return Ok(None),
+            Some(Output { file, length: Some(length) }) => file.sync_data().map(|()| *length),
+            None => self.length_to_be(),
+        };
+        length.map(|length| Some(Mark(length.to_string()))).map_err(|error| fault::unwritable(&self.path, error))
+    }
+
+    fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
+        let Some(length) = mark.and_then(|mark| mark.0.parse::<u64>().ok()) else { return Ok(()) };
+        let now = std::fs::metadata(&self.path).map_or(0, |status| status.len());
+        if now < length {
+            let path = self.path.display();
+            return Err(Error::config(format!(
+                "\"{path}\" has {now} bytes, but had {length} at the last checkpoint of the run that was cut"
+            ))
+            .hint("bring back what was there, or start over with --fresh"));
+        }
+        if let (true, Some(format)) = (length > 0, self.text.csv())
+            && let Some(header) = csv_header(&self.path, format)?
+        {
+            self.text.follow(header);
+        }
+        self.committed = Some(length);
+        Ok(())
     }
 }

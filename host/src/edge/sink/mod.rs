@@ -24,15 +24,16 @@ use super::Sink;
 use crate::error::Result;
 use crate::plan::SinkKind;
 
-/// Opens a sink: makes sure that it can be written to. Nothing is changed yet.
+/// Opens a sink: makes sure that it can be written to. Nothing is changed yet. With `resumes`, what is there is an earlier
+/// run's, and [`Sink::return_to`] will be called.
 ///
 /// # Errors
 /// When the destination cannot be written to, or is there and must not be.
-pub fn open_sink(kind: SinkKind) -> Result<Box<dyn Sink>> {
+pub fn open_sink(kind: SinkKind, resumes: bool) -> Result<Box<dyn Sink>> {
     Ok(match kind {
-        SinkKind::File(file) => Box::new(Blocking::new(FileSink::open(file)?)),
+        SinkKind::File(file) => Box::new(Blocking::new(FileSink::open(file, resumes)?)),
         SinkKind::Folder(folder) => Box::new(Blocking::new(FolderSink::open(folder)?)),
-        SinkKind::Sqlite(sqlite) => Box::new(Blocking::new(SqliteSink::open(sqlite)?)),
+        SinkKind::Sqlite(sqlite) => Box::new(Blocking::new(SqliteSink::open(sqlite, resumes)?)),
         SinkKind::Stdout(format) => Box::new(Blocking::new(StdoutSink::new(format))),
         SinkKind::Null => Box::new(Null),
         SinkKind::Custom(custom) => custom.0,

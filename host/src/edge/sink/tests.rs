@@ -18,7 +18,7 @@ use crate::record::Payload;
 const CSV: LineFormat = LineFormat::Csv(CsvFormat { delimiter: b',' });
 
 fn file(path: &Path, format: LineFormat, if_exists: IfExists) -> Result<Box<dyn Sink>> {
-    open_sink(SinkKind::File(FileSink { path: path.to_owned(), format, if_exists }))
+    open_sink(SinkKind::File(FileSink { path: path.to_owned(), format, if_exists }), false)
 }
 
 /// Writes some batches to a file and ends; gives what was rejected.
@@ -233,7 +233,7 @@ mod folder {
     }
 
     async fn write(path: &Path, batch: &Payload) -> Vec<Rejected> {
-        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.to_owned() })).unwrap();
+        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.to_owned() }), false).unwrap();
         let rejected = sink.write(batch).await.unwrap();
         sink.finish().await.unwrap();
         rejected
@@ -312,12 +312,12 @@ mod folder {
     async fn an_empty_run_leaves_an_empty_folder_and_a_file_is_none() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("out");
-        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.clone() })).unwrap();
+        let mut sink = open_sink(SinkKind::Folder(FolderSink { path: path.clone() }), false).unwrap();
         assert!(!path.exists(), "opening changes nothing");
         sink.finish().await.unwrap();
         assert!(names(&path).is_empty());
         fs::write(root.path().join("file"), "").unwrap();
-        let error = refused(open_sink(SinkKind::Folder(FolderSink { path: root.path().join("file") })));
+        let error = refused(open_sink(SinkKind::Folder(FolderSink { path: root.path().join("file") }), false));
         assert_eq!(error.kind(), ErrorKind::Config);
     }
 }
@@ -330,7 +330,7 @@ mod blocking {
 
     #[tokio::test]
     async fn null_takes_everything() {
-        let mut sink = open_sink(SinkKind::Null).unwrap();
+        let mut sink = open_sink(SinkKind::Null, false).unwrap();
         assert!(sink.write(&records(&["a"])).await.unwrap().is_empty());
         sink.finish().await.unwrap();
     }

@@ -6,8 +6,8 @@
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Chunk, Extent, Source};
-use crate::error::Result;
+use crate::edge::{Chunk, Cursor, Extent, Source};
+use crate::error::{Error, Result};
 use crate::record::BatchBounds;
 
 /// A source whose pulls block.
@@ -22,11 +22,25 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     fn extent(&self) -> Extent {
         Extent::Unknown
     }
+
+    /// As [`Source::can_resume`].
+    fn can_resume(&self) -> bool {
+        false
+    }
+
+    /// As [`Source::seek`].
+    ///
+    /// # Errors
+    /// When the place is not there any more.
+    fn seek(&mut self, _cursor: &Cursor) -> Result<()> {
+        Err(Error::internal("a source that cannot resume was asked to"))
+    }
 }
 
 /// The adapter. A change of the bounds takes effect one chunk late, because that one has been read already.
 pub(in crate::edge) struct Blocking<S> {
     extent: Extent,
+    can_resume: bool,
     state: State<S>,
 }
 
@@ -41,7 +55,7 @@ enum State<S> {
 
 impl<S: BlockingSource> Blocking<S> {
     pub(in crate::edge) fn new(source: S) -> Self {
-        Self { extent: source.extent(), state: State::New(source) }
+        Self { extent: source.extent(), can_resume: source.can_resume(), state: State::New(source) }
     }
 
     fn begin(mut source: S, bounds: &BatchBounds) -> Result<State<S>> {
@@ -76,6 +90,19 @@ impl<S: BlockingSource> Source for Blocking<S> {
 
     fn extent(&self) -> Extent {
         self.extent
+    }
+
+    fn can_resume(&self) -> bool {
+        self.can_resume
+    }
+
+    async fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+        match &mut self.state {
+            State::New(source) => source.seek(cursor),
+            State::Reading(_) | State::Ended => {
+                Err(Error::internal("a source that has begun is asked to go elsewhere"))
+            }
+        }
     }
 }
 

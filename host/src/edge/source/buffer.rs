@@ -17,11 +17,16 @@ pub(super) struct Buffer {
     end: usize,
     block: usize,
     ended: bool,
+    /// Bytes of the input before the rest.
+    taken: u64,
 }
+
+/// So much of what was taken last tells whether an input is still what it was. Arbitrary: a line, more or less.
+const TAIL_BYTES: usize = 64;
 
 impl Buffer {
     pub(super) fn new(input: Box<dyn Read + Send>, block: usize) -> Self {
-        Self { input, bytes: vec![0; block], start: 0, end: 0, block, ended: false }
+        Self { input, bytes: vec![0; block], start: 0, end: 0, block, ended: false, taken: 0 }
     }
 
     /// What was read and not taken.
@@ -33,7 +38,43 @@ impl Buffer {
     /// Takes so many bytes, or all.
     #[inline]
     pub(super) fn take(&mut self, bytes: usize) {
-        self.start = (self.start + bytes).min(self.end);
+        let bytes = bytes.min(self.end - self.start);
+        self.start += bytes;
+        self.taken += bytes as u64;
+    }
+
+    /// How many bytes were taken in all: where in the input the rest begins.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// The last of the bytes that were taken, as far as they are still at hand.
+    pub(super) fn tail(&self) -> &[u8] {
+        self.bytes.get(self.start.saturating_sub(TAIL_BYTES)..self.start).unwrap_or_default()
+    }
+
+    /// Goes on with `input`, which is the same input from byte `at` on.
+    pub(super) fn go_on_with(&mut self, input: Box<dyn Read + Send>, at: u64) {
+        (self.input, self.taken) = (input, at);
+        (self.start, self.end, self.ended) = (0, 0, false);
+    }
+
+    /// Takes bytes until so many were taken in all; `false` when the input ends before.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    pub(super) fn skip_to(&mut self, at: u64) -> io::Result<bool> {
+        while self.taken < at {
+            if self.rest().is_empty() {
+                self.read()?;
+                if self.ended {
+                    return Ok(false);
+                }
+            }
+            let missing = usize::try_from(at - self.taken).unwrap_or(usize::MAX);
+            self.take(missing);
+        }
+        Ok(self.taken == at)
     }
 
     /// Whether the input has no more than [`Self::rest`].

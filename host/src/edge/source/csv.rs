@@ -10,7 +10,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::buffer::{BLOCK_BYTES, Buffer};
 use super::csv_row::{Row, RowFault};
-use super::records::{Fault, Page, RecordReader};
+use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
 use crate::edge::format::json;
 use crate::plan::CsvFormat;
 
@@ -23,9 +23,18 @@ pub(super) struct CsvRecords {
     line: u64,
     /// Each column's name as it begins a member of an object: `{"name":` or `,"name":`. Empty: no header was read yet.
     names: Vec<Vec<u8>>,
-    /// A record for which there was no room on the last page, and its line.
-    held: Option<(u64, Vec<u8>)>,
+    /// A record for which there was no room on the last page.
+    held: Option<Held>,
+    /// Where the row in hand begins.
+    row_at: u64,
     eager: bool,
+}
+
+/// A record that waits for the next page.
+struct Held {
+    line: u64,
+    object: Vec<u8>,
+    at: u64,
 }
 
 /// What comes next.
@@ -44,6 +53,7 @@ impl CsvRecords {
             line: 1,
             names: Vec::new(),
             held: None,
+            row_at: 0,
             eager,
         }
     }
@@ -60,6 +70,9 @@ impl CsvRecords {
                 }
                 self.buffer.read()?;
                 continue;
+            }
+            if !self.row.is_begun() {
+                self.row_at = self.buffer.taken();
             }
             self.row.begin(self.line);
             let input = self.buffer.rest();
@@ -121,7 +134,7 @@ impl CsvRecords {
                 true
             }
             Ok(object) => {
-                self.held = Some((line, object));
+                self.held = Some(Held { line, object, at: self.row_at });
                 false
             }
             Err(fault) => {
@@ -139,7 +152,7 @@ impl RecordReader for CsvRecords {
         if self.names.is_empty() && self.read_header()?.is_none() {
             return Ok(false);
         }
-        if let Some((line, object)) = self.held.take() {
+        if let Some(Held { line, object, .. }) = self.held.take() {
             page.push(line, &object);
         }
         while page.has_room(0) {
@@ -154,6 +167,24 @@ impl RecordReader for CsvRecords {
 
     fn buffered(&self) -> usize {
         self.buffer.rest().len()
+    }
+
+    fn spot(&self) -> Spot {
+        match &self.held {
+            // It was taken from the input, and what stood before it may not be at hand any more.
+            Some(Held { line, at, .. }) => Spot { bytes: *at, line: *line, tail: Vec::new() },
+            None => Spot::of(&self.buffer, self.line),
+        }
+    }
+
+    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        if spot.bytes == 0 {
+            return Ok(true);
+        }
+        // The rows need their names.
+        let has_header = self.read_header()?.is_some();
+        self.line = spot.line;
+        Ok(has_header && spot.reach(&mut self.buffer, shortcut)?)
     }
 }
 

@@ -6,13 +6,15 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::blocking::BlockingSource;
 use super::csv::CsvRecords;
 use super::find::{Found, find};
 use super::input::{Input, Packing, RawBytes};
 use super::reader::{self, Shape};
-use super::records::{Fault, Page, RecordReader, Size};
-use crate::edge::{Chunk, Extent, fault};
+use super::records::{Fault, Page, RecordReader, Size, Spot};
+use crate::edge::{Chunk, Cursor, Extent, fault};
 use crate::error::{Error, Result};
 use crate::plan;
 use crate::record::BatchBounds;
@@ -29,7 +31,23 @@ pub(super) struct FileSource {
     extent: Extent,
     /// Bytes of the files that are done.
     done: u64,
+    /// How many files are done, and the last of them.
+    files_done: usize,
+    last_done: Option<Arc<Path>>,
     last: Size,
+}
+
+/// Where in which file.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct FileCursor {
+    /// So many files are done.
+    done: usize,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<PathBuf>,
+    /// The next one, if it has been begun, and where in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begun: Option<(PathBuf, Spot)>,
 }
 
 /// The file that is being read.
@@ -55,6 +73,8 @@ impl FileSource {
             failed: None,
             extent: total.map_or(Extent::Unknown, Extent::Bytes),
             done: 0,
+            files_done: 0,
+            last_done: None,
             last: Size::default(),
         })
     }
@@ -71,7 +91,17 @@ impl FileSource {
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
             self.done += open.raw.get();
+            self.files_done += 1;
+            self.last_done = Some(open.path);
         }
+    }
+
+    /// Where this source stands.
+    fn cursor(&self) -> Cursor {
+        let begun = self.open.as_ref().map(|open| (whole(&open.path), open.reader.spot()));
+        let last = self.last_done.as_deref().map(whole);
+        let cursor = FileCursor { done: self.files_done, last, begun };
+        Cursor(serde_json::to_string(&cursor).expect("a cursor is made of paths and numbers"))
     }
 
     fn position(&self) -> u64 {
@@ -95,8 +125,8 @@ impl BlockingSource for FileSource {
             }
             if !page.is_empty() {
                 self.last = page.size();
-                let position = self.position();
-                return Ok(Some(page.into_chunk(position)));
+                let (position, cursor) = (self.position(), self.cursor());
+                return Ok(Some(page.into_chunk(position, Some(cursor))));
             }
         }
     }
@@ -104,7 +134,52 @@ impl BlockingSource for FileSource {
     fn extent(&self) -> Extent {
         self.extent
     }
+
+    /// Pipes and devices do not give again what they have given.
+    fn can_resume(&self) -> bool {
+        self.extent != Extent::Unknown
+    }
+
+    fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+        let cursor: FileCursor = serde_json::from_str(&cursor.0).map_err(|error| {
+            Error::config("the cursor of the earlier run is none of a file source").caused_by(error)
+        })?;
+        for _ in 0..cursor.done {
+            let Some(file) = self.files.pop_front() else { return Err(files_changed("there are fewer files now")) };
+            self.done += file.bytes.unwrap_or_default();
+            self.last_done = Some(file.path);
+        }
+        self.files_done = cursor.done;
+        if let (Some(then), Some(now)) = (&cursor.last, &self.last_done)
+            && *then != whole(now)
+        {
+            return Err(files_changed(&format!("\"{}\" stands where \"{}\" stood", now.display(), then.display())));
+        }
+        let Some((path, spot)) = cursor.begun else { return Ok(()) };
+        match self.files.pop_front() {
+            Some(file) if whole(&file.path) == path => self.open = Some(Open::at(file, &self.shape, &spot)?),
+            Some(other) => {
+                let (now, then) = (other.path.display(), path.display());
+                return Err(files_changed(&format!("\"{now}\" stands where \"{then}\" stood")));
+            }
+            None => return Err(files_changed(&format!("\"{}\" is gone", path.display()))),
+        }
+        Ok(())
+    }
 }
+
+/// A path as it is wherever the command is given from.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The list of files is another one.
+fn files_changed(what: &str) -> Error {
+    Error::config(format!("the files of the source have changed since the run was cut: {what}")).hint(FRESH)
+}
+
+/// What to do about an input that is another one.
+const FRESH: &str = "bring back what was there, or start over with --fresh";
 
 impl Open {
     fn file(file: Found, shape: &Shape) -> Result<Self> {
@@ -113,6 +188,30 @@ impl Open {
         let eager = file.bytes.is_none();
         let reader = shape.reader(stream, reader::Origin { name: unpacked_name(file.name, packing), eager });
         Ok(Self { path: file.path, reader, raw, packing })
+    }
+
+    /// A file, from the place on where an earlier run was cut.
+    fn at(file: Found, shape: &Shape, spot: &Spot) -> Result<Self> {
+        let path = Arc::clone(&file.path);
+        let bytes = file.bytes;
+        let mut open = Self::file(file, shape)?;
+        let shortcut = match open.packing {
+            // What tells whether the file is the same stands before the place.
+            Packing::Plain => Input::shortcut(&path, spot.bytes.saturating_sub(spot.tail.len() as u64), &open.raw)
+                .map_err(|error| fault::unreadable(&path, error))
+                .map(Some)?,
+            Packing::Gzip | Packing::Zstandard => None,
+        };
+        if open.reader.go_to(spot, shortcut).map_err(|fault| open.error(fault))? {
+            return Ok(open);
+        }
+        let (path, place) = (path.display(), spot.bytes);
+        let what = match bytes {
+            Some(bytes) if open.packing == Packing::Plain && bytes < place => format!("it has {bytes} bytes"),
+            Some(_) | None => format!("it holds something else before byte {place}"),
+        };
+        Err(Error::config(format!("\"{path}\" has changed since the run was cut at its line {}: {what}", spot.line))
+            .hint(FRESH))
     }
 
     /// Bytes of the file that are read and, where that can be told, handed out.

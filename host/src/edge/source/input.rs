@@ -1,12 +1,14 @@
 //! One file as a stream of what it holds: decompressed where its name says so, and counted as it lies on disk.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
+
+use super::records::Shortcut;
 
 /// How much a decompressor asks its file for.
 const COMPRESSED_BYTES: usize = 64 * 1024;
@@ -55,6 +57,17 @@ impl Input {
     /// When it cannot be opened.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Self::unpack(File::open(path)?, Packing::of(path))
+    }
+
+    /// The same file, which is not packed, from a byte on. `raw` then counts as if all before it had been read.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn shortcut(path: &Path, at: u64, raw: &RawBytes) -> io::Result<Shortcut> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        raw.0.store(at, Ordering::Relaxed);
+        Ok(Shortcut { stream: Box::new(Counted { inner: file, raw: raw.clone() }), at })
     }
 
     fn unpack(file: impl Read + Send + 'static, packing: Packing) -> io::Result<Self> {

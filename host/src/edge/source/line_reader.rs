@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 
 use super::buffer::{BLOCK_BYTES, Buffer};
+use super::records::{Shortcut, Spot};
 
 /// How much of a record that is too long is kept for the report. Arbitrary: enough to recognise it by.
 pub(super) const HEAD_BYTES: usize = 1024;
@@ -70,6 +71,21 @@ impl LineReader {
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         self.buffer.rest()
+    }
+
+    /// Where the next line begins.
+    pub(super) fn spot(&self) -> Spot {
+        Spot::of(&self.buffer, self.number)
+    }
+
+    /// Goes to where a line begins; `false` when that place is not in the input any more.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    pub(super) fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> io::Result<bool> {
+        self.number = spot.line;
+        self.searched = 0;
+        spot.reach(&mut self.buffer, shortcut)
     }
 
     /// Skips a UTF-8 byte-order mark. Only at the start of the input.

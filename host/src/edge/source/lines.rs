@@ -3,7 +3,7 @@
 use std::io;
 
 use super::line_reader::{HEAD_BYTES, LineReader, Next, Overlong};
-use super::records::{Fault, Page, RecordReader};
+use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
 use crate::edge::format::json;
 
 /// What a line must be.
@@ -66,6 +66,15 @@ impl RecordReader for LineRecords {
 
     fn buffered(&self) -> usize {
         self.lines.rest().len()
+    }
+
+    fn spot(&self) -> Spot {
+        self.lines.spot()
+    }
+
+    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        self.begun = spot.bytes > 0;
+        Ok(self.lines.go_to(spot, shortcut)?)
     }
 }
 

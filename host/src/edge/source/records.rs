@@ -4,7 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::edge::{BadRecord, Chunk};
+use serde::{Deserialize, Serialize};
+
+use super::buffer::Buffer;
+use crate::edge::{BadRecord, Chunk, Cursor};
 use crate::record::{BatchBounds, Column, Lines, Payload, Places};
 
 /// Reads one input, be it a file or standard input.
@@ -17,6 +20,76 @@ pub(super) trait RecordReader: Send {
 
     /// Bytes that were read from the input, and are not on a page yet.
     fn buffered(&self) -> usize;
+
+    /// Where the input goes on behind what is on the page.
+    fn spot(&self) -> Spot;
+
+    /// Goes to such a place, before anything is read. `shortcut` is the same input, opened at a byte before that place.
+    /// `false` when the input is not what it was then.
+    ///
+    /// # Errors
+    /// When the input cannot be read, or is nothing that this reads.
+    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault>;
+}
+
+/// A place in an input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spot {
+    /// So many bytes are before it, unpacked.
+    pub(super) bytes: u64,
+    /// The line that begins there, from 1.
+    pub(super) line: u64,
+    /// Some of the bytes before it.
+    #[serde(with = "hex")]
+    pub(super) tail: Vec<u8>,
+}
+
+/// An input, opened not at its beginning.
+pub(super) struct Shortcut {
+    pub(super) stream: Box<dyn io::Read + Send>,
+    /// At which byte.
+    pub(super) at: u64,
+}
+
+impl Spot {
+    /// Where the rest of `buffer` begins.
+    pub(super) fn of(buffer: &Buffer, line: u64) -> Self {
+        Self { bytes: buffer.taken(), line, tail: buffer.tail().to_vec() }
+    }
+
+    /// Moves `buffer` there; `false` when what stands before it is something else than it was.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    pub(super) fn reach(&self, buffer: &mut Buffer, shortcut: Option<Shortcut>) -> io::Result<bool> {
+        if let Some(Shortcut { stream, at }) = shortcut.filter(|shortcut| shortcut.at > buffer.taken()) {
+            buffer.go_on_with(stream, at);
+        }
+        Ok(buffer.skip_to(self.bytes)? && is_end_of(buffer.tail(), &self.tail))
+    }
+}
+
+/// Whether one of two is the end of the other: how much of it is at hand depends on how it was read.
+fn is_end_of(a: &[u8], b: &[u8]) -> bool {
+    a.ends_with(b) || b.ends_with(a)
+}
+
+/// Bytes as hexadecimal digits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or_default());
+        let text: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let pairs = text.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap_or_default());
+        pairs.map(|pair| u8::from_str_radix(pair, 16).map_err(de::Error::custom)).collect()
+    }
 }
 
 /// Why an input cannot be read further.
@@ -114,10 +187,10 @@ impl Page {
     }
 
     /// The chunk.
-    pub(super) fn into_chunk(self, position: u64) -> Chunk {
+    pub(super) fn into_chunk(self, position: u64, cursor: Option<Cursor>) -> Chunk {
         let places = Places { path: self.path, lines: self.lines, gaps: self.gaps };
         let records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
-        Chunk { records, places, bad: self.bad, position }
+        Chunk { records, places, bad: self.bad, position, cursor }
     }
 
     /// Notes the line of the next record: one number for the page as long as no line is left out.

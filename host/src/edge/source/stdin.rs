@@ -63,7 +63,7 @@ impl BlockingSource for StdinSource {
         }
         self.last = page.size();
         self.records += self.last.records as u64;
-        Ok(Some(page.into_chunk(self.records)))
+        Ok(Some(page.into_chunk(self.records, None)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use super::lines::head;
-use super::records::{Fault, Page, RecordReader};
+use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
 
 /// Reads one file, once.
 pub(super) struct WholeFile {
@@ -35,6 +35,15 @@ impl RecordReader for WholeFile {
 
     fn buffered(&self) -> usize {
         0
+    }
+
+    fn spot(&self) -> Spot {
+        Spot::default()
+    }
+
+    /// There is one place in a file that is one record: its beginning.
+    fn go_to(&mut self, spot: &Spot, _shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        Ok(*spot == Spot::default())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table: its columns, and the SQL that makes it and fills it.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::plan::{Column, ColumnType, SqliteSink};
@@ -128,19 +128,19 @@ impl Table {
     }
 
     /// Makes the table.
-    pub(super) fn create(&self, transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<()> {
+    pub(super) fn create(&self, transaction: &Connection, name: &str) -> rusqlite::Result<()> {
         let columns: Vec<_> =
             self.0.iter().map(|column| format!("{} {}", quoted(&column.name), column.fit.sql())).collect();
         transaction.execute_batch(&format!("CREATE TABLE {} ({})", quoted(name), columns.join(", ")))
     }
 
     /// Removes the table.
-    pub(super) fn drop(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<()> {
+    pub(super) fn drop(transaction: &Connection, name: &str) -> rusqlite::Result<()> {
         transaction.execute_batch(&format!("DROP TABLE {}", quoted(name)))
     }
 
     /// Removes the table's rows.
-    pub(super) fn empty(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<()> {
+    pub(super) fn empty(transaction: &Connection, name: &str) -> rusqlite::Result<()> {
         transaction.execute_batch(&format!("DELETE FROM {}", quoted(name)))
     }
 

@@ -39,7 +39,7 @@ impl Database {
     }
 
     fn open(&self, columns: &[(&str, ColumnType)], if_exists: IfExists) -> Result<SqliteSink> {
-        SqliteSink::open(self.plan(columns, if_exists))
+        SqliteSink::open(self.plan(columns, if_exists), false)
     }
 
     /// Writes some batches and ends; gives what was rejected.
@@ -237,7 +237,7 @@ fn a_table_that_does_not_match_is_refused_when_it_is_opened() {
     assert!(refused(&[("a", ColumnType::Real), ("A", ColumnType::Real)], IfExists::Replace).contains("twice"));
     let mut plan = database.plan(&[], IfExists::Replace);
     plan.table = "sqlite_x".into();
-    assert_eq!(SqliteSink::open(plan).err().map(|error| error.kind()), Some(ErrorKind::Config));
+    assert_eq!(SqliteSink::open(plan, false).err().map(|error| error.kind()), Some(ErrorKind::Config));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn names_are_only_names_whatever_is_in_them() {
     let database = Database::new();
     let mut plan = database.plan(&[], IfExists::Fail);
     plan.table = "x\"; DROP TABLE t; --".into();
-    let mut sink = SqliteSink::open(plan).unwrap();
+    let mut sink = SqliteSink::open(plan, false).unwrap();
     let batch = records(&[r#"{"a\"b":1,"select":2,"; --":3}"#, r#"{"":1}"#, r#"{"a\u0000":1}"#]);
     assert_eq!(sink.write(&batch).unwrap().len(), 2);
     sink.finish().unwrap();

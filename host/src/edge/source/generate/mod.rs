@@ -12,8 +12,8 @@ use self::access_log::AccessLog;
 use self::digits::Counter;
 use self::text::Text;
 use super::blocking::BlockingSource;
-use crate::edge::{Chunk, Extent};
-use crate::error::Result;
+use crate::edge::{Chunk, Cursor, Extent};
+use crate::error::{Error, Result};
 use crate::plan::{Generate, Generated};
 use crate::record::{BatchBounds, Column, Payload, Places};
 
@@ -81,11 +81,30 @@ impl BlockingSource for GenerateSource {
             places: Places::default(),
             bad: Vec::new(),
             position: self.made,
+            cursor: Some(Cursor(self.made.to_string())),
         }))
     }
 
     fn extent(&self) -> Extent {
         Extent::Records(self.total)
+    }
+
+    fn can_resume(&self) -> bool {
+        true
+    }
+
+    /// What was made before is made again and forgotten.
+    fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+        let made = cursor.0.parse().map_err(|error| {
+            Error::config(format!("\"{}\" is no number of records", cursor.0.escape_default())).caused_by(error)
+        })?;
+        let mut forgotten = Vec::new();
+        for _ in 0..made {
+            forgotten.clear();
+            self.maker.make(&mut forgotten);
+        }
+        self.made = made;
+        Ok(())
     }
 }
 

@@ -1,0 +1,40 @@
+//! What is said of checkpoints: where a run goes on, and whether it can.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::closing::sums;
+use super::numbers::count;
+use crate::report::{CheckpointStats, Ending, Report, Resumed};
+
+/// Before the first record moves.
+pub(crate) fn resuming(from: &Resumed) -> String {
+    let begun = UNIX_EPOCH + Duration::try_from_secs_f64(from.begun).unwrap_or_default();
+    format!(
+        "going on with the run that began at {}: {} records are done (--fresh starts over)\n",
+        humantime::format_rfc3339_seconds(begun),
+        count(from.accounting.read)
+    )
+}
+
+/// At the end: the account of the whole run, where it had more than one part, and what to do when it is not over.
+pub(super) fn kept(report: &Report) -> String {
+    let Some(checkpoints) = &report.checkpoints else { return String::new() };
+    let mut text = String::new();
+    if let Some(from) = &checkpoints.resumed_from {
+        let whole = from.accounting.plus(report.stats.accounting);
+        text.push_str(&format!("with what was done before: {}\n", sums(&whole)));
+    }
+    if report.ending != Ending::Completed && report.resumable.is_some() {
+        text.push_str(go_on(checkpoints));
+    }
+    text
+}
+
+fn go_on(checkpoints: &CheckpointStats) -> &'static str {
+    match checkpoints {
+        CheckpointStats { taken: 0, held_off: 1.., .. } => {
+            "no checkpoint could be taken, because a stage holds records until its end: run it again to start over\n"
+        }
+        CheckpointStats { .. } => "run it again to go on where it stopped; --fresh starts over\n",
+    }
+}

@@ -1,0 +1,41 @@
+//! `[state]`: what outlasts a run.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::table::Table;
+use crate::plan::bounds::{COUNT_MAX, TIME_MAX};
+use crate::plan::{Checkpoints, Start, StatePlan};
+
+/// Oftener, and the pipeline would do little else.
+const EVERY_MIN: Duration = Duration::from_millis(10);
+
+/// `[state]`, or what holds when there is none.
+pub(super) fn read(root: &Table<'_>, name: &str, folder: &Path) -> Result<StatePlan, Fault> {
+    let table = root.part("state", &["path", "checkpoint"])?;
+    let path = match table.as_ref().and_then(|table| table.get("path")) {
+        Some(path) => path.path(folder)?,
+        None => folder.join(format!("{name}.state.db")),
+    };
+    let checkpoints = match &table {
+        Some(table) => checkpoints(table)?,
+        None => Some(Checkpoints::default()),
+    };
+    Ok(StatePlan { path, checkpoints, start: Start::default() })
+}
+
+/// `checkpoint`: when, or `"off"`.
+fn checkpoints(state: &Table<'_>) -> Result<Option<Checkpoints>, Fault> {
+    let default = Checkpoints::default();
+    let Some(value) = state.get("checkpoint") else { return Ok(Some(default)) };
+    if value.value.is_str() {
+        return value.choice(&[("off", None)]);
+    }
+    let table = value.table()?;
+    table.refuse_unknown(&["every", "records"])?;
+    let every = table.or("every", default.every, |value| value.duration(EVERY_MIN..=TIME_MAX))?;
+    let records = table.or("records", None, |value| value.whole(1..=COUNT_MAX).map(NonZeroU64::new))?;
+    Ok(Some(Checkpoints { every, records }))
+}

@@ -1,0 +1,186 @@
+//! Takes checkpoints. The gate is closed, so that no source issues a ticket; what is in flight meets its fate; then every
+//! cursor stands behind a contiguous run of settled records, whatever the pipeline's shape, and every sink holds exactly
+//! what came of them. The sinks commit, the state file is written, the gate opens again.
+//!
+//! The order of writing is what makes `kill -9` harmless: first the sinks that mark their place, then the one sink that
+//! commits the checkpoint with its rows, then the state file. Before the second step the run resumes at the checkpoint
+//! before, after it at this one.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, RwLock};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::desk::SinkDesk;
+use super::keeping::{Keeping, SourceDesk};
+use crate::error::{Error, Result};
+use crate::flow::StageCounters;
+use crate::record::{Accounting, Ledger};
+use crate::report::CheckpointStats;
+use crate::state::{Checkpoint, SinkPoint, now};
+
+/// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
+/// settled would cost every run something, and a checkpoint is rare.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// How often is looked whether enough records were read.
+const COUNT_EVERY: Duration = Duration::from_millis(20);
+
+/// No more than so large a part of the time is spent on commits, and on waiting until the pipeline is level (in which
+/// most of it still works).
+const COMMIT_SHARE: u32 = 50;
+const LEVEL_SHARE: u32 = 10;
+
+/// Open to many sources at once; closed to all while a checkpoint is taken.
+pub(super) type Gate = Arc<RwLock<()>>;
+
+/// What is looked at and written to.
+pub(super) struct Checkpointer {
+    pub(super) keeping: Keeping,
+    pub(super) gate: Gate,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) sources: Vec<SourceDesk>,
+    pub(super) stages: Vec<Arc<StageCounters>>,
+    pub(super) sinks: Vec<Arc<Mutex<SinkDesk>>>,
+    pub(super) stats: CheckpointStats,
+}
+
+impl Checkpointer {
+    /// Takes checkpoints until the run is `done`.
+    ///
+    /// # Errors
+    /// When a sink or the state file fails.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, the run can be resumed at the last checkpoint whose commit was under way or before.
+    pub(super) async fn run(&mut self, done: CancellationToken) -> Result<()> {
+        let mut wait = self.keeping.checkpoints.every;
+        loop {
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return Ok(()),
+                () = self.due(wait) => {}
+            }
+            let begun = Instant::now();
+            if self.holds_records() {
+                self.stats.held_off += 1;
+                continue;
+            }
+            let gate = Arc::clone(&self.gate);
+            let closed = tokio::select! {
+                biased;
+                () = done.cancelled() => return Ok(()),
+                closed = gate.write() => closed,
+            };
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return Ok(()),
+                () = self.level() => {}
+            }
+            let level = begun.elapsed();
+            if !self.holds_records() {
+                self.take(false).await?;
+            }
+            drop(closed);
+            let paused = begun.elapsed();
+            self.stats.paused += paused;
+            wait = self.keeping.checkpoints.every.max(level * LEVEL_SHARE).max((paused - level) * COMMIT_SHARE);
+        }
+    }
+
+    /// Ends a run in which nothing is in flight any more. When all sources have come to their end, nothing is left to
+    /// resume, and nothing is left behind.
+    ///
+    /// # Errors
+    /// When a sink or the state file fails.
+    pub(super) async fn end(&mut self, finished: bool) -> Result<()> {
+        self.take(finished).await?;
+        if !finished {
+            return Ok(());
+        }
+        if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
+            desk.lock().await.commit(None).await?;
+        }
+        let state = self.keeping.state.clone();
+        let removed = tokio::task::spawn_blocking(move || state.remove()).await;
+        removed.map_err(|error| Error::internal("removing the state file panicked").caused_by(error))
+    }
+
+    /// The time of the next checkpoint has come.
+    async fn due(&self, wait: Duration) {
+        let Some(most) = self.keeping.checkpoints.records else { return sleep(wait).await };
+        let at = Instant::now() + wait;
+        let before = self.ledger.accounting().read;
+        while Instant::now() < at && self.ledger.accounting().read - before < most.get() {
+            sleep(COUNT_EVERY.min(wait)).await;
+        }
+    }
+
+    /// Everything that was read has met its fate, but for what sinks hold back until they commit.
+    async fn level(&self) {
+        loop {
+            let unsettled = self.ledger.accounting().unsettled();
+            let mut held = 0;
+            for sink in &self.sinks {
+                held += sink.lock().await.held() as u64;
+            }
+            if unsettled == held {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether a stage keeps records for later: what it keeps would be lost.
+    fn holds_records(&self) -> bool {
+        self.stages.iter().any(|stage| stage.holding.get() > 0)
+    }
+
+    /// Writes everything down. Only when the pipeline is level.
+    async fn take(&mut self, finished: bool) -> Result<()> {
+        let mut next = self.keeping.from.clone();
+        (next.epoch, next.taken, next.finished) = (next.epoch + 1, now(), finished);
+        next.sources = self.sources.iter().map(|source| lock(source).clone()).collect();
+        let resumable = next.sources.iter().all(|source| source.cursor.is_some() || source.records == 0);
+        if !resumable && !finished {
+            self.stats.held_off += 1;
+            return Ok(());
+        }
+        let mut marks = Vec::with_capacity(self.sinks.len());
+        for sink in &self.sinks {
+            let mut sink = sink.lock().await;
+            marks.push(SinkPoint { name: sink.name.to_string(), mark: sink.mark().await? });
+        }
+        next.sinks = marks;
+        next.accounting = self.total().await;
+        if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
+            desk.lock().await.commit(Some(&next.to_json())).await?;
+        }
+        self.save(next).await?;
+        self.stats.taken += 1;
+        Ok(())
+    }
+
+    /// The account since the run began, what will be committed now counted as delivered.
+    async fn total(&self) -> Accounting {
+        let mut account = self.ledger.accounting();
+        for sink in &self.sinks {
+            account.delivered += sink.lock().await.held() as u64;
+        }
+        self.keeping.before.plus(account)
+    }
+
+    async fn save(&mut self, next: Checkpoint) -> Result<()> {
+        let (state, saved) = (self.keeping.state.clone(), next.clone());
+        let written = tokio::task::spawn_blocking(move || state.save(&saved)).await;
+        written.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
+        self.keeping.from = next;
+        Ok(())
+    }
+}
+
+fn lock(desk: &SourceDesk) -> std::sync::MutexGuard<'_, crate::state::SourcePoint> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,156 @@
+//! Where a run begins: at its beginning, or where an earlier one was cut.
+
+use std::sync::Arc;
+
+use crate::edge::Sink;
+use crate::error::{Error, Result};
+use crate::plan::{Checkpoints, Start, StatePlan};
+use crate::record::Accounting;
+use crate::report::Resumed;
+use crate::state::{Checkpoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
+
+/// What a run that keeps checkpoints has in hand.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) state: StateFile,
+    pub(super) checkpoints: Checkpoints,
+    /// Where the run begins.
+    pub(super) from: Checkpoint,
+    /// The account of the runs before this one.
+    pub(super) before: Accounting,
+    /// Whether that is where an earlier one was cut.
+    pub(super) resumes: bool,
+    /// Which sink commits the checkpoint with its rows.
+    pub(super) ledger: Option<usize>,
+}
+
+impl Keeping {
+    /// Opens the state file, and finds out whether a run was cut.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is damaged, or another run has it.
+    pub(super) fn open(plan: &StatePlan, checkpoints: Checkpoints, pipeline: Vec<NodePoint>) -> Result<Self> {
+        let state = StateFile::open(&plan.path, plan.start == Start::Fresh)?;
+        let cut = match plan.start {
+            Start::Fresh => None,
+            Start::Resume | Start::ResumeChanged => state.checkpoint()?.filter(|checkpoint| !checkpoint.finished),
+        };
+        let resumes = cut.is_some();
+        let from = match cut {
+            Some(cut) => as_planned(cut, pipeline, plan)?,
+            None => beginning(pipeline),
+        };
+        Ok(Self { state, checkpoints, before: from.accounting, from, resumes, ledger: None })
+    }
+
+    /// The run that was cut, if one was.
+    pub(super) fn resumed_from(&self) -> Option<Resumed> {
+        self.resumes.then_some(Resumed { begun: self.from.begun, accounting: self.before })
+    }
+
+    /// Finds the sink that can commit the checkpoint with its rows, and where it has come to: it may be a step ahead of
+    /// the state file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not where it was left.
+    pub(super) async fn consult(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
+        let mut able = sinks.iter_mut().enumerate().filter(|(_, sink)| sink.is_transactional());
+        // Two of them could not commit as one: then neither does.
+        let (Some((index, sink)), None) = (able.next(), able.next()) else { return Ok(()) };
+        let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
+        let owner = format!("{} {name}", self.state.path().display());
+        let note = sink.hold(&owner).await?;
+        self.ledger = Some(index);
+        let ahead = match note.as_deref().map(Checkpoint::from_json).transpose() {
+            Ok(note) => note.filter(|note| note.run == self.from.run && self.resumes),
+            Err(error) => return Err(Error::config("the sink's own checkpoint is none").caused_by(error)),
+        };
+        match ahead {
+            Some(ahead) if ahead.epoch >= self.from.epoch => {
+                self.before = ahead.accounting;
+                self.from = ahead;
+            }
+            None if self.from.epoch == 0 => {}
+            Some(_) | None if self.resumes => {
+                return Err(Error::config(format!(
+                    "sink \"{name}\" does not hold what the run that was cut had written"
+                ))
+                .hint("bring back what was there, or start over with --fresh"));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the sinks back to where the run begins, and writes that down: from here on the run can be cut.
+    ///
+    /// # Errors
+    /// When a sink has changed meanwhile, or the state file cannot be written.
+    pub(super) async fn begin(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
+        for (sink, point) in sinks.iter_mut().zip(&mut self.from.sinks) {
+            let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
+            if self.resumes {
+                sink.return_to(point.mark.as_ref()).await.map_err(named)?;
+            } else {
+                point.mark = sink.mark().await.map_err(named)?;
+            }
+        }
+        self.state.save(&self.from)
+    }
+}
+
+fn beginning(pipeline: Vec<NodePoint>) -> Checkpoint {
+    let begun = now();
+    let named = |role: &'static str| {
+        let names: Vec<String> =
+            pipeline.iter().filter(|node| node.role == role).map(|node| node.name.clone()).collect();
+        names.into_iter()
+    };
+    let sources = named("source").map(|name| SourcePoint { name, ..SourcePoint::default() }).collect();
+    let sinks = named("sink").map(|name| SinkPoint { name, mark: None }).collect();
+    Checkpoint {
+        run: format!("{:016x}", fastrand::u64(..)),
+        begun,
+        epoch: 0,
+        taken: begun,
+        finished: false,
+        sources,
+        sinks,
+        pipeline,
+        accounting: Accounting::default(),
+    }
+}
+
+/// The run that was cut, if it was one of this pipeline.
+fn as_planned(cut: Checkpoint, pipeline: Vec<NodePoint>, plan: &StatePlan) -> Result<Checkpoint> {
+    let may_change = |node: &NodePoint| plan.start == Start::ResumeChanged && node.role == "stage";
+    let changes: Vec<String> = differences(&cut.pipeline, &pipeline, may_change);
+    if changes.is_empty() {
+        return Ok(Checkpoint { pipeline, ..cut });
+    }
+    let only_stages = differences(&cut.pipeline, &pipeline, |node| node.role == "stage").is_empty();
+    let error = Error::config("a run of this pipeline was cut, and the pipeline has changed since")
+        .caused_by(changes.join("; "));
+    let error = if only_stages {
+        error.hint("--resume goes on with the stages as they are now, from the last checkpoint on")
+    } else {
+        error
+    };
+    Err(error.hint("--fresh starts over; or take the changes back, and finish the run first"))
+}
+
+/// What differs, in words.
+fn differences(then: &[NodePoint], now: &[NodePoint], may_change: impl Fn(&NodePoint) -> bool) -> Vec<String> {
+    let same = |a: &NodePoint, b: &NodePoint| a.role == b.role && a.name == b.name;
+    let gone = then.iter().filter(|a| !now.iter().any(|b| same(a, b)));
+    let gone = gone.filter(|node| !may_change(node)).map(|node| format!("{} \"{}\" is gone", node.role, node.name));
+    let others = now.iter().filter(|node| !may_change(node)).filter_map(|b| match then.iter().find(|a| same(a, b)) {
+        None => Some(format!("{} \"{}\" is new", b.role, b.name)),
+        Some(a) if a.what != b.what => Some(format!("{} \"{}\" was: {}, is: {}", b.role, b.name, a.what, b.what)),
+        Some(_) => None,
+    });
+    gone.chain(others).collect()
+}
+
+/// Shared by a source's task and the checkpoints.
+pub(super) type SourceDesk = Arc<std::sync::Mutex<SourcePoint>>;

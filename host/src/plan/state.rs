@@ -1,0 +1,44 @@
+//! What a run keeps outside of itself, so that another can go on where it was cut.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a pipeline keeps its state, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlan {
+    /// The state file: an SQLite database.
+    pub path: PathBuf,
+    /// When to take checkpoints; `None`: never.
+    pub checkpoints: Option<Checkpoints>,
+    /// What to do about a run that was cut.
+    pub start: Start,
+}
+
+/// When checkpoints are taken: whichever comes first. Later where taking them would cost more than a few per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// After so much time.
+    pub every: Duration,
+    /// After so many records were read.
+    pub records: Option<NonZeroU64>,
+}
+
+impl Default for Checkpoints {
+    /// A second: little work is done twice after a crash, and the pause is far below what one would notice.
+    fn default() -> Self {
+        Self { every: Duration::from_secs(1), records: None }
+    }
+}
+
+/// How a run begins when an earlier one of the same pipeline was cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Goes on at its last checkpoint, if the pipeline is still the same.
+    #[default]
+    Resume,
+    /// Goes on, even if stages have changed.
+    ResumeChanged,
+    /// Forgets it, and begins at the beginning.
+    Fresh,
+}

@@ -1,0 +1,74 @@
+//! A point at which nothing was in flight: where every source and every sink stood, and the account up to there.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::edge::{Cursor, Mark};
+use crate::record::Accounting;
+
+/// All that is needed to go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    /// Which run: one that is resumed keeps its name.
+    pub(crate) run: String,
+    /// When that run began, seconds since 1970.
+    pub(crate) begun: f64,
+    /// Which checkpoint of the run, from 0: its beginning.
+    pub(crate) epoch: u64,
+    /// When it was taken, seconds since 1970.
+    pub(crate) taken: f64,
+    /// Whether all sources had come to their end.
+    pub(crate) finished: bool,
+    /// What the pipeline was.
+    pub(crate) pipeline: Vec<NodePoint>,
+    /// In the order of the plan.
+    pub(crate) sources: Vec<SourcePoint>,
+    /// In the order of the plan.
+    pub(crate) sinks: Vec<SinkPoint>,
+    /// Of all records since the run began.
+    pub(crate) accounting: Accounting,
+}
+
+/// A source, stage or sink as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodePoint {
+    pub(crate) role: String,
+    pub(crate) name: String,
+    /// Whatever decides what it does to records, in words.
+    pub(crate) what: String,
+}
+
+/// Where a source stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourcePoint {
+    pub(crate) name: String,
+    /// `None`: at its beginning.
+    pub(crate) cursor: Option<Cursor>,
+    /// Records it had given, bad ones included.
+    pub(crate) records: u64,
+}
+
+/// Where a sink stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SinkPoint {
+    pub(crate) name: String,
+    pub(crate) mark: Option<Mark>,
+}
+
+impl Checkpoint {
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a checkpoint is made of texts and numbers")
+    }
+
+    /// # Errors
+    /// When the text is no checkpoint.
+    pub(crate) fn from_json(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
