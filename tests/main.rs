@@ -12,5 +12,6 @@ mod hostile;
 mod imports;
 mod interrupts;
 mod limits;
+mod resume;
 mod stopping;
 mod tidy;

@@ -32,6 +32,9 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         pipeline;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks);
+    let gate = Gate::default();
+    // Closed before there is a task that could pass it.
+    let opening = keeping.as_ref().and_then(|_| Arc::clone(&gate).try_write_owned().ok());
     let mut floor = Floor {
         wiring,
         tasks: Tasks::new(cut.clone()),
@@ -42,7 +45,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         redactor,
         settler,
         events: events.0.clone(),
-        gate: Gate::default(),
+        gate,
         source_desks: desks(&sources, keeping.as_ref()),
         sink_desks: Vec::new(),
     };
@@ -55,6 +58,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let checkpointer = keeping.map(|keeping| Checkpointer {
         keeping,
         gate,
+        opening,
         ledger: Arc::clone(&ledger),
         sources: source_desks,
         stages: stages.iter().map(|stage| Arc::clone(&stage.counters)).collect(),

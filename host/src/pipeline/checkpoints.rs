@@ -9,7 +9,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, OwnedRwLockWriteGuard, RwLock};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,8 @@ pub(super) type Gate = Arc<RwLock<()>>;
 pub(super) struct Checkpointer {
     pub(super) keeping: Keeping,
     pub(super) gate: Gate,
+    /// Keeps the gate closed until the run can be cut.
+    pub(super) opening: Option<OwnedRwLockWriteGuard<()>>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<SourceDesk>,
     pub(super) stages: Vec<Arc<StageCounters>>,
@@ -56,6 +58,7 @@ impl Checkpointer {
     /// # Cancel safety
     /// Dropped at any point, the run can be resumed at the last checkpoint whose commit was under way or before.
     pub(super) async fn run(&mut self, done: CancellationToken) -> Result<()> {
+        self.begin().await?;
         let mut wait = self.keeping.checkpoints.every;
         loop {
             tokio::select! {
@@ -103,9 +106,19 @@ impl Checkpointer {
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             desk.lock().await.commit(None).await?;
         }
-        let state = self.keeping.state.clone();
+        let state = self.keeping.state()?.clone();
         let removed = tokio::task::spawn_blocking(move || state.remove()).await;
         removed.map_err(|error| Error::internal("removing the state file panicked").caused_by(error))
+    }
+
+    /// The gate is closed until it is written down where the run begins.
+    async fn begin(&mut self) -> Result<()> {
+        let opening = self.opening.take();
+        let mut keeping = self.keeping.clone();
+        let begun = tokio::task::spawn_blocking(move || keeping.begin().map(|()| keeping)).await;
+        self.keeping = begun.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
+        drop(opening);
+        Ok(())
     }
 
     /// The time of the next checkpoint has come.
@@ -173,7 +186,7 @@ impl Checkpointer {
     }
 
     async fn save(&mut self, next: Checkpoint) -> Result<()> {
-        let (state, saved) = (self.keeping.state.clone(), next.clone());
+        let (state, saved) = (self.keeping.state()?.clone(), next.clone());
         let written = tokio::task::spawn_blocking(move || state.save(&saved)).await;
         written.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
         self.keeping.from = next;

@@ -1,5 +1,6 @@
 //! Where a run begins: at its beginning, or where an earlier one was cut.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::edge::Sink;
@@ -10,9 +11,11 @@ use crate::report::Resumed;
 use crate::state::{Checkpoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
 
 /// What a run that keeps checkpoints has in hand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Keeping {
-    pub(super) state: StateFile,
+    path: PathBuf,
+    /// Not before the run begins, unless it was there.
+    state: Option<StateFile>,
     pub(super) checkpoints: Checkpoints,
     /// Where the run begins.
     pub(super) from: Checkpoint,
@@ -30,17 +33,19 @@ impl Keeping {
     /// # Errors
     /// When the file cannot be opened, is damaged, or another run has it.
     pub(super) fn open(plan: &StatePlan, checkpoints: Checkpoints, pipeline: Vec<NodePoint>) -> Result<Self> {
-        let state = StateFile::open(&plan.path, plan.start == Start::Fresh)?;
-        let cut = match plan.start {
-            Start::Fresh => None,
-            Start::Resume | Start::ResumeChanged => state.checkpoint()?.filter(|checkpoint| !checkpoint.finished),
+        let fresh = plan.start == Start::Fresh;
+        let state = match plan.path.exists() && !fresh {
+            true => Some(StateFile::open(&plan.path)?),
+            false => None,
         };
+        let cut = state.as_ref().map_or(Ok(None), StateFile::checkpoint)?.filter(|checkpoint| !checkpoint.finished);
         let resumes = cut.is_some();
         let from = match cut {
             Some(cut) => as_planned(cut, pipeline, plan)?,
             None => beginning(pipeline),
         };
-        Ok(Self { state, checkpoints, before: from.accounting, from, resumes, ledger: None })
+        let (path, before) = (plan.path.clone(), from.accounting);
+        Ok(Self { path, state, checkpoints, before, from, resumes, ledger: None })
     }
 
     /// The run that was cut, if one was.
@@ -58,7 +63,8 @@ impl Keeping {
         // Two of them could not commit as one: then neither does.
         let (Some((index, sink)), None) = (able.next(), able.next()) else { return Ok(()) };
         let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
-        let owner = format!("{} {name}", self.state.path().display());
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let owner = format!("{} {name}", path.display());
         let note = sink.hold(&owner).await?;
         self.ledger = Some(index);
         let ahead = match note.as_deref().map(Checkpoint::from_json).transpose() {
@@ -82,11 +88,11 @@ impl Keeping {
         Ok(())
     }
 
-    /// Takes the sinks back to where the run begins, and writes that down: from here on the run can be cut.
+    /// Tells the sinks where the run begins.
     ///
     /// # Errors
-    /// When a sink has changed meanwhile, or the state file cannot be written.
-    pub(super) async fn begin(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
+    /// When a sink has changed meanwhile.
+    pub(super) async fn place(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
         for (sink, point) in sinks.iter_mut().zip(&mut self.from.sinks) {
             let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
             if self.resumes {
@@ -95,7 +101,32 @@ impl Keeping {
                 point.mark = sink.mark().await.map_err(named)?;
             }
         }
-        self.state.save(&self.from)
+        Ok(())
+    }
+
+    /// Writes down where the run begins: from here on it can be cut. Blocks.
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        match &self.state {
+            Some(state) => state.save(&self.from)?,
+            None => self.state = Some(StateFile::make(&self.path, &self.from)?),
+        }
+        Ok(())
+    }
+
+    /// The state file, once the run has begun.
+    ///
+    /// # Errors
+    /// Before.
+    pub(super) fn state(&self) -> Result<&StateFile> {
+        self.state.as_ref().ok_or_else(|| Error::internal("a checkpoint is taken before the run has begun"))
+    }
+
+    /// Where the state file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -304,7 +304,7 @@ async fn ready_sinks(plans: Vec<SinkPlan>, mut keeping: Option<Keeping>) -> Resu
     }
     if let Some(keeping) = &mut keeping {
         keeping.consult(&mut sinks).await?;
-        keeping.begin(&mut sinks).await?;
+        keeping.place(&mut sinks).await?;
     }
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
     let ready = sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, on_error)))| {

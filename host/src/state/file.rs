@@ -37,24 +37,45 @@ struct Shared {
 }
 
 impl StateFile {
-    /// Opens the file, or makes it. With `fresh`, one that is damaged is put aside.
+    /// Opens a file that is there.
     ///
     /// # Errors
     /// When another run has it, when it is damaged or none of ours, and when it cannot be written.
-    pub(crate) fn open(path: &Path, fresh: bool) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let lock = lock(path)?;
+        let connection = open(path)?;
+        Ok(Self::of(path, connection, lock))
+    }
+
+    /// Makes the file, with a first checkpoint in it: at once, so that it is never there without. What is there already is
+    /// used, unless it is damaged: then it is put aside.
+    ///
+    /// # Errors
+    /// When another run has it, and when it cannot be written.
+    pub(crate) fn make(path: &Path, checkpoint: &Checkpoint) -> Result<Self> {
         let failed = |error| unwritable(path, error);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        let lock = Lock::take(path).map_err(failed)?.ok_or_else(|| taken(path))?;
-        let connection = match open(path) {
-            Err(error) if fresh && path.is_file() => {
-                put_aside(path).map_err(failed).and_then(|()| open(path)).map_err(|_| error)
-            }
-            opened => opened,
-        }?;
+        let lock = lock(path)?;
+        if path.exists() && open(path).is_err() {
+            fs::rename(path, with_end(path, ".damaged")).map_err(failed)?;
+            remove_logs(path);
+        }
+        if !path.exists() {
+            let new = with_end(path, ".new");
+            drop(fs::remove_file(&new));
+            write_new(&new, checkpoint).map_err(|error| fault(path, error))?;
+            fs::rename(&new, path).map_err(failed)?;
+        }
+        let state = Self::of(path, open(path)?, lock);
+        state.save(checkpoint)?;
+        Ok(state)
+    }
+
+    fn of(path: &Path, connection: Connection, lock: Lock) -> Self {
         let shared = Shared { connection: Mutex::new(Some(connection)), _lock: lock };
-        Ok(Self { path: path.into(), shared: Arc::new(shared) })
+        Self { path: path.into(), shared: Arc::new(shared) }
     }
 
     /// The last checkpoint, if there is one.
@@ -75,10 +96,7 @@ impl StateFile {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let epoch = i64::try_from(checkpoint.epoch).unwrap_or(i64::MAX);
-        let body = checkpoint.to_json();
-        let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
-        self.with(|connection| connection.execute(replace, (epoch, body)).map(drop))
+        self.with(|connection| save(connection, checkpoint))
     }
 
     /// Takes the file away: there is nothing in it that anybody will need.
@@ -86,16 +104,8 @@ impl StateFile {
         let connection = self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Closing merges the log into the file. Whatever stays behind is a finished checkpoint, which harms nobody.
         drop(connection);
-        for end in ["", "-wal", "-shm"] {
-            let mut path = self.path.as_os_str().to_owned();
-            path.push(end);
-            drop(fs::remove_file(PathBuf::from(path)));
-        }
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        drop(fs::remove_file(&self.path));
+        remove_logs(&self.path);
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -105,45 +115,57 @@ impl StateFile {
     }
 }
 
+fn lock(path: &Path) -> Result<Lock> {
+    Lock::take(path).map_err(|error| unwritable(path, error))?.ok_or_else(|| taken(path))
+}
+
 fn open(path: &Path) -> Result<Connection> {
-    let is_new = !path.exists();
     if fs::metadata(path).is_ok_and(|status| status.len() == 0) {
         return Err(damaged(path, "it is empty"));
     }
-    let connection = connect(path, is_new).map_err(|error| fault(path, error))?;
-    if !is_new {
-        check(path, &connection)?;
-    }
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| fault(path, error))?;
+    check(path, &connection)?;
+    let prepare = || {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")
+    };
+    prepare().map_err(|error| fault(path, error))?;
     Ok(connection)
 }
 
-/// Nothing is thrown away unasked.
-fn put_aside(path: &Path) -> std::io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".damaged");
-    fs::rename(path, PathBuf::from(aside))?;
-    for end in ["-wal", "-shm"] {
-        let mut path = path.as_os_str().to_owned();
-        path.push(end);
-        drop(fs::remove_file(PathBuf::from(path)));
-    }
-    Ok(())
+/// A whole file, under a name of its own. Synced before it gets its real one.
+fn write_new(path: &Path, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.execute_batch(TABLES)?;
+    save(&connection, checkpoint)?;
+    connection.close().map_err(|(_, error)| error)
 }
 
-fn connect(path: &Path, is_new: bool) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let epoch = i64::try_from(checkpoint.epoch).unwrap_or(i64::MAX);
+    let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
+    connection.execute(replace, (epoch, checkpoint.to_json())).map(drop)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    if is_new {
-        connection.pragma_update(None, "application_id", APPLICATION)?;
-        connection.pragma_update(None, "user_version", VERSION)?;
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    if is_new {
-        connection.execute_batch(TABLES)?;
-    }
     Ok(connection)
+}
+
+/// What `SQLite` keeps beside a file.
+fn remove_logs(path: &Path) {
+    for end in ["-wal", "-shm"] {
+        drop(fs::remove_file(with_end(path, end)));
+    }
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(end);
+    PathBuf::from(path)
 }
 
 /// Makes sure that the file is one of ours, and whole: what is lost must not look like what never was.

@@ -1,0 +1,288 @@
+//! Runs that are killed and resumed: `kill -9` at any instant, and again, until the run is done; then every record is
+//! where it belongs, once. `KILLS=200 SEED=… cargo test resume` does it oftener, and again as it was.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use fastrand::Rng;
+use rusqlite::Connection;
+use serde_json::Value;
+use tests::command::{Sandbox, finish};
+
+/// Records of an input. Enough for a run to be killed in the middle of it.
+const RECORDS: usize = 60_000;
+
+/// Kills per shape, unless `KILLS` says otherwise.
+const KILLS: u32 = 6;
+
+/// Longer than any run takes until it is killed.
+const LONGEST: Duration = Duration::from_millis(700);
+
+/// How a pipeline is made, and what its sinks must hold.
+struct Shape {
+    pipeline: &'static str,
+    /// What the sinks hold, line by line.
+    outputs: fn(&Path) -> Vec<String>,
+    /// How often each record is there.
+    times: usize,
+    /// Whether the order is that of the input.
+    ordered: bool,
+}
+
+/// A generator whose seed is printed: `SEED=…` runs a failed test again.
+#[expect(clippy::print_stdout, reason = "shown with the test that fails")]
+fn rng() -> Rng {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("SEED={seed}");
+    Rng::with_seed(seed)
+}
+
+/// Unique, and whole or not: `{"id":7,"check":"…"}`.
+fn record(id: usize) -> String {
+    let check = (id as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    format!("{{\"id\":{id},\"check\":\"{check:016x}\"}}")
+}
+
+fn write_inputs(folder: &Path) {
+    let mut text = String::new();
+    let mut csv = String::from("id,check\n");
+    for id in 0..RECORDS {
+        let record = record(id);
+        writeln!(text, "{record}").expect("memory");
+        let row: Value = serde_json::from_str(&record).expect("JSON");
+        writeln!(csv, "{},{}", row["id"], row["check"].as_str().expect("text")).expect("memory");
+    }
+    fs::write(folder.join("in.jsonl"), &text).expect("a folder of our own");
+    fs::write(folder.join("in.csv"), &csv).expect("a folder of our own");
+    let (front, back) = text.split_at(text.find("{\"id\":20000,").expect("a record"));
+    fs::write(folder.join("part-1.jsonl"), front).expect("a folder of our own");
+    fs::write(folder.join("part-2.jsonl"), back).expect("a folder of our own");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, back.as_bytes()).expect("memory");
+    fs::write(folder.join("part-2.jsonl.gz"), gzip.finish().expect("memory")).expect("a folder of our own");
+}
+
+/// Runs, is killed, goes on, until it is done. A run may be killed when it is done and has not ended yet: then its state
+/// is gone, and its outputs, which `are_there`, must not be written again.
+#[expect(clippy::print_stdout, reason = "shown with the test that fails")]
+async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, are_there: impl Fn() -> bool) {
+    let kills = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    for kill in 0..kills {
+        let child = sandbox.sandmill(&["run", "--quiet", "--report", "report.json"]).spawn().expect("it starts");
+        let patience = LONGEST.mul_f64(rng.f64());
+        let group = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())).expect("a process");
+        let killer = tokio::spawn(async move {
+            tokio::time::sleep(patience).await;
+            // A run that has ended meanwhile is nobody's to kill.
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap_or_default();
+        });
+        let seen = finish(child, Duration::from_secs(60)).await.expect("it ends");
+        killer.abort();
+        let has_state = fs::read_dir(sandbox.path())
+            .expect("a folder")
+            .any(|entry| entry.expect("an entry").file_name().to_string_lossy().ends_with(".state.db"));
+        if seen.code != 137 || (!has_state && are_there()) {
+            println!("killed {kill} times");
+            assert!([0, 137].contains(&seen.code), "{}", seen.stderr);
+            return;
+        }
+    }
+    println!("killed {kills} times");
+    let seen = sandbox.run("sandmill run --quiet --report report.json").await.expect("it ends");
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+}
+
+async fn holds(shape: Shape) {
+    let mut rng = rng();
+    let sandbox = Sandbox::new().expect("a sandbox");
+    write_inputs(sandbox.path());
+    fs::write(sandbox.path().join("pipeline.toml"), shape.pipeline).expect("a folder of our own");
+    let output = ["out.jsonl", "out.csv", "out.db"].map(|name| sandbox.path().join(name));
+    runs_to_its_end(&sandbox, &mut rng, || output.iter().any(|path| path.exists())).await;
+
+    let outputs = (shape.outputs)(sandbox.path());
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for output in &outputs {
+        *times.entry(output).or_default() += 1;
+    }
+    let wrong: Vec<String> =
+        (0..RECORDS).map(record).filter(|record| times.remove(record.as_str()) != Some(shape.times)).take(5).collect();
+    assert!(wrong.is_empty(), "not there {} time(s): {wrong:?}", shape.times);
+    assert!(times.is_empty(), "nobody gave: {:?}", times.iter().take(5).collect::<Vec<_>>());
+    if shape.ordered {
+        assert!((0..RECORDS).map(record).eq(outputs), "the order is that of the input");
+    }
+    let report = fs::read_to_string(sandbox.path().join("report.json")).expect("a report");
+    // Killed in its last breath, it has said nothing.
+    let Ok(report) = serde_json::from_str::<Value>(&report) else { return };
+    let total = |what: &str| {
+        let before = report["checkpoints"]["resumed_from"]["accounting"][what].as_u64().unwrap_or(0);
+        before + report["accounting"][what].as_u64().expect("a count")
+    };
+    assert_eq!(total("delivered"), (RECORDS * shape.times) as u64);
+    assert_eq!((total("read") + total("created"), total("in_flight")), ((RECORDS * shape.times) as u64, 0));
+    let left =
+        fs::read_dir(sandbox.path()).expect("a folder").filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let left: Vec<_> = left.filter(|name| name.contains(".state.db")).collect();
+    assert!(left.is_empty(), "a run that is done leaves no state behind: {left:?}");
+}
+
+fn lines_of(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).expect("an output").lines().map(str::to_owned).collect()
+}
+
+fn rows_of(path: &Path) -> Vec<String> {
+    let database = Connection::open(path).expect("a database");
+    let mut statement = database.prepare("SELECT id, \"check\" FROM t ORDER BY rowid").expect("a table");
+    let rows = statement.query_map([], |row| {
+        let (id, check): (Value, String) = (row.get::<_, i64>(0)?.into(), row.get(1)?);
+        Ok(format!("{{\"id\":{id},\"check\":\"{check}\"}}"))
+    });
+    let rows = rows.expect("rows").map(|row| row.expect("a row")).collect();
+    let tables: i64 = database
+        .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0))
+        .expect("a database");
+    assert_eq!(tables, 1, "a run that is done leaves no table of its own behind");
+    rows
+}
+
+#[tokio::test]
+async fn a_file_holds_every_record_once_in_order_however_often_its_run_is_killed() {
+    holds(Shape {
+        pipeline: r#"
+            name = "ordered"
+            state.checkpoint = { every = "20ms" }
+            source = { kind = "file", path = "in.jsonl", format = "lines" }
+            sink = { kind = "file", path = "out.jsonl", format = "lines" }
+            [[stage]]
+            name = "echo"
+            component = "guests/echo.wasm"
+            batch.records = 100
+        "#,
+        outputs: |folder| lines_of(&folder.join("out.jsonl")),
+        times: 1,
+        ordered: true,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_holds_every_record_once_in_order_however_often_its_run_is_killed() {
+    holds(Shape {
+        pipeline: r#"
+            name = "table"
+            state.checkpoint = { every = "20ms" }
+            source = { kind = "file", path = "part-*.jsonl", format = "jsonl" }
+            sink = { kind = "sqlite", path = "out.db", table = "t" }
+            [[stage]]
+            name = "echo"
+            component = "guests/echo.wasm"
+            batch.records = 100
+        "#,
+        outputs: |folder| rows_of(&folder.join("out.db")),
+        times: 1,
+        ordered: true,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn branches_without_order_hold_every_record_once_each() {
+    holds(Shape {
+        pipeline: r#"
+            name = "branches"
+            state.checkpoint = { every = "20ms" }
+            [[source]]
+            name = "first"
+            kind = "file"
+            path = "part-1.jsonl"
+            format = "jsonl"
+            [[source]]
+            name = "second"
+            kind = "file"
+            path = "part-2.jsonl.gz"
+            format = "jsonl"
+            [[stage]]
+            name = "echo"
+            component = "guests/echo.wasm"
+            order = "none"
+            workers = 2
+            batch.records = 50
+            [[stage]]
+            name = "again"
+            component = "guests/echo.wasm"
+            order = "none"
+            workers = 2
+            batch.records = 70
+            reuse = "worker"
+            [[sink]]
+            name = "table"
+            kind = "sqlite"
+            path = "out.db"
+            table = "t"
+            from = ["again"]
+            [[sink]]
+            name = "lines"
+            kind = "file"
+            path = "out.jsonl"
+            format = "lines"
+            from = ["echo"]
+        "#,
+        outputs: |folder| [rows_of(&folder.join("out.db")), lines_of(&folder.join("out.jsonl"))].concat(),
+        times: 2,
+        ordered: false,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_csv_go_on_behind_the_last_one_and_below_the_header() {
+    holds(Shape {
+        pipeline: r#"
+            name = "rows"
+            state.checkpoint = { every = "20ms" }
+            source = { kind = "file", path = "in.csv", format = "csv" }
+            sink = { kind = "file", path = "out.csv", format = "csv", if_exists = "fail" }
+            [[stage]]
+            name = "echo"
+            component = "guests/echo.wasm"
+            batch.bytes = "3KiB"
+        "#,
+        outputs: |folder| {
+            let lines = lines_of(&folder.join("out.csv"));
+            assert_eq!(lines.first().map(String::as_str), Some("id,check"));
+            let whole = |line: &String| {
+                line.split_once(',').map(|(id, check)| format!("{{\"id\":{id},\"check\":\"{check}\"}}"))
+            };
+            lines.iter().skip(1).filter_map(whole).collect()
+        },
+        times: 1,
+        ordered: true,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_there_before_an_appending_run_stays_there_once() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let mut rng = rng();
+    let pipeline = r#"
+        name = "append"
+        state.checkpoint = { every = "20ms" }
+        source = { kind = "generate", what = "numbers", records = 100000 }
+        sink = { kind = "file", path = "out.txt", format = "lines", if_exists = "append" }
+        [[stage]]
+        name = "echo"
+        component = "guests/echo.wasm"
+        batch.records = 100
+    "#;
+    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    fs::write(sandbox.path().join("out.txt"), "before").expect("a folder of our own");
+    let output = sandbox.path().join("out.txt");
+    runs_to_its_end(&sandbox, &mut rng, || fs::metadata(&output).expect("a file").len() > 6).await;
+    let expected = std::iter::once("before".to_owned()).chain((1..=100_000).map(|number: u32| number.to_string()));
+    assert!(lines_of(&sandbox.path().join("out.txt")).into_iter().eq(expected));
+}
