@@ -50,9 +50,13 @@ struct Begun {
 
 impl Begun {
     async fn new(pipeline: &str, input: &str) -> Self {
+        Self::with(pipeline, input, &[]).await
+    }
+
+    async fn with(pipeline: &str, input: &str, more: &[&str]) -> Self {
         let sandbox = Sandbox::new().expect("a sandbox");
         std::fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a file");
-        let mut command = sandbox.sandmill(&["run", "--report", "report.json"]);
+        let mut command = sandbox.sandmill(&[&["run", "--report", "report.json"], more].concat());
         let mut child = command.stdin(Stdio::piped()).spawn().expect("sandmill");
         let mut stdin = child.stdin.take().expect("piped");
         stdin.write_all(input.as_bytes()).await.expect("it reads");
@@ -101,6 +105,18 @@ fn balances(report: &Value) -> bool {
     let accounted: u64 =
         ["delivered", "dropped", "dead_lettered", "in_flight"].iter().map(|of| account(report, of)).sum();
     account(report, "read") + account(report, "created") == accounted
+}
+
+#[tokio::test]
+async fn a_drain_that_takes_longer_than_its_grace_is_cut() {
+    let mut begun = Begun::with(STUCK, "first\n!\n", &["--grace", "100ms"]).await;
+    begun.says("[work/0] info: stuck").await;
+    begun.send(Signal::TERM);
+    let (seen, report, _) = begun.end(BOUND).await;
+    assert_eq!(seen.code, 130, "{}", seen.stderr);
+    assert!(seen.stderr.contains("was not finished within 100ms (--grace)"), "{}", seen.stderr);
+    assert_eq!(report["ending"], "interrupted", "{report}");
+    assert!(balances(&report), "{report}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The command line as written.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -76,6 +77,10 @@ pub(crate) struct RunArguments {
     /// Show what stages log, from this level up.
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
     pub(crate) log: LogFilter,
+
+    /// How long the first Ctrl-C (or SIGTERM) lets what is in flight be finished, before everything stops.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Duration,
 
     /// Start over, even if an earlier run was cut and could go on.
     #[arg(long, conflicts_with = "resume")]

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::components::build_components;
 use crate::cli::args::RunArguments;
@@ -25,6 +25,9 @@ use crate::report::{Event, EventStream, Report};
 
 /// How often the picture changes: often enough to look alive, seldom enough to cost nothing.
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// A century.
+const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Runs a pipeline to its end.
 ///
@@ -47,7 +50,7 @@ pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
     let wants_picture = !(quiet || arguments.json || arguments.no_progress || data_on_terminal);
     let screen = if wants_picture { Screen::live() } else { Screen::plain() };
     let notices = (!quiet).then(|| Notices::new(arguments.log));
-    let report = drive(plan, Watch { screen, notices, asked_to_stop: false })?;
+    let report = drive(plan, Watch { screen, notices, grace: arguments.grace, until: None })?;
 
     say(&report, arguments, quiet)?;
     if let Some(file) = report_file {
@@ -106,7 +109,10 @@ struct Watch {
     screen: Screen,
     /// None when nothing is to be said.
     notices: Option<Notices>,
-    asked_to_stop: bool,
+    /// How long a drain may take.
+    grace: Duration,
+    /// When it has taken so long; `None` as long as nobody has asked for one.
+    until: Option<Instant>,
 }
 
 impl Watch {
@@ -120,6 +126,7 @@ impl Watch {
                 // In this order: whatever a guest logs, a person is heard, and sees how things stand.
                 biased;
                 () = signals.next() => self.stop(&stopper),
+                () = at(self.until) => self.lose_patience(&stopper),
                 _ = redraw.tick() => self.screen.draw(&running.stats()),
                 event = next(&mut events) => match event {
                     Some(event) => self.tell(&event),
@@ -135,6 +142,7 @@ impl Watch {
                 biased;
                 report = &mut end => break report,
                 () = signals.next() => self.stop(&stopper),
+                () = at(self.until) => self.lose_patience(&stopper),
             }
         };
         while let Some(event) = taken(&mut events).await {
@@ -151,15 +159,33 @@ impl Watch {
 
     /// The first wish drains, the next one cuts.
     fn stop(&mut self, stopper: &Stopper) {
-        if self.asked_to_stop {
+        if self.until.is_some() {
             stopper.abort();
             self.screen.say("stopping at once: what is in flight is given up\n");
         } else {
-            self.asked_to_stop = true;
+            // Longer than anybody waits, where the sum is beyond the clock.
+            self.until = Instant::now().checked_add(self.grace).or_else(|| Some(Instant::now() + ENDLESS));
             stopper.stop();
             self.screen.say("stopping: finishing what is in flight; press Ctrl-C again to stop at once\n");
         }
         self.screen.flush();
+    }
+
+    /// The drain has taken long enough. It is not waited for a second time.
+    fn lose_patience(&mut self, stopper: &Stopper) {
+        self.until = Some(Instant::now() + ENDLESS);
+        stopper.abort();
+        let grace = humantime::format_duration(self.grace);
+        self.screen.say(&format!("stopping at once: what is in flight was not finished within {grace} (--grace)\n"));
+        self.screen.flush();
+    }
+}
+
+/// That moment; never, when there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
