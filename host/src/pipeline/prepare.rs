@@ -246,6 +246,7 @@ struct OpenSource {
     opening: Opening,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a pipeline has a handful")]
 enum Opening {
     Done(Box<dyn Source>),
     Component(ComponentSource),
