@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use fastrand::Rng;
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tests::command::{Sandbox, finish};
+use tokio::time::sleep;
 
 /// Records of an input. Enough for a run to be killed in the middle of it.
 const RECORDS: usize = 60_000;
@@ -73,14 +76,17 @@ async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, are_there: impl Fn() 
     for kill in 0..kills {
         let child = sandbox.sandmill(&["run", "--quiet", "--report", "report.json"]).spawn().expect("it starts");
         let patience = LONGEST.mul_f64(rng.f64());
-        let group = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())).expect("a process");
-        let killer = tokio::spawn(async move {
-            tokio::time::sleep(patience).await;
-            // A run that has ended meanwhile is nobody's to kill.
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap_or_default();
-        });
-        let seen = finish(child, Duration::from_secs(60)).await.expect("it ends");
-        killer.abort();
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
+        let mut end = pin!(finish(child, Duration::from_secs(60)));
+        let seen = tokio::select! {
+            seen = &mut end => seen,
+            () = sleep(patience) => {
+                // A run that has ended meanwhile is nobody's to kill.
+                kill_process_group(group, Signal::KILL).unwrap_or_default();
+                end.await
+            }
+        };
+        let seen = seen.expect("it ends");
         let has_state = fs::read_dir(sandbox.path())
             .expect("a folder")
             .any(|entry| entry.expect("an entry").file_name().to_string_lossy().ends_with(".state.db"));
