@@ -13,5 +13,6 @@ mod imports;
 mod interrupts;
 mod limits;
 mod resume;
+mod state;
 mod stopping;
 mod tidy;
