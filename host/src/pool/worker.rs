@@ -143,7 +143,11 @@ impl Worker {
     /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or enough has come out.
     async fn gather(&mut self, records: &Payload, pending: &mut Pending, base: usize) -> Result<Gathered> {
         let mut gathered = Gathered::from(base);
-        while gathered.bytes() < SEND_ON_BYTES && !(gathered.through() > base && self.stage.breaker.is_open()) {
+        // What an instance gives up at its end goes right behind its own records: which others share a batch is chance.
+        while gathered.flushed.is_empty()
+            && gathered.bytes() < SEND_ON_BYTES
+            && !(gathered.through() > base && self.stage.breaker.is_open())
+        {
             let Some(range) = pending.next(self.piece_max()) else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
