@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sandmill::ErrorKind::Config;
 use sandmill::StageBuilder;
+use sandmill::plan::Isolation::{Batch, Worker};
 use sandmill::plan::{Clock, FolderGrant, Grants, Randomness};
 use tests::guest::Guest;
 
@@ -54,6 +55,26 @@ table! {
         guest: timer("(call $block (call $timer (i64.const 100000000)))"),
         stage: with_a_clock,
         expected: Delivered(marked),
+        ..Row::default()
+    };
+
+    /// One record in fifty sleeps, and the limits of all of them together are fifty seconds: it would be met after those,
+    /// and half of the batch after half of those, were only the time inside the guest suspected.
+    a_sleeper_in_a_full_batch_costs_a_few_times_its_own_limit: Row {
+        guest: timer("(call $block (call $timer (i64.const 3600000000000)))"),
+        limits: limits(|limits| limits.wall = Duration::from_secs(1)),
+        reuse: &[Batch, Worker],
+        records: 50,
+        batch: 50,
+        stage: with_a_clock,
+        expected: MarkedFail("wall-limit", &["limits.wall allows 1s"]),
+        // The whole, and its halves down to the record itself.
+        also: |after| {
+            let (stage, elapsed) = (&after.report.stats.stages[1], after.report.stats.elapsed);
+            assert!(stage.failed_invocations <= 7, "{} attempts failed", stage.failed_invocations);
+            assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+        },
+        slow: true,
         ..Row::default()
     };
 
