@@ -262,7 +262,8 @@ async fn the_number_of_a_records_outputs_is_bounded() {
 #[tokio::test]
 async fn log_lines_beyond_their_bound_are_cut_and_counted_and_fail_nothing() {
     let guest = echo_after("(call $log (i32.const 1) (i32.const 8192) (i32.const 1000))", MEMORY);
-    for (allowed, cut) in [(1_000, 0), (999, 1), (0, 1_000)] {
+    // A line's end counts too.
+    for (allowed, cut) in [(1_001, 0), (1_000, 1), (0, 1_001)] {
         let outcome = within(&guest, default_with(|limits| limits.log = allowed)).await;
         assert!(outcome.passed(1));
         // `open` and `flush` say nothing; each invocation has its own allowance.

@@ -144,7 +144,8 @@ impl GuestLog {
 
     /// One line, of which `beyond` bytes are gone already.
     fn send(&self, level: LogLevel, text: &[u8], beyond: usize) {
-        let bytes = (text.len() + beyond) as u64;
+        // A line has an end, which is not free: a line without anything in it costs the host as much as any other.
+        let bytes = (text.len() + beyond + 1) as u64;
         let left = self.left.load(Relaxed);
         self.left.store(left.saturating_sub(bytes), Relaxed);
         if left == 0 {
@@ -253,6 +254,18 @@ mod tests {
         }
     }
 
+    /// Ten million of them would be ten million events.
+    #[tokio::test]
+    async fn lines_without_anything_in_them_use_up_the_allowance_too() {
+        let (mut log, sender, stream) = log(&[]);
+        log.voice = log.voice.bounded(10);
+        log.begin_call();
+        log.write(Stream::Output, &b"\n".repeat(15));
+        (0..15).for_each(|_| log.line(LogLevel::Info, ""));
+        assert_eq!(log.voice.bytes_cut(), 20);
+        assert_eq!(lines(log, sender, stream).await.len(), 10);
+    }
+
     #[tokio::test]
     async fn words_beyond_the_allowance_of_a_call_are_counted() {
         let (mut log, sender, stream) = log(&[]);
@@ -262,7 +275,7 @@ mod tests {
             log.write(Stream::Output, &b"29 bytes, or about that many.".repeat(5));
             log.write(Stream::Output, b"....\n");
         }
-        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4) - 1000);
+        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4 + 1) - 1000);
         log.begin_call();
         log.line(LogLevel::Info, "again");
         assert_eq!(lines(log, sender, stream).await.last().map(String::as_str), Some("again"));
