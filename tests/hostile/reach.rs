@@ -41,20 +41,20 @@ table! {
         ..Row::default()
     };
 
+    /// The reason is what it did, not what it was refused before.
+    a_guest_that_exits_after_it_was_refused_memory_has_exited: Row {
+        guest: reaching("import wasi:cli/exit@0.2.12;", EXIT, "(drop (memory.grow (i32.const 65534)))
+            (call $exit (i32.const 1))"),
+        expected: MarkedFail("trap", &["exit was called, with status 1"]),
+        ..Row::default()
+    };
+
     sleeping_in_a_host_call_is_cut_off: Row {
         guest: timer("(call $block (call $timer (i64.const 3600000000000)))"),
         limits: limits(|limits| limits.wall = Duration::from_millis(100)),
         batch: 5,
         stage: with_a_clock,
         expected: MarkedFail("wall-limit", &["limits.wall allows 100ms", "took "]),
-        ..Row::default()
-    };
-
-    /// A tenth of a second, with a fiftieth to work in.
-    sleeping_is_no_work: Row {
-        guest: timer("(call $block (call $timer (i64.const 100000000)))"),
-        stage: with_a_clock,
-        expected: Delivered(marked),
         ..Row::default()
     };
 
@@ -75,6 +75,14 @@ table! {
             assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
         },
         slow: true,
+        ..Row::default()
+    };
+
+    /// A tenth of a second, with a fiftieth to work in.
+    sleeping_is_no_work: Row {
+        guest: timer("(call $block (call $timer (i64.const 100000000)))"),
+        stage: with_a_clock,
+        expected: Delivered(marked),
         ..Row::default()
     };
 
