@@ -470,6 +470,54 @@ async fn handles_are_bounded_and_exit_is_a_failure() {
     assert!(seen.letters.contains("exit was called, with status 0"), "{}", seen.letters);
 }
 
+/// A hundred timers for each record, none of which is given back: thirty records would fill a table three times.
+#[tokio::test]
+async fn handles_do_not_outlive_their_instance() {
+    const HOARDER: &str = "(local.set $i (i32.const 99))
+        (loop $more (drop (call $sleep (i64.const 1)))
+            (br_if $more (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+        (i32.store (i32.const 1024) (call $sleep (i64.const 1)))
+        (call $one (i32.const 1024) (i32.const 4)) (i32.const 64)";
+    let grants = || Grants { clock: Some(Clock::Real), folders: Some(vec![]), ..Grants::default() };
+    let trial = || Trial::of(Guest { process: HOARDER, ..SLEEPER }, &["1"; 30]);
+    let seen = trial().run(alone(grants())).await;
+    assert_eq!((seen.delivered.len(), seen.letters.as_str()), (30, ""));
+    assert!(seen.delivered.iter().all(|handle| *handle == seen.delivered[0]), "each begins with an empty table");
+    let living = trial().run(|stage| one_by_one(stage).grants(grants())).await;
+    assert!(living.letters.contains("it holds more than 1024"), "the guest does hoard: {}", living.letters);
+}
+
+#[tokio::test]
+async fn a_seeded_generator_begins_anew_with_its_instance() {
+    let grants =
+        || Grants { clock: Some(Clock::Fixed(UNIX_EPOCH)), random: Some(Randomness::Seed(7)), ..Grants::default() };
+    let seen = Trial::of(CHANCE, &["1", "2", "3"]).run(alone(grants())).await.delivered;
+    assert_eq!(seen, vec![seen[0].clone(); 3]);
+    let living = Trial::of(CHANCE, &["1", "2", "3"]).run(|stage| one_by_one(stage).grants(grants())).await.delivered;
+    assert_eq!(living[0], seen[0]);
+    assert_ne!(living[1], living[0], "the numbers of an instance that lives on go on");
+}
+
+/// Prints its record and no line feed: what one instance has left must not stand before what the next one says.
+#[tokio::test]
+async fn the_start_of_a_line_does_not_outlive_its_instance() {
+    let guest = Guest {
+        process: "(call $print (call $stdout) (local.get 0) (local.get 1) (i32.const 40)) (call $clear) (i32.const 64)",
+        ..TELLTALE
+    };
+    let seen = Trial::of(guest, &["one", "two", "three"]).run(alone(variables(vec![]))).await;
+    let mut lines: Vec<&str> = seen.told.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["one", "three", "two"]);
+}
+
+/// One instance that lives on, and is given a record at a time.
+fn one_by_one(stage: StageBuilder) -> StageBuilder {
+    let one = std::num::NonZeroUsize::MIN;
+    let batch = BatchBounds { records: one, bytes: one, linger: Duration::ZERO };
+    stage.reuse(Isolation::Worker).workers(one).batch(batch)
+}
+
 #[tokio::test]
 async fn what_is_not_granted_is_refused_with_the_key_that_would_grant_it() {
     let error = Trial::of(CHANCE, &["1"]).refused(|stage| stage).await.to_string();
