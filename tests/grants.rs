@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use rustix::fs::{RenameFlags, renameat_with};
 use sandmill::edge::{Chunk, Source};
 use sandmill::plan::{Clock, FolderGrant, Grants, Isolation, Limits, Randomness, Variable, VariableSource};
 use sandmill::record::{BatchBounds, Payload, Places};
@@ -346,6 +348,40 @@ async fn a_folder_is_read_and_nothing_beside_or_behind_it() {
     // 31 is not-permitted, as WASI numbers it.
     assert_eq!(texts(&seen.delivered), ["inside", "deeper", "E31", "E31", "E31", "E31", "E31", "E31"]);
     assert!(!granted.join("new.txt").exists());
+}
+
+/// A file, and a folder on the way to one, change places with links that lead out, all the time while they are opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_takes_the_place_of_a_file_during_a_run_does_not_lead_out() {
+    let records: Vec<&str> = ["file", "sub/file"].repeat(2_000);
+    let trial = Trial::of(FILES, &records);
+    let granted = trial.path().join("granted");
+    for folder in [granted.join("sub"), trial.path().join("outside")] {
+        std::fs::create_dir_all(folder).expect("made");
+    }
+    std::fs::write(granted.join("file"), "inside").expect("written");
+    std::fs::write(granted.join("sub/file"), "inside").expect("written");
+    std::fs::write(trial.path().join("outside/file"), "beside").expect("written");
+    std::os::unix::fs::symlink("../outside/file", granted.join("file-link")).expect("linked");
+    std::os::unix::fs::symlink("../outside", granted.join("sub-link")).expect("linked");
+    let over = Arc::new(AtomicBool::new(false));
+    let (folder_of, is_over) = (std::fs::File::open(&granted).expect("a folder"), Arc::clone(&over));
+    let swapping = std::thread::spawn(move || {
+        while !is_over.load(Relaxed) {
+            for name in ["file", "sub"] {
+                let link = format!("{name}-link");
+                renameat_with(&folder_of, name, &folder_of, link, RenameFlags::EXCHANGE).expect("they change places");
+            }
+        }
+    });
+    let seen = trial.run(|stage| alone(folder(&granted, false))(stage).order(sandmill::plan::Order::None)).await;
+    over.store(true, Relaxed);
+    swapping.join().expect("it only swaps");
+    let read = texts(&seen.delivered);
+    let count = |text: &str| read.iter().filter(|read| *read == text).count();
+    assert_eq!(read.len(), 4_000, "{}", seen.told);
+    assert_eq!(count("beside"), 0);
+    assert!(count("inside") > 0 && count("E31") > 0, "nothing was swapped in time: {read:?}");
 }
 
 #[tokio::test]
