@@ -38,6 +38,27 @@ table! {
         ..Row::default()
     };
 
+    /// The limit that it met is named, not one that it was refused before and did without.
+    memory_that_was_refused_is_not_blamed_for_fuel_that_ran_out: Row {
+        guest: Wasm::processing(on_bang!("(drop (memory.grow (i32.const 65534))) (loop $l (br $l))")),
+        limits: limits(|limits| {
+            limits.cpu = Duration::from_secs(20);
+            limits.fuel = NonZeroU64::new(100_000);
+        }),
+        expected: MarkedFail("fuel-limit", &["limits.fuel allows 100000"]),
+        ..Row::default()
+    };
+
+    memory_that_was_refused_is_not_blamed_for_a_stack_that_ran_out: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 2) (table $t 1 funcref) (func $deep (call $deep) (call $deep))",
+            ..Guest::processing(on_bang!("(drop (memory.grow (i32.const 65534)))
+                (drop (table.grow $t (ref.null func) (i32.const 100000000))) (call $deep)"))
+        }),
+        expected: MarkedFail("trap", &["call stack exhausted"]),
+        ..Row::default()
+    };
+
     initial_memory_over_the_limit_is_refused: Row {
         guest: Wasm::Guest(Guest { declarations: "(memory (export \"memory\") 1000)", ..Guest::default() }),
         expected: Refused(ErrorKind::Config, &[

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::Failed;
@@ -24,6 +25,8 @@ pub(crate) struct DeadLetters {
     file: Arc<Mutex<Option<File>>>,
     /// Asked at the end of a run, when a write may still be stuck and hold the file.
     any: Arc<AtomicBool>,
+    /// Where they are written: not beside the files of guests, whose work may take up all threads that it finds.
+    io: Handle,
 }
 
 /// One line of the file.
@@ -56,8 +59,10 @@ enum Text<'a> {
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: PathBuf, redactor: &Arc<Redactor>) -> Self {
-        Self { path: path.into(), redactor: Arc::clone(redactor), file: Arc::default(), any: Arc::default() }
+    /// Writes will be done on threads of `io`.
+    pub(crate) fn new(path: PathBuf, redactor: &Arc<Redactor>, io: &Handle) -> Self {
+        let (file, any) = Default::default();
+        Self { path: path.into(), redactor: Arc::clone(redactor), file, any, io: io.clone() }
     }
 
     /// Writes the failed records. When this returns the operating system has them.
@@ -68,7 +73,7 @@ impl DeadLetters {
         let lines = lines(node, failed, &self.redactor);
         let mut file = Arc::clone(&self.file).lock_owned().await;
         let path = Arc::clone(&self.path);
-        let written = tokio::task::spawn_blocking(move || append(&mut file, &path, &lines)).await;
+        let written = self.io.spawn_blocking(move || append(&mut file, &path, &lines)).await;
         written
             .map_err(|error| Error::internal("writing dead letters panicked").caused_by(error))?
             .map_err(|error| self.unwritable(error))?;

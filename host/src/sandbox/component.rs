@@ -13,7 +13,7 @@ use super::bindings::{source, stage};
 use super::cache;
 use super::engine::Engine;
 use super::interface;
-use super::reach::make_steady;
+use super::reach;
 use super::store::HostState;
 use crate::error::{Error, Result};
 use crate::plan::{Grant, Grants, Limits};
@@ -128,7 +128,7 @@ impl Component {
         let imported = |name: &str| imports.iter().any(|import| import.name.split('@').next() == Some(name));
         let mut linker = Linker::new(self.engine());
         interface::link(&mut linker, &imports)
-            .and_then(|()| if deterministic { make_steady(&mut linker, imported) } else { Ok(()) })
+            .and_then(|()| reach::replace(&mut linker, deterministic, imported))
             .map_err(|error| Error::internal("the host's interfaces cannot be linked").caused_by(text(&error)))?;
         linker.instantiate_pre(&self.compiled).map_err(|error| self.other_world(world, &error))
     }

@@ -21,25 +21,31 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     if state.meter.was_exceeded() {
         return too_busy(state, budget);
     }
-    // A panic says best what went wrong; memory that was refused and done without is not it.
-    if let (Some(asked), None) = (state.memory.refused(), &state.panic) {
-        return GuestFailure::MemoryLimit { asked, limit: state.memory.limit() };
-    }
-    // As above: the guest sees a growth that was refused, and does with it what it will.
-    if let (Some(asked), None) = (state.memory.refused_table(), &state.panic) {
-        return GuestFailure::TableLimit { asked, limit: state.memory.table_limit() };
-    }
-    let trap = error.downcast_ref::<Trap>();
+    let trap = error.downcast_ref::<Trap>().copied();
     if let (Some(Trap::OutOfFuel), Some(limit)) = (trap, budget.fuel) {
         return GuestFailure::FuelLimit { used: limit, limit };
     }
-    match trap.map(|trap| in_words(*trap)).or_else(|| host_call(error)) {
+    let ended = host_call(error);
+    // These have reasons of their own, whatever was refused before and done without; and a panic says best itself.
+    let speaks_for_itself = trap == Some(Trap::StackOverflow) || ended.is_some() || state.panic.is_some();
+    if let Some(refused) = refused(state).filter(|_| !speaks_for_itself) {
+        return refused;
+    }
+    match trap.map(in_words).or(ended) {
         Some(reason) => {
             GuestFailure::Trap { reason, panic: state.panic.clone(), backtrace: backtrace(error, &state.log) }
         }
         // Lifting what the guest returned failed: a pointer, a length or a string that is none.
         None => GuestFailure::Contract(state.log.legible(&error.root_cause().to_string())),
     }
+}
+
+/// A growth that was refused in this call: the guest sees that it failed, and traps on its own some time later.
+fn refused(state: &HostState) -> Option<GuestFailure> {
+    let memory = &state.memory;
+    let of_memory = memory.refused().map(|asked| GuestFailure::MemoryLimit { asked, limit: memory.limit() });
+    of_memory
+        .or_else(|| memory.refused_table().map(|asked| GuestFailure::TableLimit { asked, limit: memory.table_limit() }))
 }
 
 /// Why a call of the host's ended the instance, where it was meant to.

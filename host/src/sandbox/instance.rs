@@ -24,8 +24,8 @@ use crate::plan::StagePlan;
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
 
-/// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
-/// dictionary; beyond ten, something is wrong.
+/// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
+/// a dictionary; beyond ten, something is wrong.
 pub(super) const OPEN_BUDGET: Budget =
     Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
 
@@ -63,13 +63,14 @@ impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
         let limits = &self.terms.limits;
         let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker));
-        let linked = &self.linked;
+        let (linked, begun) = (&self.linked, Instant::now());
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failure::in_making(failure, limits))?;
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
-        call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
+        let rest = rest_of_open(&store, begun);
+        call(&mut store, rest, async |store| transform.call_open(store, config).await)
             .await
             .map_err(failure::in_opening)?
             .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))?;
@@ -80,6 +81,15 @@ impl Program for Sandboxed {
     fn log_bytes_cut(&self) -> u64 {
         self.terms.voice.bytes_cut()
     }
+}
+
+/// What is left for `open` of the budget that making its instance has begun with.
+pub(super) fn rest_of_open(store: &Store<HostState>, begun: Instant) -> Budget {
+    rest(OPEN_BUDGET, store.data().meter.used(), begun.elapsed())
+}
+
+fn rest(budget: Budget, cpu: Duration, wall: Duration) -> Budget {
+    Budget { cpu: budget.cpu.saturating_sub(cpu), wall: budget.wall.saturating_sub(wall), ..budget }
 }
 
 /// One store with its instance. Dropped by its worker after any failure, and never called again.
@@ -170,5 +180,20 @@ pub(super) async fn call<R>(
         Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),
         Ok(returned) => returned.map_err(|error| failure::diagnose(&error, state, budget)),
         Err(_elapsed) => Err(failure::too_slow(begun.elapsed(), budget)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A start function could take ten seconds, and `open` ten more, were each given the whole.
+    #[test]
+    fn open_has_what_making_the_instance_left_of_one_budget() {
+        let seconds = Duration::from_secs;
+        let left = rest(OPEN_BUDGET, seconds(9), seconds(29));
+        assert_eq!((left.cpu, left.wall), (seconds(1), seconds(1)));
+        let left = rest(OPEN_BUDGET, seconds(11), seconds(31));
+        assert_eq!((left.cpu, left.wall), (seconds(0), seconds(0)));
     }
 }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use wasmtime::Store;
 
 use super::bindings::source::RecordSource;
 use super::component::Component;
 use super::contract;
 use super::failure::{in_making, in_opening};
-use super::instance::{OPEN_BUDGET, call, metered_store};
+use super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
 use super::log::Voice;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
@@ -55,11 +56,13 @@ impl SandboxedSource {
         let mut store = metered_store(component.engine(), HostState::new(&terms, &worker));
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
+        let begun = Instant::now();
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failed(in_making(failure, &plan.limits)))?;
         let exports = source.sandmill_stage_source();
-        call(&mut store, OPEN_BUDGET, async |store| {
+        let rest = rest_of_open(&store, begun);
+        call(&mut store, rest, async |store| {
             exports.call_open(store, &plan.config, cursor.map(|cursor| cursor.0.as_str())).await
         })
         .await
