@@ -11,8 +11,8 @@ use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Breaker, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, SinkKind, SinkPlan,
-    SourceKind, SourcePlan, StagePlan, StatePlan,
+    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, SinkKind,
+    SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -54,20 +54,12 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
-    /// A pipeline without parts. Dead letters go to `<name>.dead-letters.jsonl` in the working folder.
+    /// A pipeline without parts. It keeps dead letters in `<name>.state.db` in the working folder, and takes no checkpoints.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
-        let dead_letters = PathBuf::from(format!("{name}.dead-letters.jsonl"));
-        Self {
-            parts: Parts {
-                name,
-                sources: Vec::new(),
-                stages: Vec::new(),
-                sinks: Vec::new(),
-                dead_letters,
-                state: None,
-            },
-        }
+        let path = PathBuf::from(format!("{name}.state.db"));
+        let state = StatePlan { path, checkpoints: None, start: Start::default() };
+        Self { parts: Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), state } }
     }
 
     /// Adds a source.
@@ -91,17 +83,24 @@ impl PipelineBuilder {
         self
     }
 
-    /// Puts dead letters elsewhere.
+    /// Keeps state elsewhere: dead letters, and checkpoints if there are any.
     #[must_use]
-    pub fn dead_letters(mut self, path: impl Into<PathBuf>) -> Self {
-        self.parts.dead_letters = path.into();
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.parts.state.path = path.into();
         self
     }
 
-    /// Keeps checkpoints, so that a run that was cut goes on where it was. Without this nothing outlasts a run.
+    /// Takes checkpoints, where all sources can resume: a run that was cut goes on at the last one.
     #[must_use]
-    pub fn state(mut self, state: StatePlan) -> Self {
-        self.parts.state = Some(state);
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.parts.state.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// What to do about an earlier run that was cut.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.parts.state.start = start;
         self
     }
 

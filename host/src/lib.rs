@@ -21,7 +21,7 @@ pub mod record;
 mod redact;
 pub mod report;
 pub mod sandbox;
-mod state;
+pub mod state;
 mod suggest;
 mod task;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -25,7 +25,7 @@ pub(super) struct Setting<'a> {
 /// Reads a whole file.
 pub(super) fn read(root: &DeTable<'_>, setting: &Setting<'_>) -> Result<Plan, Fault> {
     let root = Table { entries: root, span: 0..0, label: "the pipeline file".to_owned() };
-    root.refuse_unknown(&["name", "source", "stage", "sink", "dead_letters", "state"])?;
+    root.refuse_unknown(&["name", "source", "stage", "sink", "state"])?;
     let file = Sections {
         sources: root.or("source", Vec::new(), |value| value.sections("source"))?,
         stages: root.or("stage", Vec::new(), |value| value.sections("stage"))?,
@@ -53,16 +53,8 @@ impl Sections<'_> {
         let stages = self.stages.iter().map(stage).collect::<Result<_, Fault>>()?;
         let sink = |section| Ok((read_sink(section, &mut names, setting.folder)?, inputs(section)?));
         let sinks = self.sinks.iter().map(sink).collect::<Result<_, Fault>>()?;
-        let dead_letters = self.dead_letters(&name, setting.folder)?;
-        let state = Some(state::read(&self.root, &name, setting.folder)?);
-        Ok(Parts { name, sources, stages, sinks, dead_letters, state })
-    }
-
-    fn dead_letters(&self, name: &str, folder: &Path) -> Result<PathBuf, Fault> {
-        match self.root.part("dead_letters", &["path"])? {
-            Some(table) => table.require("path")?.path(folder),
-            None => Ok(folder.join(format!("{name}.dead-letters.jsonl"))),
-        }
+        let state = state::read(&self.root, &name, setting.folder)?;
+        Ok(Parts { name, sources, stages, sinks, state })
     }
 
     /// A flaw of the plan, where it stands in the file.
@@ -74,8 +66,8 @@ impl Sections<'_> {
         let found = match part {
             Part::Whole => None,
             Part::PipelineName => self.root.get("name").map(|name| name.span),
-            Part::DeadLetters => {
-                let table = self.root.get("dead_letters").and_then(|value| value.table().ok());
+            Part::State => {
+                let table = self.root.get("state").and_then(|value| value.table().ok());
                 table.map(|table| within(&table, "path", 0))
             }
             Part::Node(node) => self.section(node).map(|section| section.span.clone()),

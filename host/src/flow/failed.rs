@@ -50,6 +50,8 @@ pub(crate) struct FailurePolicy {
     pub(crate) node: Arc<str>,
     /// `stage`, `source` or `sink`.
     pub(crate) role: &'static str,
+    /// SHA-256 of the stage's component.
+    pub(crate) component: Option<Arc<str>>,
     pub(crate) on_error: OnError,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) redactor: Arc<Redactor>,
@@ -79,7 +81,7 @@ impl FailurePolicy {
             OnError::Fail => return Err(self.fatal(&failed)),
             OnError::Drop => Fate::Dropped,
             OnError::DeadLetter => {
-                self.dead_letters.write(&self.node, &failed).await?;
+                self.dead_letters.write(&self.node, self.component.as_deref(), &failed).await?;
                 Fate::DeadLettered
             }
         };

@@ -28,7 +28,7 @@ use crate::task::Tasks;
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
-    let Pipeline { name, sources, stages, sinks, graph, dead_letters, settler, events, redactor, keeping, runtimes } =
+    let Pipeline { name, sources, stages, sinks, graph, state, settler, events, redactor, keeping, runtimes } =
         pipeline;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks);
@@ -41,7 +41,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         io: runtimes.io().clone(),
         guests: runtimes.guests().clone(),
         ledger: Arc::default(),
-        dead_letters: DeadLetters::new(dead_letters, &redactor, runtimes.io()),
+        dead_letters: DeadLetters::new(state, &redactor, runtimes.io()),
         redactor,
         settler,
         events: events.0.clone(),
@@ -123,9 +123,10 @@ impl Floor {
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
-        let ReadyStage { plan, program, .. } = ready;
+        let ReadyStage { plan, program, sha256 } = ready;
         let node = Node::Stage(position);
-        let failures = self.policy(&plan.name, "stage", plan.on_error);
+        let component = sha256.map(Arc::from);
+        let failures = FailurePolicy { component, ..self.policy(&plan.name, "stage", plan.on_error) };
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
         let output = self.wiring.outlet(node, plan.ports.len().max(1));
         let input = self.wiring.input(node);
@@ -164,6 +165,7 @@ impl Floor {
         FailurePolicy {
             node: Arc::clone(node),
             role,
+            component: None,
             on_error,
             dead_letters: self.dead_letters.clone(),
             redactor: Arc::clone(&self.redactor),

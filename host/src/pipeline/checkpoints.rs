@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
 use crate::report::CheckpointStats;
-use crate::state::{Checkpoint, SinkPoint, now};
+use crate::state::{Checkpoint, SinkPoint, StateFile, now};
 
 /// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
 /// settled would cost every run something, and a checkpoint is rare.
@@ -106,17 +106,14 @@ impl Checkpointer {
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             desk.lock().await.commit(None).await?;
         }
-        let state = self.keeping.state()?.clone();
-        let removed = tokio::task::spawn_blocking(move || state.remove()).await;
-        removed.map_err(|error| Error::internal("removing the state file panicked").caused_by(error))
+        self.on_thread(StateFile::finish).await
     }
 
     /// The gate is closed until it is written down where the run begins.
     async fn begin(&mut self) -> Result<()> {
         let opening = self.opening.take();
-        let mut keeping = self.keeping.clone();
-        let begun = tokio::task::spawn_blocking(move || keeping.begin().map(|()| keeping)).await;
-        self.keeping = begun.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
+        let (from, fresh) = (self.keeping.from.clone(), self.keeping.fresh);
+        self.on_thread(move |state| state.begin(&from, fresh)).await?;
         drop(opening);
         Ok(())
     }
@@ -169,6 +166,7 @@ impl Checkpointer {
         next.sinks = marks;
         next.accounting = self.total().await;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
+            self.on_thread(StateFile::sync).await?;
             desk.lock().await.commit(Some(&next.to_json())).await?;
         }
         self.save(next).await?;
@@ -186,11 +184,17 @@ impl Checkpointer {
     }
 
     async fn save(&mut self, next: Checkpoint) -> Result<()> {
-        let (state, saved) = (self.keeping.state()?.clone(), next.clone());
-        let written = tokio::task::spawn_blocking(move || state.save(&saved)).await;
-        written.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
+        let saved = next.clone();
+        self.on_thread(move |state| state.save(&saved)).await?;
         self.keeping.from = next;
         Ok(())
+    }
+
+    /// Does something with the state file, which blocks.
+    async fn on_thread(&self, work: impl FnOnce(&StateFile) -> Result<()> + Send + 'static) -> Result<()> {
+        let state = self.keeping.state.clone();
+        let done = tokio::task::spawn_blocking(move || work(&state)).await;
+        done.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))?
     }
 }
 

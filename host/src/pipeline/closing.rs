@@ -55,7 +55,7 @@ impl Closing {
             return (None, None);
         };
         let keeping = &checkpointer.keeping;
-        let left = (!keeping.from.finished).then(|| keeping.path().to_path_buf());
+        let left = (!keeping.from.finished).then(|| keeping.state.path().to_path_buf());
         (Some(checkpointer.stats.clone()), left)
     }
 }

@@ -1,6 +1,5 @@
 //! Where a run begins: at its beginning, or where an earlier one was cut.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::edge::Sink;
@@ -11,11 +10,11 @@ use crate::report::Resumed;
 use crate::state::{Checkpoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
 
 /// What a run that keeps checkpoints has in hand.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Keeping {
-    path: PathBuf,
-    /// Not before the run begins, unless it was there.
-    state: Option<StateFile>,
+    pub(super) state: StateFile,
+    /// Whether what is there is of no interest, even if damaged.
+    pub(super) fresh: bool,
     pub(super) checkpoints: Checkpoints,
     /// Where the run begins.
     pub(super) from: Checkpoint,
@@ -32,20 +31,22 @@ impl Keeping {
     ///
     /// # Errors
     /// When the file cannot be opened, is damaged, or another run has it.
-    pub(super) fn open(plan: &StatePlan, checkpoints: Checkpoints, pipeline: Vec<NodePoint>) -> Result<Self> {
+    pub(super) fn open(
+        state: &StateFile,
+        plan: &StatePlan,
+        checkpoints: Checkpoints,
+        pipeline: Vec<NodePoint>,
+    ) -> Result<Self> {
         let fresh = plan.start == Start::Fresh;
-        let state = match plan.path.exists() && !fresh {
-            true => Some(StateFile::open(&plan.path)?),
-            false => None,
-        };
-        let cut = state.as_ref().map_or(Ok(None), StateFile::checkpoint)?.filter(|checkpoint| !checkpoint.finished);
+        let state = state.clone();
+        let cut = if fresh { None } else { state.checkpoint()?.filter(|checkpoint| !checkpoint.finished) };
         let resumes = cut.is_some();
         let from = match cut {
             Some(cut) => as_planned(cut, pipeline, plan)?,
             None => beginning(pipeline),
         };
-        let (path, before) = (plan.path.clone(), from.accounting);
-        Ok(Self { path, state, checkpoints, before, from, resumes, ledger: None })
+        let before = from.accounting;
+        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None })
     }
 
     /// The run that was cut, if one was.
@@ -63,7 +64,8 @@ impl Keeping {
         // Two of them could not commit as one: then neither does.
         let (Some((index, sink)), None) = (able.next(), able.next()) else { return Ok(()) };
         let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
-        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = self.state.path();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let owner = format!("{} {name}", path.display());
         let note = sink.hold(&owner).await?;
         self.ledger = Some(index);
@@ -102,31 +104,6 @@ impl Keeping {
             }
         }
         Ok(())
-    }
-
-    /// Writes down where the run begins: from here on it can be cut. Blocks.
-    ///
-    /// # Errors
-    /// When the state file cannot be written.
-    pub(super) fn begin(&mut self) -> Result<()> {
-        match &self.state {
-            Some(state) => state.save(&self.from)?,
-            None => self.state = Some(StateFile::make(&self.path, &self.from)?),
-        }
-        Ok(())
-    }
-
-    /// The state file, once the run has begun.
-    ///
-    /// # Errors
-    /// Before.
-    pub(super) fn state(&self) -> Result<&StateFile> {
-        self.state.as_ref().ok_or_else(|| Error::internal("a checkpoint is taken before the run has begun"))
-    }
-
-    /// Where the state file is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 }
 

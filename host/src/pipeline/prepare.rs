@@ -1,7 +1,7 @@
 //! A plan made ready: components compiled, linked and tried out, sources and sinks open, nothing moved yet.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -23,6 +23,7 @@ use crate::record::BatchBounds;
 use crate::redact::Redactor;
 use crate::report::{EventSender, EventStream, Report, Resumed, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
+use crate::state::StateFile;
 
 /// A pipeline that is ready to start.
 pub struct Pipeline {
@@ -31,7 +32,7 @@ pub struct Pipeline {
     pub(super) stages: Vec<ReadyStage>,
     pub(super) sinks: Vec<ReadySink>,
     pub(super) graph: Graph,
-    pub(super) dead_letters: PathBuf,
+    pub(super) state: StateFile,
     pub(super) settler: Settler,
     pub(super) events: (EventSender, EventStream),
     pub(super) redactor: Arc<Redactor>,
@@ -88,7 +89,7 @@ impl Pipeline {
     async fn prepare_with(plan: Plan, granted: Granted, runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
-        let Plan { name, sources, stages, sinks, graph, dead_letters, state } = plan;
+        let Plan { name, sources, stages, sinks, graph, state: state_plan } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
@@ -97,9 +98,10 @@ impl Pipeline {
         }
         let nodes = points(&sources, &ready_stages, &sinks, &graph);
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
-        let keeping = match state.as_ref().and_then(|state| Some((state, state.checkpoints?))) {
-            Some((state, checkpoints)) if opened.iter().all(OpenSource::can_resume) => {
-                Some(Keeping::open(state, checkpoints, nodes)?)
+        let state = StateFile::at(&state_plan.path);
+        let keeping = match state_plan.checkpoints {
+            Some(checkpoints) if opened.iter().all(OpenSource::can_resume) => {
+                Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?)
             }
             Some(_) | None => None,
         };
@@ -116,7 +118,7 @@ impl Pipeline {
             stages: ready_stages,
             sinks,
             graph,
-            dead_letters,
+            state,
             settler,
             events,
             redactor,

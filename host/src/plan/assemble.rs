@@ -1,7 +1,6 @@
 //! From parts to a plan: the one place where a pipeline is checked as a whole, for files and for code alike.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
@@ -23,10 +22,8 @@ pub struct Parts {
     pub stages: Vec<(StagePlan, Inputs)>,
     /// In the order in which they are written, each with what it reads.
     pub sinks: Vec<(SinkPlan, Inputs)>,
-    /// Where dead letters go.
-    pub dead_letters: PathBuf,
-    /// What outlasts a run, if anything does.
-    pub state: Option<StatePlan>,
+    /// What outlasts a run.
+    pub state: StatePlan,
 }
 
 /// What a stage or sink reads.
@@ -46,8 +43,8 @@ pub enum Part {
     Whole,
     /// The pipeline's name.
     PipelineName,
-    /// The place of the dead letters.
-    DeadLetters,
+    /// The place of the state file.
+    State,
     /// A source, stage or sink.
     Node(Node),
     /// The name of a source, stage or sink.
@@ -110,7 +107,6 @@ impl Plan {
             stages: parts.stages.into_iter().map(|(stage, _)| stage).collect(),
             sinks: parts.sinks.into_iter().map(|(sink, _)| sink).collect(),
             graph,
-            dead_letters: parts.dead_letters,
             state: parts.state,
         })
     }
@@ -270,8 +266,7 @@ mod tests {
             sources: vec![SourcePlan { name: "in".into(), kind: SourceKind::Stdin(stdin), on_error: OnError::Fail }],
             stages: vec![(stage, Inputs::Before)],
             sinks: vec![(sink, Inputs::Before)],
-            dead_letters: "dead.jsonl".into(),
-            state: None,
+            state: StatePlan { path: "p.state.db".into(), checkpoints: None, start: Start::default() },
         }
     }
 

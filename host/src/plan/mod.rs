@@ -30,8 +30,6 @@ pub use limits::Limits;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
 pub use state::{Checkpoints, Start, StatePlan};
 
-use std::path::PathBuf;
-
 /// A whole pipeline, checked.
 #[derive(Debug)]
 pub struct Plan {
@@ -45,8 +43,6 @@ pub struct Plan {
     pub sinks: Vec<SinkPlan>,
     /// Who feeds whom. Acyclic; everything leads from a source to a sink.
     pub graph: Graph,
-    /// Where dead letters go: a JSON Lines file.
-    pub dead_letters: PathBuf,
-    /// What outlasts a run, if anything does.
-    pub state: Option<StatePlan>,
+    /// What outlasts a run.
+    pub state: StatePlan,
 }

@@ -19,7 +19,7 @@ struct Target<'a> {
 pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
     let mut targets: Vec<Target<'_>> = parts.sinks.iter().enumerate().filter_map(target).collect();
     let who = "the file of dead letters".to_owned();
-    targets.push(Target { part: Part::DeadLetters, who, path: &parts.dead_letters, table: None });
+    targets.push(Target { part: Part::State, who, path: &parts.state.path, table: None });
     let mut written: Vec<(PathBuf, &Target<'_>)> = Vec::new();
     for target in &targets {
         let path = tidy(target.path);

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// Where a pipeline keeps its state, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatePlan {
-    /// The state file: an SQLite database.
+    /// The state file: an SQLite database, for checkpoints and dead letters. Made when there is something to keep.
     pub path: PathBuf,
-    /// When to take checkpoints; `None`: never.
+    /// When to take checkpoints; `None`: never. Without sources that can resume there are none either.
     pub checkpoints: Option<Checkpoints>,
     /// What to do about a run that was cut.
     pub start: Start,

@@ -1,13 +1,15 @@
-//! The state file: opened, checked, written.
+//! The state file: opened, checked, written. Nothing is touched before there is something to write or to read.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::checkpoint::Checkpoint;
+use super::letter::{self, DeadLetter};
 use super::lock::Lock;
 use crate::error::{Error, Result};
 
@@ -16,79 +18,88 @@ const APPLICATION: i32 = 0x5341_4E44;
 /// Of the tables.
 const VERSION: i32 = 1;
 
-const TABLES: &str = "
-    CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
+const CHECKPOINT_TABLE: &str =
+    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
 
-/// How long to wait for somebody who reads it.
+/// How long to wait for somebody else who writes to it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The state file of one pipeline, which this run has for itself. Cloned by all who write to it.
+/// The state file of one pipeline. Cloned by all who use it. Every call blocks.
 #[derive(Clone, Debug)]
-pub(crate) struct StateFile {
+pub struct StateFile {
     path: Arc<Path>,
-    shared: Arc<Shared>,
+    inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Debug)]
-struct Shared {
+#[derive(Debug, Default)]
+struct Inner {
     // Closed before the lock is given back: fields are dropped in the order in which they stand.
-    connection: Mutex<Option<Connection>>,
-    _lock: Lock,
+    connection: Option<Connection>,
+    lock: Option<Lock>,
+    /// Which run it is that writes, and behind which of its checkpoints: what it sets aside after the last one is set
+    /// aside again when it is resumed there.
+    run: String,
+    epoch: u64,
+    /// Whether something was set aside that may not outlast a loss of power yet.
+    unsynced: bool,
 }
 
 impl StateFile {
-    /// Opens a file that is there.
-    ///
-    /// # Errors
-    /// When another run has it, when it is damaged or none of ours, and when it cannot be written.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let lock = lock(path)?;
-        let connection = open(path)?;
-        Ok(Self::of(path, connection, lock))
+    /// The one at this path, whether it is there or not.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.into(), inner: Arc::default() }
     }
 
-    /// Makes the file, with a first checkpoint in it: at once, so that it is never there without. What is there already is
-    /// used, unless it is damaged: then it is put aside.
-    ///
-    /// # Errors
-    /// When another run has it, and when it cannot be written.
-    pub(crate) fn make(path: &Path, checkpoint: &Checkpoint) -> Result<Self> {
-        let failed = |error| unwritable(path, error);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let lock = lock(path)?;
-        if path.exists() && open(path).is_err() {
-            fs::rename(path, with_end(path, ".damaged")).map_err(failed)?;
-            remove_logs(path);
-        }
-        if !path.exists() {
-            let new = with_end(path, ".new");
-            drop(fs::remove_file(&new));
-            write_new(&new, checkpoint).map_err(|error| fault(path, error))?;
-            fs::rename(&new, path).map_err(failed)?;
-        }
-        let state = Self::of(path, open(path)?, lock);
-        state.save(checkpoint)?;
-        Ok(state)
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    fn of(path: &Path, connection: Connection, lock: Lock) -> Self {
-        let shared = Shared { connection: Mutex::new(Some(connection)), _lock: lock };
-        Self { path: path.into(), shared: Arc::new(shared) }
-    }
-
-    /// The last checkpoint, if there is one.
+    /// The last checkpoint, if there is one. From here on no other run can have the file.
     ///
     /// # Errors
-    /// When the file cannot be read, or does not hold what it should.
+    /// When another run has it, when it is damaged or none of ours, and when it cannot be read.
     pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>> {
-        let body: Option<String> = self
-            .with(|connection| connection.query_row("SELECT body FROM checkpoint", [], |row| row.get(0)).optional())?;
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let mut inner = self.inner();
+        inner.own(&self.path)?;
+        let body: Option<String> = self.run(inner.open(&self.path)?, |connection| {
+            connection.query_row("SELECT body FROM checkpoint", [], |row| row.get(0)).optional()
+        })?;
         let read = |body: String| {
             Checkpoint::from_json(&body).map_err(|error| damaged(&self.path, "its checkpoint is none").caused_by(error))
         };
         body.map(read).transpose()
+    }
+
+    /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is never
+    /// there without. With `fresh`, a damaged one is put aside. What the run set aside after the checkpoint is forgotten.
+    ///
+    /// # Errors
+    /// When another run has it, and when it cannot be written.
+    pub(crate) fn begin(&self, checkpoint: &Checkpoint, fresh: bool) -> Result<()> {
+        let mut inner = self.inner();
+        let Inner { run, epoch, .. } = &mut *inner;
+        (*run, *epoch) = (checkpoint.run.clone(), checkpoint.epoch);
+        make_folder_of(&self.path)?;
+        inner.own(&self.path)?;
+        if fresh && self.path.exists() && open(&self.path).is_err() {
+            put_aside(&self.path).map_err(|error| unwritable(&self.path, error))?;
+        }
+        if !self.path.exists() {
+            make(&self.path, Some(checkpoint))?;
+        }
+        self.run(inner.open(&self.path)?, |connection| {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let forget = "DELETE FROM dead_letter WHERE run = ?1 AND epoch > ?2";
+            connection.execute(forget, (&checkpoint.run, checkpoint.epoch.cast_signed()))?;
+            save(connection, checkpoint)?;
+            connection.execute_batch("COMMIT")
+        })
     }
 
     /// Replaces the last checkpoint. When this returns, it outlasts a loss of power.
@@ -96,23 +107,142 @@ impl StateFile {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
-        self.with(|connection| save(connection, checkpoint))
+        let mut inner = self.inner();
+        self.run(inner.open(&self.path)?, |connection| durably(connection, || save(connection, checkpoint)))?;
+        (inner.epoch, inner.unsynced) = (checkpoint.epoch, false);
+        Ok(())
     }
 
-    /// Takes the file away: there is nothing in it that anybody will need.
-    pub(crate) fn remove(&self) {
-        let connection = self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Closing merges the log into the file. Whatever stays behind is a finished checkpoint, which harms nobody.
-        drop(connection);
-        drop(fs::remove_file(&self.path));
-        remove_logs(&self.path);
+    /// Makes what was set aside outlast a loss of power: before a sink commits what comes after it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let mut inner = self.inner();
+        if std::mem::take(&mut inner.unsynced) {
+            // A commit syncs all commits before it; this one changes nothing.
+            let touch = "UPDATE checkpoint SET epoch = epoch";
+            self.run(inner.open(&self.path)?, |connection| durably(connection, || connection.execute_batch(touch)))?;
+        }
+        Ok(())
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let connection = self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = connection.as_ref().ok_or_else(|| Error::internal("the state file has been removed"))?;
+    /// Ends a run that is done: nothing is left to resume. The file goes with it, unless it holds dead letters.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let mut inner = self.inner();
+        let letters = self.run(inner.open(&self.path)?, |connection| {
+            connection.execute("DELETE FROM checkpoint", [])?;
+            connection.query_row("SELECT count(*) FROM dead_letter", [], |row| row.get::<_, i64>(0))
+        })?;
+        // Closing merges the log into the file.
+        inner.connection = None;
+        if letters == 0 {
+            drop(fs::remove_file(&self.path));
+            remove_logs(&self.path);
+        }
+        Ok(())
+    }
+
+    /// Sets records aside. When this returns, they outlast this process; a loss of power, too, with the next checkpoint.
+    ///
+    /// # Errors
+    /// When the file cannot be made or written.
+    pub(crate) fn add(&self, letters: &[DeadLetter]) -> Result<()> {
+        make_folder_of(&self.path)?;
+        let mut inner = self.inner();
+        if !self.path.exists() {
+            make(&self.path, None)?;
+        }
+        // They belong to the checkpoint that is still to come.
+        let (run, epoch) = (inner.run.clone(), inner.epoch.saturating_add(1).cast_signed());
+        self.run(inner.open(&self.path)?, |connection| {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let added = letters.iter().try_for_each(|letter| letter.add(connection, &run, epoch));
+            connection.execute_batch(if added.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+            added
+        })?;
+        inner.unsynced = true;
+        Ok(())
+    }
+
+    /// All records that were set aside, the oldest first, one after the other.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and what `each` gives back.
+    pub fn letters(&self, mut each: impl FnMut(DeadLetter) -> Result<()>) -> Result<()> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let mut inner = self.inner();
+        let connection = inner.open(&self.path)?;
+        let failed = |error| fault(&self.path, error);
+        let select = format!("SELECT {} FROM dead_letter ORDER BY id", letter::COLUMNS);
+        let mut statement = connection.prepare(&select).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            each(DeadLetter::read(row).map_err(failed)?)?;
+        }
+        Ok(())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run<T>(&self, connection: &Connection, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(connection).map_err(|error| fault(&self.path, error))
     }
+}
+
+impl Inner {
+    /// Makes sure that no other run has the file.
+    fn own(&mut self, path: &Path) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(path)?);
+        }
+        Ok(())
+    }
+
+    /// The database, which is there.
+    fn open(&mut self, path: &Path) -> Result<&Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open(path)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+fn make_folder_of(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::create_dir_all(folder).map_err(|error| unwritable(path, error)),
+        None => Ok(()),
+    }
+}
+
+/// Makes the file under another name, whole, and gives it its own. Somebody else may have made it meanwhile: then theirs
+/// is used.
+fn make(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<()> {
+    let new = with_end(path, &format!(".{}.new", std::process::id()));
+    drop(fs::remove_file(&new));
+    let linked = write_new(&new, checkpoint).map_err(|error| fault(path, error)).and_then(|()| {
+        match fs::hard_link(&new, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unwritable(path, error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    });
+    drop(fs::remove_file(&new));
+    linked
+}
+
+/// Nothing is thrown away unasked.
+fn put_aside(path: &Path) -> std::io::Result<()> {
+    fs::rename(path, with_end(path, ".damaged"))?;
+    remove_logs(path);
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<Lock> {
@@ -127,26 +257,36 @@ fn open(path: &Path) -> Result<Connection> {
     check(path, &connection)?;
     let prepare = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")
+        connection.pragma_update(None, "synchronous", "NORMAL")
     };
     prepare().map_err(|error| fault(path, error))?;
     Ok(connection)
 }
 
 /// A whole file, under a name of its own. Synced before it gets its real one.
-fn write_new(path: &Path, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<()> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     connection.pragma_update(None, "user_version", VERSION)?;
-    connection.execute_batch(TABLES)?;
-    save(&connection, checkpoint)?;
+    connection.execute_batch(CHECKPOINT_TABLE)?;
+    connection.execute_batch(letter::TABLE)?;
+    if let Some(checkpoint) = checkpoint {
+        save(&connection, checkpoint)?;
+    }
     connection.close().map_err(|(_, error)| error)
 }
 
+/// Does something that has outlasted a loss of power when this returns.
+fn durably<T>(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let done = work()?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(done)
+}
+
 fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let epoch = i64::try_from(checkpoint.epoch).unwrap_or(i64::MAX);
     let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
-    connection.execute(replace, (epoch, checkpoint.to_json())).map(drop)
+    connection.execute(replace, (checkpoint.epoch.cast_signed(), checkpoint.to_json())).map(drop)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

@@ -1,9 +1,11 @@
-//! What outlasts a run: its last checkpoint, in an SQLite file beside the pipeline file. Nothing here knows how a checkpoint
-//! is taken.
+//! What outlasts a run: its last checkpoint and its dead letters, in an SQLite file beside the pipeline file. Nothing here
+//! knows how a checkpoint is taken, or what becomes of a dead letter.
 
 mod checkpoint;
 mod file;
+mod letter;
 mod lock;
 
 pub(crate) use checkpoint::{Checkpoint, NodePoint, SinkPoint, SourcePoint, now};
-pub(crate) use file::StateFile;
+pub use file::StateFile;
+pub use letter::DeadLetter;

@@ -35,9 +35,7 @@ const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// What kept it from beginning. What happened after that stands in its report, and is printed.
 pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
-    if let Some(state) = &mut plan.state {
-        state.start = arguments.start();
-    }
+    plan.state.start = arguments.start();
     let stdout_sink = stdout_sink(&plan);
     if let (true, Some(sink)) = (arguments.json, &stdout_sink) {
         return Err(both_on_stdout(sink));

@@ -32,7 +32,8 @@ fn wires(plan: &Plan) -> Vec<String> {
 fn every_default_is_as_documented() {
     let plan = good(LEAST);
     assert_eq!(plan.name, "p");
-    assert_eq!(plan.dead_letters, Path::new("jobs/p.dead-letters.jsonl"));
+    assert_eq!(plan.state.path, Path::new("jobs/p.state.db"));
+    assert_eq!(plan.state.checkpoints, Some(Checkpoints::default()));
     assert_eq!(wires(&plan), ["stdin -> s", "s -> null"]);
 
     let source = &plan.sources[0];
@@ -109,7 +110,7 @@ fn paths_begin_at_the_folder_of_the_file() {
     let plan = good(
         r#"
         name = "p"
-        dead_letters.path = "out/dead.jsonl"
+        state = { path = "out/p.db", checkpoint = { every = "5s", records = 7 } }
         [[source]]
         kind = "file"
         path = ["in/*.csv", "/abs/[ab].gz"]
@@ -132,7 +133,9 @@ fn paths_begin_at_the_folder_of_the_file() {
         path = "out"
         "#,
     );
-    assert_eq!(plan.dead_letters, Path::new("jobs/out/dead.jsonl"));
+    assert_eq!(plan.state.path, Path::new("jobs/out/p.db"));
+    let checkpoints = Checkpoints { every: Duration::from_secs(5), records: NonZeroU64::new(7) };
+    assert_eq!(plan.state.checkpoints, Some(checkpoints));
     assert_eq!((&*plan.sources[0].name, &*plan.sources[1].name), ("file", "file-2"));
     assert_eq!((&*plan.sinks[0].name, &*plan.sinks[1].name), ("file-3", "folder"));
     assert_eq!(plan.sources[1].on_error, OnError::Drop);

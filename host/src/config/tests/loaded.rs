@@ -13,7 +13,7 @@ fn a_file_is_read_and_its_folder_is_where_paths_begin() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("p.toml");
     fs::write(&path, "name = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'folder'\npath = 'o'\n").expect("written");
-    assert_eq!(load(&path).expect("good").dead_letters, folder.path().join("p.dead-letters.jsonl"));
+    assert_eq!(load(&path).expect("good").state.path, folder.path().join("p.state.db"));
 }
 
 #[test]

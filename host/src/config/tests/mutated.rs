@@ -5,7 +5,7 @@ use crate::config::Snippet;
 
 const FILE: &str = r#"
 name = "p"
-dead_letters = { path = "dead.jsonl" }
+state = { path = "p.db", checkpoint = { every = "1s" } }
 [[source]]
 kind = "file"
 path = ["a*.log", "b.log"]

@@ -59,8 +59,8 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
             r#"5:1: unknown key "pth" in the sink of kind "file" | did you mean "path"?"#,
         ),
         (
-            format!("dead_letters = {{ pat = 'x' }}\n{}", keys("")),
-            r#"1:18: unknown key "pat" in "dead_letters" of the pipeline file | did you mean "path"?"#,
+            format!("state = {{ pat = 'x' }}\n{}", keys("")),
+            r#"1:11: unknown key "pat" in "state" of the pipeline file | did you mean "path"?"#,
         ),
     ]);
 }
@@ -98,10 +98,7 @@ fn what_must_be_there_is_missed() {
         ),
         (source("kind = 'generate'\nwhat = 'numbers'"), r#"3:1: missing key "records" in the source"#),
         (sink("name = 'out'\nkind = 'sqlite'\npath = 'x'"), r#"3:1: missing key "table" in sink "out""#),
-        (
-            format!("dead_letters = {{}}\n{}", keys("")),
-            r#"1:16: missing key "path" in "dead_letters" of the pipeline file"#,
-        ),
+        (format!("state.checkpoint = 'of'\n{}", keys("")), r#"?"#),
     ]);
 }
 
@@ -476,7 +473,7 @@ fn no_file_has_two_uses() {
             r#"7:8: sink "file-2" shares a file with source "file", which reads it | write somewhere else"#,
         ),
         (
-            format!("dead_letters.path = 'out'\n{head}{}", file("out")),
+            format!("state.path = 'out'\n{head}{}", file("out")),
             r#"1:21: sink "file-2" and the file of dead letters write to one file | give each a path of its own; one sink can read several stages"#,
         ),
         (
