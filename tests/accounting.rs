@@ -166,7 +166,7 @@ proptest! {
         let keeper = Keeper::default();
         let kept = keeper.kept.clone();
         let mut builder = PipelineBuilder::new("random")
-            .dead_letters(folder.path().join("dead.jsonl"))
+            .state_file(folder.path().join("dead.db"))
             .source(SourceBuilder::custom("numbers", Numbers { chunk, ..Numbers::up_to(count) }));
         for (index, layout) in layouts.iter().enumerate() {
             builder = builder.stage(stage(index, layout));
@@ -191,7 +191,7 @@ proptest! {
         }
         prop_assert_eq!(account.delivered, found.len() as u64);
         prop_assert_eq!(found, expected);
-        let letters = std::fs::read_to_string(folder.path().join("dead.jsonl")).unwrap_or_default();
+        let letters = std::fs::read_to_string(folder.path().join("dead.db")).unwrap_or_default();
         prop_assert_eq!(letters.lines().count() as u64, dead);
     }
 
@@ -208,7 +208,7 @@ proptest! {
         let kept = keeper.kept.clone();
         let numbers = Numbers { fail_at: source_fails, ..Numbers::up_to(1_000_000) };
         let mut builder = PipelineBuilder::new("cut")
-            .dead_letters(folder.path().join("dead.jsonl"))
+            .state_file(folder.path().join("dead.db"))
             .source(SourceBuilder::custom("numbers", numbers));
         for (index, layout) in layouts.iter().enumerate() {
             builder = builder.stage(stage(index, layout));

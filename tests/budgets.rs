@@ -46,7 +46,7 @@ impl Trial {
         // As many at once as make a batch: a batch is cut where a chunk ends, or where it is full.
         let source = Numbers { chunk: self.batch, ..Numbers::up_to(self.records) };
         let plan = PipelineBuilder::new("budgets")
-            .dead_letters(folder.path().join("dead.jsonl"))
+            .state_file(folder.path().join("dead.db"))
             .source(SourceBuilder::custom("numbers", source))
             .stage(
                 StageBuilder::component("guest", component)

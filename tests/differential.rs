@@ -149,7 +149,7 @@ impl Case<'_> {
     async fn run(&self, way: Way) -> Gave {
         let nonzero = |n| NonZeroUsize::new(n).expect("positive");
         let folder = tempfile::tempdir().expect("a folder");
-        let letters = folder.path().join("dead.jsonl");
+        let letters = folder.path().join("dead.db");
         let outputs = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&outputs);
         let keep = move |key: Option<&[u8]>, value: &[u8]| {
@@ -158,7 +158,7 @@ impl Case<'_> {
         // Time has no part in this: a machine that is busy must not make a record fail.
         let limits = Limits { cpu: Duration::from_secs(20), ..Limits::default() };
         let plan = PipelineBuilder::new("differential")
-            .dead_letters(&letters)
+            .state_file(&letters)
             .source(SourceBuilder::custom("given", Given::new(self.records.clone(), 100)))
             .stage(
                 StageBuilder::component("stage", self.component)
@@ -184,7 +184,7 @@ impl Case<'_> {
 
 /// The dead letters, in order, without what is not the same each time: the clock, and where the code lay.
 fn letters_in(path: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = tests::letters::lines(path);
     let letter = |line: &str| {
         let letter: Value = serde_json::from_str(line).expect("JSON");
         ["node", "place", "kind", "reason", "key", "value"].map(|field| letter[field].to_string()).join(" ")

@@ -76,8 +76,7 @@ impl Ran {
 
     /// The dead letters in the order of the input, each as place, node and reason.
     fn dead_letters(&self) -> Vec<u8> {
-        let path = self.folder().join("out/dead-letters.jsonl");
-        let text = fs::read_to_string(path).expect("the example has dead letters");
+        let text = tests::letters::lines(&self.folder().join("out/state.db"));
         let mut letters: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("a dead letter is JSON")).collect();
         letters.sort_by_key(|letter| letter.get("record").and_then(Value::as_u64));

@@ -227,7 +227,7 @@ impl Trial {
         let component = self.guest.write(self.path(), "guest").expect("a guest");
         let guest = StageBuilder::component("guest", component).limits(Limits::default());
         let plan = PipelineBuilder::new("grants")
-            .dead_letters(self.path().join("dead.jsonl"))
+            .state_file(self.path().join("dead.db"))
             .source(SourceBuilder::custom("given", Given(self.records.iter().cloned().collect())))
             .stage(stage(guest))
             .sink(sink)
@@ -250,7 +250,7 @@ impl Trial {
                 Event::Failed { reason, .. } => told += &format!("{reason}\n"),
             }
         }
-        let letters = std::fs::read_to_string(self.path().join("dead.jsonl")).unwrap_or_default();
+        let letters = std::fs::read_to_string(self.path().join("dead.db")).unwrap_or_default();
         let delivered = delivered.lock().expect("no panic").clone();
         Seen { report, delivered, letters, told }
     }

@@ -49,14 +49,14 @@ async fn run_in(folder: &std::path::Path, stage: StageBuilder, records: u64) -> 
     let kept = keeper.kept.clone();
     let batch = BatchBounds { records: count(1), bytes: count(1 << 20), linger: Duration::ZERO };
     let plan = PipelineBuilder::new("limits")
-        .dead_letters(folder.join("dead.jsonl"))
+        .state_file(folder.join("dead.db"))
         .source(SourceBuilder::custom("numbers", Numbers::up_to(records)))
         .stage(stage.workers(NonZeroUsize::MIN).batch(batch))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()?;
     let report = timeout(BOUND, Pipeline::prepare(plan).await?.run()).await.expect("every run ends");
     assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
-    let letters = std::fs::read_to_string(folder.join("dead.jsonl")).unwrap_or_default();
+    let letters = std::fs::read_to_string(folder.join("dead.db")).unwrap_or_default();
     let letters = letters.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     Ok(Outcome { report, kept: kept.records(), letters })
 }
@@ -191,7 +191,7 @@ async fn a_stage_without_a_fuel_limit_beside_one_that_has_it_never_runs_out() {
     let keeper = Keeper::default();
     let kept = keeper.kept.clone();
     let plan = PipelineBuilder::new("fuel")
-        .dead_letters(folder.path().join("dead.jsonl"))
+        .state_file(folder.path().join("dead.db"))
         .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
         .stage(StageBuilder::component("free", &component).reuse(Isolation::Worker))
         .stage(
@@ -368,7 +368,7 @@ async fn the_workers_of_a_stage_share_one_breaker() {
     let batch = BatchBounds { records: count(1), bytes: count(1 << 20), linger: Duration::ZERO };
     let crashes = 20;
     let plan = PipelineBuilder::new("breaker")
-        .dead_letters(folder.path().join("dead.jsonl"))
+        .state_file(folder.path().join("dead.db"))
         .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000)))
         .stage(
             StageBuilder::component("guest", component)

@@ -27,7 +27,7 @@ impl Source for Silent {
 }
 
 fn builder(name: &str) -> PipelineBuilder {
-    PipelineBuilder::new(name).dead_letters(std::env::temp_dir().join(format!("sandmill-test-{name}.jsonl")))
+    PipelineBuilder::new(name).state_file(std::env::temp_dir().join(format!("sandmill-test-{name}.db")))
 }
 
 async fn run(builder: PipelineBuilder) -> Report {
@@ -159,10 +159,10 @@ async fn a_failure_under_the_policy_fail_names_stage_and_record() {
 #[tokio::test]
 async fn a_record_that_the_sink_refuses_goes_to_the_dead_letters_and_the_rest_is_delivered() {
     let folder = tempfile::tempdir().expect("a folder");
-    let letters = folder.path().join("dead.jsonl");
+    let letters = folder.path().join("dead.db");
     let keeper = Keeper { refuse: Some('7'), ..Keeper::default() };
     let report = run(PipelineBuilder::new("refusing")
-        .dead_letters(&letters)
+        .state_file(&letters)
         .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
         .sink(SinkBuilder::custom("kept", keeper)))
     .await;

@@ -48,7 +48,7 @@ fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill:
         )
         .stage(StageBuilder::native("failed", failed))
         .sink(sink)
-        .dead_letters(std::env::temp_dir().join("failed-requests.dead-letters.jsonl"))
+        .state_file(std::env::temp_dir().join("failed-requests.state.db"))
         .plan()
 }
 

@@ -178,7 +178,7 @@ impl Trial<'_> {
         let (hostile, neighbour) = (kept.kept.clone(), beside.kept.clone());
         let pipeline = self.prepare(folder.path(), kept, beside).await?;
         let report = pipeline.run().await;
-        let letters = std::fs::read_to_string(folder.path().join("dead.jsonl")).unwrap_or_default();
+        let letters = std::fs::read_to_string(folder.path().join("dead.db")).unwrap_or_default();
         let letters = letters.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let records = |kept: &Kept| kept.records();
         Ok(Aftermath { report, kept: records(&hostile), beside: records(&neighbour), letters, reuse: self.reuse })
@@ -196,7 +196,7 @@ impl Trial<'_> {
         let hostile =
             StageBuilder::component("guest", hostile).from(["mark"]).batch(batch).limits(self.limits).reuse(self.reuse);
         let plan = PipelineBuilder::new("hostile")
-            .dead_letters(folder.join("dead.jsonl"))
+            .state_file(folder.join("dead.db"))
             .source(SourceBuilder::custom("numbers", Numbers { chunk: self.batch, ..Numbers::up_to(self.records) }))
             .stage(StageBuilder::native("mark", mark()))
             .stage((self.stage)(hostile, folder))

@@ -6,4 +6,5 @@ pub mod command;
 pub mod edges;
 pub mod fuzz;
 pub mod guest;
+pub mod letters;
 pub mod parts;

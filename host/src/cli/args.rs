@@ -44,6 +44,7 @@ pub(crate) enum Verb {
     Build(BuildArguments),
     New(NewArguments),
     Inspect(InspectArguments),
+    DeadLetters(DeadLettersArguments),
 }
 
 /// Run a pipeline to its end.
@@ -167,6 +168,81 @@ pub(crate) struct InspectArguments {
     /// Print the findings as one line of JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Look at the records that failed, take them out, or throw them away.
+///
+/// They are in the state file of the pipeline, where `run` sets them aside.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sandmill dead-letters list --node parse --since 1h\n  \
+                        sandmill dead-letters show 17\n  sandmill dead-letters export > failed.jsonl\n  \
+                        sandmill dead-letters drop --kind bad-input")]
+pub(crate) struct DeadLettersArguments {
+    #[command(subcommand)]
+    pub(crate) verb: DeadLettersVerb,
+}
+
+/// What to do with them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersVerb {
+    /// Show a line for each.
+    List {
+        #[command(flatten)]
+        pipeline: PipelineArgument,
+        #[command(flatten)]
+        choice: ChoiceArguments,
+        /// Print all that is known of each, as a line of JSON on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of one.
+    Show {
+        /// Its number, as `list` shows it.
+        #[arg(value_name = "ID")]
+        id: i64,
+        #[command(flatten)]
+        pipeline: PipelineArgument,
+        /// Print it as a line of JSON on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write them to standard output, each as a line of JSON.
+    Export {
+        #[command(flatten)]
+        pipeline: PipelineArgument,
+        #[command(flatten)]
+        choice: ChoiceArguments,
+    },
+    /// Throw them away.
+    Drop {
+        #[command(flatten)]
+        pipeline: PipelineArgument,
+        #[command(flatten)]
+        choice: ChoiceArguments,
+        /// All of them.
+        #[arg(long, conflicts_with_all = ["ids", "node", "kind", "since"])]
+        all: bool,
+    },
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(crate) struct ChoiceArguments {
+    /// Those with these numbers.
+    #[arg(long = "id", value_name = "ID", value_delimiter = ',')]
+    pub(crate) ids: Vec<i64>,
+
+    /// Those of this source, stage or sink.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+
+    /// Those of this kind: trap, cpu-limit, returned, bad-input …
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+
+    /// Those of the last hour, day, …: 1h, 1d.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) since: Option<Duration>,
 }
 
 /// Which pipeline.

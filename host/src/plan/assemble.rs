@@ -235,7 +235,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, SinkKind, StdinSource};
+    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, SinkKind, Start, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {

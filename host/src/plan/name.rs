@@ -1,6 +1,6 @@
 //! Names of pipelines, sources, stages, sinks and ports.
 
-/// Longest name, bytes. Arbitrary: the default file of dead letters has the pipeline's name in its own.
+/// Longest name, bytes. Arbitrary: the default state file has the pipeline's name in its own.
 const BYTES_MAX: usize = 100;
 
 /// What is wrong with a name: the end of a sentence that begins with it.

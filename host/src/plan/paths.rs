@@ -18,7 +18,7 @@ struct Target<'a> {
 /// Checks all files that the parts name.
 pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
     let mut targets: Vec<Target<'_>> = parts.sinks.iter().enumerate().filter_map(target).collect();
-    let who = "the file of dead letters".to_owned();
+    let who = "the state file".to_owned();
     targets.push(Target { part: Part::State, who, path: &parts.state.path, table: None });
     let mut written: Vec<(PathBuf, &Target<'_>)> = Vec::new();
     for target in &targets {

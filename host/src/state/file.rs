@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::checkpoint::Checkpoint;
+use super::choice::Choice;
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
 use crate::error::{Error, Result};
@@ -188,6 +189,37 @@ impl StateFile {
         Ok(())
     }
 
+    /// Throws some away, and says how many. The file goes with the last of them, when there is nothing else in it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn discard(&self, choice: &Choice) -> Result<u64> {
+        let mut ids = Vec::new();
+        self.letters(|letter| {
+            ids.extend(choice.takes(&letter).then_some(letter.id));
+            Ok(())
+        })?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut inner = self.inner();
+        let left = self.run(inner.open(&self.path)?, |connection| {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let delete = "DELETE FROM dead_letter WHERE id = ?1";
+            ids.iter().try_for_each(|id| connection.prepare_cached(delete)?.execute([id]).map(drop))?;
+            connection.execute_batch("COMMIT")?;
+            let left = "SELECT (SELECT count(*) FROM dead_letter) + (SELECT count(*) FROM checkpoint)";
+            connection.query_row(left, [], |row| row.get::<_, i64>(0))
+        })?;
+        // A run that goes on may still need it.
+        if left == 0 && inner.own(&self.path).is_ok() {
+            inner.connection = None;
+            drop(fs::remove_file(&self.path));
+            remove_logs(&self.path);
+        }
+        Ok(ids.len() as u64)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,7 +250,11 @@ impl Inner {
 
 fn make_folder_of(path: &Path) -> Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => fs::create_dir_all(folder).map_err(|error| unwritable(path, error)),
+        Some(folder) => fs::create_dir_all(folder).map_err(|error| {
+            // What "exists" is a file, where the path needs a folder.
+            let is_file = error.kind() == ErrorKind::AlreadyExists;
+            unwritable(path, if is_file { ErrorKind::NotADirectory.into() } else { error })
+        }),
         None => Ok(()),
     }
 }
@@ -250,8 +286,10 @@ fn lock(path: &Path) -> Result<Lock> {
 }
 
 fn open(path: &Path) -> Result<Connection> {
-    if fs::metadata(path).is_ok_and(|status| status.len() == 0) {
-        return Err(damaged(path, "it is empty"));
+    match fs::metadata(path) {
+        Ok(status) if !status.is_file() => return Err(no_state_file(path)),
+        Ok(status) if status.len() == 0 => return Err(damaged(path, "it is empty")),
+        Ok(_) | Err(_) => {}
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| fault(path, error))?;
     check(path, &connection)?;
@@ -313,8 +351,7 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
     let failed = |error| fault(path, error);
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(failed);
     if number("application_id")? != APPLICATION {
-        return Err(Error::config(format!("\"{}\" is no state file of sandmill", path.display()))
-            .hint("name another place in the pipeline file: [state] path = \"…\""));
+        return Err(no_state_file(path));
     }
     let version = number("user_version")?;
     if version != VERSION {
@@ -333,6 +370,11 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
         ("ok", false) => Err(damaged(path, "its tables are missing")),
         (_, _) => Err(damaged(path, "it was cut short or overwritten").caused_by(found)),
     }
+}
+
+fn no_state_file(path: &Path) -> Error {
+    Error::config(format!("\"{}\" is no state file of sandmill", path.display()))
+        .hint("name another place in the pipeline file: [state] path = \"…\"")
 }
 
 /// What a run kept cannot be trusted. Never passed over: starting over unasked would write everything a second time.

@@ -2,10 +2,12 @@
 //! knows how a checkpoint is taken, or what becomes of a dead letter.
 
 mod checkpoint;
+mod choice;
 mod file;
 mod letter;
 mod lock;
 
 pub(crate) use checkpoint::{Checkpoint, NodePoint, SinkPoint, SourcePoint, now};
+pub use choice::Choice;
 pub use file::StateFile;
 pub use letter::DeadLetter;

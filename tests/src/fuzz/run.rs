@@ -77,7 +77,7 @@ async fn prepare(component: &Path, reuse: Isolation) -> Result<Pipeline> {
         records.push((number % 3 > 0).then_some(b"key"), value.repeat(1 + number).as_bytes());
     }
     let plan = PipelineBuilder::new("fuzz")
-        .dead_letters(component.with_file_name("dead.jsonl"))
+        .state_file(component.with_file_name("dead.db"))
         .source(SourceBuilder::custom("given", Given::new(records, BATCH)))
         .stage(
             StageBuilder::component("guest", component)

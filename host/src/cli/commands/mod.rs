@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod components;
+mod dead_letters;
 mod inspect;
 mod new;
 mod run;
@@ -22,6 +23,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
         Verb::Check(check) => check::check(check, quiet),
         Verb::Build(build) => build::build(build, quiet),
         Verb::New(new) => new::new(new, quiet),
+        Verb::DeadLetters(letters) => dead_letters::dead_letters(letters),
         Verb::Inspect(inspect) => inspect::inspect(inspect, quiet),
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::good;
 use crate::plan::{
-    Breaker, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists, Isolation,
-    Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, SinkKind, SourceKind, Wire,
+    Breaker, Checkpoints, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists,
+    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, SinkKind, SourceKind, Wire,
 };
 
 const LEAST: &str =

@@ -98,7 +98,10 @@ fn what_must_be_there_is_missed() {
         ),
         (source("kind = 'generate'\nwhat = 'numbers'"), r#"3:1: missing key "records" in the source"#),
         (sink("name = 'out'\nkind = 'sqlite'\npath = 'x'"), r#"3:1: missing key "table" in sink "out""#),
-        (format!("state.checkpoint = 'of'\n{}", keys("")), r#"?"#),
+        (
+            format!("state.checkpoint = 'of'\n{}", keys("")),
+            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off", found "of" | did you mean "off"?"#,
+        ),
     ]);
 }
 
@@ -474,7 +477,7 @@ fn no_file_has_two_uses() {
         ),
         (
             format!("state.path = 'out'\n{head}{}", file("out")),
-            r#"1:21: sink "file-2" and the file of dead letters write to one file | give each a path of its own; one sink can read several stages"#,
+            r#"1:14: sink "file-2" and the state file write to one file | give each a path of its own; one sink can read several stages"#,
         ),
         (
             format!("{head}{}[[sink]]\nkind = 'sqlite'\npath = 'out'\ntable = 't'\n", file("out")),

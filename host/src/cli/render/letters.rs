@@ -1,0 +1,85 @@
+//! Dead letters in words: a line each, or all that is known of one.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::numbers::plural;
+use super::style::{FAINT, STRONG, WARN, paint};
+use super::text::{cut, harmless, left, one_line};
+use crate::state::DeadLetter;
+
+/// As wide as a line may be, without its number, time, node and kind.
+const REASON_COLUMNS: usize = 60;
+
+/// How much of a value is shown.
+const VALUE_COLUMNS: usize = 400;
+
+/// One line, with its line feed.
+pub(crate) fn letter_line(letter: &DeadLetter) -> String {
+    let DeadLetter { id, time, node, kind, place, reason, .. } = letter;
+    let reason = one_line(&format!("{place}: {reason}"));
+    format!(
+        "{id:>6}  {}  {}  {}  {}\n",
+        paint(FAINT, &moment(*time)),
+        left(&harmless(node), 12),
+        left(kind, 14),
+        cut(&reason, REASON_COLUMNS)
+    )
+}
+
+/// How many there are.
+pub(crate) fn letters_in_all(count: u64, path: &Path) -> String {
+    match count {
+        0 => format!("no dead letters in {}\n", harmless(&path.display().to_string())),
+        _ => format!(
+            "{} in {}; `sandmill dead-letters show ID` shows one\n",
+            plural(count, "dead letter"),
+            harmless(&path.display().to_string())
+        ),
+    }
+}
+
+/// How many are gone.
+pub(crate) fn letters_dropped(count: u64) -> String {
+    format!("{} thrown away\n", plural(count, "dead letter"))
+}
+
+/// All that is known of one.
+pub(crate) fn letter(letter: &DeadLetter) -> String {
+    let mut text = format!("{} {}\n", paint(STRONG, "dead letter"), letter.id);
+    let mut line = |label: &str, value: &str| text.push_str(&format!("{label:<10} {}\n", harmless(value)));
+    line("set aside", &moment(letter.time));
+    line("by", &letter.node);
+    if let Some(component) = &letter.component {
+        line("component", &format!("sha256 {component}"));
+    }
+    line("from", &letter.place);
+    line("kind", &letter.kind);
+    line("reason", &one_line(&letter.reason));
+    for (index, frame) in letter.backtrace.iter().enumerate() {
+        line(if index == 0 { "at" } else { "" }, &one_line(frame));
+    }
+    if let Some(key) = &letter.key {
+        line("key", &shown(key));
+    }
+    line("value", &shown(&letter.value));
+    if letter.redacted {
+        text.push_str(&paint(WARN, "a secret was struck out: this is not the record as it was\n"));
+    }
+    text
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => one_line(text),
+        Err(_) => {
+            format!("hex {}", bytes.iter().take(VALUE_COLUMNS).map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+    };
+    cut(&text, VALUE_COLUMNS).into_owned()
+}
+
+fn moment(seconds: f64) -> String {
+    let moment: SystemTime = UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    humantime::format_rfc3339_seconds(moment).to_string()
+}

@@ -1,0 +1,34 @@
+//! Which dead letters are meant.
+
+use super::DeadLetter;
+
+/// Those that fit everything that is said; nothing said: all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choice {
+    /// One of these.
+    pub ids: Vec<i64>,
+    /// Of this source, stage or sink.
+    pub node: Option<String>,
+    /// Of this kind: `trap`, `cpu-limit` …
+    pub kind: Option<String>,
+    /// Set aside at this time or later, seconds since 1970.
+    pub since: Option<f64>,
+}
+
+impl Choice {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the letter is one of them.
+    #[must_use]
+    pub fn takes(&self, letter: &DeadLetter) -> bool {
+        let Self { ids, node, kind, since } = self;
+        (ids.is_empty() || ids.contains(&letter.id))
+            && node.as_ref().is_none_or(|node| *node == letter.node)
+            && kind.as_ref().is_none_or(|kind| *kind == letter.kind)
+            && since.is_none_or(|since| letter.time >= since)
+    }
+}
