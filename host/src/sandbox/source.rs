@@ -47,7 +47,7 @@ impl SandboxedSource {
         let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
         let terms = Terms::new(component, plan.limits, given);
-        let mut store = metered_store(component.engine(), HostState::new(&terms, &worker));
+        let mut store = metered_store(component.engine(), HostState::new(&terms, &worker), &plan.limits);
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
