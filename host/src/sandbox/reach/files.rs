@@ -186,14 +186,12 @@ fn some(mut folder: Dir) -> (Option<Dir>, VecDeque<FsResult<DirectoryEntry>>) {
 
 fn in_words(folder: &Dir, entry: &rustix::fs::DirEntry) -> FsResult<DirectoryEntry> {
     let name = entry.file_name();
-    let kind = match entry.file_type() {
+    let mut kind = entry.file_type();
+    if kind == FileType::Unknown {
         // Some file systems do not say.
-        FileType::Unknown => {
-            let stat = folder.fd().and_then(|folder| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
-            FileType::from_raw_mode(stat.map_err(io::Error::from)?.st_mode)
-        }
-        kind => kind,
-    };
+        let stat = folder.fd().and_then(|folder| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        kind = FileType::from_raw_mode(stat.map_err(io::Error::from)?.st_mode);
+    }
     let type_ = match kind {
         FileType::RegularFile => DescriptorType::RegularFile,
         FileType::Directory => DescriptorType::Directory,
@@ -264,8 +262,7 @@ mod tests {
             read.sort_by(|one, other| one.0.cmp(&other.0));
             read
         };
-        let mut expected: Vec<_> =
-            numbers.into_iter().map(|number| (number, DescriptorType::RegularFile)).collect();
+        let mut expected: Vec<_> = numbers.into_iter().map(|number| (number, DescriptorType::RegularFile)).collect();
         expected.push(("below".to_owned(), DescriptorType::Directory));
         expected.push(("link".to_owned(), DescriptorType::SymbolicLink));
         expected.push(("pipe".to_owned(), DescriptorType::Fifo));
