@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use rustix::fs::{RenameFlags, renameat_with};
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::{Clock, FolderGrant, Grants, Isolation, Limits, Randomness, Variable, VariableSource};
+use sandmill::plan::{Clock, FolderGrant, Grants, HttpRule, Isolation, Limits, Randomness, Variable, VariableSource};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::report::{Ending, Event, Report};
 use sandmill::{Error, ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -152,6 +152,38 @@ const TELLTALE: Guest = Guest {
             (i32.store8 (i32.const 64) (i32.const 1))
             (i32.store (i32.const 68) (local.get $value)) (i32.store (i32.const 72) (local.get $length))))
         (i32.const 64)"#,
+    ..Guest::SOUND
+};
+
+/// Asks a server for the path that its first variable says, and drops the record.
+const ASKING: Guest = Guest {
+    world: "import wasi:cli/environment@0.2.12; import wasi:http/outgoing-handler@0.2.12;",
+    declarations: r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+        (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+        (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme"
+            (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
+            (func $authority (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
+            (func $path (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
+        (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
+            (func $subscribe (param i32) (result i32)))
+        (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+        (memory (export "memory") 2) (data (i32.const 1024) "localhost")"#,
+    process: r#"(local $request i32)
+        (call $environment (i32.const 16))
+        (local.set $request (call $request (call $fields)))
+        (drop (call $scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+        (drop (call $authority (local.get $request) (i32.const 1) (i32.const 1024) (i32.const 9)))
+        (if (call $path (local.get $request) (i32.const 1)
+                (i32.load offset=8 (i32.load (i32.const 16))) (i32.load offset=12 (i32.load (i32.const 16))))
+            (then unreachable))
+        (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048)) (then unreachable))
+        (call $block (call $subscribe (i32.load (i32.const 2056))))
+        (call $clear) (i32.const 64)"#,
     ..Guest::SOUND
 };
 
@@ -417,6 +449,20 @@ async fn a_secret_is_struck_out_of_all_that_is_told() {
     assert_eq!(letters[1]["value"], "?said \"[secret TOKEN]\" in JSON");
     let all = format!("{}{}{:?}", seen.told, seen.letters, seen.report);
     assert!(!all.contains("hunter2") && !all.contains("secret\\"), "{all}");
+}
+
+/// Of both kinds: a request that no rule allows, and one whose host lies where it may not.
+#[tokio::test]
+async fn a_secret_is_struck_out_of_warnings_about_requests() {
+    for (rule, why) in [("http://example.com", "no http rule"), ("http://*", "is not a public address")] {
+        let trial = Trial::of(ASKING, &["1"]);
+        let file = trial.path().join("secret");
+        std::fs::write(&file, "/hunter2secret").expect("written");
+        let http = Some(vec![HttpRule::parse(rule).expect("a rule")]);
+        let seen = trial.run(alone(Grants { http, ..variables(vec![secret("TOKEN", &file)]) })).await;
+        assert!(seen.told.contains("[secret TOKEN]") && seen.told.contains(why), "{} {}", seen.told, seen.letters);
+        assert!(!seen.told.contains("hunter2"), "{}", seen.told);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use sandmill::plan::{Breaker, Isolation, Limits, Recycle};
+use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, SourceKind};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
@@ -255,6 +255,52 @@ async fn the_number_of_a_records_outputs_is_bounded() {
     let tripped = within(&guest, narrow).await;
     assert_eq!(tripped.letters[0]["kind"], "output-records-limit");
     assert_eq!(tripped.letters[0]["reason"], "made 3 outputs of one record; limits.output_records allows 2");
+}
+
+/// Runs a source that gives `111` with these ends of records.
+async fn pull(ends: &str, limits: Limits) -> Report {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = folder.path().join("source.wasm");
+    std::fs::write(&component, tests::guest::source(ends).expect("sound WAT")).expect("a folder of our own");
+    let source = ComponentSource { component, config: String::new(), limits, grants: Grants::default() };
+    let keeper = Keeper::default();
+    let plan = PipelineBuilder::new("source")
+        .dead_letters(folder.path().join("dead.jsonl"))
+        .source(SourceBuilder::new("source", SourceKind::Component(source)))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    timeout(BOUND, Pipeline::prepare(plan).await.expect("a sound pipeline").run()).await.expect("every run ends")
+}
+
+const THREE_RECORDS: &str = "(i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))";
+const ONE_RECORD: &str = "(i32.store (i32.const 76) (i32.const 44)) (i32.store (i32.const 80) (i32.const 1))";
+
+/// The limits of a source used to be read, and never looked at.
+#[tokio::test]
+async fn each_record_of_a_source_is_bounded_and_so_is_their_number_in_a_pull() {
+    for (ends, largest) in [(THREE_RECORDS, 1), (ONE_RECORD, 3)] {
+        let report = pull(ends, default_with(|limits| limits.output = bytes(largest))).await;
+        assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    }
+    let problem = pull(ONE_RECORD, default_with(|limits| limits.output = bytes(2))).await.problem.expect("a problem");
+    assert_eq!(problem.message, "source \"source\": source \"source\" failed after record 0");
+    assert_eq!(problem.causes, ["made 3 B of output of one record; limits.output allows 2 B"]);
+
+    let report = pull(THREE_RECORDS, default_with(|limits| limits.output_records = bytes(3))).await;
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    let narrow = default_with(|limits| limits.output_records = bytes(2));
+    let problem = pull(THREE_RECORDS, narrow).await.problem.expect("a problem");
+    assert_eq!(problem.causes, ["broke the stage interface: pull gave 3 records, but was asked for at most 2"]);
+}
+
+#[tokio::test]
+async fn log_lines_of_a_source_beyond_their_bound_are_cut_and_counted() {
+    let speaks = format!("(call $log (i32.const 1) (i32.const 8192) (i32.const 1000)) {ONE_RECORD}");
+    for (allowed, cut) in [(1_000, 0), (999, 1), (0, 1_000)] {
+        let report = pull(&speaks, default_with(|limits| limits.log = allowed)).await;
+        assert_eq!((report.ending, report.stats.sources[0].log_bytes_cut), (Ending::Completed, cut));
+    }
 }
 
 #[tokio::test]

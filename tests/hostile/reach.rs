@@ -9,7 +9,7 @@ use rustix::fs::{Mode, mkfifoat};
 use sandmill::ErrorKind::Config;
 use sandmill::StageBuilder;
 use sandmill::plan::Isolation::{Batch, Worker};
-use sandmill::plan::{Clock, FolderGrant, Grants, Randomness};
+use sandmill::plan::{Breaker, Clock, FolderGrant, Grants, Randomness};
 use tests::guest::Guest;
 
 use super::harness::Expected::{Delivered, MarkedFail, Refused};
@@ -152,7 +152,7 @@ table! {
         limits: limits(|limits| limits.wall = Duration::from_millis(50)),
         records: 600,
         batch: 1,
-        stage: with_a_folder,
+        stage: |stage, folder| with_a_folder(stage.breaker(Breaker { crashes: None, failures: None }), folder),
         expected: MarkedFail("trap", &["unreachable"]),
         also: |_| assert!(process::threads("sandmill-guest") < 200, "{}", process::threads("sandmill-guest")),
         growth_mib: Some(128),

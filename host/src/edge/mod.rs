@@ -55,6 +55,11 @@ pub trait Source: Send {
         let _ = cursor;
         Err(Error::internal("a source that cannot resume was asked to"))
     }
+
+    /// Bytes of log lines that it wrote beyond its limit, so far: of a component.
+    fn log_bytes_cut(&self) -> u64 {
+        0
+    }
 }
 
 /// Takes records.

@@ -77,3 +77,35 @@ fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &
     };
     failed.reasons.iter().enumerate().map(letter).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::flow::Reason;
+    use crate::record::{Fate, Ledger, Payload, Places, Ticket};
+
+    /// Were they written beside the work of guests, a few files that do not open would keep a run from saying why.
+    #[test]
+    fn dead_letters_are_written_while_all_work_of_guests_is_stuck() {
+        let runtime = || Builder::new_multi_thread().worker_threads(1).max_blocking_threads(1).enable_time().build();
+        let (guests, io) = (runtime().unwrap(), runtime().unwrap());
+        let (stuck, free) = std::sync::mpsc::sync_channel::<()>(0);
+        guests.spawn_blocking(move || free.recv());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let letters = DeadLetters::new(path.clone(), &Arc::new(Redactor::new(&[])), io.handle());
+        let claims = Ticket::issue(&Arc::<Ledger>::default(), &Arc::from("source"), 1, 1, Places::default());
+        let reason = Reason { kind: "trap", message: "why".to_owned(), backtrace: Vec::new() };
+        let failed =
+            Failed { records: Payload::of_values(["value"].into_iter().collect()), claims, reasons: vec![reason] };
+        let writing = async { tokio::time::timeout(Duration::from_secs(20), letters.write("stage", &failed)).await };
+        guests.block_on(writing).expect("nothing is in its way").unwrap();
+        assert!(std::fs::read_to_string(path).unwrap().contains("\"why\""));
+        failed.claims.settle(Fate::DeadLettered);
+        drop(stuck);
+    }
+}

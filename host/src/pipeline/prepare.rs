@@ -109,7 +109,8 @@ impl Pipeline {
         let mut ready_sources = Vec::with_capacity(opened.len());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let cursor = keeping.as_ref().and_then(|keeping| keeping.from.sources.get(index)?.cursor.as_ref());
-            ready_sources.push(ready_source(source, &engine, (granted, voice.clone()), cursor).await?);
+            ready_sources
+                .push(ready_source(source, &engine, (granted, voice.clone(), cursor.cloned()), &runtimes).await?);
         }
         let settler = Settler::default();
         Ok(Self {
@@ -277,19 +278,25 @@ fn open_source(SourcePlan { name, kind, on_error }: SourcePlan) -> Result<OpenSo
 async fn ready_source(
     OpenSource { name, on_error, opening }: OpenSource,
     engine: &Engine,
-    given: (Provisions, Voice),
-    cursor: Option<&Cursor>,
+    (granted, voice, cursor): (Provisions, Voice, Option<Cursor>),
+    runtimes: &Runtimes,
 ) -> Result<ReadySource> {
     let is_guest = matches!(opening, Opening::Component(_));
     let source = match opening {
         Opening::Component(component) => {
             let compiled = load(engine, &component.component, &component.limits).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
-            Box::new(SandboxedSource::open(&compiled, &name, &component, given, cursor).await?) as Box<dyn Source>
+            let opened = Arc::clone(&name);
+            let opening = async move {
+                SandboxedSource::open(&compiled, &opened, &component, (granted, voice), cursor.as_ref()).await
+            };
+            let opened = runtimes.guests().spawn(opening).await;
+            let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
+            Box::new(opened?) as Box<dyn Source>
         }
         Opening::Done(mut source) => {
             if let Some(cursor) = cursor {
-                source.seek(cursor).await.map_err(|error| in_node("source", &name, error))?;
+                source.seek(&cursor).await.map_err(|error| in_node("source", &name, error))?;
             }
             source
         }

@@ -13,6 +13,7 @@ use super::bindings::{source, stage};
 use super::cache;
 use super::engine::Engine;
 use super::interface;
+use super::limits;
 use super::reach;
 use super::store::HostState;
 use crate::error::{Error, Result};
@@ -284,6 +285,14 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 fn no_component(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> Error {
+    if let Some(why) = limits::too_many(&text(error)) {
+        return Error::config(format!("\"{}\" cannot be run: {why}", path.display())).hint("build it of fewer parts");
+    }
+    if let Some(panicked) = error.downcast_ref::<cache::Panicked>() {
+        return Error::config(format!("\"{}\" cannot be compiled", path.display()))
+            .caused_by(panicked.to_string())
+            .hint("this is a defect of the compiler: please report it, with the component");
+    }
     let refused = Error::config(format!("\"{}\" is no component", path.display()));
     if wasm.starts_with(b"\0asm") {
         refused

@@ -7,6 +7,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::instance::OPEN_BUDGET;
+use super::limits::too_many;
 use super::log::GuestLog;
 use super::reach::HANDLES_MAX;
 use super::store::HostState;
@@ -69,6 +70,9 @@ fn in_words(trap: Trap) -> String {
 /// a limit that the engine checks by itself, or the host's own want of memory or of room in its pools.
 pub(super) fn in_making(failure: GuestFailure, limits: &Limits) -> GuestFailure {
     let GuestFailure::Contract(why) = failure else { return in_opening(failure) };
+    if let Some(why) = too_many(&why) {
+        return GuestFailure::Contract(why);
+    }
     let limit = limits.instances.get() as u64;
     // The engine has no error of its own for this one.
     match why.contains("instance count too high") {

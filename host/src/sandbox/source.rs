@@ -13,12 +13,13 @@ use super::contract;
 use super::failure::{in_making, in_opening};
 use super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
 use super::log::Voice;
+use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use crate::edge::{Chunk, Cursor, Source};
 use crate::error::{Error, Result};
-use crate::plan::{ComponentSource, Limits};
-use crate::pool::{GuestFailure, WorkerId, whole_budget};
+use crate::plan::ComponentSource;
+use crate::pool::{GuestFailure, Outcome, WorkerId, whole_budget};
 use crate::record::{BatchBounds, Places};
 
 /// Longest cursor that a guest may give, bytes: it is kept with every checkpoint.
@@ -32,7 +33,7 @@ pub struct SandboxedSource {
     name: Arc<str>,
     store: Store<HostState>,
     source: RecordSource,
-    limits: Limits,
+    terms: Arc<Terms>,
     given: u64,
     done: bool,
 }
@@ -53,7 +54,7 @@ impl SandboxedSource {
         let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
         let terms = Terms::new(component, plan.limits, given);
-        let mut store = metered_store(component.engine(), HostState::new(&terms, &worker));
+        let mut store = metered_store(component.engine(), HostState::new(&terms, &worker), &plan.limits);
         let failed =
             |failure: GuestFailure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure);
         let begun = Instant::now();
@@ -68,12 +69,15 @@ impl SandboxedSource {
         .await
         .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(terms.voice.legible(&refusal))))
         .map_err(|failure| failed(in_opening(failure)))?;
-        Ok(Self { name: Arc::clone(name), store, source, limits: plan.limits, given: 0, done: false })
+        Ok(Self { name: Arc::clone(name), store, source, terms, given: 0, done: false })
     }
 
     async fn pull_once(&mut self, max: u32) -> Result<Chunk, GuestFailure> {
         let exports = self.source.sandmill_stage_source();
-        let budget = whole_budget(&self.limits, 1);
+        let limits = &self.terms.limits;
+        // Nobody knows before how many records there will be, so time and fuel are those of one, for all of a pull.
+        let budget = whole_budget(limits, 1);
+        let max = max.min(u32::try_from(limits.output_records.get()).unwrap_or(u32::MAX));
         let chunk = call(&mut self.store, budget, async |store| exports.call_pull(store, max).await)
             .await?
             .map_err(|message| GuestFailure::Returned(self.store.data().log.legible(&message)))?;
@@ -89,6 +93,10 @@ impl SandboxedSource {
             let what = format!("pull gave a cursor of {} bytes; {CURSOR_BYTES_MAX} are allowed", chunk.cursor.len());
             return Err(GuestFailure::Contract(what));
         }
+        let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
+        let made = Outcome { emitted: records, ..Outcome::default() };
+        output.check(&made)?;
+        let records = made.emitted;
         self.given += records.len() as u64;
         // A source that has no place to name can only begin at the beginning.
         let cursor = (!chunk.cursor.is_empty()).then_some(Cursor(chunk.cursor));
@@ -106,6 +114,10 @@ impl fmt::Debug for SandboxedSource {
 impl Source for SandboxedSource {
     fn can_resume(&self) -> bool {
         true
+    }
+
+    fn log_bytes_cut(&self) -> u64 {
+        self.terms.voice.bytes_cut()
     }
 
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {

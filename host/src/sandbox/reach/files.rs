@@ -186,14 +186,12 @@ fn some(mut folder: Dir) -> (Option<Dir>, VecDeque<FsResult<DirectoryEntry>>) {
 
 fn in_words(folder: &Dir, entry: &rustix::fs::DirEntry) -> FsResult<DirectoryEntry> {
     let name = entry.file_name();
-    let kind = match entry.file_type() {
+    let mut kind = entry.file_type();
+    if kind == FileType::Unknown {
         // Some file systems do not say.
-        FileType::Unknown => {
-            let stat = folder.fd().and_then(|folder| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
-            FileType::from_raw_mode(stat.map_err(io::Error::from)?.st_mode)
-        }
-        kind => kind,
-    };
+        let stat = folder.fd().and_then(|folder| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        kind = FileType::from_raw_mode(stat.map_err(io::Error::from)?.st_mode);
+    }
     let type_ = match kind {
         FileType::RegularFile => DescriptorType::RegularFile,
         FileType::Directory => DescriptorType::Directory,

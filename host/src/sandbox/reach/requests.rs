@@ -25,9 +25,11 @@ pub(super) const FIELDS_BYTES_MAX: usize = 16 << 10;
 pub(super) fn bound(linker: &mut LinkerInstance<'_, HostState>) -> Result<()> {
     linker.func_wrap(
         "[method]outgoing-request.set-method",
-        |mut store: Store<'_>, (request, method): (Request, Method)| match &method {
-            Method::Other(name) if name.len() > METHOD_BYTES_MAX => Ok((Err(()),)),
-            _ => Ok((store.data_mut().http().set_method(request, method)?,)),
+        |mut store: Store<'_>, (request, method): (Request, Method)| {
+            if matches!(&method, Method::Other(name) if name.len() > METHOD_BYTES_MAX) {
+                return Ok((Err(()),));
+            }
+            Ok((store.data_mut().http().set_method(request, method)?,))
         },
     )?;
     linker.func_wrap(
