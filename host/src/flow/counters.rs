@@ -65,6 +65,8 @@ pub(crate) struct StageCounters {
     pub(crate) records_out: Counter,
     pub(crate) dropped: Counter,
     pub(crate) failed: Counter,
+    pub(crate) retries: Counter,
+    pub(crate) recovered: Counter,
     pub(crate) invocations: Counter,
     pub(crate) failed_invocations: Counter,
     pub(crate) instances: Counter,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use super::Failed;
+use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
 
@@ -29,7 +30,7 @@ pub(crate) struct DeadLetters {
 /// One line of the file.
 #[derive(Serialize)]
 struct Letter<'a> {
-    /// Seconds since 1970, UTC.
+    /// When it had failed: seconds since 1970, UTC.
     time: f64,
     node: &'a str,
     place: String,
@@ -39,12 +40,25 @@ struct Letter<'a> {
     reason: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     backtrace: &'a [String],
+    attempts: u32,
+    /// Those before the last, the latest of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<EarlierAttempt<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Text<'a>>,
     value: Text<'a>,
     /// Whether a secret was struck out of key or value: they are not what the record was.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     redacted: bool,
+}
+
+/// An attempt before the last one.
+#[derive(Serialize)]
+struct EarlierAttempt<'a> {
+    /// Seconds since 1970, UTC.
+    time: f64,
+    kind: &'static str,
+    reason: &'a str,
 }
 
 /// Bytes as text where they are text, else as hexadecimal: nothing is lost, and what can be read stays readable.
@@ -110,7 +124,6 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn lines(node: &str, failed: &Failed, redactor: &Redactor) -> Vec<u8> {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let mut lines = Vec::new();
     for (index, reason) in failed.reasons.iter().enumerate() {
         let place = failed.claims.place(index);
@@ -118,7 +131,7 @@ fn lines(node: &str, failed: &Failed, redactor: &Redactor) -> Vec<u8> {
         let value = redactor.bytes(failed.records.value(index).unwrap_or_default());
         let redacted = [key.as_ref(), Some(&value)].into_iter().flatten().any(|bytes| matches!(bytes, Cow::Owned(_)));
         let letter = Letter {
-            time,
+            time: seconds(reason.at),
             node,
             place: place.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: place.as_ref().map(|place| place.source.to_string()).unwrap_or_default(),
@@ -126,6 +139,8 @@ fn lines(node: &str, failed: &Failed, redactor: &Redactor) -> Vec<u8> {
             kind: reason.kind,
             reason: &reason.message,
             backtrace: &reason.backtrace,
+            attempts: reason.attempts(),
+            earlier: reason.earlier.kept().map(EarlierAttempt::of).collect(),
             key: key.map(text),
             value: text(value),
             redacted,
@@ -134,6 +149,16 @@ fn lines(node: &str, failed: &Failed, redactor: &Redactor) -> Vec<u8> {
         lines.push(b'\n');
     }
     lines
+}
+
+impl<'a> EarlierAttempt<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        Self { time: seconds(attempt.at), kind: attempt.kind, reason: &attempt.message }
+    }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 fn text(bytes: Cow<'_, [u8]>) -> Text<'_> {

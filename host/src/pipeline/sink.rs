@@ -43,10 +43,7 @@ impl SinkTask {
         let (delivered, refused) = part(claims, &rejected);
         self.failures.settler.settle(delivered, Fate::Delivered, &self.failures.node).await;
         let chosen = records.select(rejected.iter().map(|record| record.index));
-        let reasons = rejected
-            .into_iter()
-            .map(|record| Reason { kind: "rejected", message: record.reason, backtrace: Vec::new() })
-            .collect();
+        let reasons = rejected.into_iter().map(|record| Reason::new("rejected", record.reason)).collect();
         self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await
     }
 
