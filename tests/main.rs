@@ -12,5 +12,6 @@ mod hostile;
 mod imports;
 mod interrupts;
 mod limits;
+mod retries;
 mod stopping;
 mod tidy;
