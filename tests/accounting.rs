@@ -1,11 +1,12 @@
 //! Every record is accounted for: in random pipelines with random faults, and with a sink that stands still.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sandmill::plan::{Isolation, OnError, Order};
+use sandmill::plan::{Isolation, OnError, Order, Retry};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
@@ -41,6 +42,10 @@ struct Behaviour {
     panic: u64,
     /// Emits numbers that this divides twice.
     twice: u64,
+    /// Is not ready for numbers that this divides, once or twice: no more often than they are retried.
+    flaky: u64,
+    /// Is never ready for numbers that this divides.
+    never: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +58,7 @@ enum Expected {
 impl Behaviour {
     fn of(&self, number: u64) -> Expected {
         let hit = |divisor: u64| number.is_multiple_of(divisor);
-        if hit(self.panic) || hit(self.fail) {
+        if hit(self.panic) || hit(self.fail) || hit(self.never) {
             Expected::Failed
         } else if hit(self.drop) {
             Expected::Dropped
@@ -64,9 +69,21 @@ impl Behaviour {
 
     fn native(&self) -> NativeStage {
         let behaviour = self.clone();
+        let tried = Mutex::new(HashMap::<u64, u64>::new());
         NativeStage::new(move |_key, value, out| {
             let text = std::str::from_utf8(value).expect("numbers are text");
             let number: u64 = text.parse().expect("numbers are numbers");
+            let mut attempt = 0;
+            if number.is_multiple_of(behaviour.flaky) {
+                let mut tried = tried.lock().expect("nothing panics while it is locked");
+                let attempts = tried.entry(number).or_default();
+                *attempts += 1;
+                attempt = *attempts;
+            }
+            let is_early = (1..=number % 3).contains(&attempt);
+            if is_early || (number.is_multiple_of(behaviour.never) && !number.is_multiple_of(behaviour.panic)) {
+                return Verdict::Retryable(format!("not ready for {number}"));
+            }
             match behaviour.of(number) {
                 Expected::Failed if number.is_multiple_of(behaviour.panic) => panic!("number {number}"),
                 Expected::Failed => Verdict::Failed(format!("{number} is no good")),
@@ -88,6 +105,7 @@ struct Layout {
     batch: usize,
     order: Order,
     reuse: Isolation,
+    retry: Retry,
     on_error: OnError,
 }
 
@@ -97,23 +115,31 @@ fn divisor() -> impl Strategy<Value = u64> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    let behaviour = (divisor(), divisor(), divisor(), divisor()).prop_map(|(drop, fail, panic, twice)| Behaviour {
+    let faults = (divisor(), divisor(), divisor(), divisor(), divisor(), divisor());
+    let behaviour = faults.prop_map(|(drop, fail, panic, twice, flaky, never)| Behaviour {
         drop,
         fail,
         panic,
         twice,
+        flaky,
+        never,
     });
+    // The backoff is short, because this clock is real.
+    let crashes = prop_oneof![3 => Just(false), 1 => Just(true)];
+    let backoff = prop_oneof![3 => Just(Duration::ZERO), 1 => Just(Duration::from_millis(1))];
+    let retry = (crashes, backoff).prop_map(|(crashes, backoff)| Retry { crashes, ..Retry::times(2).backoff(backoff) });
     let order = prop_oneof![Just(Order::None), Just(Order::Input)];
     let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
-    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, reuse, on_error).prop_map(
-        |(behaviour, workers, queue, batch, order, reuse, on_error)| Layout {
+    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, reuse, (retry, on_error)).prop_map(
+        |(behaviour, workers, queue, batch, order, reuse, (retry, on_error))| Layout {
             behaviour,
             workers,
             queue,
             batch,
             order,
             reuse,
+            retry,
             on_error,
         },
     )
@@ -126,6 +152,7 @@ fn stage(index: usize, layout: &Layout) -> StageBuilder {
         .batch(batch(layout.batch))
         .order(layout.order)
         .reuse(layout.reuse)
+        .retry(layout.retry)
         .on_error(layout.on_error)
 }
 
@@ -185,7 +212,7 @@ proptest! {
         prop_assert_eq!((account.read, account.in_flight), (count, 0));
         prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
         let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
-        if layouts.iter().any(|layout| layout.order == Order::None && layout.workers > 1) {
+        if layouts.iter().any(|layout| layout.order == Order::None) {
             found.sort_unstable();
             expected.sort_unstable();
         }

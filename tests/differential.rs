@@ -44,6 +44,8 @@ const PROCESS_VARIED: &str = r#"
         (if (i32.eq (local.get $kind) (i32.const 3)) (then
             (local.set $kind (i32.const 0))
             (i32.store (call $word (local.get $failures) (i32.mul (i32.const 4) (local.get $failed))) (local.get $i))
+            (i32.store offset=4 (call $word (local.get $failures) (i32.mul (i32.const 4) (local.get $failed)))
+                (i32.const 0))
             (i32.store offset=8 (call $word (local.get $failures) (i32.mul (i32.const 4) (local.get $failed)))
                 (i32.const 1024))
             (i32.store offset=12 (call $word (local.get $failures) (i32.mul (i32.const 4) (local.get $failed)))

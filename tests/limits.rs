@@ -265,7 +265,7 @@ async fn pull(ends: &str, limits: Limits) -> Report {
     let source = ComponentSource { component, config: String::new(), limits, grants: Grants::default() };
     let keeper = Keeper::default();
     let plan = PipelineBuilder::new("source")
-        .dead_letters(folder.path().join("dead.jsonl"))
+        .state_file(folder.path().join("dead.db"))
         .source(SourceBuilder::new("source", SourceKind::Component(source)))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()

@@ -14,6 +14,7 @@ mod imports;
 mod interrupts;
 mod limits;
 mod resume;
+mod retries;
 mod state;
 mod stopping;
 mod tidy;

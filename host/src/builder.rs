@@ -11,8 +11,8 @@ use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, SinkKind,
-    SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan,
+    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
+    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -172,6 +172,7 @@ impl StageBuilder {
             limits: Limits::default(),
             grants: Grants::default(),
             deterministic: false,
+            retry: Retry::default(),
             on_error: OnError::default(),
             breaker: Breaker::default(),
             ports: Vec::new(),
@@ -261,7 +262,14 @@ impl StageBuilder {
         self
     }
 
-    /// What a failed record leads to; dead letters unless said otherwise.
+    /// How often a record that failed is tried again; see [`Retry::default`].
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
+        self
+    }
+
+    /// What a record leads to that has failed for good; dead letters unless said otherwise.
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, SinkKind,
-    SourceKind, StagePlan,
+    Code, CsvFormat, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
+    SinkKind, SourceKind, StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
 use crate::sandbox::{Component, Engine, Sizing, World};
@@ -190,7 +190,13 @@ fn stage(of: &StagePlan) -> String {
         OnError::DeadLetter => "failures to dead letters",
     };
     let deterministic = if of.deterministic { ", deterministic" } else { "" };
-    format!("{workers}{native}, {order}, {reuse}{deterministic}, {failures}")
+    let retries = match of.retry {
+        rule if rule == Retry::default() => String::new(),
+        Retry { times: 0, .. } => " without a retry".to_owned(),
+        Retry { times: 1, .. } => " after 1 retry".to_owned(),
+        Retry { times, .. } => format!(" after {times} retries"),
+    };
+    format!("{workers}{native}, {order}, {reuse}{deterministic}, {failures}{retries}")
 }
 
 fn sink(kind: &SinkKind) -> String {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cli;
-use crate::pool::{Gathered, GuestFailure, Outcome};
+use crate::pool::{Gathered, GuestFailure, Load, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
 pub use crate::sandbox::doors::{Returned, check_columns, check_outcome, legible};
@@ -33,12 +33,12 @@ pub fn settle(records: &Payload, parts: Vec<(Range<usize>, Result<Outcome, Guest
     let mut gathered = Gathered::from(0);
     for (range, attempted) in parts {
         match attempted {
-            Ok(outcome) => gathered.add(&range, records.len(), outcome),
-            Err(failure) => gathered.fail(range.start, &failure),
+            Ok(outcome) => drop(gathered.add(&range, records.len(), outcome, &|_, _| false)),
+            Err(failure) => drop(gathered.fail(range.start, &failure, &|_, _| false)),
         }
     }
     assert_eq!(gathered.through(), records.len(), "the parts make up the batch");
-    let sorted = gathered.sort(records, claims);
+    let sorted = gathered.sort(&mut Load::first(Batch::new(records.clone(), claims)));
     let (emitted, hands) = (sorted.emitted, sorted.ports.unwrap_or_else(|| vec![0; sorted.claims.len()]));
     let mut outputs = Vec::with_capacity(ports);
     for (port, claims) in (0_u16..).zip(sorted.claims.deal(&hands, ports)) {

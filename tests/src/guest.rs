@@ -56,6 +56,17 @@ pub const PROCESS_ECHO: &str = "(call $echo (local.get 0) (local.get 1) (local.g
 pub const PROCESS_TRAP_ON_BANG: &str = on_bang!("unreachable");
 /// Spins for ever when the first byte of any value is `!`, else gives back its input.
 pub const PROCESS_SPIN_ON_BANG: &str = on_bang!("(loop $l (br $l))");
+/// Fails the one record it is given when its first byte is `!`, as [`RETRYABLE`] or [`FINAL`] says; else gives it back.
+pub const PROCESS_FAIL_ON_BANG: &str = on_bang!(
+    "(call $clear) (i32.store (i32.const 116) (i32.const 200)) (i32.store (i32.const 120) (i32.const 1))
+    (return (i32.const 64))"
+);
+/// Declares a failure of record 0 at 200, which may pass later: `busy`.
+pub const RETRYABLE: &str = r#"(memory (export "memory") 2) (data (i32.const 1024) "busy")
+    (data (i32.const 200) "\00\00\00\00\01\00\00\00\00\04\00\00\04\00\00\00")"#;
+/// The same, but it would fail again.
+pub const FINAL: &str = r#"(memory (export "memory") 2) (data (i32.const 1024) "busy")
+    (data (i32.const 200) "\00\00\00\00\00\00\00\00\00\04\00\00\04\00\00\00")"#;
 /// Takes the next bytes of the memory, which grows as it must.
 pub const ALLOCATE: &str = "
     (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))

@@ -5,6 +5,7 @@
 //! | `echo` | gives back its input |
 //! | `bang` | traps on a value that begins with `!` |
 //! | `spin` | spins for ever on a value that begins with `!` |
+//! | `busy` | fails a record that begins with `!`, given by itself, and says that it may pass later |
 //! | `stuck` | logs `stuck` before it does the same |
 //! | `fussy` | refuses its configuration |
 //! | `stillborn` | traps when it is opened |
@@ -25,7 +26,9 @@ use std::sync::OnceLock;
 
 use anyhow::{Result, ensure};
 
-use crate::guest::{Guest, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, source_of_ones};
+use crate::guest::{
+    Guest, PROCESS_FAIL_ON_BANG, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, RETRYABLE, source_of_ones,
+};
 use crate::on_bang;
 
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
@@ -127,6 +130,7 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("echo", echo),
         ("bang", guest(Guest::processing(PROCESS_TRAP_ON_BANG))?),
         ("spin", guest(Guest::processing(PROCESS_SPIN_ON_BANG))?),
+        ("busy", guest(Guest { declarations: RETRYABLE, ..Guest::processing(PROCESS_FAIL_ON_BANG) })?),
         ("stuck", guest(Guest { declarations: stuck, process: PROCESS_STUCK_ON_BANG, ..Guest::default() })?),
         ("fussy", guest(Guest { declarations: refusal, open: OPEN_REFUSE, ..Guest::default() })?),
         ("stillborn", guest(Guest { open: "unreachable", ..Guest::default() })?),

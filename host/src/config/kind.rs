@@ -42,10 +42,16 @@ impl<T> Kind<T> {
     }
 }
 
-/// `on_error`.
+/// The words of `on_error`.
+pub(super) const ON_ERROR: [(&str, OnError); 3] =
+    [("fail", OnError::Fail), ("drop", OnError::Drop), ("dead-letter", OnError::DeadLetter)];
+
+/// `on_error` of a source or a sink.
 pub(super) fn on_error(section: &Table<'_>) -> Result<OnError, Fault> {
-    let choices = [("fail", OnError::Fail), ("drop", OnError::Drop), ("dead-letter", OnError::DeadLetter)];
-    section.or("on_error", OnError::default(), |value| value.choice(&choices))
+    section.or("on_error", OnError::default(), |value| {
+        let chosen = value.choice(&ON_ERROR);
+        if value.value.is_table() { chosen.map_err(|fault| fault.hint("only a stage can retry")) } else { chosen }
+    })
 }
 
 /// `if_exists`.

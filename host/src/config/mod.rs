@@ -12,6 +12,7 @@ mod json;
 mod kind;
 mod limits;
 mod pipeline;
+mod retry;
 mod sink;
 mod snippet;
 mod source;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::fault::Fault;
 use super::grant::grants;
 use super::json;
-use super::kind::{batch, on_error, queue};
+use super::kind::{batch, queue};
 use super::limits::{breaker, limits, recycle};
 use super::pipeline::Setting;
+use super::retry::on_error;
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
@@ -39,6 +40,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;
     let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
+    let (on_error, retry) = on_error(section)?;
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code: Code::Component(section.require("component")?.path(setting.folder)?),
@@ -52,7 +54,8 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         limits: limits(section)?,
         grants: grants(section, setting.folder)?,
         deterministic,
-        on_error: on_error(section)?,
+        retry,
+        on_error,
         breaker: breaker(section)?,
         ports: ports(section)?,
     })

@@ -25,9 +25,9 @@ impl Counter {
     }
 
     /// One more, for as long as the guard is kept.
-    pub(crate) fn hold(self: &Arc<Self>) -> Held {
+    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
         self.add(1);
-        Held(Arc::clone(self))
+        Hold(Arc::clone(self))
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -41,9 +41,9 @@ impl Counter {
 
 /// Counts one as long as it is there.
 #[derive(Debug)]
-pub(crate) struct Held(Arc<Counter>);
+pub(crate) struct Hold(Arc<Counter>);
 
-impl Drop for Held {
+impl Drop for Hold {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Relaxed);
     }
@@ -83,6 +83,8 @@ pub(crate) struct StageCounters {
     pub(crate) records_out: Counter,
     pub(crate) dropped: Counter,
     pub(crate) failed: Counter,
+    pub(crate) retries: Counter,
+    pub(crate) recovered: Counter,
     pub(crate) invocations: Counter,
     pub(crate) failed_invocations: Counter,
     pub(crate) instances: Counter,

@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
 use super::Failed;
+use super::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
-use crate::state::{DeadLetter, StateFile};
+use crate::state::{DeadLetter, EarlierAttempt, StateFile};
 
 /// Where failed records are set aside. Cloned for every node.
 #[derive(Clone, Debug)]
@@ -53,7 +54,6 @@ impl DeadLetters {
 }
 
 fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &Redactor) -> Vec<DeadLetter> {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let letter = |(index, reason): (usize, &super::Reason)| {
         let place = failed.claims.place(index);
         let key = failed.records.key(index).map(|key| redactor.bytes(key));
@@ -61,7 +61,7 @@ fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &
         let redacted = [key.as_ref(), Some(&value)].into_iter().flatten().any(|bytes| matches!(bytes, Cow::Owned(_)));
         DeadLetter {
             id: 0,
-            time,
+            time: seconds(reason.at),
             node: node.to_owned(),
             component: component.map(str::to_owned),
             place: place.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -70,12 +70,22 @@ fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &
             kind: reason.kind.to_owned(),
             reason: reason.message.clone(),
             backtrace: reason.backtrace.clone(),
+            attempts: reason.attempts(),
+            earlier: reason.earlier.kept().map(earlier).collect(),
             key: key.map(Cow::into_owned),
             value: value.into_owned(),
             redacted,
         }
     };
     failed.reasons.iter().enumerate().map(letter).collect()
+}
+
+fn earlier(attempt: &Attempt) -> EarlierAttempt {
+    EarlierAttempt { time: seconds(attempt.at), kind: attempt.kind.to_owned(), reason: attempt.message.to_string() }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -96,15 +106,22 @@ mod tests {
         let (stuck, free) = std::sync::mpsc::sync_channel::<()>(0);
         guests.spawn_blocking(move || free.recv());
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("dead.jsonl");
-        let letters = DeadLetters::new(path.clone(), &Arc::new(Redactor::new(&[])), io.handle());
+        let path = folder.path().join("dead.db");
+        let letters = DeadLetters::new(StateFile::at(&path), &Arc::new(Redactor::new(&[])), io.handle());
         let claims = Ticket::issue(&Arc::<Ledger>::default(), &Arc::from("source"), 1, 1, Places::default());
-        let reason = Reason { kind: "trap", message: "why".to_owned(), backtrace: Vec::new() };
+        let reason = Reason::new("trap", "why");
         let failed =
             Failed { records: Payload::of_values(["value"].into_iter().collect()), claims, reasons: vec![reason] };
-        let writing = async { tokio::time::timeout(Duration::from_secs(20), letters.write("stage", &failed)).await };
+        let writing =
+            async { tokio::time::timeout(Duration::from_secs(20), letters.write("stage", None, &failed)).await };
         guests.block_on(writing).expect("nothing is in its way").unwrap();
-        assert!(std::fs::read_to_string(path).unwrap().contains("\"why\""));
+        let mut written = Vec::new();
+        let read = StateFile::at(&path).letters(|letter| {
+            written.push(letter.reason);
+            Ok(())
+        });
+        read.unwrap();
+        assert_eq!(written, ["why"]);
         failed.claims.settle(Fate::DeadLettered);
         drop(stuck);
     }

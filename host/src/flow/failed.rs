@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::flow::{DeadLetters, Settler};
+use crate::flow::{DeadLetters, Earlier, Settler};
 use crate::plan::OnError;
 use crate::record::{Fate, Lineage, Payload};
 use crate::redact::Redactor;
@@ -19,6 +20,23 @@ pub(crate) struct Reason {
     pub(crate) message: String,
     /// The guest's call stack at a trap, innermost first.
     pub(crate) backtrace: Vec<String>,
+    /// When it had failed.
+    pub(crate) at: SystemTime,
+    /// The attempts before the one that this is about.
+    pub(crate) earlier: Earlier,
+}
+
+impl Reason {
+    /// Of a record that failed just now, at its first attempt.
+    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        let (backtrace, earlier) = Default::default();
+        Self { kind, message: message.into(), backtrace, at: SystemTime::now(), earlier }
+    }
+
+    /// How many attempts there were in all.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.earlier.count() + 1
+    }
 }
 
 /// Failed records with their claims and reasons: all three of one length.
@@ -30,7 +48,15 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// Strikes secrets out of the reasons: all that is told of them from here on is told without.
+    /// Adds the records of `other` behind its own.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.records.append(&other.records);
+        self.claims.append(other.claims);
+        self.reasons.extend(other.reasons);
+    }
+
+    /// Strikes secrets out of the reasons: all that is told of them from here on is told without. Of earlier attempts they
+    /// have been struck out when these were put down.
     fn redact(&mut self, redactor: &Redactor) {
         let texts = self
             .reasons
@@ -93,7 +119,11 @@ impl FailurePolicy {
 
     fn fatal(&self, failed: &Failed) -> Error {
         let reason = failed.reasons.first().map_or("", |reason| reason.message.as_str());
-        let message = format!("{} \"{}\" failed on {}", self.role, self.node, place(&failed.claims, 0));
+        let attempts = match failed.reasons.first().map_or(1, Reason::attempts) {
+            1 => String::new(),
+            attempts => format!(", at each of {attempts} attempts"),
+        };
+        let message = format!("{} \"{}\" failed on {}{attempts}", self.role, self.node, place(&failed.claims, 0));
         let error = match self.role {
             "stage" => Error::guest(message),
             _ => Error::edge(message),

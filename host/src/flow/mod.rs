@@ -2,15 +2,17 @@
 //!
 //! Shared by sources, workers and sinks. Holds no records of its own: what is handed in has left when the call returns.
 
+mod attempt;
 mod completion;
 mod counters;
 mod dead_letters;
 mod failed;
 mod outlet;
 
+pub(crate) use attempt::Earlier;
 pub use completion::{Completion, Completions};
 pub(crate) use completion::{Settler, completion_channel};
-pub(crate) use counters::{Held, SinkCounters, SourceCounters, StageCounters, Stopwatch};
+pub(crate) use counters::{Hold, SinkCounters, SourceCounters, StageCounters, Stopwatch};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use failed::{Failed, FailurePolicy, Reason};
 pub(crate) use outlet::Outlet;

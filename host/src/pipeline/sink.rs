@@ -45,10 +45,7 @@ impl SinkTask {
         desk.settle(delivered).await;
         drop(desk);
         let chosen = records.select(rejected.iter().map(|record| record.index));
-        let reasons = rejected
-            .into_iter()
-            .map(|record| Reason { kind: "rejected", message: record.reason, backtrace: Vec::new() })
-            .collect();
+        let reasons = rejected.into_iter().map(|record| Reason::new("rejected", record.reason)).collect();
         self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await
     }
 }

@@ -94,7 +94,7 @@ impl SourceTask {
         for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
             failed.claims.append(Ticket::issue(&self.ledger, &self.name, number, 1, record.places));
-            failed.reasons.push(Reason { kind: "bad-input", message: record.reason, backtrace: Vec::new() });
+            failed.reasons.push(Reason::new("bad-input", record.reason));
         }
         failed
     }

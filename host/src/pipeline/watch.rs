@@ -92,6 +92,8 @@ impl WatchedStage {
             records_out: counters.records_out.get(),
             dropped: counters.dropped.get(),
             failed: counters.failed.get(),
+            retries: counters.retries.get(),
+            recovered: counters.recovered.get(),
             invocations: counters.invocations.get(),
             instances: counters.instances.get(),
             failed_invocations: counters.failed_invocations.get(),

@@ -212,7 +212,7 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.recycle != Recycle::default() && stage.reuse != Isolation::Worker {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
-    stage.limits.excess()
+    stage.limits.excess().or_else(|| stage.retry.excess())
 }
 
 fn check_edges(parts: &Parts) -> Result<(), Flaw> {
@@ -235,7 +235,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, SinkKind, Start, StdinSource};
+    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, Retry, SinkKind, Start, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -251,6 +251,7 @@ mod tests {
             limits: Limits::default(),
             grants: Grants::default(),
             deterministic: false,
+            retry: Retry::default(),
             on_error: OnError::Fail,
             breaker: Breaker::default(),
             ports: Vec::new(),
@@ -278,7 +279,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 14] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 17] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -293,6 +294,9 @@ mod tests {
             |stage, much| stage.limits.instances = much,
             |stage, _| stage.limits.component = NonZeroU64::MAX,
             |stage, much| stage.recycle.records = Some(much),
+            |stage, _| stage.retry.times = u32::MAX,
+            |stage, _| stage.retry.backoff_max = Duration::MAX,
+            |stage, _| stage.retry.backoff_max = Duration::ZERO,
         ];
         for (index, spoil) in spoilt.into_iter().enumerate() {
             let mut stage = stage();

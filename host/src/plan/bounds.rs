@@ -32,6 +32,10 @@ pub const COUNT_MAX: u64 = i64::MAX as u64;
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for a batch to fill. Arbitrary.
 pub const LINGER_MAX: Duration = Duration::from_secs(60 * 60);
+/// Most attempts at a record beyond the first. Arbitrary: whatever fails so often fails for good.
+pub const RETRIES_MAX: u32 = 100;
+/// Longest wait between two attempts at a record. Arbitrary: a run that is asked to stop waits for it.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
 /// Most outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
 pub const PORTS_MAX: usize = 256;
 

@@ -14,6 +14,7 @@ mod limits;
 pub(crate) mod name;
 mod paths;
 mod reach;
+mod retry;
 mod stage;
 mod state;
 mod wiring;
@@ -27,6 +28,7 @@ pub use grant::{Clock, FolderGrant, Grant, Grants, Randomness, Variable, Variabl
 pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
+pub use retry::Retry;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
 pub use state::{Checkpoints, Start, StatePlan};
 

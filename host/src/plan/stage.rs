@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits};
+use super::{Grants, Limits, Retry};
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -36,7 +36,9 @@ pub struct StagePlan {
     pub grants: Grants,
     /// Whether its output must be the same, bit by bit, run after run.
     pub deterministic: bool,
-    /// What a failed record leads to.
+    /// How often a failed record is tried again, and when.
+    pub retry: Retry,
+    /// What a record leads to that has failed for good.
     pub on_error: OnError,
     /// How many failures in a row end the run.
     pub breaker: Breaker,

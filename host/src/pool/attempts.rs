@@ -3,12 +3,16 @@
 //! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split in
 //! halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among n,
 //! at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
+//!
+//! A record that failed has its outcome, or waits for another attempt: then what came of the others is cut apart from it.
 
 use std::iter;
 use std::ops::Range;
 
+use super::load::Load;
+use super::retries::{Cause, Retries, Waiting, crash};
 use super::{GuestFailure, Outcome};
-use crate::flow::{Held, Reason};
+use crate::flow::{Failed, Hold, Reason};
 use crate::record::{Lineage, Payload};
 
 /// What attempts at parts of one batch came to. Indices are those of the whole batch.
@@ -22,19 +26,41 @@ pub(crate) struct Gathered {
     /// As many as outputs, once anything but a single one-to-one outcome has been added.
     origins: Option<Vec<u32>>,
     ports: Option<Vec<u16>>,
-    failures: Vec<(u32, Reason)>,
+    failures: Vec<Failing>,
     /// What instances gave up at their end, when they lived for this batch alone.
     pub(crate) flushed: Vec<Flushed>,
 }
 
-/// What became of a whole batch.
+/// One record that failed.
 #[derive(Debug)]
+struct Failing {
+    index: u32,
+    reason: Reason,
+    cause: Cause,
+    /// Whether it is tried again.
+    again: bool,
+}
+
+/// Whether a record (by its position in the batch) that failed so is tried again.
+pub(crate) type Again<'a> = &'a (dyn Fn(usize, Cause) -> bool + Sync);
+
+/// What became of a whole batch.
+#[derive(Debug, Default)]
 pub(crate) struct Sorted {
     pub(crate) emitted: Payload,
     pub(crate) claims: Lineage,
     pub(crate) ports: Option<Vec<u16>>,
-    pub(crate) failed: crate::flow::Failed,
+    pub(crate) failed: Failed,
     pub(crate) dropped: Lineage,
+}
+
+/// What became of records that stand beside each other, or of one.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// They have their outcomes.
+    Done(Sorted),
+    /// It is tried again.
+    Waiting(Waiting),
 }
 
 impl Gathered {
@@ -48,26 +74,46 @@ impl Gathered {
         self.through
     }
 
+    /// How many records were tried.
+    pub(crate) fn tried(&self) -> usize {
+        self.through - self.base
+    }
+
+    /// How many of them failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Whether any of them is tried again.
+    pub(crate) fn waits(&self) -> bool {
+        self.failures.iter().any(|failing| failing.again)
+    }
+
     /// Bytes that wait here to be sent on.
     pub(crate) fn bytes(&self) -> usize {
         self.emitted.bytes() + self.flushed.iter().map(|flushed| flushed.outcome.emitted.bytes()).sum::<usize>()
     }
 
-    /// Adds the outcome of the records in `range`, behind those of the ranges before it.
-    pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome) {
+    /// Adds the outcome of the records in `range`, behind those of the ranges before it. Returns how many of its failures
+    /// are tried again.
+    pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome, again: Again<'_>) -> usize {
         let Outcome { emitted, origins, ports, failures } = outcome;
         let first = index(range.start - self.base);
         self.through = range.end;
+        let mut waiting = 0;
         for failure in failures {
-            let reason = Reason { kind: "returned", message: failure.message, backtrace: Vec::new() };
-            self.failures.push((first + failure.index, reason));
+            let cause = if failure.retryable { Cause::Retryable } else { Cause::Final };
+            let again = again(range.start + failure.index as usize, cause);
+            waiting += usize::from(again);
+            let reason = Reason::new("returned", failure.message);
+            self.failures.push(Failing { index: first + failure.index, reason, cause, again });
         }
         if range.len() == whole {
             // The common case: one attempt for the whole batch, moved as it is.
             self.emitted = emitted;
             self.origins = origins;
             self.ports = ports;
-            return;
+            return waiting;
         }
         let (before, added) = (self.emitted.len(), emitted.len());
         let all = self.origins.get_or_insert_default();
@@ -75,33 +121,115 @@ impl Gathered {
             Some(origins) => all.extend(origins.iter().map(|origin| first + origin)),
             None => all.extend(first..first + index(added)),
         }
-        if ports.is_some() || self.ports.is_some() {
-            let all = self.ports.get_or_insert_with(|| vec![0; before]);
-            all.extend(ports.unwrap_or_else(|| vec![0; added]));
-        }
+        append_ports(&mut self.ports, before, ports, added);
         self.emitted.append(&emitted);
+        waiting
     }
 
-    /// The record at `position` failed by itself.
-    pub(crate) fn fail(&mut self, position: usize, failure: &GuestFailure) {
+    /// The record at `position` failed by itself. Returns whether it is tried again.
+    pub(crate) fn fail(&mut self, position: usize, failure: &GuestFailure, again: Again<'_>) -> bool {
         self.through = position + 1;
         self.origins.get_or_insert_default();
-        self.failures.push((index(position - self.base), reason(failure)));
+        let (cause, reason) = crash(failure);
+        let again = again(position, cause);
+        self.failures.push(Failing { index: index(position - self.base), reason, cause, again });
+        again
     }
 
-    /// Divides the claims of the records gathered here, which are those of `records` from the base on, among outputs,
-    /// failures and dropped records.
-    pub(crate) fn sort(self, records: &Payload, claims: Lineage) -> Sorted {
+    /// Divides the claims of the records gathered here, the next ones of `load`, among outputs, failures and dropped
+    /// records. None of them is tried again.
+    pub(crate) fn sort(self, load: &mut Load) -> Sorted {
+        let claims = load.take_claims(self.tried());
         let Self { base, emitted, origins, ports, failures, .. } = self;
         let Some(origins) = origins else {
             let (failed, dropped) = Default::default();
             return Sorted { emitted, claims, ports, failed, dropped };
         };
-        let (indices, reasons): (Vec<u32>, Vec<Reason>) = failures.into_iter().unzip();
+        let (indices, reasons): (Vec<u32>, Vec<Reason>) = failures
+            .into_iter()
+            .map(|Failing { index, reason, .. }| {
+                let earlier = load.take_earlier(base + index as usize);
+                (index, Reason { earlier, ..reason })
+            })
+            .unzip();
         let divided = claims.divide(&origins, &indices);
-        let failed_records = records.select(indices.iter().map(|index| base + *index as usize));
-        let failed = crate::flow::Failed { records: failed_records, claims: divided.failed, reasons };
+        let failed_records = load.records().select(indices.iter().map(|index| base + *index as usize));
+        let failed = Failed { records: failed_records, claims: divided.failed, reasons };
         Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
+    }
+
+    /// As [`Self::sort`], with the records that are tried again cut apart; and with `each` record a part of its own. Each
+    /// part comes with the position of its first record in the batch.
+    pub(crate) fn cut(mut self, load: &mut Load, each: bool, retries: &Retries) -> Vec<(usize, Part)> {
+        let (again, failures): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.failures).into_iter().partition(|failing| failing.again);
+        let (mut again, mut failures) = (again.into_iter().peekable(), failures.into_iter().peekable());
+        let mut parts = Vec::new();
+        let mut position = self.base;
+        while position < self.through {
+            let at = index(position - self.base);
+            if let Some(Failing { reason, cause, .. }) = again.next_if(|failing| failing.index == at) {
+                parts.push((position, Part::Waiting(load.wait(position, (cause, &reason), retries))));
+                position += 1;
+                continue;
+            }
+            let next = again.peek().map_or(self.through, |failing| self.base + failing.index as usize);
+            let end = if each { position + 1 } else { next };
+            let before = index(end - self.base);
+            let failures = iter::from_fn(|| failures.next_if(|failing| failing.index < before)).collect();
+            parts.push((position, Part::Done(self.slice(position..end, failures).sort(load))));
+            position = end;
+        }
+        parts
+    }
+
+    /// What came of the records in `range`, whose failures are these.
+    fn slice(&self, range: Range<usize>, failures: Vec<Failing>) -> Self {
+        let (first, end) = (index(range.start - self.base), index(range.end - self.base));
+        let (outputs, origins) = match &self.origins {
+            None => (first as usize..end as usize, None),
+            Some(origins) => {
+                let below = |end: u32| origins.partition_point(|origin| *origin < end);
+                let outputs = below(first)..below(end);
+                let chosen = origins.get(outputs.clone()).unwrap_or_default();
+                (outputs, Some(chosen.iter().map(|origin| origin - first).collect()))
+            }
+        };
+        let ports = self.ports.as_ref().map(|ports| ports.get(outputs.clone()).unwrap_or_default().to_vec());
+        let failures = failures.into_iter().map(|failing| Failing { index: failing.index - first, ..failing });
+        Self {
+            base: range.start,
+            through: range.end,
+            emitted: self.emitted.slice(outputs),
+            origins,
+            ports,
+            failures: failures.collect(),
+            flushed: Vec::new(),
+        }
+    }
+}
+
+impl Sorted {
+    /// Adds what became of the records behind these.
+    pub(crate) fn append(&mut self, other: Self) {
+        append_ports(&mut self.ports, self.emitted.len(), other.ports, other.emitted.len());
+        self.emitted.append(&other.emitted);
+        self.claims.append(other.claims);
+        self.failed.append(other.failed);
+        self.dropped.append(other.dropped);
+    }
+
+    /// Why the last of the failed records failed; empty when none did.
+    pub(crate) fn last_reason(&self) -> String {
+        self.failed.reasons.last().map(|reason| reason.message.clone()).unwrap_or_default()
+    }
+}
+
+/// Adds the ports of `added` outputs behind those of `before`; where nothing is said of some, they go to the first.
+fn append_ports(all: &mut Option<Vec<u16>>, before: usize, ports: Option<Vec<u16>>, added: usize) {
+    if ports.is_some() || all.is_some() {
+        let all = all.get_or_insert_with(|| vec![0; before]);
+        all.extend(ports.unwrap_or_else(|| vec![0; added]));
     }
 }
 
@@ -110,7 +238,7 @@ impl Gathered {
 pub(crate) struct Flushed {
     pub(crate) outcome: Outcome,
     /// Keeps checkpoints off.
-    pub(crate) hold: Option<Held>,
+    pub(crate) hold: Option<Hold>,
 }
 
 /// The ranges of a batch that are still to be tried, the first on top.
@@ -118,9 +246,10 @@ pub(crate) struct Flushed {
 pub(crate) struct Pending(Vec<Range<usize>>);
 
 impl Pending {
-    /// All `records` records.
-    pub(crate) fn all(records: usize) -> Self {
-        Self(iter::once(0..records).collect())
+    /// These, which stand in order.
+    pub(crate) fn of(mut ranges: Vec<Range<usize>>) -> Self {
+        ranges.reverse();
+        Self(ranges)
     }
 
     /// The next range, at most `most` records of it: at least one.
@@ -142,10 +271,107 @@ impl Pending {
     }
 }
 
-pub(crate) fn reason(failure: &GuestFailure) -> Reason {
-    Reason { kind: failure.kind(), message: failure.to_string(), backtrace: failure.backtrace().to_vec() }
-}
-
 fn index(position: usize) -> u32 {
     u32::try_from(position).expect("a batch has under 2^32 records")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::Retry;
+    use crate::pool::Failure;
+    use crate::record::{Batch, Column, Ledger, Places, Ticket};
+
+    /// What a record comes to: so many outputs, a failure for good, one that is retried.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Comes {
+        To(usize),
+        Fails,
+        Waits,
+    }
+
+    fn comes() -> impl Strategy<Value = Comes> {
+        prop_oneof![3 => (0_usize..3).prop_map(Comes::To), 1 => Just(Comes::Fails), 1 => Just(Comes::Waits)]
+    }
+
+    fn load(ledger: &Arc<Ledger>, records: usize) -> Load {
+        let values: Column = (1..=records).map(|number| number.to_string()).collect();
+        let claims = Ticket::issue(ledger, &"s".into(), 1, records, Places::default());
+        Load::first(Batch::new(Payload::of_values(values), claims))
+    }
+
+    /// Of records that come to this: the outcome of a call that is given those of `range`.
+    fn outcome(all: &[Comes], range: Range<usize>) -> Outcome {
+        let mut outcome = Outcome { origins: Some(Vec::new()), ports: Some(Vec::new()), ..Outcome::default() };
+        for (at, position) in (0_u32..).zip(range) {
+            let failure = |retryable| Failure { index: at, retryable, message: (position + 1).to_string() };
+            match all[position] {
+                Comes::To(outputs) => (0..outputs).for_each(|_| {
+                    outcome.emitted.push(None, (position + 1).to_string().as_bytes());
+                    outcome.origins.as_mut().unwrap().push(at);
+                    outcome.ports.as_mut().unwrap().push(u16::try_from(position % 3).unwrap());
+                }),
+                Comes::Fails => outcome.failures.push(failure(false)),
+                Comes::Waits => outcome.failures.push(failure(true)),
+            }
+        }
+        outcome
+    }
+
+    /// The numbers of the records that these claims are for.
+    fn numbers(claims: &Lineage) -> Vec<String> {
+        (0..claims.len()).map(|index| claims.place(index).unwrap().record.to_string()).collect()
+    }
+
+    fn texts(records: &Payload) -> Vec<String> {
+        records.values().iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    proptest! {
+        /// However it is cut apart, each record has its own outputs, ports, failure and claim, in its own place.
+        #[test]
+        fn what_waits_is_cut_out_and_nothing_else_is_moved(
+            all in prop::collection::vec(comes(), 1..20),
+            middle in 0_usize..20,
+            each: bool,
+        ) {
+            let ledger = Arc::default();
+            let mut load = load(&ledger, all.len());
+            let again = |_: usize, cause| cause == Cause::Retryable;
+            let middle = middle.min(all.len());
+            let mut gathered = Gathered::from(0);
+            for range in [0..middle, middle..all.len()].into_iter().filter(|range| !range.is_empty()) {
+                gathered.add(&range, all.len(), outcome(&all, range.clone()), &again);
+            }
+            let retries = Retries::new(Retry::default(), 1, &Arc::default());
+            prop_assert_eq!(gathered.waits(), all.contains(&Comes::Waits));
+            let (mut joined, mut waited) = (Sorted::default(), Vec::new());
+            for (position, part) in gathered.cut(&mut load, each, &retries) {
+                match part {
+                    Part::Waiting(waiting) => {
+                        prop_assert_eq!(texts(&waiting.record), [(position + 1).to_string()]);
+                        prop_assert_eq!(numbers(&waiting.claim), texts(&waiting.record));
+                        prop_assert_eq!(waiting.tried.earlier.count(), 1);
+                        waited.push(position);
+                    }
+                    Part::Done(sorted) => joined.append(sorted),
+                }
+            }
+            let expected = outcome(&all, 0..all.len());
+            prop_assert_eq!(numbers(&joined.claims), texts(&joined.emitted));
+            prop_assert_eq!(numbers(&joined.failed.claims), texts(&joined.failed.records));
+            let reasons: Vec<_> = joined.failed.reasons.iter().map(|reason| reason.message.clone()).collect();
+            prop_assert_eq!(&reasons, &texts(&joined.failed.records));
+            prop_assert_eq!(joined.ports.unwrap_or_default(), expected.ports.unwrap());
+            prop_assert_eq!(joined.emitted, expected.emitted);
+            let having = |wanted| (0..all.len()).filter(|index| all[*index] == wanted).collect::<Vec<_>>();
+            prop_assert_eq!(waited, having(Comes::Waits));
+            prop_assert_eq!(joined.dropped.len(), having(Comes::To(0)).len());
+            prop_assert_eq!(reasons.len(), having(Comes::Fails).len());
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::error::Error;
 use crate::plan;
 
-/// Failures in a row, over all workers of a stage. Counts may be off by what the other workers do at the same moment.
+/// Failures in a row, over all workers of a stage. A record counts once, whatever the number of attempts. Counts may be off by what the other workers do at the same moment.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     bounds: plan::Breaker,
@@ -18,16 +18,17 @@ impl Breaker {
         Self { bounds, crashes: AtomicU64::new(0), failures: AtomicU64::new(0) }
     }
 
-    /// A record ended its instance by itself.
+    /// A record ended its instance by itself, and is not tried again.
     pub(crate) fn crashed(&self) {
         self.crashes.fetch_add(1, Relaxed);
         self.failed(1);
     }
 
-    /// An instance did what it was asked to: of `records` records, `failed` failed by the stage's own judgement.
-    pub(crate) fn returned(&self, records: usize, failed: usize) {
+    /// An instance did what it was asked to: of `records` records, `failed` failed for good by the stage's own judgement,
+    /// and `waiting` are tried again: nothing is known of them yet.
+    pub(crate) fn returned(&self, records: usize, failed: usize, waiting: usize) {
         self.crashes.store(0, Relaxed);
-        if failed < records {
+        if failed + waiting < records {
             self.failures.store(0, Relaxed);
         } else {
             self.failed(failed);

@@ -2,17 +2,27 @@
 
 mod attempts;
 mod breaker;
+mod held;
 mod instance;
+mod load;
 mod native;
 mod order;
 mod pace;
+mod retries;
+mod room;
+mod stage;
 mod words;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use attempts::Gathered;
 pub use instance::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
+pub(crate) use load::Load;
 pub(crate) use native::panic_message;
 pub use native::{NativeStage, Verdict};
 pub(crate) use pace::whole_budget;
+pub(crate) use stage::Stage;
 pub(crate) use words::cannot_open;
-pub(crate) use worker::{Stage, Worker};
+pub(crate) use worker::Worker;

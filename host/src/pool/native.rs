@@ -19,6 +19,8 @@ pub enum Verdict {
     Done,
     /// The record failed; what was written for it is taken back.
     Failed(String),
+    /// The same, but another attempt may succeed.
+    Retryable(String),
 }
 
 type Function = dyn Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + Sync;
@@ -83,13 +85,16 @@ fn run(function: &Function, records: &Payload) -> Outcome {
     for (index, value) in (0_u32..).zip(records.values().iter()) {
         let key = records.key(index as usize);
         let before = outcome.emitted.len();
-        match function(key, value, &mut outcome.emitted) {
-            Verdict::Done => origins.resize(outcome.emitted.len(), index),
-            Verdict::Failed(message) => {
-                outcome.emitted.truncate(before);
-                outcome.failures.push(Failure { index, retryable: false, message });
+        let (retryable, message) = match function(key, value, &mut outcome.emitted) {
+            Verdict::Done => {
+                origins.resize(outcome.emitted.len(), index);
+                continue;
             }
-        }
+            Verdict::Failed(message) => (false, message),
+            Verdict::Retryable(message) => (true, message),
+        };
+        outcome.emitted.truncate(before);
+        outcome.failures.push(Failure { index, retryable, message });
     }
     let one_to_one = origins.len() == records.len() && (0_u32..).zip(&origins).all(|(a, b)| a == *b);
     outcome.origins = (!one_to_one).then_some(origins);

@@ -41,11 +41,16 @@ impl Turnstile {
 }
 
 impl Turn {
+    /// Whether all batches before this one are through.
+    pub(crate) fn has_come(&self) -> bool {
+        self.shared.state().next == self.sequence
+    }
+
     /// Waits until all batches before this one are through.
     pub(crate) async fn wait(&self) {
         loop {
             let moved = self.shared.moved.notified();
-            if self.shared.state().next == self.sequence {
+            if self.has_come() {
                 return;
             }
             moved.await;

@@ -5,63 +5,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use super::attempts::{Flushed, Gathered, Pending, Sorted};
-use super::breaker::Breaker;
-use super::order::{Turn, Turnstile};
-use super::pace::{Pace, Took, flush_budget, whole_budget};
+use super::attempts::{Flushed, Gathered, Part, Pending, Sorted};
+use super::held::Held;
+use super::load::Load;
+use super::order::Turn;
+use super::pace::{Took, flush_budget, whole_budget};
+use super::retries::Waiting;
+use super::room::Look;
+use super::stage::Stage;
 use super::words::state_lost;
-use super::{GuestFailure, Instance, Outcome, Program, WorkerId};
+use super::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::error::{Error, Result};
-use crate::flow::{FailurePolicy, Held, Outlet, StageCounters, Stopwatch};
-use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
+use crate::flow::{Hold, Outlet, Stopwatch};
+use crate::plan::{Isolation, Recycle};
 use crate::queue::{Received, Receiver};
-use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Ticket};
+use crate::record::{Fate, Payload, Ticket};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
 /// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
 const SEND_ON_BYTES: usize = 16 << 20;
 
-/// What all workers of a stage share.
-#[derive(Debug)]
-pub(crate) struct Stage {
-    pub(crate) name: Arc<str>,
-    pub(crate) program: Arc<dyn Program>,
-    pub(crate) bounds: BatchBounds,
-    pub(crate) limits: Limits,
-    pub(crate) reuse: Isolation,
-    pub(crate) recycle: Recycle,
-    pub(crate) breaker: Breaker,
-    pub(crate) counters: Arc<StageCounters>,
-    pub(crate) failures: FailurePolicy,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) turnstile: Option<Turnstile>,
-    pub(crate) pace: Pace,
-}
-
-impl Stage {
-    pub(crate) fn new(
-        plan: &StagePlan,
-        program: Arc<dyn Program>,
-        failures: FailurePolicy,
-        ledger: &Arc<Ledger>,
-    ) -> Self {
-        Self {
-            name: Arc::clone(&plan.name),
-            program,
-            bounds: plan.batch,
-            limits: plan.limits,
-            reuse: plan.reuse,
-            recycle: plan.recycle,
-            breaker: Breaker::new(plan.breaker),
-            counters: Arc::default(),
-            failures,
-            ledger: Arc::clone(ledger),
-            turnstile: (plan.order == Order::Input).then(Turnstile::default),
-            pace: Pace::default(),
-        }
-    }
+/// What a worker turns to next.
+enum Next {
+    Input(Received),
+    /// Records that have waited, and are due.
+    Due(Vec<Waiting>),
 }
 
 /// One worker.
@@ -81,7 +51,7 @@ struct Living {
     /// Records given to it since it was made for which nothing came out: what it may hold, and lose when it traps.
     held: usize,
     /// While it may hold any: no checkpoint can be taken.
-    hold: Option<Held>,
+    hold: Option<Hold>,
 }
 
 impl Worker {
@@ -90,16 +60,23 @@ impl Worker {
         Self { stage: Arc::clone(stage), id, input, output, instance: None }
     }
 
-    /// Works until the queue is closed and empty, then gives up what a long-lived instance holds.
+    /// Works until the queue is closed and empty and no record waits for another attempt, then gives up what a long-lived
+    /// instance holds.
     ///
     /// # Errors
     /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be made.
     pub(crate) async fn run(mut self) -> Result<()> {
         let mut watch = Stopwatch::start();
-        while let Some(Received { sequence, batch }) = self.input.recv(&self.stage.bounds).await {
+        while let Some(next) = self.next().await {
             watch.lap(&self.stage.counters.waiting);
-            let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-            self.work(batch, turn, &mut watch).await?;
+            match next {
+                Next::Input(Received { sequence, batch }) => {
+                    self.stage.counters.records_in.add(batch.len());
+                    let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
+                    self.work(Load::first(batch), turn, &mut watch).await?;
+                }
+                Next::Due(waiting) => self.work(Load::again(waiting), None, &mut watch).await?,
+            }
         }
         watch.lap(&self.stage.counters.waiting);
         let flushed = self.retire().await?;
@@ -111,27 +88,120 @@ impl Worker {
         Ok(())
     }
 
-    /// Gives every record of a batch its outcome, and sends on what comes out: at its turn, all at once, or in parts when
-    /// there is much of it.
-    async fn work(&mut self, batch: Batch, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
-        let (records, mut claims) = batch.into_parts();
-        self.stage.counters.records_in.add(records.len());
-        let mut pending = Pending::all(records.len());
-        let mut done = 0;
-        while done < records.len() {
-            let mut gathered = self.gather(&records, &mut pending, done).await?;
-            let through = gathered.through();
-            let flushed = std::mem::take(&mut gathered.flushed);
-            let sorted = gathered.sort(&records, claims.split_front(through - done));
-            done = through;
-            watch.lap(&self.stage.counters.busy);
-            let last = sorted.failed.reasons.last().map(|reason| reason.message.clone());
-            self.send_on(sorted, flushed, turn.as_ref()).await?;
-            watch.lap(&self.stage.counters.blocked);
-            if self.stage.breaker.is_open() {
-                return Err(self.stage.breaker.error(&self.stage.name, last.as_deref().unwrap_or_default()));
+    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need not
+    /// wait for them: whoever lets a record wait comes back for it.
+    async fn next(&mut self) -> Option<Next> {
+        let mut is_closed = false;
+        loop {
+            let changed = self.stage.room.changed();
+            let Look { due, next, is_full } = self.stage.room.look(&self.stage.bounds);
+            if !due.is_empty() {
+                return Some(Next::Due(due));
+            }
+            if is_closed && next.is_none() {
+                return None;
+            }
+            tokio::select! {
+                // What is due first, however much input there is.
+                biased;
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = changed => {}
+                received = self.input.recv(&self.stage.bounds), if !is_full && !is_closed => match received {
+                    Some(received) => return Some(Next::Input(received)),
+                    None => is_closed = true,
+                },
             }
         }
+    }
+
+    /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at its
+    /// turn, all at once, or in parts when there is much of it.
+    async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
+        let mut pending = load.pending();
+        let mut done = 0;
+        while done < load.len() {
+            let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
+            done = gathered.through();
+            let flushed = std::mem::take(&mut gathered.flushed);
+            let sorted = if gathered.waits() {
+                let parts = gathered.cut(&mut load, false, &self.stage.retries);
+                watch.lap(&self.stage.counters.busy);
+                match &turn {
+                    Some(turn) => {
+                        self.see_through(Held::new(parts, flushed), turn, watch).await?;
+                        continue;
+                    }
+                    None => self.let_wait(parts),
+                }
+            } else {
+                gathered.sort(&mut load)
+            };
+            watch.lap(&self.stage.counters.busy);
+            self.send_on(sorted, flushed, turn.as_ref()).await?;
+            watch.lap(&self.stage.counters.blocked);
+        }
+        Ok(())
+    }
+
+    /// Puts the records that are tried again into the room; the others go on.
+    fn let_wait(&self, parts: Vec<(usize, Part)>) -> Sorted {
+        let (mut sorted, mut waiting) = (Sorted::default(), Vec::new());
+        for (_, part) in parts {
+            match part {
+                Part::Done(done) => sorted.append(done),
+                Part::Waiting(record) => waiting.push(record),
+            }
+        }
+        self.stage.room.put(waiting);
+        sorted
+    }
+
+    /// Tries the waiting records of a batch that keeps its order, each when it is due, until all have their outcomes. What
+    /// leads goes on at the batch's turn, and what is behind a waiting record is held: while that is much, only the foremost
+    /// record is tried.
+    async fn see_through(&mut self, mut held: Held, turn: &Turn, watch: &mut Stopwatch) -> Result<()> {
+        loop {
+            let is_full = held.bytes() >= SEND_ON_BYTES;
+            let due = held.next_due(is_full);
+            let can_go = held.leads() || (is_full && !held.flushed.is_empty());
+            if due.is_none() || (can_go && (is_full || turn.has_come())) {
+                let flushed = if due.is_none() || is_full { std::mem::take(&mut held.flushed) } else { Vec::new() };
+                self.send_on(held.take_leading(), flushed, Some(turn)).await?;
+                watch.lap(&self.stage.counters.blocked);
+                if due.is_some() {
+                    continue;
+                }
+            }
+            let Some(due) = due else { return Ok(()) };
+            if self.stage.breaker.is_open() {
+                // What has an outcome still gets its fate: the error sends its reader to the dead letters.
+                let done = held.into_done();
+                let last = done.last_reason();
+                self.send_on(done, Vec::new(), Some(turn)).await?;
+                return Err(self.stage.breaker.error(&self.stage.name, &last));
+            }
+            tokio::select! {
+                biased;
+                () = sleep_until(due) => {}
+                () = turn.wait(), if held.leads() => continue,
+            }
+            watch.lap(&self.stage.counters.blocked);
+            self.try_again(&mut held, if is_full { 1 } else { usize::MAX }).await?;
+            watch.lap(&self.stage.counters.busy);
+        }
+    }
+
+    /// Tries the records of `held` that are due, the foremost first, at most so many of them.
+    async fn try_again(&mut self, held: &mut Held, most: usize) -> Result<()> {
+        let (positions, waiting) = held.take_due(most);
+        let mut load = Load::again(waiting);
+        let room = SEND_ON_BYTES.saturating_sub(held.bytes());
+        let mut gathered = self.gather(&load, &mut load.pending(), 0, room).await?;
+        let tried = gathered.through();
+        held.flushed.append(&mut gathered.flushed);
+        let parts = gathered.cut(&mut load, true, &self.stage.retries).into_iter().map(|(_, part)| part);
+        let untried = load.rest(tried).into_iter().map(Part::Waiting);
+        held.put(positions.into_iter().zip(parts.chain(untried)));
         Ok(())
     }
 
@@ -144,33 +214,40 @@ impl Worker {
         }
     }
 
-    /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or enough has come out.
-    async fn gather(&mut self, records: &Payload, pending: &mut Pending, base: usize) -> Result<Gathered> {
+    /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or so many bytes have come out: one
+    /// of them at least.
+    async fn gather(&mut self, load: &Load, pending: &mut Pending, base: usize, bytes: usize) -> Result<Gathered> {
+        let stage = Arc::clone(&self.stage);
+        let records = load.records();
+        let again = |position: usize, cause| stage.retries.allow(cause, load.failures(position));
         let mut gathered = Gathered::from(base);
         // What an instance gives up at its end goes right behind its own records: which others share a batch is chance.
-        while gathered.flushed.is_empty()
-            && gathered.bytes() < SEND_ON_BYTES
-            && !(gathered.through() > base && self.stage.breaker.is_open())
+        while gathered.tried() == 0
+            || (gathered.flushed.is_empty() && gathered.bytes() < bytes && !stage.breaker.is_open())
         {
             let Some(range) = pending.next(self.piece_max()) else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
             match self.attempt(part.as_ref().unwrap_or(records)).await? {
                 Ok((outcome, flushed)) => {
-                    self.stage.breaker.returned(range.len(), outcome.failures.len());
-                    gathered.add(&range, records.len(), outcome);
+                    let failed = outcome.failures.len();
+                    let waiting = gathered.add(&range, records.len(), outcome, &again);
+                    stage.breaker.returned(range.len(), failed - waiting, waiting);
                     gathered.flushed.extend(flushed.filter(|flushed| !flushed.outcome.emitted.is_empty()));
                 }
                 Err(failure) => {
-                    self.stage.counters.failed_invocations.add(1);
-                    if range.len() == 1 {
-                        self.stage.breaker.crashed();
-                        gathered.fail(range.start, &failure);
-                    } else {
+                    stage.counters.failed_invocations.add(1);
+                    if range.len() > 1 {
                         pending.halve(&range);
+                    } else if !gathered.fail(range.start, &failure, &again) {
+                        stage.breaker.crashed();
                     }
                 }
             }
+        }
+        if load.is_retry() {
+            stage.counters.retries.add(gathered.tried());
+            stage.counters.recovered.add(gathered.tried() - gathered.failed());
         }
         Ok(gathered)
     }
@@ -247,6 +324,7 @@ impl Worker {
     }
 
     async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
+        let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
@@ -261,7 +339,10 @@ impl Worker {
         for flushed in flushed {
             self.send_flushed(flushed).await?;
         }
-        Ok(())
+        match self.stage.breaker.is_open() {
+            true => Err(self.stage.breaker.error(&self.stage.name, &last)),
+            false => Ok(()),
+        }
     }
 
     async fn send_flushed(&mut self, flushed: Flushed) -> Result<()> {

@@ -110,6 +110,9 @@ struct Shared {
 /// A sender's wait for room.
 struct Wait<'a>(&'a Shared);
 
+/// A receiver's wait for a batch to fill. One that is given up passes its wake-up on: there is a batch to be taken.
+struct Linger<'a>(&'a Shared);
+
 #[derive(Debug, Default)]
 struct Line {
     batches: VecDeque<Queued>,
@@ -198,15 +201,14 @@ impl Receiver {
             return;
         }
         let deadline = Instant::now() + bounds.linger;
+        let given_up = Linger(&self.shared);
         loop {
             let arrived = self.shared.arrived.notified();
-            if self.shared.is_closed() || self.shared.fills(bounds) {
-                return;
-            }
-            if timeout_at(deadline, arrived).await.is_err() {
-                return;
+            if self.shared.is_closed() || self.shared.fills(bounds) || timeout_at(deadline, arrived).await.is_err() {
+                break;
             }
         }
+        std::mem::forget(given_up);
     }
 }
 
@@ -300,6 +302,12 @@ impl<'a> Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         self.0.senders_waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Linger<'_> {
+    fn drop(&mut self) {
+        self.0.arrived.notify_one();
     }
 }
 

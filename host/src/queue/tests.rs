@@ -139,6 +139,24 @@ async fn nobody_lingers_for_a_batch_that_the_queue_cannot_hold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_stops_lingering_leaves_its_wake_up_to_another() {
+    // The other would wait for the next batch, and the one that is there with it.
+    let ledger = Arc::default();
+    let (sender, receiver) = queue(100, 1000);
+    let (lingers, waits) = (BatchBounds { linger: LONG, ..up_to(2) }, up_to(2));
+    let other = receiver.clone();
+    let turns_away = async {
+        assert!(timeout(Duration::from_millis(10), receiver.recv(&lingers)).await.is_err());
+    };
+    let sent = async {
+        tokio::task::yield_now().await;
+        sender.send(batch(&ledger, &["a"])).await.expect("open");
+    };
+    let (_, (), received) = tokio::join!(turns_away, sent, timeout(Duration::from_secs(1), other.recv(&waits)));
+    assert_eq!(texts(&received.expect("it is woken").expect("a batch")), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_queue_gives_what_it_holds_and_then_ends_for_every_receiver() {
     let ledger = Arc::default();
     let (sender, receiver) = queue(100, 1000);

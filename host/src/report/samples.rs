@@ -73,6 +73,8 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
         records_out,
         dropped,
         failed: 0,
+        retries: 0,
+        recovered: 0,
         invocations: records_in.div_ceil(1_024),
         instances: records_in.div_ceil(1_024),
         failed_invocations: 0,

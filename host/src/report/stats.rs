@@ -63,8 +63,12 @@ pub struct StageStats {
     pub records_out: u64,
     /// Records it gave no output for.
     pub dropped: u64,
-    /// Records that failed in it.
+    /// Records that failed in it for good.
     pub failed: u64,
+    /// Attempts at records beyond the first of each.
+    pub retries: u64,
+    /// Records that passed at an attempt beyond the first.
+    pub recovered: u64,
     /// Calls of `process` and `flush`.
     pub invocations: u64,
     /// Instances made.
@@ -85,7 +89,8 @@ pub struct StageStats {
     /// Time spent waiting for input.
     #[serde(serialize_with = "seconds", rename = "waiting_for_input_seconds")]
     pub waiting_for_input: Duration,
-    /// Time spent waiting for its turn and for room in the queues behind it.
+    /// Time spent waiting for its turn, for room in the queues behind it, and, where order is kept, for the next attempt at
+    /// a record.
     #[serde(serialize_with = "seconds", rename = "blocked_on_output_seconds")]
     pub blocked_on_output: Duration,
     /// The queue before it.

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One dead letter. As JSON, bytes are text where they are text, else `{"hex": "…"}`: nothing is lost.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,10 @@ pub struct DeadLetter {
     pub reason: String,
     /// The guest's call stack at a trap, innermost first.
     pub backtrace: Vec<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The attempts before the last, the latest of them.
+    pub earlier: Vec<EarlierAttempt>,
     /// The record's key, where it has one.
     pub key: Option<Vec<u8>>,
     /// The record.
@@ -35,9 +39,20 @@ pub struct DeadLetter {
     pub redacted: bool,
 }
 
+/// An attempt before the last one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EarlierAttempt {
+    /// When it had failed, seconds since 1970.
+    pub time: f64,
+    /// As [`DeadLetter::kind`].
+    pub kind: String,
+    /// In words.
+    pub reason: String,
+}
+
 /// In the order of [`DeadLetter::read`].
-pub(super) const COLUMNS: &str =
-    "id, time, node, component, place, source, record, kind, reason, backtrace, key, value, redacted";
+pub(super) const COLUMNS: &str = "id, time, node, component, place, source, record, kind, reason, backtrace, key, value, redacted, attempts, \
+     earlier";
 
 pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,12 +69,15 @@ pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
     backtrace TEXT NOT NULL,
     key BLOB,
     value BLOB NOT NULL,
-    redacted INTEGER NOT NULL);";
+    redacted INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    earlier TEXT NOT NULL);";
 
 impl DeadLetter {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let backtrace: String = row.get(9)?;
         let record: i64 = row.get(6)?;
+        let earlier: String = row.get(14)?;
         Ok(Self {
             id: row.get(0)?,
             time: row.get(1)?,
@@ -74,13 +92,17 @@ impl DeadLetter {
             key: row.get(10)?,
             value: row.get(11)?,
             redacted: row.get(12)?,
+            attempts: row.get(13)?,
+            // Written by us; what is none of ours tells nothing.
+            earlier: serde_json::from_str(&earlier).unwrap_or_default(),
         })
     }
 
     /// Adds it, as a part of what comes after checkpoint `epoch` of `run`.
     pub(super) fn add(&self, connection: &rusqlite::Connection, run: &str, epoch: i64) -> rusqlite::Result<()> {
         let insert = "INSERT INTO dead_letter (run, epoch, time, node, component, place, source, record, kind, reason, \
-                      backtrace, key, value, redacted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+                      backtrace, key, value, redacted, attempts, earlier) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
         connection.prepare_cached(insert)?.execute(rusqlite::params![
             run,
             epoch,
@@ -96,6 +118,8 @@ impl DeadLetter {
             self.key,
             self.value,
             self.redacted,
+            self.attempts,
+            serde_json::to_string(&self.earlier).expect("attempts are texts and numbers"),
         ])?;
         Ok(())
     }
@@ -103,7 +127,7 @@ impl DeadLetter {
 
 impl Serialize for DeadLetter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut letter = serializer.serialize_struct("DeadLetter", 13)?;
+        let mut letter = serializer.serialize_struct("DeadLetter", 15)?;
         letter.serialize_field("id", &self.id)?;
         letter.serialize_field("time", &self.time)?;
         letter.serialize_field("node", &self.node)?;
@@ -114,6 +138,8 @@ impl Serialize for DeadLetter {
         letter.serialize_field("kind", &self.kind)?;
         letter.serialize_field("reason", &self.reason)?;
         letter.serialize_field("backtrace", &self.backtrace)?;
+        letter.serialize_field("attempts", &self.attempts)?;
+        letter.serialize_field("earlier", &self.earlier)?;
         letter.serialize_field("key", &self.key.as_deref().map(Text::of))?;
         letter.serialize_field("value", &Text::of(&self.value))?;
         letter.serialize_field("redacted", &self.redacted)?;

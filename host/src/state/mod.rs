@@ -10,4 +10,4 @@ mod lock;
 pub(crate) use checkpoint::{Checkpoint, NodePoint, SinkPoint, SourcePoint, now};
 pub use choice::Choice;
 pub use file::StateFile;
-pub use letter::DeadLetter;
+pub use letter::{DeadLetter, EarlierAttempt};

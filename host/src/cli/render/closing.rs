@@ -54,6 +54,12 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
 /// What a stage's failures cost, and what its guests were not let say.
 fn trouble(stage: &StageStats) -> String {
     let mut text = String::new();
+    if stage.retries > 0 {
+        let attempts = plural(stage.retries, "further attempt");
+        let recovered = if stage.recovered == 0 { "none".to_owned() } else { plural(stage.recovered, "record") };
+        let name = name(&stage.name);
+        text.push_str(&format!("stage \"{name}\": {attempts} at records that had failed; {recovered} recovered\n"));
+    }
     if stage.failed_invocations > 0 {
         text.push_str(&format!(
             "stage \"{}\": {} failed as a whole (trap, limit, contract), after {} in guests\n",
@@ -324,6 +330,8 @@ mod tests {
         stats.sources[0].bad = 12;
         stats.stages[0] = StageStats {
             failed: 987,
+            retries: 2_961,
+            recovered: 1,
             failed_invocations: 3,
             time_in_failed: Duration::from_millis(312),
             log_bytes_cut: 70_000,
@@ -374,6 +382,7 @@ visits      912,001  912,001                0                    819 ms         
 completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
 read 1,000,000 = delivered 912,001 + dropped 87,000 + dead-lettered 999
 bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
+stage "parse": 2,961 further attempts at records that had failed; 1 record recovered
 stage "parse": 3 invocations failed as a whole (trap, limit, contract), after 312 ms in guests
 stage "parse" wrote 68.4 KiB of log beyond limits.log: not kept
 not shown, because they came too fast: 412 log lines or failures

@@ -59,6 +59,12 @@ pub(crate) fn letter(letter: &DeadLetter) -> String {
     for (index, frame) in letter.backtrace.iter().enumerate() {
         line(if index == 0 { "at" } else { "" }, &one_line(frame));
     }
+    if letter.attempts > 1 {
+        line("attempts", &letter.attempts.to_string());
+        for attempt in &letter.earlier {
+            line("", &one_line(&format!("{} {}: {}", moment(attempt.time), attempt.kind, attempt.reason)));
+        }
+    }
     if let Some(key) = &letter.key {
         line("key", &shown(key));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::good;
 use crate::plan::{
     Breaker, Checkpoints, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists,
-    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, SinkKind, SourceKind, Wire,
+    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, SinkKind, SourceKind, Wire,
 };
 
 const LEAST: &str =
@@ -92,6 +92,39 @@ fn every_key_of_a_stage_is_read() {
     assert_eq!(stage.limits.wall, Duration::from_secs(90));
     assert_eq!(stage.ports.iter().map(|port| &**port).collect::<Vec<_>>(), ["good", "bad"]);
     assert_eq!(wires(&plan), ["stdin -> s", "s.1 -> null", "s -> null"]);
+}
+
+#[test]
+fn retries_are_read_with_what_is_left_out() {
+    let read = |on_error: &str| {
+        let plan = good(&format!(
+            "name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'null'\n[[stage]]\nname = 's'\ncomponent = 'x'\n{on_error}"
+        ));
+        (plan.stages[0].on_error, plan.stages[0].retry)
+    };
+    let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+    for (text, then, expected) in [
+        ("", OnError::DeadLetter, Retry::default()),
+        ("on_error = 'drop'", OnError::Drop, Retry::default()),
+        ("on_error = {}", OnError::DeadLetter, Retry::default()),
+        ("on_error = { retry = 0 }", OnError::DeadLetter, Retry::times(0)),
+        ("on_error = { retry = 100, then = 'fail' }", OnError::Fail, Retry::times(100)),
+        ("on_error.backoff = '5ms'", OnError::DeadLetter, Retry { backoff: millis(5), ..Retry::default() }),
+        (
+            "on_error = { retry = 3, backoff = '30s' }",
+            OnError::DeadLetter,
+            Retry { backoff: seconds(30), backoff_max: seconds(30), ..Retry::times(3) },
+        ),
+        (
+            "[stage.on_error]\nretry = 3\nbackoff = '0ms'\nbackoff_max = '1h'\nthen = 'drop'",
+            OnError::Drop,
+            Retry { times: 3, backoff: Duration::ZERO, backoff_max: seconds(3600), crashes: true },
+        ),
+    ] {
+        assert_eq!(read(text), (then, expected), "{text}");
+    }
+    // By default only what the stage calls retryable: most guests trap again on what they trapped on.
+    assert_eq!(read("").1, Retry { times: 2, backoff: millis(100), backoff_max: seconds(10), crashes: false });
 }
 
 #[test]

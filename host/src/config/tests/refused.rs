@@ -252,8 +252,54 @@ fn words_come_from_their_lists() {
             r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found "deadletter" | did you mean "dead-letter"?"#,
         ),
         (
-            keys("on_error = { retry = 3 }"),
-            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found a table"#,
+            source("kind = 'stdin'\non_error = { retry = 3 }"),
+            r#"5:12: "on_error" of the source: expected "fail", "drop" or "dead-letter", found a table | only a stage can retry"#,
+        ),
+        (
+            sink("kind = 'null'\non_error.then = 'drop'"),
+            r#"5:1: "on_error" of the sink: expected "fail", "drop" or "dead-letter", found a table | only a stage can retry"#,
+        ),
+    ]);
+}
+
+#[test]
+fn retries_have_bounds_and_words_of_their_own() {
+    check(&[
+        (
+            keys("on_error = 3"),
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found 3 | for retries it is a table: on_error = { retry = 3, then = "dead-letter" }"#,
+        ),
+        (
+            keys("on_error = { retries = 3 }"),
+            r#"7:14: unknown key "retries" in "on_error" of stage "s" | known: retry, backoff, backoff_max, then"#,
+        ),
+        (
+            keys("on_error = { retry = 101 }"),
+            r#"7:22: "retry" of "on_error" of stage "s": expected a whole number from 0 to 100, found 101"#,
+        ),
+        (
+            keys("on_error = { retry = -1 }"),
+            r#"7:22: "retry" of "on_error" of stage "s": expected a whole number from 0 to 100, found -1"#,
+        ),
+        (
+            keys("on_error = { retry = 3, then = 'retry' }"),
+            r#"7:32: "then" of "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found "retry""#,
+        ),
+        (
+            keys("[stage.on_error]\nbackoff = 100"),
+            r#"8:11: "backoff" of "on_error" of stage "s": expected a time from "0ms" to "1h", such as "20ms", found 100"#,
+        ),
+        (
+            keys("on_error = { backoff_max = '2h' }"),
+            r#"7:28: "backoff_max" of "on_error" of stage "s": expected a time from "0ms" to "1h", such as "20ms", found "2h""#,
+        ),
+        (
+            keys("on_error = { backoff = '2s', backoff_max = '1s' }"),
+            r#"7:44: "backoff_max" of "on_error" of stage "s": must not be shorter than "backoff", which is 2s"#,
+        ),
+        (
+            keys("on_error = { backoff_max = '1ms' }"),
+            r#"7:28: "backoff_max" of "on_error" of stage "s": must not be shorter than "backoff", which is 100ms"#,
         ),
     ]);
 }

@@ -1,0 +1,38 @@
+//! `on_error` of a stage: what becomes of a record that failed, and how often it is tried again before.
+
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::kind::ON_ERROR;
+use super::table::Table;
+use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
+use crate::plan::{OnError, Retry};
+
+/// `on_error`: a word, or a table.
+pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
+    let Some(value) = section.get("on_error") else { return Ok(Default::default()) };
+    if !value.value.is_table() {
+        let chosen = value.choice(&ON_ERROR).map(|then| (then, Retry::default()));
+        let table = "for retries it is a table: on_error = { retry = 3, then = \"dead-letter\" }";
+        return if value.value.is_str() { chosen } else { chosen.map_err(|fault| fault.hint(table)) };
+    }
+    let table = value.table()?;
+    table.refuse_unknown(&["retry", "backoff", "backoff_max", "then"])?;
+    let then = table.or("then", OnError::default(), |value| value.choice(&ON_ERROR))?;
+    let rule = table.or("retry", Retry::default(), |value| {
+        let times = value.whole(0..=u64::from(RETRIES_MAX))?;
+        Ok(Retry::times(u32::try_from(times).unwrap_or(RETRIES_MAX)))
+    })?;
+    let backoff = table.or("backoff", rule.backoff, |value| value.duration(Duration::ZERO..=BACKOFF_MAX))?;
+    let rule = rule.backoff(backoff);
+    let backoff_max = table.or("backoff_max", rule.backoff_max, |value| {
+        let most = value.duration(Duration::ZERO..=BACKOFF_MAX)?;
+        if most < backoff {
+            let shorter =
+                format!("must not be shorter than \"backoff\", which is {}", humantime::format_duration(backoff));
+            return Err(value.fault(&shorter));
+        }
+        Ok(most)
+    })?;
+    Ok((then, Retry { backoff_max, ..rule }))
+}

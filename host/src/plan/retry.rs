@@ -1,0 +1,67 @@
+//! How often a failed record is tried again, and when.
+
+use std::time::Duration;
+
+use super::bounds;
+
+/// How often a failed record is tried again, and when: `on_error = { retry = 3, … }`.
+///
+/// A failure that the stage calls retryable is always worth a retry. A trap or an exceeded limit is only where somebody
+/// has said so: by then the record had an instance of its own, and most guests trap again on what they trapped on. Errors
+/// that a stage calls final are never retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Most attempts beyond the first. 0: none.
+    pub times: u32,
+    /// From the first failure to the second attempt, at most; twice that from each further failure.
+    pub backoff: Duration,
+    /// What that grows to.
+    pub backoff_max: Duration,
+    /// Whether records that ended their instance are tried again too: a trap, a limit, a broken contract.
+    pub crashes: bool,
+}
+
+impl Retry {
+    /// Nothing is tried again.
+    pub const NEVER: Self = Self { times: 0, crashes: false, ..Self::DEFAULT };
+
+    const DEFAULT: Self =
+        Self { times: 2, backoff: Duration::from_millis(100), backoff_max: Duration::from_secs(10), crashes: false };
+
+    /// So many attempts beyond the first, whatever the failure, unless the stage calls it final.
+    #[must_use]
+    pub fn times(times: u32) -> Self {
+        Self { times, crashes: true, ..Self::DEFAULT }
+    }
+
+    /// The same with another first backoff; the longest one is never shorter.
+    #[must_use]
+    pub fn backoff(self, backoff: Duration) -> Self {
+        Self { backoff, backoff_max: self.backoff_max.max(backoff), ..self }
+    }
+
+    /// The same with another longest backoff.
+    #[must_use]
+    pub fn backoff_max(self, backoff_max: Duration) -> Self {
+        Self { backoff_max, ..self }
+    }
+
+    /// The first number that is out of its bounds, in words; for numbers that come from code.
+    pub(super) fn excess(&self) -> Option<String> {
+        if self.times > bounds::RETRIES_MAX {
+            return Some(format!("it may retry a record at most {} times", bounds::RETRIES_MAX));
+        }
+        if self.backoff_max > bounds::BACKOFF_MAX {
+            return Some(format!("its backoff may grow to at most {:?}", bounds::BACKOFF_MAX));
+        }
+        (self.backoff > self.backoff_max).then(|| "its backoff must not be longer than it may become".to_owned())
+    }
+}
+
+impl Default for Retry {
+    /// Two more attempts at what the stage calls retryable, after about 100 and 200 ms: enough for a connection that was
+    /// lost, and over before anybody waits for it.
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,109 @@
+//! Records that a worker tries together: a batch that has just come, or records that are tried again.
+
+use std::iter;
+use std::mem;
+use std::ops::Range;
+
+use tokio::time::Instant;
+
+use super::attempts::Pending;
+use super::retries::{Cause, Retries, Tried, Waiting};
+use crate::flow::{Earlier, Reason};
+use crate::record::{Batch, Lineage, Payload};
+
+/// Records with their claims, and what happened to them before. Claims leave it from the front.
+#[derive(Debug)]
+pub(crate) struct Load {
+    records: Payload,
+    claims: Lineage,
+    /// One for each record; empty: these are first attempts.
+    tried: Vec<Tried>,
+}
+
+impl Load {
+    /// A batch that nothing has happened to yet.
+    pub(crate) fn first(batch: Batch) -> Self {
+        let (records, claims) = batch.into_parts();
+        Self { records, claims, tried: Vec::new() }
+    }
+
+    /// Records that have waited for this.
+    pub(crate) fn again(waiting: Vec<Waiting>) -> Self {
+        let mut load = Self { records: Payload::default(), claims: Lineage::default(), tried: Vec::new() };
+        for Waiting { record, claim, tried, .. } in waiting {
+            load.records.append(&record);
+            load.claims.append(claim);
+            load.tried.push(tried);
+        }
+        load
+    }
+
+    pub(crate) fn records(&self) -> &Payload {
+        &self.records
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether its records have been tried before.
+    pub(crate) fn is_retry(&self) -> bool {
+        !self.tried.is_empty()
+    }
+
+    /// How many attempts at a record have failed.
+    pub(crate) fn failures(&self, position: usize) -> u32 {
+        self.tried.get(position).map_or(0, |tried| tried.earlier.count())
+    }
+
+    /// What is to be tried: all together, but a record that has ended an instance by itself costs no other one its own.
+    pub(crate) fn pending(&self) -> Pending {
+        if self.tried.is_empty() {
+            return Pending::of(iter::once(0..self.len()).collect());
+        }
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        let mut is_open = false;
+        for (position, tried) in self.tried.iter().enumerate() {
+            let is_suspect = tried.cause == Cause::Crash;
+            match ranges.last_mut().filter(|_| is_open && !is_suspect) {
+                Some(range) => range.end = position + 1,
+                None => ranges.push(position..position + 1),
+            }
+            is_open = !is_suspect;
+        }
+        Pending::of(ranges)
+    }
+
+    pub(super) fn take_claims(&mut self, records: usize) -> Lineage {
+        self.claims.split_front(records)
+    }
+
+    /// The attempts at a record before this one. They are given once.
+    pub(super) fn take_earlier(&mut self, position: usize) -> Earlier {
+        self.tried.get_mut(position).map(|tried| mem::take(&mut tried.earlier)).unwrap_or_default()
+    }
+
+    /// The record at `position`, whose claim is the next one: it is tried again.
+    pub(super) fn wait(&mut self, position: usize, (cause, reason): (Cause, &Reason), retries: &Retries) -> Waiting {
+        let mut earlier = self.take_earlier(position);
+        earlier.push(reason, retries.redactor());
+        Waiting {
+            record: self.records.slice(position..position + 1),
+            claim: self.take_claims(1),
+            due: Instant::now() + retries.delay(earlier.count()),
+            tried: Tried { earlier, cause },
+        }
+    }
+
+    /// The records from `position` on, whose turn has not come: they wait on, and are due.
+    pub(crate) fn rest(mut self, position: usize) -> Vec<Waiting> {
+        let rest = mem::take(&mut self.tried).into_iter().enumerate().skip(position);
+        let waiting = rest.map(|(position, tried)| Waiting {
+            record: self.records.slice(position..position + 1),
+            claim: self.claims.split_front(1),
+            due: Instant::now(),
+            tried,
+        });
+        waiting.collect()
+    }
+}

@@ -1,0 +1,178 @@
+//! Which failed record is tried again, and when: finitely often, after a backoff that doubles.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use super::GuestFailure;
+use crate::flow::{Earlier, Reason};
+use crate::plan::Retry;
+use crate::record::{Lineage, Payload};
+use crate::redact::Redactor;
+
+/// Whose judgement a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The stage's: the same record may succeed later.
+    Retryable,
+    /// The stage's: it would fail again.
+    Final,
+    /// Nobody's: the record ended its instance.
+    Crash,
+}
+
+/// A record that failed and is to be tried again.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// One record, and its claim.
+    pub(crate) record: Payload,
+    pub(crate) claim: Lineage,
+    pub(crate) tried: Tried,
+    pub(crate) due: Instant,
+}
+
+/// What happened to a record before it is tried again.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) earlier: Earlier,
+    /// Why the last attempt failed.
+    pub(crate) cause: Cause,
+}
+
+/// The rule of one stage, and its jitter.
+#[derive(Debug)]
+pub(crate) struct Retries {
+    rule: Retry,
+    chance: Mutex<Rng>,
+    redactor: Arc<Redactor>,
+}
+
+impl Cause {
+    /// Of a call that failed as a whole, with a single record.
+    pub(crate) fn of(failure: &GuestFailure) -> Self {
+        match failure {
+            GuestFailure::Trap { .. }
+            | GuestFailure::CpuLimit { .. }
+            | GuestFailure::WallLimit { .. }
+            | GuestFailure::FuelLimit { .. }
+            | GuestFailure::MemoryLimit { .. }
+            | GuestFailure::TableLimit { .. }
+            | GuestFailure::InstancesLimit { .. }
+            | GuestFailure::OutputLimit { .. }
+            | GuestFailure::OutputRecordsLimit { .. }
+            | GuestFailure::Contract(_) => Self::Crash,
+            // Neither is a matter of the record: no instance was ready for it.
+            GuestFailure::OpenLimit { .. } | GuestFailure::NoRoom(_) => Self::Final,
+            // It could have said so of the record.
+            GuestFailure::Returned(_) => Self::Final,
+        }
+    }
+}
+
+impl Retries {
+    /// The same `seed` draws the same jitter. `redactor`: for what is remembered of failures.
+    pub(crate) fn new(rule: Retry, seed: u64, redactor: &Arc<Redactor>) -> Self {
+        Self { rule, chance: Mutex::new(Rng::with_seed(seed)), redactor: Arc::clone(redactor) }
+    }
+
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Whether a record that has just failed so is tried again, when it had failed `before` times already.
+    pub(crate) fn allow(&self, cause: Cause, before: u32) -> bool {
+        let worth_it = match cause {
+            Cause::Retryable => true,
+            Cause::Final => false,
+            Cause::Crash => self.rule.crashes,
+        };
+        worth_it && before < self.rule.times
+    }
+
+    /// From a record's `attempt`th failure (from 1) to its next attempt: between half the backoff and all of it, so that
+    /// records which failed together do not come back together.
+    pub(crate) fn delay(&self, attempt: u32) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
+        let backoff = self.rule.backoff.saturating_mul(1 << doublings).min(self.rule.backoff_max);
+        // An hour, which is the most, has far fewer nanoseconds than 64 bits hold.
+        let half = u64::try_from(backoff.as_nanos() / 2).unwrap_or(u64::MAX);
+        let jitter = self.chance.lock().unwrap_or_else(PoisonError::into_inner).u64(..=half);
+        backoff - Duration::from_nanos(jitter)
+    }
+}
+
+/// A seed out of a stage's name: the stages of a pipeline draw differently, and a run like the run before it.
+pub(crate) fn seed_of(name: &str) -> u64 {
+    // FNV-1a: the same on every machine, whatever the standard library's hash becomes.
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The cause and the reason of a record that ended its instance by itself.
+pub(crate) fn crash(failure: &GuestFailure) -> (Cause, Reason) {
+    let backtrace = failure.backtrace().to_vec();
+    (Cause::of(failure), Reason { backtrace, ..Reason::new(failure.kind(), failure.to_string()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
+
+    fn retries(rule: Retry, seed: u64) -> Retries {
+        Retries::new(rule, seed, &Arc::default())
+    }
+
+    fn rule(times: u32, backoff: Duration, backoff_max: Duration) -> Retry {
+        Retry { backoff, backoff_max, ..Retry::times(times) }
+    }
+
+    proptest! {
+        /// However often it fails, whatever is asked for: each delay is within its bounds, and there is a last one.
+        #[test]
+        fn backoff_doubles_within_its_bounds_and_comes_to_an_end(
+            times in 0..=RETRIES_MAX,
+            backoff in 0..=BACKOFF_MAX.as_nanos() as u64,
+            longer in 0..=BACKOFF_MAX.as_nanos() as u64,
+            seed: u64,
+        ) {
+            let (backoff, longest) = (Duration::from_nanos(backoff.min(longer)), Duration::from_nanos(backoff.max(longer)));
+            let one = retries(rule(times, backoff, longest), seed);
+            let again = retries(rule(times, backoff, longest), seed);
+            let mut made = 0;
+            while one.allow(Cause::Crash, made) {
+                made += 1;
+                let whole = (1..made).fold(backoff, |whole, _| (whole * 2).min(longest));
+                let delay = one.delay(made);
+                prop_assert!(whole / 2 <= delay && delay <= whole, "attempt {made}: {delay:?} of {whole:?}");
+                prop_assert_eq!(delay, again.delay(made), "the same seed");
+            }
+            prop_assert_eq!(made, times);
+        }
+    }
+
+    #[test]
+    fn what_failed_together_does_not_come_back_together() {
+        let one = retries(Retry::times(3), seed_of("fetch"));
+        let delays: std::collections::BTreeSet<Duration> = (0..100).map(|_| one.delay(1)).collect();
+        assert_eq!(delays.len(), 100);
+        let spread = *delays.last().unwrap() - *delays.first().unwrap();
+        assert!(spread > Duration::from_millis(40), "{spread:?}");
+    }
+
+    #[test]
+    fn a_stage_decides_for_its_own_failures_and_the_pipeline_file_for_crashes() {
+        let allowed = |rule, cause| retries(rule, 0).allow(cause, 0);
+        for (rule, expected) in [
+            (Retry::default(), [true, false, false]),
+            (Retry::times(1), [true, false, true]),
+            (Retry::NEVER, [false, false, false]),
+            (Retry::times(0), [false, false, false]),
+        ] {
+            assert_eq!([Cause::Retryable, Cause::Final, Cause::Crash].map(|cause| allowed(rule, cause)), expected);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What all workers of a stage share.
+
+use std::sync::Arc;
+
+use super::Program;
+use super::breaker::Breaker;
+use super::order::Turnstile;
+use super::pace::Pace;
+use super::retries::{Retries, seed_of};
+use super::room::Room;
+use crate::flow::{FailurePolicy, StageCounters};
+use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
+use crate::record::{BatchBounds, Ledger};
+
+/// What all workers of a stage share.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: Arc<str>,
+    pub(crate) program: Arc<dyn Program>,
+    pub(crate) bounds: BatchBounds,
+    pub(crate) limits: Limits,
+    pub(crate) reuse: Isolation,
+    pub(crate) recycle: Recycle,
+    pub(crate) breaker: Breaker,
+    pub(crate) counters: Arc<StageCounters>,
+    pub(crate) failures: FailurePolicy,
+    pub(crate) ledger: Arc<Ledger>,
+    /// Of a stage that keeps order.
+    pub(crate) turnstile: Option<Turnstile>,
+    pub(crate) pace: Pace,
+    pub(crate) retries: Retries,
+    /// Of a stage that keeps none: where records wait for their next attempt.
+    pub(crate) room: Room,
+}
+
+impl Stage {
+    pub(crate) fn new(
+        plan: &StagePlan,
+        program: Arc<dyn Program>,
+        failures: FailurePolicy,
+        ledger: &Arc<Ledger>,
+    ) -> Self {
+        let retries = Retries::new(plan.retry, seed_of(&plan.name), &failures.redactor);
+        Self {
+            name: Arc::clone(&plan.name),
+            program,
+            bounds: plan.batch,
+            limits: plan.limits,
+            reuse: plan.reuse,
+            recycle: plan.recycle,
+            breaker: Breaker::new(plan.breaker),
+            counters: Arc::default(),
+            failures,
+            ledger: Arc::clone(ledger),
+            turnstile: (plan.order == Order::Input).then(Turnstile::default),
+            pace: Pace::default(),
+            retries,
+            room: Room::new(plan.queue.bytes.get()),
+        }
+    }
+}

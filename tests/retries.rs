@@ -1,0 +1,119 @@
+//! What a guest says of its failures is honoured from end to end, and what ends its instance is retried where the pipeline
+//! says so: on a fresh instance, with limits armed anew.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use sandmill::plan::{Isolation, Limits, Order, Retry};
+use sandmill::record::BatchBounds;
+use sandmill::report::{Ending, StageStats};
+use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Given, Keeper};
+use tests::guest::{FINAL, Guest, PROCESS_FAIL_ON_BANG, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, RETRYABLE};
+use tests::on_bang;
+use tokio::time::timeout;
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// As [`PROCESS_FAIL_ON_BANG`], for the first two marked records that an instance is given.
+const FAIL_ON_BANG_TWICE: &str = on_bang!(
+    "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (if (i32.le_u (global.get $calls) (i32.const 2)) (then
+        (call $clear) (i32.store (i32.const 116) (i32.const 200)) (i32.store (i32.const 120) (i32.const 1))
+        (return (i32.const 64))))"
+);
+
+/// What came of a marked record between two others.
+struct Outcome {
+    stage: StageStats,
+    kept: Vec<String>,
+    letter: Option<serde_json::Value>,
+}
+
+impl Outcome {
+    fn kind_and_attempts(&self) -> Option<(&str, u64)> {
+        self.letter.as_ref().and_then(|letter| Some((letter["kind"].as_str()?, letter["attempts"].as_u64()?)))
+    }
+}
+
+async fn run(guest: &Guest, stage: impl FnOnce(StageBuilder) -> StageBuilder) -> Outcome {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = guest.write(folder.path(), "guest").expect("a component");
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let one = BatchBounds {
+        records: NonZeroUsize::MIN,
+        bytes: NonZeroUsize::new(1 << 20).expect("positive"),
+        linger: Duration::ZERO,
+    };
+    let builder = StageBuilder::component("guest", component).workers(NonZeroUsize::MIN).batch(one);
+    let records = sandmill::record::Payload::of_values(["a", "!", "b"].iter().collect());
+    let plan = PipelineBuilder::new("retries")
+        .state_file(folder.path().join("dead.db"))
+        .source(SourceBuilder::custom("given", Given::new(records, 3)))
+        .stage(stage(builder))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let mut report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    assert!(report.stats.accounting.balances());
+    let letters = tests::letters::lines(&folder.path().join("dead.db"));
+    let letter = letters.lines().next().map(|line| serde_json::from_str(line).expect("JSON"));
+    Outcome { stage: report.stats.stages.remove(0), kept: kept.records(), letter }
+}
+
+fn soon(times: u32) -> Retry {
+    Retry::times(times).backoff(Duration::from_millis(1))
+}
+
+#[tokio::test]
+async fn a_failure_that_a_guest_calls_retryable_is_retried_and_no_other() {
+    let guest = |declarations| Guest { declarations, ..Guest::processing(PROCESS_FAIL_ON_BANG) };
+    // Nobody has said a word about retries.
+    let retryable = run(&guest(RETRYABLE), |stage| stage).await;
+    assert_eq!(retryable.kind_and_attempts(), Some(("returned", 3)));
+    assert_eq!((retryable.stage.retries, retryable.stage.recovered), (2, 0));
+    let letter = retryable.letter.expect("a letter");
+    assert_eq!(letter["reason"], "busy");
+    assert_eq!(letter["earlier"].as_array().expect("two attempts").len(), 2);
+
+    for outcome in [
+        run(&guest(FINAL), |stage| stage.retry(soon(3))).await,
+        run(&guest(RETRYABLE), |stage| stage.retry(Retry::NEVER)).await,
+    ] {
+        assert_eq!(outcome.kind_and_attempts(), Some(("returned", 1)));
+        assert_eq!((outcome.stage.retries, outcome.kept.as_slice()), (0, ["a".to_owned(), "b".to_owned()].as_slice()));
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_is_ready_later_gives_its_records_in_their_order() {
+    let declarations = format!("{RETRYABLE} (global $calls (mut i32) (i32.const 0))").leak();
+    let guest = Guest { declarations, ..Guest::processing(FAIL_ON_BANG_TWICE) };
+    for (order, expected) in [(Order::Input, ["a", "!", "b"]), (Order::None, ["a", "b", "!"])] {
+        let outcome = run(&guest, |stage| stage.reuse(Isolation::Worker).order(order)).await;
+        assert_eq!(outcome.kept, expected, "{order:?}");
+        assert_eq!((outcome.stage.retries, outcome.stage.recovered, outcome.stage.failed), (2, 1, 0));
+    }
+    // Every attempt has an instance of its own, which has failed at nothing yet.
+    let fresh = run(&guest, |stage| stage.reuse(Isolation::Batch).retry(soon(3))).await;
+    assert_eq!((fresh.stage.retries, fresh.stage.recovered, fresh.stage.failed), (3, 0, 1));
+}
+
+#[tokio::test]
+async fn traps_and_limits_are_retried_when_the_pipeline_says_so() {
+    let limits = Limits { cpu: Duration::from_millis(20), ..Limits::default() };
+    for (process, kind) in [(PROCESS_TRAP_ON_BANG, "trap"), (PROCESS_SPIN_ON_BANG, "cpu-limit")] {
+        let guest = Guest::processing(process);
+        for reuse in [Isolation::Record, Isolation::Batch, Isolation::Worker] {
+            let outcome = run(&guest, |stage| stage.limits(limits).reuse(reuse).retry(soon(2))).await;
+            assert_eq!(outcome.kind_and_attempts(), Some((kind, 3)), "{reuse:?}");
+            assert_eq!((outcome.stage.retries, outcome.stage.failed_invocations), (2, 3));
+            assert_eq!(outcome.kept, ["a", "b"]);
+        }
+        let unasked = run(&guest, |stage| stage.limits(limits)).await;
+        assert_eq!((unasked.kind_and_attempts(), unasked.stage.retries), (Some((kind, 1)), 0));
+    }
+}
