@@ -218,7 +218,7 @@ proptest! {
         }
         prop_assert_eq!(account.delivered, found.len() as u64);
         prop_assert_eq!(found, expected);
-        let letters = std::fs::read_to_string(folder.path().join("dead.db")).unwrap_or_default();
+        let letters = tests::letters::lines(&folder.path().join("dead.db"));
         prop_assert_eq!(letters.lines().count() as u64, dead);
     }
 

@@ -282,7 +282,7 @@ impl Trial {
                 Event::Failed { reason, .. } => told += &format!("{reason}\n"),
             }
         }
-        let letters = std::fs::read_to_string(self.path().join("dead.db")).unwrap_or_default();
+        let letters = tests::letters::lines(&self.path().join("dead.db"));
         let delivered = delivered.lock().expect("no panic").clone();
         Seen { report, delivered, letters, told }
     }

@@ -169,7 +169,7 @@ async fn a_record_that_the_sink_refuses_goes_to_the_dead_letters_and_the_rest_is
     let account = report.stats.accounting;
     assert_eq!((account.delivered, account.dead_lettered), (90, 10));
     assert_eq!(report.dead_letters.as_deref(), Some(letters.as_path()));
-    let text = std::fs::read_to_string(&letters).expect("dead letters");
+    let text = tests::letters::lines(&letters);
     let first: serde_json::Value = serde_json::from_str(text.lines().next().expect("a letter")).expect("JSON");
     assert_eq!(first["node"], "kept");
     assert_eq!(first["place"], "numbers record 8");

@@ -178,7 +178,7 @@ impl Trial<'_> {
         let (hostile, neighbour) = (kept.kept.clone(), beside.kept.clone());
         let pipeline = self.prepare(folder.path(), kept, beside).await?;
         let report = pipeline.run().await;
-        let letters = std::fs::read_to_string(folder.path().join("dead.db")).unwrap_or_default();
+        let letters = tests::letters::lines(&folder.path().join("dead.db"));
         let letters = letters.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let records = |kept: &Kept| kept.records();
         Ok(Aftermath { report, kept: records(&hostile), beside: records(&neighbour), letters, reuse: self.reuse })

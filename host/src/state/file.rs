@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::checkpoint::Checkpoint;
 use super::choice::Choice;
+use super::fault::{damaged, fault, no_state_file, taken, unwritable};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
 use crate::error::{Error, Result};
@@ -135,8 +136,11 @@ impl StateFile {
     pub(crate) fn finish(&self) -> Result<()> {
         let mut inner = self.inner();
         let letters = self.run(inner.open(&self.path)?, |connection| {
-            connection.execute("DELETE FROM checkpoint", [])?;
-            connection.query_row("SELECT count(*) FROM dead_letter", [], |row| row.get::<_, i64>(0))
+            let letters: i64 = connection.query_row("SELECT count(*) FROM dead_letter", [], |row| row.get(0))?;
+            if letters > 0 {
+                connection.execute("DELETE FROM checkpoint", [])?;
+            }
+            Ok(letters)
         })?;
         // Closing merges the log into the file.
         inner.connection = None;
@@ -369,35 +373,5 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
         ("ok", true) => Ok(()),
         ("ok", false) => Err(damaged(path, "its tables are missing")),
         (_, _) => Err(damaged(path, "it was cut short or overwritten").caused_by(found)),
-    }
-}
-
-fn no_state_file(path: &Path) -> Error {
-    Error::config(format!("\"{}\" is no state file of sandmill", path.display()))
-        .hint("name another place in the pipeline file: [state] path = \"…\"")
-}
-
-/// What a run kept cannot be trusted. Never passed over: starting over unasked would write everything a second time.
-fn damaged(path: &Path, what: &str) -> Error {
-    Error::config(format!("the state file \"{}\" is damaged: {what}", path.display()))
-        .hint("bring it back from a copy, or start over with --fresh")
-}
-
-fn taken(path: &Path) -> Error {
-    Error::config(format!("another run of this pipeline is going on: it has the state file \"{}\"", path.display()))
-        .hint("wait for it to end; two pipelines that are to run at once need different names, or [state] path")
-}
-
-fn unwritable(path: &Path, cause: std::io::Error) -> Error {
-    Error::config(format!("the state file \"{}\" cannot be written", path.display()))
-        .caused_by(cause)
-        .hint("name another place in the pipeline file: [state] path = \"…\"")
-}
-
-fn fault(path: &Path, cause: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    match cause.sqlite_error_code() {
-        Some(DatabaseCorrupt | NotADatabase) => damaged(path, "it is no database").caused_by(cause),
-        _ => Error::edge(format!("the state file \"{}\" cannot be read or written", path.display())).caused_by(cause),
     }
 }

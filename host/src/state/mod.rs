@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod choice;
+mod fault;
 mod file;
 mod letter;
 mod lock;

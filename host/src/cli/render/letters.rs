@@ -20,7 +20,7 @@ pub(crate) fn letter_line(letter: &DeadLetter) -> String {
     let reason = one_line(&format!("{place}: {reason}"));
     format!(
         "{id:>6}  {}  {}  {}  {}\n",
-        paint(FAINT, &moment(*time)),
+        paint(FAINT, moment(*time)),
         left(&harmless(node), 12),
         left(kind, 14),
         cut(&reason, REASON_COLUMNS)

@@ -1,0 +1,39 @@
+//! Words for what goes wrong with a state file.
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// It is something else.
+pub(super) fn no_state_file(path: &Path) -> Error {
+    Error::config(format!("\"{}\" is no state file of sandmill", path.display()))
+        .hint("name another place in the pipeline file: [state] path = \"…\"")
+}
+
+/// What a run kept cannot be trusted. Never passed over: starting over unasked would write everything a second time.
+pub(super) fn damaged(path: &Path, what: &str) -> Error {
+    Error::config(format!("the state file \"{}\" is damaged: {what}", path.display()))
+        .hint("bring it back from a copy, or start over with --fresh")
+}
+
+/// Another run has it.
+pub(super) fn taken(path: &Path) -> Error {
+    Error::config(format!("another run of this pipeline is going on: it has the state file \"{}\"", path.display()))
+        .hint("wait for it to end; two pipelines that are to run at once need different names, or [state] path")
+}
+
+/// It cannot be made.
+pub(super) fn unwritable(path: &Path, cause: std::io::Error) -> Error {
+    Error::config(format!("the state file \"{}\" cannot be written", path.display()))
+        .caused_by(cause)
+        .hint("name another place in the pipeline file: [state] path = \"…\"")
+}
+
+/// `SQLite` fails.
+pub(super) fn fault(path: &Path, cause: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match cause.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => damaged(path, "it is no database").caused_by(cause),
+        _ => Error::edge(format!("the state file \"{}\" cannot be read or written", path.display())).caused_by(cause),
+    }
+}
