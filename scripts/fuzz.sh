@@ -8,7 +8,11 @@ seconds=${1:-60}
 [ $# -gt 0 ] || set -- pipeline_file outcome chunk text wasm answer component
 
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
-RUSTC_WRAPPER=$PWD/scripts/fuzz-rustc.sh cargo build --release --locked --manifest-path fuzz/Cargo.toml --target-dir "$target_dir"
+# With a target, even that of this machine, what runs in the compiler (macros) is built apart, and not for fuzzing.
+triple=$(rustc -vV | sed -n 's/^host: //p')
+RUSTC_WRAPPER=$PWD/scripts/fuzz-rustc.sh \
+    cargo build --release --locked --manifest-path fuzz/Cargo.toml --target-dir "$target_dir" --target "$triple"
+fuzzer=$target_dir/$triple/release/fuzz
 
 # Compiled guests are not kept: each is seen once.
 export SANDMILL_CACHE=/dev/null/none
@@ -23,7 +27,7 @@ for target; do
         done
     fi
     echo "fuzzing $target for $seconds s"
-    FUZZ_TARGET=$target "$target_dir/release/fuzz" "$corpus" "fuzz/seeds/$target" -max_total_time="$seconds" -timeout=60 \
+    FUZZ_TARGET=$target "$fuzzer" "$corpus" "fuzz/seeds/$target" -max_total_time="$seconds" -timeout=60 \
         -rss_limit_mb=2048 -max_len=8192 -dict=fuzz/pipeline_file.dict -print_final_stats=1 -verbosity=1 \
         -artifact_prefix="$findings/" || {
         found=1

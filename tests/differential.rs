@@ -308,6 +308,41 @@ async fn the_stages_of_this_repository_give_the_same_however_they_are_run() {
     }
 }
 
+/// Where a batch ends is a matter of time: what an instance gives at its end must stand behind its own record all the
+/// same, not behind those that happened to share the batch.
+#[tokio::test]
+async fn a_deterministic_stage_that_gives_more_at_its_end_gives_it_at_the_same_place_in_every_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flush = "(i32.store8 (i32.const 8192) (i32.const 70)) (i32.store (i32.const 32) (i32.const 1))
+        (call $clear) (call $emit (i32.const 8192) (i32.const 1) (i32.const 32) (i32.const 1)
+            (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64)";
+    let component = Guest { flush, ..Guest::default() }.write(folder.path(), "guest").expect("a sound guest");
+    let inputs: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    let expected: Vec<&str> = inputs.iter().flat_map(|input| [input.as_str(), "F"]).collect();
+    for (workers, chunk) in [(1, 1), (1, 100), (2, 1), (2, 100)] {
+        let given = Given::new(Payload::of_values(inputs.iter().map(String::as_str).collect()), chunk);
+        let outputs = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&outputs);
+        let keep = move |_: Option<&[u8]>, value: &[u8]| {
+            kept.lock().expect("nothing panics here").push(String::from_utf8_lossy(value).into_owned());
+        };
+        let plan = PipelineBuilder::new("deterministic")
+            .source(SourceBuilder::custom("given", given))
+            .stage(
+                StageBuilder::component("stage", &component)
+                    .workers(NonZeroUsize::new(workers).expect("positive"))
+                    .deterministic(true),
+            )
+            .sink(SinkBuilder::for_each("kept", keep))
+            .plan()
+            .expect("a sound plan");
+        let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+        let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+        assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+        assert_eq!(*outputs.lock().expect("nothing panics here"), expected, "{workers} workers, chunks of {chunk}");
+    }
+}
+
 #[tokio::test]
 async fn an_instance_from_the_pool_gives_what_a_fresh_process_gives() {
     const PIPELINE: &str = "name = \"traces\"\n[source]\nkind = \"stdin\"\nformat = \"lines\"\n[[stage]]\nname = \"traces\"\n\

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use rustix::fs::{RenameFlags, renameat_with};
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::{Clock, FolderGrant, Grants, Isolation, Limits, Randomness, Variable, VariableSource};
+use sandmill::plan::{Clock, FolderGrant, Grants, HttpRule, Isolation, Limits, Randomness, Variable, VariableSource};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::report::{Ending, Event, Report};
 use sandmill::{Error, ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -150,6 +152,38 @@ const TELLTALE: Guest = Guest {
             (i32.store8 (i32.const 64) (i32.const 1))
             (i32.store (i32.const 68) (local.get $value)) (i32.store (i32.const 72) (local.get $length))))
         (i32.const 64)"#,
+    ..Guest::SOUND
+};
+
+/// Asks a server for the path that its first variable says, and drops the record.
+const ASKING: Guest = Guest {
+    world: "import wasi:cli/environment@0.2.12; import wasi:http/outgoing-handler@0.2.12;",
+    declarations: r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+        (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+        (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme"
+            (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
+            (func $authority (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
+            (func $path (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
+        (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
+            (func $subscribe (param i32) (result i32)))
+        (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+        (memory (export "memory") 2) (data (i32.const 1024) "localhost")"#,
+    process: r#"(local $request i32)
+        (call $environment (i32.const 16))
+        (local.set $request (call $request (call $fields)))
+        (drop (call $scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+        (drop (call $authority (local.get $request) (i32.const 1) (i32.const 1024) (i32.const 9)))
+        (if (call $path (local.get $request) (i32.const 1)
+                (i32.load offset=8 (i32.load (i32.const 16))) (i32.load offset=12 (i32.load (i32.const 16))))
+            (then unreachable))
+        (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048)) (then unreachable))
+        (call $block (call $subscribe (i32.load (i32.const 2056))))
+        (call $clear) (i32.const 64)"#,
     ..Guest::SOUND
 };
 
@@ -348,6 +382,40 @@ async fn a_folder_is_read_and_nothing_beside_or_behind_it() {
     assert!(!granted.join("new.txt").exists());
 }
 
+/// A file, and a folder on the way to one, change places with links that lead out, all the time while they are opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_takes_the_place_of_a_file_during_a_run_does_not_lead_out() {
+    let records: Vec<&str> = ["file", "sub/file"].repeat(2_000);
+    let trial = Trial::of(FILES, &records);
+    let granted = trial.path().join("granted");
+    for folder in [granted.join("sub"), trial.path().join("outside")] {
+        std::fs::create_dir_all(folder).expect("made");
+    }
+    std::fs::write(granted.join("file"), "inside").expect("written");
+    std::fs::write(granted.join("sub/file"), "inside").expect("written");
+    std::fs::write(trial.path().join("outside/file"), "beside").expect("written");
+    std::os::unix::fs::symlink("../outside/file", granted.join("file-link")).expect("linked");
+    std::os::unix::fs::symlink("../outside", granted.join("sub-link")).expect("linked");
+    let over = Arc::new(AtomicBool::new(false));
+    let (folder_of, is_over) = (std::fs::File::open(&granted).expect("a folder"), Arc::clone(&over));
+    let swapping = std::thread::spawn(move || {
+        while !is_over.load(Relaxed) {
+            for name in ["file", "sub"] {
+                let link = format!("{name}-link");
+                renameat_with(&folder_of, name, &folder_of, link, RenameFlags::EXCHANGE).expect("they change places");
+            }
+        }
+    });
+    let seen = trial.run(|stage| alone(folder(&granted, false))(stage).order(sandmill::plan::Order::None)).await;
+    over.store(true, Relaxed);
+    swapping.join().expect("it only swaps");
+    let read = texts(&seen.delivered);
+    let count = |text: &str| read.iter().filter(|read| *read == text).count();
+    assert_eq!(read.len(), 4_000, "{}", seen.told);
+    assert_eq!(count("beside"), 0);
+    assert!(count("inside") > 0 && count("E31") > 0, "nothing was swapped in time: {read:?}");
+}
+
 #[tokio::test]
 async fn a_folder_is_written_to_when_that_was_granted() {
     let trial = Trial::of(FILES, &["!new.txt", "!../new.txt", "new.txt"]);
@@ -381,6 +449,20 @@ async fn a_secret_is_struck_out_of_all_that_is_told() {
     assert_eq!(letters[1]["value"], "?said \"[secret TOKEN]\" in JSON");
     let all = format!("{}{}{:?}", seen.told, seen.letters, seen.report);
     assert!(!all.contains("hunter2") && !all.contains("secret\\"), "{all}");
+}
+
+/// Of both kinds: a request that no rule allows, and one whose host lies where it may not.
+#[tokio::test]
+async fn a_secret_is_struck_out_of_warnings_about_requests() {
+    for (rule, why) in [("http://example.com", "no http rule"), ("http://*", "is not a public address")] {
+        let trial = Trial::of(ASKING, &["1"]);
+        let file = trial.path().join("secret");
+        std::fs::write(&file, "/hunter2secret").expect("written");
+        let http = Some(vec![HttpRule::parse(rule).expect("a rule")]);
+        let seen = trial.run(alone(Grants { http, ..variables(vec![secret("TOKEN", &file)]) })).await;
+        assert!(seen.told.contains("[secret TOKEN]") && seen.told.contains(why), "{} {}", seen.told, seen.letters);
+        assert!(!seen.told.contains("hunter2"), "{}", seen.told);
+    }
 }
 
 #[tokio::test]
@@ -468,6 +550,54 @@ async fn handles_are_bounded_and_exit_is_a_failure() {
     };
     let seen = Trial::of(exit, &["1"]).run(alone(Grants::default())).await;
     assert!(seen.letters.contains("exit was called, with status 0"), "{}", seen.letters);
+}
+
+/// A hundred timers for each record, none of which is given back: thirty records would fill a table three times.
+#[tokio::test]
+async fn handles_do_not_outlive_their_instance() {
+    const HOARDER: &str = "(local.set $i (i32.const 99))
+        (loop $more (drop (call $sleep (i64.const 1)))
+            (br_if $more (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+        (i32.store (i32.const 1024) (call $sleep (i64.const 1)))
+        (call $one (i32.const 1024) (i32.const 4)) (i32.const 64)";
+    let grants = || Grants { clock: Some(Clock::Real), folders: Some(vec![]), ..Grants::default() };
+    let trial = || Trial::of(Guest { process: HOARDER, ..SLEEPER }, &["1"; 30]);
+    let seen = trial().run(alone(grants())).await;
+    assert_eq!((seen.delivered.len(), seen.letters.as_str()), (30, ""));
+    assert!(seen.delivered.iter().all(|handle| *handle == seen.delivered[0]), "each begins with an empty table");
+    let living = trial().run(|stage| one_by_one(stage).grants(grants())).await;
+    assert!(living.letters.contains("it holds more than 1024"), "the guest does hoard: {}", living.letters);
+}
+
+#[tokio::test]
+async fn a_seeded_generator_begins_anew_with_its_instance() {
+    let grants =
+        || Grants { clock: Some(Clock::Fixed(UNIX_EPOCH)), random: Some(Randomness::Seed(7)), ..Grants::default() };
+    let seen = Trial::of(CHANCE, &["1", "2", "3"]).run(alone(grants())).await.delivered;
+    assert_eq!(seen, vec![seen[0].clone(); 3]);
+    let living = Trial::of(CHANCE, &["1", "2", "3"]).run(|stage| one_by_one(stage).grants(grants())).await.delivered;
+    assert_eq!(living[0], seen[0]);
+    assert_ne!(living[1], living[0], "the numbers of an instance that lives on go on");
+}
+
+/// Prints its record and no line feed: what one instance has left must not stand before what the next one says.
+#[tokio::test]
+async fn the_start_of_a_line_does_not_outlive_its_instance() {
+    let guest = Guest {
+        process: "(call $print (call $stdout) (local.get 0) (local.get 1) (i32.const 40)) (call $clear) (i32.const 64)",
+        ..TELLTALE
+    };
+    let seen = Trial::of(guest, &["one", "two", "three"]).run(alone(variables(vec![]))).await;
+    let mut lines: Vec<&str> = seen.told.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["one", "three", "two"]);
+}
+
+/// One instance that lives on, and is given a record at a time.
+fn one_by_one(stage: StageBuilder) -> StageBuilder {
+    let one = std::num::NonZeroUsize::MIN;
+    let batch = BatchBounds { records: one, bytes: one, linger: Duration::ZERO };
+    stage.reuse(Isolation::Worker).workers(one).batch(batch)
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that is wrong about what it looks at should fail")]
 
 mod accounting;
+mod budgets;
 mod cli;
 mod differential;
 mod examples;

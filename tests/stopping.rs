@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::OnError;
+use sandmill::plan::{Isolation, Limits, OnError};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
-use sandmill::report::{Ending, Report};
+use sandmill::report::{Ending, Event, EventStream, Report};
 use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Numbers};
+use tests::guest::Guest;
 use tokio::time::timeout;
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -65,6 +66,46 @@ async fn an_empty_source_is_a_run_that_completes() {
     .await;
     assert_eq!(report.ending, Ending::Completed);
     assert_eq!(report.stats.accounting.read, 0);
+}
+
+/// Its store is in the middle of a call: what is called in it again, even `flush`, finds it in no state to be called.
+#[tokio::test]
+async fn an_instance_that_is_cut_in_the_middle_of_a_call_is_never_called_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Says `begun` and spins, and would say `flushed`.
+    let guest = Guest {
+        declarations: "(memory (export \"memory\") 2) (data (i32.const 1024) \"begunflushed\")",
+        flush: "(call $log (i32.const 1) (i32.const 1029) (i32.const 7)) (call $clear) (i32.const 64)",
+        ..Guest::processing("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l)) unreachable")
+    };
+    let hours = Limits { cpu: 100 * BOUND, wall: 100 * BOUND, ..Limits::default() };
+    let component = guest.write(folder.path(), "guest").expect("a component");
+    for reuse in [Isolation::Record, Isolation::Batch, Isolation::Worker] {
+        let plan = builder("cut")
+            .source(SourceBuilder::custom("numbers", Numbers::up_to(3)))
+            .stage(StageBuilder::component("guest", &component).limits(hours).reuse(reuse).workers(NonZeroUsize::MIN))
+            .sink(SinkBuilder::custom("kept", Keeper::default()))
+            .plan()
+            .expect("a sound plan");
+        let mut running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        let mut events = running.events().expect("nobody has taken them");
+        let begun = timeout(BOUND, said(&mut events)).await.expect("it says something");
+        assert_eq!(begun.as_deref(), Some("begun"));
+        running.stopper().abort();
+        let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+        assert_eq!((report.ending, report.stats.accounting.in_flight), (Ending::Interrupted, 3));
+        assert_eq!((report.stats.stages[0].instances, said(&mut events).await), (1, None));
+    }
+}
+
+/// The next line of a guest's log.
+async fn said(events: &mut EventStream) -> Option<String> {
+    while let Some(event) = events.next().await {
+        if let Event::Log { message, .. } = event {
+            return Some(message);
+        }
+    }
+    None
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Secrets, struck out: wherever words of a guest, or about a record, reach a person or a file, the values of a pipeline's
 //! secrets are replaced by `[secret NAME]`.
 //!
-//! A value is found as it is, and in the forms that escaping gives it: in JSON, and between quotes in an error. This guards
-//! against accidents. A guest that means to give a secret away can: it may send it on in pieces, or backwards.
+//! A value is found as it is, and in the forms that accidents give it: escaped in JSON or in an error, percent-encoded in
+//! a URL, in hexadecimal, in base64 also in the middle of something longer, as in a header. A guest that means to give a
+//! secret away can: it may send it on in pieces, or backwards.
+
+mod forms;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use memchr::memmem::Finder;
 
@@ -15,18 +19,15 @@ use crate::report::Problem;
 /// Shorter values stand in too many texts that have nothing to do with them: striking them out would leave nothing to
 /// read, and tell what they are.
 pub(crate) const SECRET_BYTES_MIN: usize = 4;
-/// Lines of a secret (a certificate has many) that are struck out by themselves: shorter ones say nothing.
-const LINE_BYTES_MIN: usize = 8;
 
 /// Strikes out the secrets of one pipeline.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Redactor {
     marks: Vec<Mark>,
     longest: usize,
 }
 
 /// One form of one secret.
-#[derive(Debug)]
 struct Mark {
     finder: Finder<'static>,
     length: usize,
@@ -39,7 +40,7 @@ impl Redactor {
         let mut seen = HashSet::new();
         let mut redactor = Self::default();
         for (name, value) in secrets {
-            for form in forms(value).into_iter().filter(|form| seen.insert(form.clone())) {
+            for form in forms::of(value).into_iter().filter(|form| seen.insert(form.clone())) {
                 redactor.longest = redactor.longest.max(form.len());
                 redactor.marks.push(Mark {
                     finder: Finder::new(form.as_bytes()).into_owned(),
@@ -67,13 +68,18 @@ impl Redactor {
 
     /// Bytes without secrets. Matches that overlap go as one: no rest of either stays.
     pub(crate) fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        self.until(bytes, bytes.len())
+    }
+
+    /// Those of `bytes` before `end`, without secrets that begin there, wherever they end.
+    pub(crate) fn until<'a>(&self, bytes: &'a [u8], end: usize) -> Cow<'a, [u8]> {
         let mut next: Vec<Option<usize>> = self.marks.iter().map(|mark| mark.finder.find(bytes)).collect();
         if next.iter().all(Option::is_none) {
-            return Cow::Borrowed(bytes);
+            return Cow::Borrowed(bytes.get(..end).unwrap_or_default());
         }
         let mut clean = Vec::with_capacity(bytes.len());
         let mut done = 0;
-        while let Some((start, mark)) = self.earliest(&next) {
+        while let Some((start, mark)) = self.earliest(&next).filter(|(start, _)| *start < end) {
             clean.extend_from_slice(bytes.get(done..start).unwrap_or_default());
             clean.extend_from_slice(mark.replacement.as_bytes());
             done = start;
@@ -83,7 +89,7 @@ impl Redactor {
                 self.pass(&mut next, bytes, at);
             }
         }
-        clean.extend_from_slice(bytes.get(done..).unwrap_or_default());
+        clean.extend_from_slice(bytes.get(done..end).unwrap_or_default());
         Cow::Owned(clean)
     }
 
@@ -129,17 +135,11 @@ impl Redactor {
     }
 }
 
-/// The forms in which a value may stand in a text.
-fn forms(value: &str) -> Vec<String> {
-    let lines = value.lines().map(str::trim).filter(|line| line.len() >= LINE_BYTES_MIN && *line != value);
-    let plain = std::iter::once(value).chain(lines);
-    plain.flat_map(|text| [text.to_owned(), in_json(text), text.escape_debug().to_string()]).collect()
-}
-
-/// As a JSON string holds it, without its quotes.
-fn in_json(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the forms: they are the secrets.
+        f.debug_struct("Redactor").field("marks", &self.marks.len()).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +183,27 @@ mod tests {
         assert_eq!(redactor.text("QQ== is too short"), "QQ== is too short");
     }
 
+    /// A URL in a log line, a header in an error, a dump of bytes: forms that nobody chose to hide anything.
+    #[test]
+    fn encoded_forms_are_struck_out_too() {
+        let redactor = redactor(&[("TOKEN", "hunter/2?é")]);
+        for text in [
+            "GET /?t=hunter%2F2%3F%C3%A9&x=1",
+            "GET /?t=hunter%2f2%3f%c3%a9&x=1",
+            "68756e7465722f323fc3a9",
+            "68756E7465722F323FC3A9",
+            "aHVudGVyLzI/w6k=",
+            "aHVudGVyLzI_w6k=",
+            // Behind "user:" and "me:", as in a header.
+            "Basic dXNlcjpodW50ZXIvMj/DqQ==",
+            "Basic bWU6aHVudGVyLzI/w6k=",
+        ] {
+            let clean = redactor.text(text);
+            assert!(clean.contains("[secret TOKEN]") && clean.len() < text.len() + 10, "{text}: {clean}");
+            assert!(!clean.contains("unter") && !clean.contains("VyL") && !clean.contains("ZXI"), "{text}: {clean}");
+        }
+    }
+
     #[test]
     fn an_error_keeps_its_kind_and_loses_its_secret() {
         let redactor = redactor(&[("TOKEN", "hunter2")]);
@@ -195,5 +216,24 @@ mod tests {
         );
         let problem = redactor.problem(Problem::from(&Error::edge("hunter2")));
         assert_eq!(problem.message, "[secret TOKEN]");
+    }
+
+    /// A derived one shows the bytes that are searched for, wherever a struct that holds a redactor is logged.
+    #[test]
+    fn what_strikes_secrets_out_does_not_show_them_itself() {
+        let shown = format!("{:?}", redactor(&[("TOKEN", "hunter2")]));
+        assert!(shown.starts_with("Redactor { marks: ") && !shown.contains("hunter2"), "{shown}");
+        // What the searcher shows of itself: the bytes, as a list of numbers.
+        assert!(!shown.contains("104, 117"), "{shown}");
+    }
+
+    #[test]
+    fn what_begins_before_the_end_is_struck_out_as_a_whole() {
+        let redactor = redactor(&[("TOKEN", "hunter2")]);
+        for (end, clean) in [(0, ""), (1, "-"), (2, "-[secret TOKEN]"), (8, "-[secret TOKEN]"), (9, "-[secret TOKEN]-")]
+        {
+            assert_eq!(*redactor.until(b"-hunter2--", end), *clean.as_bytes(), "{end}");
+        }
+        assert_eq!(*redactor.until(b"--", 1), *b"-");
     }
 }

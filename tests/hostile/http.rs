@@ -49,6 +49,24 @@ table! {
         ..Row::default()
     };
 
+    /// A hundred requests with methods of four megabytes, none of which is ever sent: all that the host would have to keep.
+    methods_of_any_length_are_refused: Row {
+        guest: asking("localhost", 1, &naming("(call $method (global.get $response) (i32.const 9)", 'A', 4 << 20)),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(5)),
+        stage: to_localhost,
+        expected: Delivered(marked),
+        growth_mib: Some(64),
+        ..Row::default()
+    };
+
+    paths_of_any_length_are_refused: Row {
+        guest: asking("localhost", 1, &naming("(call $path (global.get $response) (i32.const 1)", '/', 20_000)),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(5)),
+        stage: to_localhost,
+        expected: Delivered(marked),
+        ..Row::default()
+    };
+
     /// The redirect is the guest's to see: the host goes nowhere on its own.
     a_redirect_inward_is_not_followed: Row {
         guest: asking(
@@ -110,6 +128,20 @@ table! {
         growth_mib: Some(64),
         ..Row::default()
     };
+}
+
+/// Makes a hundred requests and gives each a name of so many bytes by this call, beginning with this; traps when that succeeds.
+fn naming(call: &str, first: char, bytes: u32) -> String {
+    let first = u32::from(first);
+    format!(
+        "(drop (memory.grow (i32.const 66))) (memory.fill (i32.const 131072) (i32.const 65) (i32.const {bytes}))
+        (i32.store8 (i32.const 131072) (i32.const {first}))
+        (local.set $i (i32.const 100))
+        (loop $more
+            (global.set $response (call $new_request (call $new_fields)))
+            (if (i32.eqz {call} (i32.const 131072) (i32.const {bytes}))) (then unreachable))
+            (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"
+    )
 }
 
 static FOLLOWED: AtomicBool = AtomicBool::new(false);
@@ -206,6 +238,8 @@ fn asking(host: &str, port: u16, then: &str) -> Wasm {
 const IMPORTS: &str = r#"
     (import "wasi:http/types@0.2.12" "[constructor]fields" (func $new_fields (result i32)))
     (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $new_request (param i32) (result i32)))
+    (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-method"
+        (func $method (param i32 i32 i32 i32) (result i32)))
     (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme"
         (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
     (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"

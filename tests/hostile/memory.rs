@@ -38,6 +38,27 @@ table! {
         ..Row::default()
     };
 
+    /// The limit that it met is named, not one that it was refused before and did without.
+    memory_that_was_refused_is_not_blamed_for_fuel_that_ran_out: Row {
+        guest: Wasm::processing(on_bang!("(drop (memory.grow (i32.const 65534))) (loop $l (br $l))")),
+        limits: limits(|limits| {
+            limits.cpu = Duration::from_secs(20);
+            limits.fuel = NonZeroU64::new(100_000);
+        }),
+        expected: MarkedFail("fuel-limit", &["limits.fuel allows 100000"]),
+        ..Row::default()
+    };
+
+    memory_that_was_refused_is_not_blamed_for_a_stack_that_ran_out: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 2) (table $t 1 funcref) (func $deep (call $deep) (call $deep))",
+            ..Guest::processing(on_bang!("(drop (memory.grow (i32.const 65534)))
+                (drop (table.grow $t (ref.null func) (i32.const 100000000))) (call $deep)"))
+        }),
+        expected: MarkedFail("trap", &["call stack exhausted"]),
+        ..Row::default()
+    };
+
     initial_memory_over_the_limit_is_refused: Row {
         guest: Wasm::Guest(Guest { declarations: "(memory (export \"memory\") 1000)", ..Guest::default() }),
         expected: Refused(ErrorKind::Config, &[
@@ -59,7 +80,56 @@ table! {
 
     many_memories_are_refused: Row {
         guest: Wasm::Guest(Guest { declarations: many_memories(), ..Guest::default() }),
-        expected: Refused(ErrorKind::Config, &["memories"]),
+        expected: Refused(ErrorKind::Config, &["cannot be run", "more than 4 memories, which no limit allows"]),
+        ..Row::default()
+    };
+
+    /// Each of its modules has no more than it may.
+    memories_of_many_modules_are_refused: Row {
+        guest: Wasm::Bytes(crowd("(memory 1) (memory 1)", 2)),
+        expected: Refused(ErrorKind::Config, &["cannot be run", "more than 4 memories, which no limit allows"]),
+        ..Row::default()
+    };
+
+    many_tables_are_refused: Row {
+        guest: Wasm::Guest(Guest { declarations: many_tables(), ..Guest::default() }),
+        expected: Refused(ErrorKind::Config, &["cannot be run", "more than 8 tables, which no limit allows"]),
+        ..Row::default()
+    };
+
+    /// Of bytes instead of 64 KiB: what it grows by could not be counted before it is known whether it grows.
+    a_memory_with_pages_of_its_own_size_is_refused: Row {
+        guest: Wasm::Bytes(crowd("(memory 1 (pagesize 1))", 1)),
+        expected: Refused(ErrorKind::Config, &["custom page sizes"]),
+        ..Row::default()
+    };
+
+    /// Nothing can be interrupted within it: the guest is met behind it, and not later. `cpu` is over after a tenth of it.
+    one_bulk_operation_beyond_cpu_is_met_behind_it: Row {
+        guest: Wasm::processing(on_bang!("(drop (memory.grow (i32.const 4000)))
+            (memory.fill (i32.const 131072) (i32.const 255) (i32.const 262144000))
+            (loop $l (br $l))")),
+        limits: limits(|limits| {
+            limits.memory = NonZeroU64::new(256 << 20).expect("positive");
+            limits.cpu = Duration::from_millis(5);
+        }),
+        expected: MarkedFail("cpu-limit", &["limits.cpu allows 5ms", "used "]),
+        also: |after| {
+            let guest = &after.report.stats.stages[1];
+            let each = guest.time_in_failed / u32::try_from(guest.failed_invocations).expect("a few");
+            assert!(each < Duration::from_secs(1), "{each:?} for 250 MiB");
+        },
+        growth_mib: Some(700),
+        ..Row::default()
+    };
+
+    /// Its memory may be as large as that, but what it says would be copied in one go, into memory of the host's.
+    a_log_line_of_a_gigabyte_is_not_copied: Row {
+        guest: Wasm::processing(on_bang!("(drop (memory.grow (i32.const 16500)))
+            (call $log (i32.const 0) (i32.const 131072) (i32.const 1073741824)) unreachable")),
+        limits: limits(|limits| limits.memory = NonZeroU64::new(2 << 30).expect("positive")),
+        expected: MarkedFail("contract", &["too much data"]),
+        growth_mib: Some(128),
         ..Row::default()
     };
 
@@ -188,6 +258,10 @@ fn straight(code: &str) -> Wasm {
 
 fn many_memories() -> &'static str {
     format!("(memory (export \"memory\") 2) {}", "(memory 0) ".repeat(50)).leak()
+}
+
+fn many_tables() -> &'static str {
+    format!("(memory (export \"memory\") 2) {}", "(table 0 funcref) ".repeat(50)).leak()
 }
 
 /// A sound guest with so many instances of a module beside its own.

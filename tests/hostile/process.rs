@@ -17,6 +17,13 @@ pub(super) fn forget_peak() {
     fs::write("/proc/self/clear_refs", "5").expect("the kernel forgets the peak of our own process");
 }
 
+/// How many threads of this name there are.
+pub(super) fn threads(name: &str) -> usize {
+    let threads = fs::read_dir("/proc/self/task").expect("a Linux machine").flatten();
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
+}
+
 fn field(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("a Linux machine");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of the status");

@@ -2,16 +2,19 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, mkfifoat};
 use sandmill::ErrorKind::Config;
 use sandmill::StageBuilder;
-use sandmill::plan::{Clock, FolderGrant, Grants, Randomness};
+use sandmill::plan::Isolation::{Batch, Worker};
+use sandmill::plan::{Breaker, Clock, FolderGrant, Grants, Randomness};
 use tests::guest::Guest;
 
 use super::harness::Expected::{Delivered, MarkedFail, Refused};
 use super::harness::{Row, Wasm, limits, marked, on_marked};
+use super::process;
 
 const TIMER: &str = r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration"
         (func $timer (param i64) (result i32)))
@@ -40,12 +43,40 @@ table! {
         ..Row::default()
     };
 
+    /// The reason is what it did, not what it was refused before.
+    a_guest_that_exits_after_it_was_refused_memory_has_exited: Row {
+        guest: reaching("import wasi:cli/exit@0.2.12;", EXIT, "(drop (memory.grow (i32.const 65534)))
+            (call $exit (i32.const 1))"),
+        expected: MarkedFail("trap", &["exit was called, with status 1"]),
+        ..Row::default()
+    };
+
     sleeping_in_a_host_call_is_cut_off: Row {
         guest: timer("(call $block (call $timer (i64.const 3600000000000)))"),
         limits: limits(|limits| limits.wall = Duration::from_millis(100)),
         batch: 5,
         stage: with_a_clock,
         expected: MarkedFail("wall-limit", &["limits.wall allows 100ms", "took "]),
+        ..Row::default()
+    };
+
+    /// One record in fifty sleeps, and the limits of all of them together are fifty seconds: it would be met after those,
+    /// and half of the batch after half of those, were only the time inside the guest suspected.
+    a_sleeper_in_a_full_batch_costs_a_few_times_its_own_limit: Row {
+        guest: timer("(call $block (call $timer (i64.const 3600000000000)))"),
+        limits: limits(|limits| limits.wall = Duration::from_secs(1)),
+        reuse: &[Batch, Worker],
+        records: 50,
+        batch: 50,
+        stage: with_a_clock,
+        expected: MarkedFail("wall-limit", &["limits.wall allows 1s"]),
+        // The whole, and its halves down to the record itself.
+        also: |after| {
+            let (stage, elapsed) = (&after.report.stats.stages[1], after.report.stats.elapsed);
+            assert!(stage.failed_invocations <= 7, "{} attempts failed", stage.failed_invocations);
+            assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+        },
+        slow: true,
         ..Row::default()
     };
 
@@ -114,6 +145,47 @@ table! {
         ..Row::default()
     };
 
+    /// Six hundred times, which is more than the threads that a runtime has for work that blocks. Were it opened, each
+    /// would hold one of them, and the dead letters of the marked records would find none.
+    a_named_pipe_is_not_opened: Row {
+        guest: opening_always("pipe"),
+        limits: limits(|limits| limits.wall = Duration::from_millis(50)),
+        records: 600,
+        batch: 1,
+        stage: |stage, folder| with_a_folder(stage.breaker(Breaker { crashes: None, failures: None }), folder),
+        expected: MarkedFail("trap", &["unreachable"]),
+        also: |_| assert!(process::threads("sandmill-guest") < 200, "{}", process::threads("sandmill-guest")),
+        growth_mib: Some(128),
+        ..Row::default()
+    };
+
+    /// Setting the times of a file opens it, too.
+    a_named_pipe_is_not_opened_for_its_times: Row {
+        guest: touching("pipe"),
+        limits: limits(|limits| limits.wall = Duration::from_secs(5)),
+        stage: with_a_folder,
+        expected: Delivered(marked),
+        ..Row::default()
+    };
+
+    a_granted_file_can_be_given_other_times: Row {
+        guest: touching("inside"),
+        stage: with_a_folder,
+        expected: MarkedFail("trap", &["unreachable"]),
+        ..Row::default()
+    };
+
+    /// A hundred streams, each at the beginning of a folder with 10,000 long names: 300 MB, were they all read ahead.
+    listings_of_a_huge_folder_are_not_held_in_memory: Row {
+        guest: listing(100),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(5)),
+        records: 20,
+        stage: with_a_crowded_folder,
+        expected: Delivered(marked),
+        growth_mib: Some(96),
+        ..Row::default()
+    };
+
     a_link_out_of_a_granted_folder_leads_nowhere: escaping("link");
     a_link_to_a_folder_outside_leads_nowhere: escaping("folder-link/secret");
     a_link_by_an_absolute_path_leads_nowhere: escaping("absolute-link");
@@ -140,23 +212,71 @@ fn random(then: &str) -> Wasm {
     reaching("import wasi:random/random@0.2.12;", RANDOM, then)
 }
 
-/// A guest that opens this, links followed, in its first folder, and traps when that succeeds.
-fn opening(path: &str) -> Wasm {
-    let declarations = format!(
-        r#"(import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $folders (param i32)))
-        (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
-            (func $open (param i32 i32 i32 i32 i32 i32 i32)))
-        (memory (export "memory") 2) (data (i32.const 1024) "{path}")"#
-    );
-    let open = format!(
+const FILES: &str = r#"(import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $folders (param i32)))
+    (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
+        (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "wasi:filesystem/types@0.2.12" "[method]descriptor.set-times-at"
+        (func $times (param i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32)))
+    (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read-directory" (func $list (param i32 i32)))
+    (import "wasi:filesystem/types@0.2.12" "[method]directory-entry-stream.read-directory-entry"
+        (func $next (param i32 i32)))"#;
+
+/// A guest that is granted a folder and does this with it, at 2048 a list of folders and at 2056 room for a result.
+fn filing(path: &str, process: &str) -> Wasm {
+    let declarations = format!("{FILES} (memory (export \"memory\") 2) (data (i32.const 1024) \"{path}\")");
+    Wasm::Guest(Guest {
+        world: "import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;",
+        declarations: declarations.leak(),
+        ..Guest::processing(process.to_owned().leak())
+    })
+}
+
+/// Opens this, links followed, in its first folder, and traps when that succeeds.
+fn open(path: &str) -> String {
+    format!(
         "(call $folders (i32.const 2048))
         (call $open (i32.load (i32.load (i32.const 2048))) (i32.const 1) (i32.const 1024) (i32.const {})
             (i32.const 0) (i32.const 1) (i32.const 2056))
         (if (i32.eqz (i32.load8_u (i32.const 2056))) (then unreachable))",
         path.len()
+    )
+}
+
+fn opening(path: &str) -> Wasm {
+    filing(path, on_marked(&open(path)))
+}
+
+/// The same for every record; with a marked one the guest traps all the same.
+fn opening_always(path: &str) -> Wasm {
+    filing(path, &format!("{} {}", open(path), on_marked("unreachable")))
+}
+
+/// A guest that sets the times of this to the present, and traps when that succeeds.
+fn touching(path: &str) -> Wasm {
+    let touch = format!(
+        "(call $folders (i32.const 2048))
+        (call $times (i32.load (i32.load (i32.const 2048))) (i32.const 1) (i32.const 1024) (i32.const {})
+            (i32.const 1) (i64.const 0) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 0) (i32.const 2056))
+        (if (i32.eqz (i32.load8_u (i32.const 2056))) (then unreachable))",
+        path.len()
     );
-    let world = "import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;";
-    reaching(world, declarations.leak(), &open)
+    filing(path, on_marked(&touch))
+}
+
+/// A guest that begins to list its first folder so many times, and traps when there is nothing in it.
+fn listing(times: u32) -> Wasm {
+    let list = format!(
+        "(call $folders (i32.const 2048)) (local.set $i (i32.const {times}))
+        (loop $more
+            (call $list (i32.load (i32.load (i32.const 2048))) (i32.const 2056))
+            (if (i32.load8_u (i32.const 2056)) (then unreachable))
+            (call $next (i32.load (i32.const 2060)) (i32.const 2064))
+            (if (i32.load8_u (i32.const 2064)) (then unreachable))
+            (if (i32.eqz (i32.load8_u (i32.const 2068))) (then unreachable))
+            (global.set $heap (i32.const 8192))
+            (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"
+    );
+    filing("", on_marked(&list))
 }
 
 fn with_a_clock(stage: StageBuilder, _: &Path) -> StageBuilder {
@@ -176,6 +296,21 @@ fn with_a_folder(stage: StageBuilder, folder: &Path) -> StageBuilder {
     for (to, from) in [("../secret", "link"), ("..", "folder-link"), ("/etc/passwd", "absolute-link")] {
         symlink(to, granted.join(from)).expect("a folder of our own");
     }
+    mkfifoat(fs::File::open(&granted).expect("a folder of our own"), "pipe", Mode::RUSR | Mode::WUSR)
+        .expect("a folder of our own");
+    grant(stage, granted)
+}
+
+fn with_a_crowded_folder(stage: StageBuilder, folder: &Path) -> StageBuilder {
+    let granted = folder.join("granted");
+    fs::create_dir(&granted).expect("a folder of our own");
+    for number in 0..10_000 {
+        fs::File::create(granted.join(format!("{number:0>250}"))).expect("a folder of our own");
+    }
+    grant(stage, granted)
+}
+
+fn grant(stage: StageBuilder, granted: PathBuf) -> StageBuilder {
     let folder = FolderGrant { host: granted, guest: "granted".to_owned(), write: true };
     stage.grants(Grants { folders: Some(vec![folder]), ..Grants::default() })
 }

@@ -80,6 +80,25 @@ table! {
         ..Row::default()
     };
 
+    /// Was left in the middle of a call, and would notice a second one.
+    an_instance_that_was_cut_off_in_a_call_is_never_called_again: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 2) (global $inside (mut i32) (i32.const 0))",
+            flush: "(if (global.get $inside) (then unreachable)) (call $clear) (i32.const 64)",
+            ..Guest::processing("(if (global.get $inside) (then unreachable))
+                (global.set $inside (i32.const 1))
+                (if (call $has_bang (local.get 0) (local.get 2) (local.get 3)) (then (loop $l (br $l))))
+                (global.set $inside (i32.const 0))
+                (call $echo (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+                    (local.get 4) (local.get 5) (local.get 6) (local.get 7))")
+        }),
+        limits: limits(|limits| (limits.cpu, limits.wall) = (Duration::from_secs(20), Duration::from_millis(200))),
+        reuse: &[Record, Batch, Worker],
+        batch: 5,
+        expected: MarkedFail("wall-limit", &["limits.wall allows 200ms"]),
+        ..Row::default()
+    };
+
     /// Counts its calls, and traps at the second.
     an_instance_that_failed_is_never_called_again: Row {
         guest: Wasm::Guest(Guest {

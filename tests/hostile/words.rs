@@ -26,8 +26,19 @@ table! {
                 (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"),
         limits: limits(|limits| limits.cpu = Duration::from_secs(10)),
         expected: Delivered(marked),
-        // Two invocations that write 10,000,000 bytes each, and may write 64 KiB.
-        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (10_000_000 - (64 << 10))),
+        // Two invocations that write 10,000 lines of 1,000 bytes and an end each, and may write 64 KiB.
+        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (10_010_000 - (64 << 10))),
+        ..Row::default()
+    };
+
+    /// A line without anything in it would be free, and there would be no end of them.
+    a_flood_of_empty_lines_is_bounded_and_counted: Row {
+        guest: talker!("", "(local.set $i (i32.const 100000))
+            (loop $more (call $log (i32.const 1) (i32.const 1024) (i32.const 0))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(10)),
+        expected: Delivered(marked),
+        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (100_000 - (64 << 10))),
         ..Row::default()
     };
 

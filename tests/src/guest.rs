@@ -133,8 +133,17 @@ impl Guest {
 /// # Errors
 /// When the WAT is wrong.
 pub fn source_of_ones() -> Result<Vec<u8>> {
+    source("(i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))")
+}
+
+/// A source that pulls `111` once, with `ends` of its records, in code that may `$log`; from 36 on lie the ends 1, 2 and 3.
+///
+/// # Errors
+/// When the WAT is wrong.
+pub fn source(ends: &str) -> Result<Vec<u8>> {
     // The chunk at 64: a tag byte, then at 68 the batch's eight words, the cursor's two, and whether it is the last.
     let module = r#"(module
+        IMPORTS
         (memory (export "memory") 1)
         (data (i32.const 32) "111")
         (data (i32.const 36) "\01\00\00\00\02\00\00\00\03\00\00\00")
@@ -142,10 +151,12 @@ pub fn source_of_ones() -> Result<Vec<u8>> {
         (func (export "sandmill:stage/source@0.1.0#open") (param i32 i32 i32 i32 i32) (result i32) (i32.const 16))
         (func (export "sandmill:stage/source@0.1.0#pull") (param i32) (result i32)
             (i32.store (i32.const 68) (i32.const 32)) (i32.store (i32.const 72) (i32.const 3))
-            (i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))
+            ENDS
             (i32.store8 (i32.const 108) (i32.const 1))
             (i32.const 64)))"#;
-    encode(module, "record-source", "")
+    let log = r#"(import "sandmill:stage/host@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
+    let imports = if ends.contains("$log") { log } else { "" };
+    encode(&module.replace("IMPORTS", imports).replace("ENDS", ends), "record-source", "")
 }
 
 /// Wraps a core module into a component of that world, with `more` in it.

@@ -11,6 +11,7 @@
 //! | `hungry` | begins with 64 MiB of memory |
 //! | `ones` (a source) | gives `1`, three times |
 //! | `curious` | imports its environment, standard output and the clock |
+//! | `telltale` | logs the value of its first variable, and fails with it |
 //! | `needy` | imports folders, which it has to be granted |
 //! | `greedy` | imports sockets, which no stage is given |
 //! | `idle` | exports nothing |
@@ -56,6 +57,19 @@ const CURIOUS: Guest = Guest {
         (import "wasi:clocks/wall-clock@0.2.12" "now" (func $now (param i32)))
         (memory (export "memory") 2)"#,
     open: "(call $environment (i32.const 32)) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+    ..Guest::SOUND
+};
+
+/// Tells the value of its first variable, in two ways.
+const TELLTALE: Guest = Guest {
+    world: "import wasi:cli/environment@0.2.12;",
+    declarations: r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+        (memory (export "memory") 2)"#,
+    process: "(call $environment (i32.const 16)) (local.set $i (i32.load (i32.const 16)))
+        (call $log (i32.const 1) (i32.load offset=8 (local.get $i)) (i32.load offset=12 (local.get $i)))
+        (call $clear) (i32.store8 (i32.const 64) (i32.const 1))
+        (i32.store (i32.const 68) (i32.load offset=8 (local.get $i)))
+        (i32.store (i32.const 72) (i32.load offset=12 (local.get $i))) (i32.const 64)",
     ..Guest::SOUND
 };
 
@@ -121,6 +135,7 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("needy", wat::parse_str(NEEDY)?),
         ("greedy", wat::parse_str(GREEDY)?),
         ("curious", guest(CURIOUS)?),
+        ("telltale", guest(TELLTALE)?),
         ("idle", wat::parse_str("(component)")?),
         ("core", wat::parse_str("(module)")?),
         ("text", b"fn main() {}\n".to_vec()),

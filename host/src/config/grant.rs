@@ -17,7 +17,7 @@ pub(super) fn grants(section: &Table<'_>, folder: &Path) -> Result<Grants, Fault
     let Some(grant) = section.part("grant", KEYS)? else { return Ok(Grants::default()) };
     Ok(Grants {
         folders: both(folders(&grant, "read", folder)?, folders(&grant, "write", folder)?),
-        variables: both(environment(&grant, folder)?, secrets(&grant, folder)?),
+        variables: both(environment(&grant, folder)?, secrets(&grant, folder).map_err(Fault::in_private)?),
         http: grant.get("http").map(|value| http(&value)).transpose()?,
         clock: grant.get("clock").map(|value| clock(&value)).transpose()?,
         random: grant.get("random").map(|value| random(&value)).transpose()?,
@@ -110,7 +110,12 @@ fn variables(
             })
             .collect();
     }
-    let names = value.text_array().map_err(|_| value.unexpected("names in an array, or a table"))?;
+    let expected = "names in an array, or a table";
+    let names = value.text_array().map_err(|_| match secret {
+        // What was found may be the secret itself.
+        true => value.fault(&format!("expected {expected}")),
+        false => value.unexpected(expected),
+    })?;
     let of_host = |name: &Value<'_>| {
         let name = name.text()?;
         Ok(Variable { name: name.into(), value: VariableSource::Environment(name.to_owned()), secret })

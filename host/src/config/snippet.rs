@@ -47,6 +47,19 @@ impl Snippet {
         }
     }
 
+    /// The same place in a line about secrets, of which nothing is shown but the key, and that only where it says so.
+    pub(super) fn masked(text: &str, span: Range<usize>) -> Self {
+        let Self { line, column, .. } = Self::new(text, span.clone());
+        let start = floor(text, span.start);
+        let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed + 1);
+        let whole = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let key = whole.split_once('=').map(|(key, _)| key).filter(|key| key.contains("secret"));
+        let shown = key.map(|key| format!("{key}= ")).unwrap_or_default();
+        let marked = [start - line_start, span.end.saturating_sub(line_start)].map(|at| at.min(shown.len()));
+        let [from, to] = marked;
+        Self { line, column, ..Self::new(&(shown + "…"), from..to) }
+    }
+
     /// The snippet among an error's causes, if there is one.
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
@@ -134,6 +147,22 @@ mod tests {
         assert_eq!(shown.column(), 1001);
         let expected = format!("1 | {}WORD{}\n  | {}^^^^", "a".repeat(40), "b".repeat(56), " ".repeat(40));
         assert_eq!(shown.to_string(), expected);
+    }
+
+    #[test]
+    fn a_masked_line_ends_behind_its_key() {
+        let masked = |text: &str, word: &str| {
+            let start = text.find(word).expect("the word is there");
+            Snippet::masked(text, start..start + word.len())
+        };
+        let line = "secret = { TOKEN = \"hunter2\" }";
+        assert_eq!(masked(line, "\"hunter2\"").to_string(), "1 | secret = …\n  |          ^");
+        assert_eq!(masked(line, "secret").to_string(), "1 | secret = …\n  | ^^^^^^");
+        assert_eq!(masked(line, "hunter2").column(), 21);
+        // A line of a value may have a `=` too.
+        assert_eq!(masked("a\n  hunter2==", "hunter2").to_string(), "2 | …\n  | ^");
+        let long = format!("secret = \"{}=hunter2\"", "x".repeat(1000));
+        assert_eq!(masked(&long, "hunter2").to_string(), "1 | secret = …\n  |          ^");
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub trait Source: Send {
     fn extent(&self) -> Extent {
         Extent::Unknown
     }
+
+    /// Bytes of log lines that it wrote beyond its limit, so far: of a component.
+    fn log_bytes_cut(&self) -> u64 {
+        0
+    }
 }
 
 /// Takes records.

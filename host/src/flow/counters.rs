@@ -54,6 +54,7 @@ pub(crate) struct SourceCounters {
     pub(crate) read: Counter,
     pub(crate) bad: Counter,
     pub(crate) position: Counter,
+    pub(crate) log_bytes_cut: Counter,
     pub(crate) busy: Counter,
     pub(crate) blocked: Counter,
 }

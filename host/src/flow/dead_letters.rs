@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::Failed;
@@ -24,6 +25,8 @@ pub(crate) struct DeadLetters {
     file: Arc<Mutex<Option<File>>>,
     /// Asked at the end of a run, when a write may still be stuck and hold the file.
     any: Arc<AtomicBool>,
+    /// Where they are written: not beside the files of guests, whose work may take up all threads that it finds.
+    io: Handle,
 }
 
 /// One line of the file.
@@ -56,8 +59,10 @@ enum Text<'a> {
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: PathBuf, redactor: &Arc<Redactor>) -> Self {
-        Self { path: path.into(), redactor: Arc::clone(redactor), file: Arc::default(), any: Arc::default() }
+    /// Writes will be done on threads of `io`.
+    pub(crate) fn new(path: PathBuf, redactor: &Arc<Redactor>, io: &Handle) -> Self {
+        let (file, any) = Default::default();
+        Self { path: path.into(), redactor: Arc::clone(redactor), file, any, io: io.clone() }
     }
 
     /// Writes the failed records. When this returns the operating system has them.
@@ -68,7 +73,7 @@ impl DeadLetters {
         let lines = lines(node, failed, &self.redactor);
         let mut file = Arc::clone(&self.file).lock_owned().await;
         let path = Arc::clone(&self.path);
-        let written = tokio::task::spawn_blocking(move || append(&mut file, &path, &lines)).await;
+        let written = self.io.spawn_blocking(move || append(&mut file, &path, &lines)).await;
         written
             .map_err(|error| Error::internal("writing dead letters panicked").caused_by(error))?
             .map_err(|error| self.unwritable(error))?;
@@ -143,5 +148,37 @@ fn text(bytes: Cow<'_, [u8]>) -> Text<'_> {
         Cow::Owned(bytes) => {
             String::from_utf8(bytes).map_or_else(|error| hex(error.as_bytes()), |text| Text::Utf8(text.into()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::flow::Reason;
+    use crate::record::{Fate, Ledger, Payload, Places, Ticket};
+
+    /// Were they written beside the work of guests, a few files that do not open would keep a run from saying why.
+    #[test]
+    fn dead_letters_are_written_while_all_work_of_guests_is_stuck() {
+        let runtime = || Builder::new_multi_thread().worker_threads(1).max_blocking_threads(1).enable_time().build();
+        let (guests, io) = (runtime().unwrap(), runtime().unwrap());
+        let (stuck, free) = std::sync::mpsc::sync_channel::<()>(0);
+        guests.spawn_blocking(move || free.recv());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let letters = DeadLetters::new(path.clone(), &Arc::new(Redactor::new(&[])), io.handle());
+        let claims = Ticket::issue(&Arc::<Ledger>::default(), &Arc::from("source"), 1, 1, Places::default());
+        let reason = Reason { kind: "trap", message: "why".to_owned(), backtrace: Vec::new() };
+        let failed =
+            Failed { records: Payload::of_values(["value"].into_iter().collect()), claims, reasons: vec![reason] };
+        let writing = async { tokio::time::timeout(Duration::from_secs(20), letters.write("stage", &failed)).await };
+        guests.block_on(writing).expect("nothing is in its way").unwrap();
+        assert!(std::fs::read_to_string(path).unwrap().contains("\"why\""));
+        failed.claims.settle(Fate::DeadLettered);
+        drop(stuck);
     }
 }

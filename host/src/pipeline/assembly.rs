@@ -31,7 +31,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         io: runtimes.io().clone(),
         guests: runtimes.guests().clone(),
         ledger: Arc::default(),
-        dead_letters: DeadLetters::new(dead_letters, &redactor),
+        dead_letters: DeadLetters::new(dead_letters, &redactor, runtimes.io()),
         redactor,
         settler,
         events: events.0.clone(),

@@ -87,7 +87,7 @@ impl Pipeline {
         }
         let mut ready_sources = Vec::with_capacity(sources.len());
         for (source, granted) in sources.into_iter().zip(to_sources) {
-            ready_sources.push(ready_source(source, &engine, (granted, voice.clone())).await?);
+            ready_sources.push(ready_source(source, &engine, (granted, voice.clone()), &runtimes).await?);
         }
         let sinks = sinks.into_iter().map(ready_sink).collect::<Result<_>>()?;
         let settler = Settler::default();
@@ -211,14 +211,23 @@ async fn ready_stage(
     Ok(ReadyStage { plan, program })
 }
 
-async fn ready_source(plan: SourcePlan, engine: &Engine, given: (Provisions, Voice)) -> Result<ReadySource> {
+async fn ready_source(
+    plan: SourcePlan,
+    engine: &Engine,
+    given: (Provisions, Voice),
+    runtimes: &Runtimes,
+) -> Result<ReadySource> {
     let SourcePlan { name, kind, on_error } = plan;
     let is_guest = matches!(kind, SourceKind::Component(_));
     let source = match kind {
         SourceKind::Component(component) => {
             let compiled = load(engine, &component.component, &component.limits).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
-            Box::new(SandboxedSource::open(&compiled, &name, &component, given).await?) as Box<dyn Source>
+            let opened = Arc::clone(&name);
+            let opening = async move { SandboxedSource::open(&compiled, &opened, &component, given).await };
+            let opened = runtimes.guests().spawn(opening).await;
+            let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
+            Box::new(opened?) as Box<dyn Source>
         }
         other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
             edge::open_source(other).map_err(|error| in_node("source", &name, error))?

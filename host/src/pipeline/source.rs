@@ -40,14 +40,16 @@ impl SourceTask {
     }
 
     async fn pull(&mut self) -> Result<Option<Chunk>> {
-        tokio::select! {
+        let pulled = tokio::select! {
             // A drain first: a source that is always ready must not outrun it.
             biased;
             () = self.stop.cancelled() => Ok(None),
             pulled = self.source.pull(&self.bounds) => {
                 pulled.map_err(|error| error.within(format!("source \"{}\"", self.name)))
             }
-        }
+        };
+        self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
+        pulled
     }
 
     async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {

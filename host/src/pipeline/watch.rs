@@ -75,6 +75,7 @@ impl WatchedSource {
             bad: self.counters.bad.get(),
             position: self.counters.position.get(),
             extent: self.extent,
+            log_bytes_cut: self.counters.log_bytes_cut.get(),
             busy: self.counters.busy.time(),
             blocked_on_output: self.counters.blocked.time(),
         }

@@ -108,7 +108,7 @@ pub struct ComponentSource {
     pub component: PathBuf,
     /// What `open` is given: JSON text.
     pub config: String,
-    /// What it may use up; `cpu` and `wall` are per call of `pull`.
+    /// What it may use up; `cpu`, `wall`, `fuel` and `output_records` are per call of `pull`.
     pub limits: Limits,
     /// What it may reach.
     pub grants: Grants,

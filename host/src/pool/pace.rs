@@ -1,10 +1,10 @@
 //! How much time an attempt is given.
 //!
-//! A batch's budget is the sum of its records' limits, but a single spinning record must not burn all of it: a batch
-//! of a thousand records at 100 ms each would spin for 100 s before anyone looked. So an attempt at several records is cut
-//! short when it takes far longer than such records took before; it is then split, and every record that is left alone
-//! gets its whole limit. Nothing that keeps to its limit ever fails for it; the price of a false suspicion is some work
-//! done twice.
+//! A batch's budget is the sum of its records' limits, but a single record that spins or sleeps must not burn all of it: a
+//! batch of a thousand records at 30 s each would sleep for hours before anyone looked. So an attempt at several records is
+//! cut short when it takes far longer than such records took before, inside the guest or in all; it is then split, and
+//! every record that is left alone gets its whole limit. Nothing that keeps to its limit ever fails for it; the price of
+//! a false suspicion is some work done twice.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -16,28 +16,54 @@ use crate::plan::Limits;
 /// records, small enough that a spinning one costs little.
 const SUSPICION: u64 = 32;
 
-/// What a pool has learnt of the time a record takes.
+/// What a pool has learnt of the time a record takes: inside the guest, and in all.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    nanos_per_record: AtomicU64,
+    cpu: Usual,
+    wall: Usual,
+}
+
+/// What an attempt took: inside the guest, and in all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
 }
 
 impl Pace {
     /// The budget of an attempt at `records` records that can be split when it fails.
     pub(crate) fn budget(&self, limits: &Limits, records: usize) -> Budget {
         let whole = whole_budget(limits, records);
-        let usual = self.nanos_per_record.load(Relaxed).saturating_mul(records as u64);
-        let suspicious = Duration::from_nanos(usual.saturating_mul(SUSPICION)).max(limits.cpu);
-        Budget { cpu: whole.cpu.min(suspicious), ..whole }
+        Budget {
+            cpu: whole.cpu.min(self.cpu.suspicious(records).max(limits.cpu)),
+            wall: whole.wall.min(self.wall.suspicious(records).max(limits.wall)),
+            ..whole
+        }
     }
 
     /// Learns from an attempt that succeeded.
-    pub(crate) fn learn(&self, used: Duration, records: usize) {
+    pub(crate) fn learn(&self, took: Took, records: usize) {
+        self.cpu.learn(took.cpu, records);
+        self.wall.learn(took.wall, records);
+    }
+}
+
+/// Nanoseconds per record, as they were lately.
+#[derive(Debug, Default)]
+struct Usual(AtomicU64);
+
+impl Usual {
+    /// What so many records do not take.
+    fn suspicious(&self, records: usize) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed).saturating_mul(records as u64).saturating_mul(SUSPICION))
+    }
+
+    fn learn(&self, used: Duration, records: usize) {
         let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX) / (records.max(1) as u64);
-        let before = self.nanos_per_record.load(Relaxed);
+        let before = self.0.load(Relaxed);
         // A lost update of two workers at once costs nothing: the next attempt says the same.
         let learnt = if before == 0 { nanos } else { before - before / 8 + nanos / 8 };
-        self.nanos_per_record.store(learnt, Relaxed);
+        self.0.store(learnt, Relaxed);
     }
 }
 
@@ -71,25 +97,43 @@ pub(crate) fn whole_budget(limits: &Limits, records: usize) -> Budget {
 mod tests {
     use super::*;
 
+    fn limits() -> Limits {
+        Limits { cpu: Duration::from_millis(100), wall: Duration::from_secs(30), ..Limits::default() }
+    }
+
+    fn took(cpu: Duration, wall: Duration) -> Took {
+        Took { cpu, wall }
+    }
+
     #[test]
     fn a_lone_record_always_gets_its_whole_limit() {
-        let limits = Limits { cpu: Duration::from_millis(100), ..Limits::default() };
         let pace = Pace::default();
-        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
-        pace.learn(Duration::from_nanos(10), 1000);
-        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
-        pace.learn(Duration::from_secs(5), 1);
-        assert_eq!(pace.budget(&limits, 1).cpu, limits.cpu);
+        for usual in [Duration::ZERO, Duration::from_nanos(10), Duration::from_secs(500)] {
+            pace.learn(took(usual, usual), 1000);
+            let budget = pace.budget(&limits(), 1);
+            assert_eq!((budget.cpu, budget.wall), (limits().cpu, limits().wall));
+        }
     }
 
     #[test]
     fn a_batch_is_suspected_early_and_never_given_more_than_the_sum() {
-        let limits = Limits { cpu: Duration::from_millis(100), ..Limits::default() };
         let pace = Pace::default();
-        assert_eq!(pace.budget(&limits, 1000).cpu, limits.cpu, "nothing known: one record's limit");
-        pace.learn(Duration::from_millis(1000), 1000);
-        assert_eq!(pace.budget(&limits, 1000).cpu, Duration::from_secs(32), "32 times what 1000 records took");
-        pace.learn(Duration::from_secs(1000), 1);
-        assert_eq!(pace.budget(&limits, 1000).cpu, Duration::from_secs(100), "the sum");
+        assert_eq!(pace.budget(&limits(), 1000).cpu, limits().cpu, "nothing known: one record's limit");
+        pace.learn(took(Duration::from_secs(1), Duration::from_secs(1)), 1000);
+        assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(32), "32 times what 1000 records took");
+        pace.learn(took(Duration::from_secs(1000), Duration::from_secs(1000)), 1);
+        assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(100), "the sum");
+    }
+
+    /// A record that sleeps would hold its worker for the sum of a batch's `wall`, which is hours by default, were only
+    /// the time inside the guest suspected.
+    #[test]
+    fn a_batch_that_only_waits_is_suspected_too() {
+        let pace = Pace::default();
+        assert_eq!(pace.budget(&limits(), 1000).wall, limits().wall, "nothing known: one record's limit");
+        pace.learn(took(Duration::ZERO, Duration::from_secs(2)), 1000);
+        assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(64), "32 times what 1000 records took");
+        pace.learn(took(Duration::ZERO, Duration::from_secs(9_000)), 1);
+        assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(30_000), "the sum");
     }
 }

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::attempts::{Gathered, Pending, Sorted};
 use super::breaker::Breaker;
 use super::order::{Turn, Turnstile};
-use super::pace::{Pace, flush_budget, whole_budget};
+use super::pace::{Pace, Took, flush_budget, whole_budget};
 use super::words::state_lost;
 use super::{GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::error::{Error, Result};
@@ -143,7 +145,11 @@ impl Worker {
     /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or enough has come out.
     async fn gather(&mut self, records: &Payload, pending: &mut Pending, base: usize) -> Result<Gathered> {
         let mut gathered = Gathered::from(base);
-        while gathered.bytes() < SEND_ON_BYTES && !(gathered.through() > base && self.stage.breaker.is_open()) {
+        // What an instance gives up at its end goes right behind its own records: which others share a batch is chance.
+        while gathered.flushed.is_empty()
+            && gathered.bytes() < SEND_ON_BYTES
+            && !(gathered.through() > base && self.stage.breaker.is_open())
+        {
             let Some(range) = pending.next(self.piece_max()) else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
@@ -186,13 +192,15 @@ impl Worker {
         records: &Payload,
     ) -> Result<(Outcome, Option<Outcome>), GuestFailure> {
         let budget = self.stage.pace.budget(&self.stage.limits, records.len());
-        let before = instance.time_in_guest();
+        let (before, begun) = (instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);
         let outcome = instance.process(records, budget).await?;
-        self.stage.pace.learn(instance.time_in_guest().saturating_sub(before), records.len());
         // The instance ends here, so what it holds comes out now, or never.
         self.stage.counters.invocations.add(1);
         let flushed = instance.flush(budget).await?;
+        // Some stages do their work in `flush`: what both took is what these records take.
+        let cpu = instance.time_in_guest().saturating_sub(before);
+        self.stage.pace.learn(Took { cpu, wall: begun.elapsed() }, records.len());
         Ok((outcome, Some(flushed)))
     }
 
@@ -201,14 +209,19 @@ impl Worker {
             Some(living) => living,
             None => Living { instance: self.instantiate().await?, given: 0, held: 0 },
         };
-        // State cannot be taken back, so nothing is cut short on a suspicion: the sum of the limits holds.
-        let budget = whole_budget(&self.stage.limits, records.len());
-        let before = living.instance.time_in_guest();
+        // State cannot be taken back, so nothing is cut short on a suspicion where there may be some: the sum holds.
+        let budget = match living.given {
+            0 => self.stage.pace.budget(&self.stage.limits, records.len()),
+            _ => whole_budget(&self.stage.limits, records.len()),
+        };
+        let (before, begun) = (living.instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);
         let attempted = living.instance.process(records, budget).await;
-        self.charge(living.instance.time_in_guest().saturating_sub(before), attempted.is_err());
+        let cpu = living.instance.time_in_guest().saturating_sub(before);
+        self.charge(cpu, attempted.is_err());
         match attempted {
             Ok(outcome) => {
+                self.stage.pace.learn(Took { cpu, wall: begun.elapsed() }, records.len());
                 living.given += records.len();
                 living.held += outcome.silent(records.len());
                 let is_due = self.is_due(&living);

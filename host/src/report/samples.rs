@@ -42,6 +42,7 @@ fn stats() -> Stats {
             bad: 0,
             position: 218_000_000,
             extent: Extent::Bytes(218_000_000),
+            log_bytes_cut: 0,
             busy: Duration::from_millis(310),
             blocked_on_output: Duration::from_millis(880),
         }],

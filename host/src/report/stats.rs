@@ -40,6 +40,8 @@ pub struct SourceStats {
     pub position: u64,
     /// How much it holds in all.
     pub extent: Extent,
+    /// Bytes of log lines beyond `limits.log`, which were not kept: of a component.
+    pub log_bytes_cut: u64,
     /// Time spent reading.
     #[serde(serialize_with = "seconds", rename = "busy_seconds")]
     pub busy: Duration,

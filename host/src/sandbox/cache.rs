@@ -1,12 +1,15 @@
 //! Compiled code, kept on disk: a second start compiles nothing and maps the code straight into memory.
 //!
 //! An entry is named by the hash of the component and of everything in the engine that code depends on. The folder is
-//! made for this user alone, because what lies in it is run as native code. Every failure of the cache costs only time.
+//! made for this user alone, because what lies in it is run as native code; that nobody else may put another in its place
+//! is up to the folders above it. It never shrinks: who wants the space back deletes it. Every failure of the cache
+//! costs only time.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -14,6 +17,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
+
+use crate::pool::panic_message;
 
 /// The folder of compiled code, or none where no safe one can be made.
 #[derive(Clone, Debug)]
@@ -45,7 +50,8 @@ impl CodeCache {
         if let Some(component) = entry.as_deref().and_then(|entry| from_disk(engine, entry)) {
             return Some(Ok(component));
         }
-        let compiled = compile(engine, wasm, most)?;
+        let (with, of) = (engine.clone(), Arc::clone(wasm));
+        let compiled = within(most, move || Component::from_binary(&with, &of))?;
         if let (Some(entry), Ok(component)) = (entry, &compiled) {
             // A full or read-only disk costs the next start a compilation, not this run.
             drop(component.serialize().map(|code| to_disk(&entry, &code)));
@@ -54,20 +60,30 @@ impl CodeCache {
     }
 }
 
-/// Compiles on a thread of its own, which is left behind when it takes too long.
-fn compile(engine: &wasmtime::Engine, wasm: &Arc<[u8]>, most: Duration) -> Option<wasmtime::Result<Component>> {
-    let done: Arc<(Mutex<Option<wasmtime::Result<Component>>>, Condvar)> = Arc::default();
-    let (engine, wasm, tell) = (engine.clone(), Arc::clone(wasm), Arc::clone(&done));
+/// The compiler has come upon something that it takes for impossible.
+#[derive(Debug, thiserror::Error)]
+#[error("the compiler panicked: {0}")]
+pub(super) struct Panicked(String);
+
+/// Does this work on a thread of its own, which is left behind when it takes too long.
+fn within<T: Send + 'static>(
+    most: Duration,
+    work: impl FnOnce() -> wasmtime::Result<T> + Send + 'static,
+) -> Option<wasmtime::Result<T>> {
+    let done = Arc::new((Mutex::new(None), Condvar::new()));
+    let tell = Arc::clone(&done);
     let compiler = thread::Builder::new().name("sandmill-compile".to_owned()).spawn(move || {
-        let compiled = Component::from_binary(&engine, &wasm);
-        *tell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(compiled);
+        // Nothing of what the work has seen is used any more when it has panicked.
+        let worked = panic::catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|panic| Err(Panicked(panic_message(&*panic)).into()));
+        *tell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(worked);
         tell.1.notify_one();
     });
     if let Err(error) = compiler {
         return Some(Err(error.into()));
     }
     let waiting = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = done.1.wait_timeout_while(waiting, most, |compiled| compiled.is_none());
+    let waited = done.1.wait_timeout_while(waiting, most, |worked| worked.is_none());
     waited.unwrap_or_else(PoisonError::into_inner).0.take()
 }
 
@@ -76,11 +92,11 @@ pub(super) fn sha256(wasm: &[u8]) -> String {
     Sha256::digest(wasm).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Makes the folder; none when somebody else could write into it.
+/// Makes the folder; none when it is a link, or somebody else could write into it.
 fn private(folder: &Path) -> Option<PathBuf> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-    let metadata = fs::metadata(folder).ok()?;
-    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    let metadata = fs::symlink_metadata(folder).ok()?;
+    let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     (ours && metadata.mode() & 0o022 == 0).then(|| folder.to_owned())
 }
 
@@ -123,5 +139,31 @@ impl Hasher for Compatibility {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    /// Were the panic not caught, this would come back as too slow, and only at the end of the time.
+    #[test]
+    fn a_compiler_that_panics_is_told_at_once_and_by_its_words() {
+        let hour = Duration::from_secs(3600);
+        let error = within::<()>(hour, || panic!("seventeen")).unwrap().unwrap_err();
+        assert_eq!(error.downcast_ref::<Panicked>().unwrap().to_string(), "the compiler panicked: seventeen");
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_or_open_to_others_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, link) = (folder.path().join("ours"), folder.path().join("link"));
+        assert_eq!(private(&ours).as_ref(), Some(&ours));
+        symlink("ours", &link).unwrap();
+        assert_eq!(private(&link), None);
+        fs::set_permissions(&ours, fs::Permissions::from_mode(0o770)).unwrap();
+        assert_eq!(private(&ours), None);
     }
 }

@@ -13,7 +13,8 @@ use super::bindings::{source, stage};
 use super::cache;
 use super::engine::Engine;
 use super::interface;
-use super::reach::make_steady;
+use super::limits;
+use super::reach;
 use super::store::HostState;
 use crate::error::{Error, Result};
 use crate::plan::{Grant, Grants, Limits};
@@ -128,7 +129,7 @@ impl Component {
         let imported = |name: &str| imports.iter().any(|import| import.name.split('@').next() == Some(name));
         let mut linker = Linker::new(self.engine());
         interface::link(&mut linker, &imports)
-            .and_then(|()| if deterministic { make_steady(&mut linker, imported) } else { Ok(()) })
+            .and_then(|()| reach::replace(&mut linker, deterministic, imported))
             .map_err(|error| Error::internal("the host's interfaces cannot be linked").caused_by(text(&error)))?;
         linker.instantiate_pre(&self.compiled).map_err(|error| self.other_world(world, &error))
     }
@@ -284,6 +285,14 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 fn no_component(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> Error {
+    if let Some(why) = limits::too_many(&text(error)) {
+        return Error::config(format!("\"{}\" cannot be run: {why}", path.display())).hint("build it of fewer parts");
+    }
+    if let Some(panicked) = error.downcast_ref::<cache::Panicked>() {
+        return Error::config(format!("\"{}\" cannot be compiled", path.display()))
+            .caused_by(panicked.to_string())
+            .hint("this is a defect of the compiler: please report it, with the component");
+    }
     let refused = Error::config(format!("\"{}\" is no component", path.display()));
     if wasm.starts_with(b"\0asm") {
         refused

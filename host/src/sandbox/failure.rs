@@ -7,6 +7,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::instance::OPEN_BUDGET;
+use super::limits::too_many;
 use super::log::GuestLog;
 use super::reach::HANDLES_MAX;
 use super::store::HostState;
@@ -21,25 +22,31 @@ pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budge
     if state.meter.was_exceeded() {
         return too_busy(state, budget);
     }
-    // A panic says best what went wrong; memory that was refused and done without is not it.
-    if let (Some(asked), None) = (state.memory.refused(), &state.panic) {
-        return GuestFailure::MemoryLimit { asked, limit: state.memory.limit() };
-    }
-    // As above: the guest sees a growth that was refused, and does with it what it will.
-    if let (Some(asked), None) = (state.memory.refused_table(), &state.panic) {
-        return GuestFailure::TableLimit { asked, limit: state.memory.table_limit() };
-    }
-    let trap = error.downcast_ref::<Trap>();
+    let trap = error.downcast_ref::<Trap>().copied();
     if let (Some(Trap::OutOfFuel), Some(limit)) = (trap, budget.fuel) {
         return GuestFailure::FuelLimit { used: limit, limit };
     }
-    match trap.map(|trap| in_words(*trap)).or_else(|| host_call(error)) {
+    let ended = host_call(error);
+    // These have reasons of their own, whatever was refused before and done without; and a panic says best itself.
+    let speaks_for_itself = trap == Some(Trap::StackOverflow) || ended.is_some() || state.panic.is_some();
+    if let Some(refused) = refused(state).filter(|_| !speaks_for_itself) {
+        return refused;
+    }
+    match trap.map(in_words).or(ended) {
         Some(reason) => {
             GuestFailure::Trap { reason, panic: state.panic.clone(), backtrace: backtrace(error, &state.log) }
         }
         // Lifting what the guest returned failed: a pointer, a length or a string that is none.
         None => GuestFailure::Contract(state.log.legible(&error.root_cause().to_string())),
     }
+}
+
+/// A growth that was refused in this call: the guest sees that it failed, and traps on its own some time later.
+fn refused(state: &HostState) -> Option<GuestFailure> {
+    let memory = &state.memory;
+    let of_memory = memory.refused().map(|asked| GuestFailure::MemoryLimit { asked, limit: memory.limit() });
+    of_memory
+        .or_else(|| memory.refused_table().map(|asked| GuestFailure::TableLimit { asked, limit: memory.table_limit() }))
 }
 
 /// Why a call of the host's ended the instance, where it was meant to.
@@ -63,6 +70,9 @@ fn in_words(trap: Trap) -> String {
 /// a limit that the engine checks by itself, or the host's own want of memory or of room in its pools.
 pub(super) fn in_making(failure: GuestFailure, limits: &Limits) -> GuestFailure {
     let GuestFailure::Contract(why) = failure else { return in_opening(failure) };
+    if let Some(why) = too_many(&why) {
+        return GuestFailure::Contract(why);
+    }
     let limit = limits.instances.get() as u64;
     // The engine has no error of its own for this one.
     match why.contains("instance count too high") {

@@ -20,14 +20,20 @@ use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use crate::error::Result as SandmillResult;
-use crate::plan::StagePlan;
+use crate::plan::{Limits, StagePlan};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
 
-/// What making an instance and its `open` may take. An interpreter needs a second to start and a stage may load a
-/// dictionary; beyond ten, something is wrong.
+/// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
+/// a dictionary; beyond ten, something is wrong.
 pub(super) const OPEN_BUDGET: Budget =
     Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
+
+/// What a guest may hand over in one call, when its limits allow as much. Whatever comes in a call of the host's is
+/// copied before anybody can look at a clock. The engine's own default.
+const HANDED_OVER_MAX: u64 = 128 << 20;
+/// What comes with outputs of the largest size: where they end, why others failed.
+const BESIDE_OUTPUTS: u64 = 1 << 20;
 
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
@@ -62,14 +68,15 @@ impl fmt::Debug for Sandboxed {
 impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
         let limits = &self.terms.limits;
-        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker));
-        let linked = &self.linked;
+        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker), limits);
+        let (linked, begun) = (&self.linked, Instant::now());
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failure::in_making(failure, limits))?;
         let transform = stage.sandmill_stage_transform();
         let config = self.config.as_str();
-        call(&mut store, OPEN_BUDGET, async |store| transform.call_open(store, config).await)
+        let rest = rest_of_open(&store, begun);
+        call(&mut store, rest, async |store| transform.call_open(store, config).await)
             .await
             .map_err(failure::in_opening)?
             .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))?;
@@ -80,6 +87,15 @@ impl Program for Sandboxed {
     fn log_bytes_cut(&self) -> u64 {
         self.terms.voice.bytes_cut()
     }
+}
+
+/// What is left for `open` of the budget that making its instance has begun with.
+pub(super) fn rest_of_open(store: &Store<HostState>, begun: Instant) -> Budget {
+    rest(OPEN_BUDGET, store.data().meter.used(), begun.elapsed())
+}
+
+fn rest(budget: Budget, cpu: Duration, wall: Duration) -> Budget {
+    Budget { cpu: budget.cpu.saturating_sub(cpu), wall: budget.wall.saturating_sub(wall), ..budget }
 }
 
 /// One store with its instance. Dropped by its worker after any failure, and never called again.
@@ -131,17 +147,22 @@ fn column(column: &Column) -> ColumnParam<'_> {
 }
 
 /// A store that is stopped when its meter runs out, and that yields to other guests at each tick.
-pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState) -> Store<HostState> {
+pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState, limits: &Limits) -> Store<HostState> {
     let meter = Arc::clone(&state.meter);
     let mut store = Store::new(engine, state);
-    // What one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its own
-    // memory limit alone does not bound their copies.
-    store.set_hostcall_fuel(usize::try_from(store.data().memory.limit()).unwrap_or(usize::MAX));
+    store.set_hostcall_fuel(usize::try_from(handed_over(limits)).unwrap_or(usize::MAX));
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(move |_| {
         Ok(if meter.is_used_up() { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
     });
     store
+}
+
+/// What one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its own memory
+/// limit alone does not bound their copies. An outcome that is larger fails like any other, and its batch is split.
+fn handed_over(limits: &Limits) -> u64 {
+    let outputs = limits.output.get().saturating_add(BESIDE_OUTPUTS);
+    limits.memory.get().min(outputs.max(HANDED_OVER_MAX))
 }
 
 /// Calls into the guest within `budget`.
@@ -170,5 +191,34 @@ pub(super) async fn call<R>(
         Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),
         Ok(returned) => returned.map_err(|error| failure::diagnose(&error, state, budget)),
         Err(_elapsed) => Err(failure::too_slow(begun.elapsed(), budget)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+
+    /// A start function could take ten seconds, and `open` ten more, were each given the whole.
+    #[test]
+    fn open_has_what_making_the_instance_left_of_one_budget() {
+        let seconds = Duration::from_secs;
+        let left = rest(OPEN_BUDGET, seconds(9), seconds(29));
+        assert_eq!((left.cpu, left.wall), (seconds(1), seconds(1)));
+        let left = rest(OPEN_BUDGET, seconds(11), seconds(31));
+        assert_eq!((left.cpu, left.wall), (seconds(0), seconds(0)));
+    }
+
+    #[test]
+    fn what_a_guest_hands_over_in_a_call_is_bounded_below_a_large_memory_and_has_room_for_an_output() {
+        let limits = |memory: u64, output: u64| Limits {
+            memory: NonZeroU64::new(memory << 20).unwrap(),
+            output: NonZeroU64::new(output << 20).unwrap(),
+            ..Limits::default()
+        };
+        for (memory, output, most) in [(64, 16, 64), (4096, 16, 128), (4096, 300, 301), (200, 300, 200)] {
+            assert_eq!(handed_over(&limits(memory, output)), most << 20, "{memory} {output}");
+        }
     }
 }

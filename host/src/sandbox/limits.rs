@@ -13,6 +13,21 @@ pub(super) const TABLES_MAX: usize = 8;
 /// Of the component, whatever its limit: that is the store's to enforce.
 pub(super) const CORE_INSTANCES_MAX: usize = INSTANCES_MAX;
 
+/// What an instance would have too many of, where the engine says so: when it compiles for its pools (of one module, or of all
+/// together), or when it makes an instance without them. It has no errors of its own for these.
+pub(super) fn too_many(why: &str) -> Option<String> {
+    let counts = [
+        (
+            ["defined memories count of", "linear memories, which exceeds", "memory count too high"],
+            MEMORIES_MAX,
+            "memories",
+        ),
+        (["defined tables count of", "tables, which exceeds", "table count too high"], TABLES_MAX, "tables"),
+    ];
+    let (_, most, what) = counts.into_iter().find(|(words, ..)| words.iter().any(|words| why.contains(words)))?;
+    Some(format!("an instance of it would have more than {most} {what}, which no limit allows"))
+}
+
 /// Counts what an instance has against what it may have.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
@@ -123,5 +138,21 @@ impl ResourceLimiter for MemoryLimiter {
 
     fn memories(&self) -> usize {
         MEMORIES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_memories_and_tables_have_a_name_where_there_are_no_pools_either() {
+        let store = |what: &str| too_many(&format!("resource limit exceeded: {what} count too high at 51"));
+        assert_eq!(
+            store("memory").unwrap(),
+            "an instance of it would have more than 4 memories, which no limit allows"
+        );
+        assert_eq!(store("table").unwrap(), "an instance of it would have more than 8 tables, which no limit allows");
+        assert_eq!(store("instance"), None);
     }
 }

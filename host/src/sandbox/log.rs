@@ -104,7 +104,7 @@ impl GuestLog {
 
     /// One line.
     pub(super) fn line(&self, level: LogLevel, text: &str) {
-        self.send(level, text, 0);
+        self.send(level, text.as_bytes(), 0);
     }
 
     /// Some bytes of a stream, which may hold any number of lines.
@@ -138,11 +138,14 @@ impl GuestLog {
     fn tell(&self, stream: Stream, partial: &mut Partial) {
         let Partial { text, cut } = std::mem::take(partial);
         let level = if stream == Stream::Error { LogLevel::Warn } else { LogLevel::Info };
-        self.send(level, String::from_utf8_lossy(&text).trim_end_matches('\r'), cut);
+        let text = text.strip_suffix(b"\r").unwrap_or(&text);
+        self.send(level, text, cut);
     }
 
-    fn send(&self, level: LogLevel, text: &str, beyond: usize) {
-        let bytes = (text.len() + beyond) as u64;
+    /// One line, of which `beyond` bytes are gone already.
+    fn send(&self, level: LogLevel, text: &[u8], beyond: usize) {
+        // A line has an end, which is not free: a line without anything in it costs the host as much as any other.
+        let bytes = (text.len() + beyond + 1) as u64;
         let left = self.left.load(Relaxed);
         self.left.store(left.saturating_sub(bytes), Relaxed);
         if left == 0 {
@@ -150,13 +153,18 @@ impl GuestLog {
             self.voice.bytes_cut.fetch_add(bytes, Relaxed);
             return;
         }
-        let text = self.voice.redactor.text(text);
+        let redactor = &self.voice.redactor;
+        // What was cut off may have been the rest of a secret, whose start is not found any more and goes with it: by its
+        // place in what was said, because what is struck out before it gets longer or shorter.
+        let held_back = if beyond > 0 { redactor.longest().saturating_sub(1).min(text.len()) } else { 0 };
+        let clean = redactor.until(text, text.len() - held_back);
+        let text = String::from_utf8_lossy(&clean);
         let kept = text.floor_char_boundary(usize::try_from(left).unwrap_or(usize::MAX));
         let (kept, cut) = text.split_at(kept);
         if bytes > left {
             self.voice.bytes_cut.fetch_add(bytes - left, Relaxed);
         }
-        let message = shown(kept, cut.len() + beyond);
+        let message = shown(kept, cut.len() + held_back + beyond);
         self.voice.events.send(Event::Log { worker: self.worker.clone(), level, message });
     }
 
@@ -229,6 +237,35 @@ mod tests {
         assert!(!lines[0].contains("hun") && lines[0].contains("x[se… ("), "{}", &lines[0][8000..]);
     }
 
+    /// Each value that is struck out makes the line shorter, and so moves the start of the last one, of which the end was
+    /// not kept, from beyond the bound into what is shown.
+    #[tokio::test]
+    async fn the_start_of_a_secret_that_was_cut_is_not_shown_however_short_the_line_becomes() {
+        let secret = "hunter2 ".repeat(12);
+        for start in 0..=secret.len() {
+            let (log, sender, stream) = log(&[("T".into(), secret.clone())]);
+            // So much of the last one is kept.
+            let filler = LINE_BYTES_MAX + log.voice.redactor.longest() - 10 * secret.len() - start;
+            let begin = format!("{}{}", secret.repeat(10), "x".repeat(filler));
+            log.write(Stream::Output, format!("{begin}{secret}{}", "y".repeat(1000)).as_bytes());
+            log.end_call();
+            let lines = lines(log, sender, stream).await;
+            assert!(!lines[0].contains("hun"), "{start}: {}", &lines[0][lines[0].len() - 200..]);
+        }
+    }
+
+    /// Ten million of them would be ten million events.
+    #[tokio::test]
+    async fn lines_without_anything_in_them_use_up_the_allowance_too() {
+        let (mut log, sender, stream) = log(&[]);
+        log.voice = log.voice.bounded(10);
+        log.begin_call();
+        log.write(Stream::Output, &b"\n".repeat(15));
+        (0..15).for_each(|_| log.line(LogLevel::Info, ""));
+        assert_eq!(log.voice.bytes_cut(), 20);
+        assert_eq!(lines(log, sender, stream).await.len(), 10);
+    }
+
     #[tokio::test]
     async fn words_beyond_the_allowance_of_a_call_are_counted() {
         let (mut log, sender, stream) = log(&[]);
@@ -238,7 +275,7 @@ mod tests {
             log.write(Stream::Output, &b"29 bytes, or about that many.".repeat(5));
             log.write(Stream::Output, b"....\n");
         }
-        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4) - 1000);
+        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4 + 1) - 1000);
         log.begin_call();
         log.line(LogLevel::Info, "again");
         assert_eq!(lines(log, sender, stream).await.last().map(String::as_str), Some("again"));

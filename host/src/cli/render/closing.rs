@@ -35,6 +35,8 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
     }
+    let sources = report.stats.sources.iter();
+    text.extend(sources.map(|source| unheard("source", &source.name, source.log_bytes_cut)));
     text.push_str(&report.stats.stages.iter().map(trouble).collect::<String>());
     if report.events_lost > 0 {
         text.push_str(&format!(
@@ -57,11 +59,15 @@ fn trouble(stage: &StageStats) -> String {
             duration(stage.time_in_failed)
         ));
     }
-    if stage.log_bytes_cut > 0 {
-        let cut = bytes(stage.log_bytes_cut);
-        text.push_str(&format!("stage \"{}\" wrote {cut} of log beyond limits.log: not kept\n", name(&stage.name)));
+    text + &unheard("stage", &stage.name, stage.log_bytes_cut)
+}
+
+/// What a guest was not let say.
+fn unheard(role: &str, node: &str, cut: u64) -> String {
+    if cut == 0 {
+        return String::new();
     }
-    text
+    format!("{role} \"{}\" wrote {} of log beyond limits.log: not kept\n", name(node), bytes(cut))
 }
 
 /// What made it fail, as an error; empty when nothing did. A reader that has closed its pipe is nobody's failure.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{good, refusal};
+use super::{Snippet, good, read, refusal};
 use crate::plan::{
     Clock, FolderGrant, Grants, HttpRule, Isolation, Randomness, SourceKind, StagePlan, Variable, VariableSource,
 };
@@ -148,6 +148,30 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
     check(&[("secret = { T = 'hunter2' }", &format!("8:16: {what} | {hint}"))]);
     let lone = refusal(&file("[stage.grant]\nsecret = 'hunter2'"));
     assert!(!lone.contains("hunter2") && lone.contains("names in an array, or a table"), "{lone}");
+}
+
+/// An error shows the line that it is about, and the line has the secret.
+#[test]
+fn no_error_about_a_secret_shows_its_line() {
+    for (grant, shown) in [
+        ("[stage.grant]\nsecret = { T = 'hunter2' }", "secret = …"),
+        ("[stage.grant]\nsecret = 'hunter2'", "secret = …"),
+        ("[stage.grant.secret]\nT = 'hunter2'", "…"),
+        ("[stage.grant.secret]\nT = { value = 'hunter2' }", "…"),
+        ("[stage.grant.secret]\nT = { env = 'A', file = 'hunter2' }", "…"),
+        // A slip of the hand in the key, and what is no TOML at all.
+        ("[stage.grant]\nsecrets = { T = 'hunter2' }", "secrets = …"),
+        ("grant = { secret = { T = 'hunter2' }, raed = [] }", "…"),
+        ("[stage.grant]\nsecret = { T = hunter2 }", "secret = …"),
+        ("[stage.grant.secret]\nT = hunter2", "…"),
+        ("[stage.grant.secret]\nT = 'hunter2", "…"),
+    ] {
+        let error = read(&file(grant)).map(|_| ()).expect_err(grant);
+        let told = format!("{error} {:?} {:?}", error.causes(), error.hints());
+        assert!(!told.contains("hunter2"), "{told}");
+        let snippet = Snippet::of(&error).expect("every error shows its place").to_string();
+        assert!(snippet.lines().next().expect("a line").ends_with(&format!("| {shown}")), "{snippet}");
+    }
 }
 
 #[test]

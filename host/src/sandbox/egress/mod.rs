@@ -12,7 +12,8 @@
 //! `connection-timeout` or `http-response-timeout`. A body beyond its bound, or cut at the end of its time, fails the
 //! guest's next read; it never looks like one that has ended.
 //!
-//! Bounded: the time of an exchange, from the look-up to the last byte that the guest reads; the head (64 KiB, 128
+//! Bounded: the time of an exchange, from the look-up to the last byte that the guest reads (it begins when the request
+//! has a connection's place: how long it waits for one is bounded by the `wall` of its call alone); the head (64 KiB, 128
 //! headers) and the body of a response; connections of a stage, the requests that wait for one, and look-ups.
 //! Connections run on the I/O runtime, and end when the guest drops the response or the instance ends.
 

@@ -42,6 +42,22 @@ impl HostMonotonicClock for FixedClock {
     }
 
     fn now(&self) -> u64 {
-        self.monotonic.fetch_add(1, Relaxed)
+        // At its end it stands still: a monotonic clock never begins anew.
+        let step = |now: u64| Some(now.saturating_add(1));
+        self.monotonic.fetch_update(Relaxed, Relaxed, step).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A guest that sleeps until the end of time would see its clock go back to 0.
+    #[test]
+    fn a_monotonic_clock_never_goes_back() {
+        let clock = FixedClock::new(UNIX_EPOCH);
+        clock.sleep_until(u64::MAX - 1);
+        let told: Vec<u64> = (0..4).map(|_| HostMonotonicClock::now(&clock)).collect();
+        assert_eq!(told, [u64::MAX - 1, u64::MAX, u64::MAX, u64::MAX]);
     }
 }

@@ -2,26 +2,57 @@
 //!
 //! Nothing is inherited from the process: what is not granted is empty, stands still, or refuses. Work on files is done on
 //! threads that may block, not on those of guests; the time it takes counts as `wall`, not as `cpu`. An instance holds a
-//! bounded number of files, streams and timers.
+//! bounded number of files, streams and timers, and of each a bounded part of the host's memory.
 
 mod clock;
+mod files;
 mod provisions;
+mod requests;
 mod stdio;
 mod steady;
 
 pub use provisions::Provisions;
-pub(super) use steady::make_steady;
 
-use wasmtime::component::ResourceTable;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wasmtime::Result;
+use wasmtime::component::{Linker, LinkerInstance, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 use super::egress::EgressHooks;
+use super::store::HostState;
 use clock::FixedClock;
 
 /// Files, streams, timers and what else an instance holds at one time. Arbitrary: a program that needs a thousand open
 /// files at once is rare, and each may have a thread at work for it.
 pub(super) const HANDLES_MAX: usize = 1024;
+
+/// An interface in which functions are replaced, as it is linked, and what replaces them.
+type Replacement = (&'static str, fn(&mut LinkerInstance<'_, HostState>) -> Result<()>);
+
+/// For all components.
+const BOUNDED: [Replacement; 2] =
+    [("wasi:filesystem/types@0.2.12", files::bound), ("wasi:http/types@0.2.12", requests::bound)];
+
+/// Puts our own functions in the place of WASI's where those are not bounded, or not the same run after run and the stage
+/// is `deterministic`; in the interfaces that are `linked` (asked by name, without the version).
+pub(super) fn replace(
+    linker: &mut Linker<HostState>,
+    deterministic: bool,
+    linked: impl Fn(&str) -> bool,
+) -> Result<()> {
+    linker.allow_shadowing(true);
+    let steady: &[Replacement] = if deterministic { &steady::UNSTEADY } else { &[] };
+    for (name, replacement) in BOUNDED.iter().chain(steady) {
+        if linked(name.split('@').next().unwrap_or_default()) {
+            replacement(&mut linker.instance(name)?)?;
+        }
+    }
+    linker.allow_shadowing(false);
+    Ok(())
+}
 
 /// What one instance reaches.
 pub(super) struct Reach {
@@ -31,6 +62,8 @@ pub(super) struct Reach {
     http: Option<Http>,
     /// The clock that stands still, when it does.
     fixed: Option<FixedClock>,
+    /// Places for files that are being opened, the stage's.
+    openings: Arc<Semaphore>,
 }
 
 struct Http {

@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -17,6 +18,8 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use super::super::egress::{Egress, EgressBounds, SystemResolver};
 use super::super::log::{GuestLog, Stream};
 use super::clock::FixedClock;
+use super::files::OPENINGS_MAX;
+use super::requests::FIELDS_BYTES_MAX;
 use super::stdio::LogStream;
 use super::{HANDLES_MAX, Http, Reach};
 use crate::error::{Error, Result};
@@ -36,6 +39,8 @@ pub struct Provisions {
     /// Those that are secrets.
     secrets: Vec<(String, String)>,
     folders: WasiFilesystemCtx,
+    /// Places for files that are being opened, for all instances together.
+    openings: Arc<Semaphore>,
     clock: Clock,
     random: Randomness,
     /// Of those that may send requests.
@@ -67,6 +72,7 @@ impl Provisions {
             variables: variables.into_iter().map(|(variable, _)| variable).collect(),
             secrets,
             folders,
+            openings: Arc::new(Semaphore::new(OPENINGS_MAX)),
             // What was not granted is not linked either; were it, it would tell nothing.
             clock: grants.clock.unwrap_or(Clock::Fixed(UNIX_EPOCH)),
             random: grants.random.unwrap_or(Randomness::Seed(0)),
@@ -107,8 +113,10 @@ impl Provisions {
         table.set_max_capacity(HANDLES_MAX);
         let (worker, voice) = log.speaker();
         let hooks = self.egress.as_ref().map(|egress| egress.hooks(worker, voice));
-        let http = hooks.map(|hooks| Http { context: WasiHttpCtx::new(), hooks });
-        Reach { wasi, table, http, fixed }
+        let mut context = WasiHttpCtx::new();
+        context.set_field_size_limit(FIELDS_BYTES_MAX);
+        let http = hooks.map(|hooks| Http { context, hooks });
+        Reach { wasi, table, http, fixed, openings: Arc::clone(&self.openings) }
     }
 }
 

@@ -5,7 +5,7 @@
 //! that is polled, reading waits for bytes, and a sleep ends at once, having put the guest's clock forward. When a file
 //! was read last is kept quiet. What a folder holds is the input of a run, like its records.
 
-use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceTable};
+use wasmtime::component::{LinkerInstance, Resource, ResourceTable};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{self as files, DescriptorStat, HostDescriptor, PathFlags};
@@ -15,31 +15,17 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, FsResult, 
 use wasmtime_wasi::{HostMonotonicClock, WasiView};
 
 use super::super::store::HostState;
+use super::Replacement;
 
 type Store<'a> = StoreContextMut<'a, HostState>;
 
-type Steady = fn(&mut LinkerInstance<'_, HostState>) -> Result<()>;
-
-/// The interfaces that are not steady by themselves, as they are linked.
-const UNSTEADY: [(&str, Steady); 4] = [
+/// The interfaces that are not steady by themselves.
+pub(super) const UNSTEADY: [Replacement; 4] = [
     ("wasi:io/poll@0.2.12", poll),
     ("wasi:io/streams@0.2.12", streams),
     ("wasi:clocks/monotonic-clock@0.2.12", sleep),
     ("wasi:filesystem/types@0.2.12", times),
 ];
-
-/// Puts steady functions in the place of those that are not, in the interfaces that are `linked` (asked by name, without
-/// the version).
-pub(in crate::sandbox) fn make_steady(linker: &mut Linker<HostState>, linked: impl Fn(&str) -> bool) -> Result<()> {
-    linker.allow_shadowing(true);
-    for (name, steady) in UNSTEADY {
-        if linked(name.split('@').next().unwrap_or_default()) {
-            steady(&mut linker.instance(name)?)?;
-        }
-    }
-    linker.allow_shadowing(false);
-    Ok(())
-}
 
 fn poll(linker: &mut LinkerInstance<'_, HostState>) -> Result<()> {
     linker.func_wrap_async("poll", |mut store: Store<'_>, (list,): (Vec<Resource<DynPollable>>,)| {
