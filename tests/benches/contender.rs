@@ -1,18 +1,13 @@
-//! Who runs, and one run of each, in a process of its own.
+//! Who runs, and one run of each.
 
-use std::env;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use sandmill::StageBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::apart::Task;
 use crate::input::Input;
 use crate::stopwatch::{Stopwatch, Took, peak_memory};
 use crate::{handmade, runner};
-
-/// What a process is told so that it runs one contender and prints what it measured.
-pub(crate) const RUN_ONE: &str = "run-one";
 
 /// How the trivial stage is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,15 +94,7 @@ impl Contender {
 
     /// Runs it in a process of its own, which begins with empty memory.
     pub(crate) fn run_apart(self, records: usize) -> Result<Run> {
-        let task = serde_json::to_string(&self)?;
-        let child = Command::new(env::current_exe()?)
-            .args([RUN_ONE, &task, &records.to_string()])
-            .stderr(Stdio::inherit())
-            .output()?;
-        if !child.status.success() {
-            bail!("{} with {} stages failed: {}", self.way.words(), self.stages, child.status);
-        }
-        serde_json::from_slice(&child.stdout).context("a run's measurement")
+        Task::Pipeline(self, records).run_apart()
     }
 
     fn stages(self, stage: impl Fn(&str) -> Result<StageBuilder>) -> Result<Vec<StageBuilder>> {

@@ -25,6 +25,11 @@ impl Input {
         Self { batches: std::iter::repeat_with(|| batch(&mut random)).take(BATCHES).collect() }
     }
 
+    /// The batches themselves, all of the same length.
+    pub(crate) fn batches(&self) -> &[Columns] {
+        &self.batches
+    }
+
     /// An input of so many records: the batches over and over; the last one is cut.
     pub(crate) fn into_batches(self, records: usize) -> impl Iterator<Item = Columns> + Send {
         let (mut turn, mut left) = (0, records);

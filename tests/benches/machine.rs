@@ -27,7 +27,7 @@ impl Machine {
         let processor = model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
-            cores: available_parallelism().map_or(1, NonZeroUsize::get),
+            cores: cores(),
             processor: processor.to_owned(),
             kernel: kernel.trim().to_owned(),
             load_before: load(),
@@ -35,6 +35,11 @@ impl Machine {
             command: "make bench",
         }
     }
+}
+
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Processes that ran or wanted to, on average over the last minute.

@@ -1,11 +1,18 @@
 //! `make bench`: every contender on the same input, in rounds, each run in a process of its own.
 
+mod apart;
 mod contender;
 mod handmade;
 mod input;
+mod limits;
 mod machine;
+mod metered;
+mod neighbour;
+mod overshoot;
 mod page;
+mod raw;
 mod runner;
+mod spinner;
 mod startup;
 mod stopwatch;
 mod summary;
@@ -15,10 +22,15 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::contender::{Contender, RUN_ONE, Run, Way};
+use crate::apart::{RUN_ONE, Task};
+use crate::contender::{Contender, Run, Way};
+use crate::limits::Cost;
 use crate::machine::Machine;
+use crate::metered::{Metered, Spent};
+use crate::neighbour::{Beside, Company};
+use crate::overshoot::{Late, Load};
 use crate::page::Results;
 
 const ROUNDS: usize = 5;
@@ -42,43 +54,49 @@ const FIELD: [(Way, usize, usize); 9] = [
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [RUN_ONE, contender, records] => run_one(contender, records),
+        [RUN_ONE, task] => apart::run_here(task),
         [] => run_all(),
         _ => anyhow::bail!("bench takes no arguments"),
     }
 }
 
-/// What a child does.
-fn run_one(contender: &str, records: &str) -> Result<()> {
-    // As the program does it, for every contender.
-    sandmill::allocator::keep_freed_memory();
-    let contender: Contender = serde_json::from_str(contender).context("which contender")?;
-    let run = contender.run(records.parse().context("how many records")?)?;
-    Ok(serde_json::to_writer(io::stdout(), &run)?)
-}
-
 fn run_all() -> Result<()> {
     let machine = Machine::here();
     runner::build_guest()?;
-    let mut rounds = Vec::with_capacity(ROUNDS);
+    let (mut rounds, mut limits, mut metered, mut neighbours) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         say(&format!("round {round} of {ROUNDS}"))?;
-        rounds.push(run_round()?);
+        rounds.push(run_field()?);
+        limits.push(Task::Limits.run_apart::<Vec<Cost>>()?);
+        metered.push(Metered::all().map(|one| Task::Metered(one).run_apart::<Spent>()).collect::<Result<_>>()?);
+        neighbours.push(run_neighbours()?);
     }
+    say("overshoot")?;
+    let late = Load::ALL.into_iter().map(|load| Task::Overshoot(load).run_apart::<Vec<Late>>());
+    let overshoot = late.collect::<Result<Vec<_>>>()?.concat();
     say("memory")?;
     let three = Contender { way: Way::Sandboxed, stages: 3 };
     let memory = LENGTHS.into_iter().map(|records| three.run_apart(records)).collect::<Result<_>>()?;
     say("start")?;
     let starts = startup::measure(3, STARTS)?;
-    let results = Results { machine, load_after: machine::load(), rounds, memory, starts };
-    write(&results)
+    let load_after = machine::load();
+    write(&Results { machine, load_after, rounds, memory, starts, limits, metered, overshoot, neighbours })
 }
 
-fn run_round() -> Result<Vec<Run>> {
+fn run_field() -> Result<Vec<Run>> {
     let runs = FIELD.iter().map(|&(way, stages, records)| {
         let run = Contender { way, stages }.run_apart(records)?;
         say(&format!("  {} stages, {}: {:.2} M/s", stages, way.words(), run.records_per_second() / 1e6))?;
         Ok(run)
+    });
+    runs.collect()
+}
+
+fn run_neighbours() -> Result<Vec<Beside>> {
+    let runs = Company::ALL.into_iter().map(|company| {
+        let beside: Beside = Task::Neighbour(company).run_apart()?;
+        say(&format!("  beside {}: {:.2} M/s", company.words(), beside.records_per_second / 1e6))?;
+        Ok(beside)
     });
     runs.collect()
 }

@@ -2,9 +2,19 @@
 
 use std::fmt::{Result as Written, Write};
 
+use sandmill::plan::Isolation;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use crate::contender::{Contender, Run, Way};
 use crate::input::{BATCH_RECORDS, RECORD_BYTES};
+use crate::limits::{self, Cost, Work};
 use crate::machine::Machine;
+use crate::metered::{self, Spent};
+use crate::neighbour::{self, Beside};
+use crate::overshoot::{self, Late, Load};
+use crate::raw::Stop;
 use crate::startup::Start;
 use crate::summary::{Rounds, Spread};
 
@@ -17,6 +27,10 @@ pub(crate) struct Results {
     /// The same pipeline on inputs of different length.
     pub(crate) memory: Vec<Run>,
     pub(crate) starts: Vec<Start>,
+    pub(crate) limits: Vec<Vec<Cost>>,
+    pub(crate) metered: Vec<Vec<Spent>>,
+    pub(crate) overshoot: Vec<Late>,
+    pub(crate) neighbours: Vec<Vec<Beside>>,
 }
 
 /// A contender's throughput is compared with this.
@@ -39,7 +53,10 @@ impl Results {
             self.write_table(page, stages)?;
         }
         self.write_memory(page)?;
-        self.write_start(page)
+        self.write_start(page)?;
+        self.write_limits(page)?;
+        self.write_overshoot(page)?;
+        self.write_neighbours(page)
     }
 
     fn write_machine(&self, page: &mut String) -> Written {
@@ -130,16 +147,113 @@ impl Results {
         for (what, cell) in [("the first record at the destination", first), ("its end", exit)] {
             writeln!(page, "| {what} | {} |", cell.map(spread).unwrap_or_default())?;
         }
-        Ok(())
+        writeln!(page)
+    }
+
+    fn write_limits(&self, page: &mut String) -> Written {
+        writeln!(
+            page,
+            "## The cost of limits\n\n\
+             What being stoppable costs a guest. The same component through wasmtime alone, with the pools of Sandmill's \
+             engine, on one thread: compiled and called so that nothing stops it, or an epoch, or fuel, or both. An \
+             instance for every `record` (an invocation each), for every `batch` of {BATCH_RECORDS}, or one that lives on \
+             with its `worker`. `upper` is the stage of the tables above; the tight loop adds up bytes, one by one, and is \
+             the worst case.\n\n\
+             Processor time per record, ns, and its ratio to that of \"nothing\" (min–max over the rounds). Each round is \
+             the median of {} turns; in a turn, all five follow each other within a fraction of a second.\n",
+            limits::TURNS
+        )?;
+        limits::write(&self.limits, page)?;
+        writeln!(
+            page,
+            "The same question to the whole of Sandmill, which always watches the time (it has no switch for that): one \
+             stage, `upper`; processor time of all threads per record, ns.\n"
+        )?;
+        metered::write(&self.metered, page)?;
+        let of = |column, stop| limits::ratio(&self.limits, column, stop).map_or_else(String::new, short);
+        let (batch, worst) = ((Work::Upper, Isolation::Batch), (Work::TightLoop, Isolation::Batch));
+        writeln!(
+            page,
+            "**The default is the epoch.** One of the two has to be paid for, or nothing ends a guest that spins: the epoch \
+             costs {} × in `upper` (by batch) and {} × in the tight loop, fuel alone {} × and {} ×. That is no reason to prefer \
+             fuel, which knows instructions, not time, and nothing of what a host call takes. Both cost {} × and {} ×: so fuel \
+             is counted only where a stage says `limits.fuel`, which gives the same end in every run; then in all stages of its \
+             pipeline, because they share an engine.\n",
+            of(batch, Stop::Epoch),
+            of(worst, Stop::Epoch),
+            of(batch, Stop::Fuel),
+            of(worst, Stop::Fuel),
+            of(batch, Stop::EpochAndFuel),
+            of(worst, Stop::EpochAndFuel)
+        )
+    }
+
+    fn write_overshoot(&self, page: &mut String) -> Written {
+        writeln!(
+            page,
+            "## Overshoot\n\n\
+             How much later than its limit a guest is stopped that would never stop. `cpu`: processor time inside the guest \
+             beyond the limit. `wall`: time that passed beyond it, from the moment when a worker has the record until it has \
+             given it up, instance and all. Milliseconds: median · nine of ten · the worst of {}, one record each, begun \
+             anywhere between two ticks.\n",
+            overshoot::TRIES
+        )?;
+        overshoot::write(&self.overshoot, page)?;
+        let worst = |is_meant: fn(&Late) -> bool| short(overshoot::worst(&self.overshoot, is_meant));
+        writeln!(
+            page,
+            "A running guest is asked at every tick of the engine, 2 ms, whether it has used up its `cpu`; the rest is what the \
+             machine adds. `wall` is looked at when the guest yields, at the same ticks, and then waits for the turns of others. The \
+             latest of all: `cpu` {} ms, `wall` {} ms; of those with nothing beside them, {} ms.\n",
+            worst(Late::is_cpu),
+            worst(|late| !late.is_cpu()),
+            worst(|late| late.load == Load::Idle)
+        )
+    }
+
+    fn write_neighbours(&self, page: &mut String) -> Written {
+        writeln!(
+            page,
+            "## Beside a stage that only spins\n\n\
+             Throughput of one good stage (`upper`, a worker per core) alone, and beside guests that spin on every record until \
+             their `cpu` limit, are thrown away, and made anew. Its share: of all workers that want to run, how many are its \
+             own.\n"
+        )?;
+        neighbour::write(&self.neighbours, page)
     }
 }
 
-fn spread(spread: Spread) -> String {
+/// How long an instance lives, as the pipeline file says it.
+pub(crate) fn words_of(reuse: Isolation) -> &'static str {
+    match reuse {
+        Isolation::Record => "`record`",
+        Isolation::Batch => "`batch`",
+        Isolation::Worker => "`worker`",
+    }
+}
+
+/// The median of some numbers, and the spread of their ratios to their baselines.
+pub(crate) fn with_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let pairs: Vec<(f64, f64)> = pairs.into_iter().collect();
+    let number = Spread::of(pairs.iter().map(|(number, _)| *number));
+    let ratio = Spread::of(pairs.iter().map(|(number, baseline)| number / baseline));
+    let cell = number.zip(ratio).map(|(number, ratio)| format!("{} · {} ×", short(number.median), spread(ratio)));
+    cell.unwrap_or_default()
+}
+
+/// Many numbers on one line of the raw results, whole ones.
+pub(crate) fn compact<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    let whole: Vec<i64> = numbers.iter().map(|number| number.round() as i64).collect();
+    let line = serde_json::to_string(&whole).and_then(RawValue::from_string).map_err(S::Error::custom)?;
+    line.serialize(serializer)
+}
+
+pub(crate) fn spread(spread: Spread) -> String {
     format!("{} ({}–{})", short(spread.median), short(spread.min), short(spread.max))
 }
 
 /// Three digits, as far as they are behind the point.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     match number.abs() {
         n if n >= 100.0 => format!("{number:.0}"),
         n if n >= 10.0 => format!("{number:.1}"),

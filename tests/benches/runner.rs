@@ -1,5 +1,6 @@
 //! Sandmill itself: stages in the sandbox, or the same function native in the same runner.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,9 +59,8 @@ pub(crate) fn run(
     stages: impl IntoIterator<Item = StageBuilder>,
 ) -> Result<(usize, Took)> {
     let arrived = Arc::new(AtomicUsize::new(0));
-    let source = Prepared { batches: Box::new(input.into_batches(records)), position: 0 };
     let sink = Counting { arrived: Arrived::default(), total: Arc::clone(&arrived) };
-    let mut pipeline = PipelineBuilder::new("bench").source(SourceBuilder::custom("input", source));
+    let mut pipeline = PipelineBuilder::new("bench").source(source(input, records));
     for stage in stages {
         pipeline = pipeline.stage(stage);
     }
@@ -76,6 +76,16 @@ pub(crate) fn run(
     ensure!(report.ending == Ending::Completed, "the run did not complete: {:?}", report.problem);
     ensure!(report.stats.accounting.delivered == count as u64, "the report and the sink disagree");
     Ok((count, took))
+}
+
+/// A source of so many records, `input`.
+pub(crate) fn source(input: Input, records: usize) -> SourceBuilder {
+    SourceBuilder::custom("input", Prepared { batches: Box::new(input.into_batches(records)), position: 0 })
+}
+
+/// A number of workers, records or bytes.
+pub(crate) fn nonzero(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("there is at least one")
 }
 
 /// Hands out batches that are there already.

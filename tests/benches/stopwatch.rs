@@ -1,4 +1,4 @@
-//! Wall time, processor time and peak memory of this process.
+//! Wall time, processor time and peak memory of this process, and a thread's own time.
 
 use std::fs;
 use std::time::Duration;
@@ -32,6 +32,12 @@ impl Stopwatch {
         let now = Self::start();
         Took { wall: between(self.wall, now.wall), cpu: between(self.cpu, now.cpu) }
     }
+}
+
+/// Time that this thread has had on processors. What else the machine does is not in it.
+pub(crate) fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    between(Timespec { tv_sec: 0, tv_nsec: 0 }, time)
 }
 
 /// Most memory that this process has had so far, bytes; 0 where the system does not say.
