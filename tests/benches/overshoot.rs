@@ -194,7 +194,7 @@ impl Source for Gated {
         permit.map_err(|closed| Error::internal("the gate is gone").caused_by(closed))?.forget();
         self.given += 1;
         let records = Payload::of_values(["a record"].into_iter().collect());
-        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given }))
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given, cursor: None }))
     }
 }
 
