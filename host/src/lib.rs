@@ -19,6 +19,7 @@ pub mod pool;
 pub mod queue;
 pub mod record;
 mod redact;
+pub mod replay;
 pub mod report;
 pub mod sandbox;
 pub mod state;

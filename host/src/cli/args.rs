@@ -63,6 +63,21 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgument,
 
+    #[command(flatten)]
+    pub(crate) shown: ShownArguments,
+
+    /// Start over, even if an earlier run was cut and could go on.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) fresh: bool,
+
+    /// Go on where an earlier run was cut, even if stages have changed since. Without a change this is what happens anyway.
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+/// How a run is shown, and how it is let end.
+#[derive(Debug, Args)]
+pub(crate) struct ShownArguments {
     /// Print the closing report as one line of JSON on standard output, instead of a table on standard error.
     #[arg(long)]
     pub(crate) json: bool,
@@ -82,14 +97,6 @@ pub(crate) struct RunArguments {
     /// How long the first Ctrl-C (or SIGTERM) lets what is in flight be finished, before everything stops.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,
-
-    /// Start over, even if an earlier run was cut and could go on.
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) fresh: bool,
-
-    /// Go on where an earlier run was cut, even if stages have changed since. Without a change this is what happens anyway.
-    #[arg(long)]
-    pub(crate) resume: bool,
 }
 
 impl RunArguments {
@@ -170,12 +177,13 @@ pub(crate) struct InspectArguments {
     pub(crate) json: bool,
 }
 
-/// Look at the records that failed, take them out, or throw them away.
+/// Look at the records that failed, send them back, or throw them away.
 ///
 /// They are in the state file of the pipeline, where `run` sets them aside.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill dead-letters list --node parse --since 1h\n  \
                         sandmill dead-letters show 17\n  sandmill dead-letters export > failed.jsonl\n  \
+                        sandmill dead-letters replay --node parse\n  \
                         sandmill dead-letters drop --kind bad-input")]
 pub(crate) struct DeadLettersArguments {
     #[command(subcommand)]
@@ -212,6 +220,18 @@ pub(crate) enum DeadLettersVerb {
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
+    },
+    /// Send them back into the stage where they failed, through the rest of the pipeline to its sinks.
+    ///
+    /// They are thrown away when they have arrived, or have been dropped; what fails again is set aside anew. Sinks add to
+    /// what is there. Those of sources, and those from which a secret was struck out, stay.
+    Replay {
+        #[command(flatten)]
+        pipeline: PipelineArgument,
+        #[command(flatten)]
+        choice: ChoiceArguments,
+        #[command(flatten)]
+        shown: ShownArguments,
     },
     /// Throw them away.
     Drop {

@@ -32,6 +32,31 @@ pub use retry::Retry;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
 pub use state::{Checkpoints, Start, StatePlan};
 
+use std::sync::Arc;
+
+impl Plan {
+    /// The source, stage or sink of this name.
+    #[must_use]
+    pub fn node_of(&self, name: &str) -> Option<Node> {
+        let is = |other: &Arc<str>| **other == *name;
+        let source = self.sources.iter().position(|source| is(&source.name)).map(Node::Source);
+        let stage = || self.stages.iter().position(|stage| is(&stage.name)).map(Node::Stage);
+        let sink = || self.sinks.iter().position(|sink| is(&sink.name)).map(Node::Sink);
+        source.or_else(stage).or_else(sink)
+    }
+
+    /// The name of a source, stage or sink; `None` when there is no such node.
+    #[must_use]
+    pub fn name_of(&self, node: Node) -> Option<Arc<str>> {
+        let name = match node {
+            Node::Source(index) => self.sources.get(index).map(|source| &source.name),
+            Node::Stage(index) => self.stages.get(index).map(|stage| &stage.name),
+            Node::Sink(index) => self.sinks.get(index).map(|sink| &sink.name),
+        };
+        name.cloned()
+    }
+}
+
 /// A whole pipeline, checked.
 #[derive(Debug)]
 pub struct Plan {

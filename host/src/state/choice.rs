@@ -13,6 +13,10 @@ pub struct Choice {
     pub kind: Option<String>,
     /// Set aside at this time or later, seconds since 1970.
     pub since: Option<f64>,
+    /// Not numbered higher than this.
+    pub up_to: Option<i64>,
+    /// Only those that are what they were: no secret was struck out.
+    pub whole: bool,
 }
 
 impl Choice {
@@ -25,10 +29,12 @@ impl Choice {
     /// Whether the letter is one of them.
     #[must_use]
     pub fn takes(&self, letter: &DeadLetter) -> bool {
-        let Self { ids, node, kind, since } = self;
+        let Self { ids, node, kind, since, up_to, whole } = self;
         (ids.is_empty() || ids.contains(&letter.id))
             && node.as_ref().is_none_or(|node| *node == letter.node)
             && kind.as_ref().is_none_or(|kind| *kind == letter.kind)
             && since.is_none_or(|since| letter.time >= since)
+            && up_to.is_none_or(|up_to| letter.id <= up_to)
+            && !(*whole && letter.redacted)
     }
 }

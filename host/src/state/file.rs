@@ -178,17 +178,27 @@ impl StateFile {
     /// # Errors
     /// When the file cannot be read, and what `each` gives back.
     pub fn letters(&self, mut each: impl FnMut(DeadLetter) -> Result<()>) -> Result<()> {
+        self.letters_after(0, |letter| each(letter).map(|()| true))
+    }
+
+    /// The same, of those that are numbered higher than `after`, until `each` gives `false`.
+    ///
+    /// # Errors
+    /// As [`Self::letters`].
+    pub(crate) fn letters_after(&self, after: i64, mut each: impl FnMut(DeadLetter) -> Result<bool>) -> Result<()> {
         if !self.path.exists() {
             return Ok(());
         }
         let mut inner = self.inner();
         let connection = inner.open(&self.path)?;
         let failed = |error| fault(&self.path, error);
-        let select = format!("SELECT {} FROM dead_letter ORDER BY id", letter::COLUMNS);
-        let mut statement = connection.prepare(&select).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
+        let select = format!("SELECT {} FROM dead_letter WHERE id > ?1 ORDER BY id", letter::COLUMNS);
+        let mut statement = connection.prepare_cached(&select).map_err(failed)?;
+        let mut rows = statement.query([after]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            each(DeadLetter::read(row).map_err(failed)?)?;
+            if !each(DeadLetter::read(row).map_err(failed)?)? {
+                break;
+            }
         }
         Ok(())
     }

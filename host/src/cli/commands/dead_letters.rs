@@ -2,23 +2,28 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{ChoiceArguments, DeadLettersArguments, DeadLettersVerb, PipelineArgument};
+use super::run;
+use crate::cli::args::{ChoiceArguments, DeadLettersArguments, DeadLettersVerb, PipelineArgument, ShownArguments};
 use crate::cli::locate::pipeline_file;
 use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::replay::Replay;
 use crate::state::{Choice, StateFile};
 
 /// Does what the arguments say.
 ///
 /// # Errors
 /// When the pipeline file or its state file cannot be read, or there is no such letter.
-pub(super) fn dead_letters(arguments: &DeadLettersArguments) -> Result<Exit> {
+pub(super) fn dead_letters(arguments: &DeadLettersArguments, quiet: bool) -> Result<Exit> {
     match &arguments.verb {
         DeadLettersVerb::List { pipeline, choice, json } => list(&state(pipeline)?, &choose(choice), *json),
         DeadLettersVerb::Show { id, pipeline, json } => show(&state(pipeline)?, *id, *json),
         DeadLettersVerb::Export { pipeline, choice } => export(&state(pipeline)?, &choose(choice)),
+        DeadLettersVerb::Replay { pipeline, choice, shown } => {
+            return replay(pipeline, &choose(choice), shown, quiet);
+        }
         DeadLettersVerb::Drop { pipeline, choice, all } => discard(&state(pipeline)?, &choose(choice), *all),
     }
     .map(|()| Exit::Ok)
@@ -37,6 +42,7 @@ fn choose(arguments: &ChoiceArguments) -> Choice {
         node: node.clone(),
         kind: kind.clone(),
         since: since.map(|since| now - since.as_secs_f64()),
+        ..Choice::default()
     }
 }
 
@@ -73,6 +79,19 @@ fn show(state: &StateFile, id: i64, json: bool) -> Result<()> {
 
 fn export(state: &StateFile, choice: &Choice) -> Result<()> {
     state.letters(|letter| if choice.takes(&letter) { print::json(&letter) } else { Ok(()) })
+}
+
+fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, quiet: bool) -> Result<Exit> {
+    let mut plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
+    let replay = Replay::of(&mut plan, choice)?;
+    let report = run::follow(plan, shown, quiet, |report| {
+        let gone = replay.settle(report)?;
+        if !(quiet || shown.json) {
+            print::message(&render::letters_replayed(gone, replay.left));
+        }
+        Ok(())
+    })?;
+    Ok(Exit::from(&report))
 }
 
 fn discard(state: &StateFile, choice: &Choice, all: bool) -> Result<()> {

@@ -23,7 +23,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
         Verb::Check(check) => check::check(check, quiet),
         Verb::Build(build) => build::build(build, quiet),
         Verb::New(new) => new::new(new, quiet),
-        Verb::DeadLetters(letters) => dead_letters::dead_letters(letters),
+        Verb::DeadLetters(letters) => dead_letters::dead_letters(letters, quiet),
         Verb::Inspect(inspect) => inspect::inspect(inspect, quiet),
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::components::build_components;
-use crate::cli::args::RunArguments;
+use crate::cli::args::{RunArguments, ShownArguments};
 use crate::cli::locate::pipeline_file;
 use crate::cli::notices::Notices;
 use crate::cli::progress::Screen;
@@ -36,25 +36,39 @@ const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
     plan.state.start = arguments.start();
+    follow(plan, &arguments.shown, quiet, |_| Ok(())).map(|report| Exit::from(&report))
+}
+
+/// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds.
+///
+/// # Errors
+/// What kept it from beginning, or from being told. What happened between stands in its report.
+pub(super) fn follow(
+    mut plan: Plan,
+    shown: &ShownArguments,
+    quiet: bool,
+    afterwards: impl FnOnce(&Report) -> Result<()>,
+) -> Result<Report> {
     let stdout_sink = stdout_sink(&plan);
-    if let (true, Some(sink)) = (arguments.json, &stdout_sink) {
+    if let (true, Some(sink)) = (shown.json, &stdout_sink) {
         return Err(both_on_stdout(sink));
     }
     // Before the run, so that a mistyped folder does not cost one.
-    let report_file = arguments.report.as_deref().map(ReportFile::open).transpose()?;
+    let report_file = shown.report.as_deref().map(ReportFile::open).transpose()?;
     build_components(&mut plan, quiet)?;
 
     let data_on_terminal = stdout_sink.is_some() && std::io::stdout().is_terminal();
-    let wants_picture = !(quiet || arguments.json || arguments.no_progress || data_on_terminal);
+    let wants_picture = !(quiet || shown.json || shown.no_progress || data_on_terminal);
     let screen = if wants_picture { Screen::live() } else { Screen::plain() };
-    let notices = (!quiet).then(|| Notices::new(arguments.log));
-    let report = drive(plan, Watch { screen, notices, grace: arguments.grace, until: None })?;
+    let notices = (!quiet).then(|| Notices::new(shown.log));
+    let report = drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
 
-    say(&report, arguments, quiet)?;
+    say(&report, shown.json, quiet)?;
+    afterwards(&report)?;
     if let Some(file) = report_file {
         file.write(&print::json_line(&report)?)?;
     }
-    Ok(Exit::from(&report))
+    Ok(report)
 }
 
 /// The name of a sink that writes to standard output.
@@ -69,15 +83,15 @@ fn both_on_stdout(sink: &str) -> Error {
 }
 
 /// What is left to say when all is over.
-fn say(report: &Report, arguments: &RunArguments, quiet: bool) -> Result<()> {
-    if !(quiet || arguments.json) {
+fn say(report: &Report, json: bool, quiet: bool) -> Result<()> {
+    if !(quiet || json) {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         print::message(&render::closing(report, cores));
         return Ok(());
     }
     print::message(&render::failure(report));
     print::message(&render::leftovers(report));
-    if arguments.json { print::json(report) } else { Ok(()) }
+    if json { print::json(report) } else { Ok(()) }
 }
 
 /// Prepares and starts the pipeline, and stays with it to its end. The pipeline has runtimes of its own: this one only

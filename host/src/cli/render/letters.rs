@@ -44,6 +44,15 @@ pub(crate) fn letters_dropped(count: u64) -> String {
     format!("{} thrown away\n", plural(count, "dead letter"))
 }
 
+/// What became of those that were sent back.
+pub(crate) fn letters_replayed(gone: u64, left: u64) -> String {
+    let mut text = format!("{} replayed, and thrown away\n", plural(gone, "dead letter"));
+    if left > 0 {
+        text.push_str(&format!("{} left: of a source, or without its secrets\n", plural(left, "dead letter")));
+    }
+    text
+}
+
 /// All that is known of one.
 pub(crate) fn letter(letter: &DeadLetter) -> String {
     let mut text = format!("{} {}\n", paint(STRONG, "dead letter"), letter.id);

@@ -17,6 +17,6 @@ pub(super) use check::check;
 pub(super) use closing::{closing, failure, leftovers};
 pub(super) use inspection::inspection;
 pub(super) use kept::resuming;
-pub(super) use letters::{letter, letter_line, letters_dropped, letters_in_all};
+pub(super) use letters::{letter, letter_line, letters_dropped, letters_in_all, letters_replayed};
 pub(super) use problem::{problem, problems};
 pub(super) use reach::reach;

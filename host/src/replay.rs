@@ -1,0 +1,204 @@
+//! Sends dead letters back into the stage (or sink) where they failed, through the rest of the pipeline to its sinks.
+//!
+//! A replay is a run of the same pipeline whose sources are the dead letters. Its sinks add to what is there. Letters are
+//! thrown away once the run has ended with nothing in flight: what failed again has been set aside anew by then. A replay
+//! that is killed leaves all of them, and may deliver some a second time when it is repeated.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+
+use crate::edge::{Chunk, CustomSource, Extent, Source};
+use crate::error::{Error, Result};
+use crate::plan::{Feed, IfExists, Node, OnError, Plan, SinkKind, SourceKind, SourcePlan, Wire};
+use crate::record::{BatchBounds, Payload};
+use crate::report::{Ending, Report};
+use crate::state::{Choice, DeadLetter, StateFile};
+
+/// Letters that are read at once, at most.
+const PAGE: NonZeroUsize = NonZeroUsize::new(1024).expect("positive");
+
+/// Which letters are on their way.
+#[derive(Debug)]
+pub struct Replay {
+    state: StateFile,
+    parts: Vec<Part>,
+    /// Letters that are left where they are: of sources, and those from which a secret was struck out.
+    pub left: u64,
+}
+
+/// Those of one stage or sink.
+#[derive(Debug)]
+struct Part {
+    choice: Choice,
+    /// The last one that was read.
+    through: Arc<AtomicI64>,
+}
+
+impl Replay {
+    /// Makes a replay of a pipeline: its sources are replaced by the chosen letters.
+    ///
+    /// # Errors
+    /// When no letter is chosen that can be replayed, one failed in a node that is not there any more, a run was cut and
+    /// is to be finished first, another run is going on, or the state file cannot be read.
+    pub fn of(plan: &mut Plan, choice: &Choice) -> Result<Self> {
+        let state = StateFile::at(&plan.state.path);
+        if state.checkpoint()?.is_some_and(|checkpoint| !checkpoint.finished) {
+            return Err(Error::config("a run of this pipeline was cut: what is replayed now would be cut off with it")
+                .hint("finish it first, with `sandmill run`; or give it up, with `sandmill run --fresh`"));
+        }
+        let counts = count(&state, choice, plan)?;
+        plan.state.checkpoints = None;
+        for sink in &mut plan.sinks {
+            add_to(&mut sink.kind);
+        }
+        plan.graph.wires.retain(|wire| !matches!(wire.from.node, Node::Source(_)));
+        plan.sources.clear();
+        let mut parts = Vec::new();
+        for (index, (node, Counted { letters, last })) in counts.nodes.into_iter().enumerate() {
+            let name = plan.name_of(node).unwrap_or_default();
+            let chosen = Choice { node: Some(name.to_string()), up_to: Some(last), whole: true, ..choice.clone() };
+            let through = Arc::new(AtomicI64::new(0));
+            let source = LetterSource {
+                state: state.clone(),
+                choice: chosen.clone(),
+                through: Arc::clone(&through),
+                letters,
+                given: 0,
+            };
+            plan.sources.push(SourcePlan {
+                name: format!("dead letters of {name}").into(),
+                kind: SourceKind::Custom(CustomSource(Box::new(source))),
+                on_error: OnError::default(),
+            });
+            plan.graph.wires.push(Wire { from: Feed { node: Node::Source(index), port: 0 }, to: node });
+            parts.push(Part { choice: chosen, through });
+        }
+        Ok(Self { state, parts, left: counts.left })
+    }
+
+    /// Throws away the letters that have met another fate, and says how many: all that were read, where the run has ended
+    /// with nothing in flight; else none.
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
+    pub fn settle(&self, report: &Report) -> Result<u64> {
+        if !matches!(report.ending, Ending::Completed | Ending::Stopped) {
+            return Ok(0);
+        }
+        let mut gone = 0;
+        for Part { choice, through } in &self.parts {
+            let through = through.load(Ordering::Acquire);
+            gone += self.state.discard(&Choice { up_to: Some(through), ..choice.clone() })?;
+        }
+        Ok(gone)
+    }
+}
+
+struct Counted {
+    letters: u64,
+    last: i64,
+}
+
+struct Counts {
+    nodes: BTreeMap<Node, Counted>,
+    left: u64,
+}
+
+/// Which nodes the chosen letters failed in.
+fn count(state: &StateFile, choice: &Choice, plan: &Plan) -> Result<Counts> {
+    let mut counts = Counts { nodes: BTreeMap::new(), left: 0 };
+    state.letters(|letter| {
+        if !choice.takes(&letter) {
+            return Ok(());
+        }
+        match plan.node_of(&letter.node) {
+            Some(Node::Source(_)) => counts.left += 1,
+            Some(_) if letter.redacted => counts.left += 1,
+            Some(node) => {
+                let counted = counts.nodes.entry(node).or_insert(Counted { letters: 0, last: 0 });
+                counted.letters += 1;
+                counted.last = letter.id;
+            }
+            None => return Err(no_node(&letter)),
+        }
+        Ok(())
+    })?;
+    if counts.nodes.is_empty() {
+        let error = Error::config(format!("there is nothing to replay in \"{}\"", state.path().display()));
+        return Err(match counts.left {
+            0 => error.hint("`sandmill dead-letters list` shows the dead letters that there are"),
+            _ => error.hint(
+                "what a source could not read, and records from which a secret was struck out, cannot be replayed",
+            ),
+        });
+    }
+    Ok(counts)
+}
+
+fn no_node(letter: &DeadLetter) -> Error {
+    Error::config(format!("dead letter {} failed in \"{}\", which this pipeline does not have", letter.id, letter.node))
+        .hint("--node, --kind, --id and --since choose others; `sandmill dead-letters drop` throws it away")
+}
+
+/// A replay does not begin the outputs anew.
+fn add_to(sink: &mut SinkKind) {
+    match sink {
+        SinkKind::File(file) => file.if_exists = IfExists::Append,
+        SinkKind::Sqlite(sqlite) => sqlite.if_exists = IfExists::Append,
+        SinkKind::Folder(_) | SinkKind::Stdout(_) | SinkKind::Null | SinkKind::Custom(_) => {}
+    }
+}
+
+/// Gives the chosen letters' records, oldest first.
+struct LetterSource {
+    state: StateFile,
+    choice: Choice,
+    through: Arc<AtomicI64>,
+    letters: u64,
+    given: u64,
+}
+
+#[async_trait]
+impl Source for LetterSource {
+    async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        let (state, choice, bounds) = (self.state.clone(), self.choice.clone(), *bounds);
+        let after = self.through.load(Ordering::Acquire);
+        let page = tokio::task::spawn_blocking(move || read(&state, &choice, after, &bounds)).await;
+        let (records, last) =
+            page.map_err(|error| Error::internal("reading dead letters panicked").caused_by(error))??;
+        if records.is_empty() {
+            return Ok(None);
+        }
+        self.through.store(last, Ordering::Release);
+        self.given += records.len() as u64;
+        Ok(Some(Chunk { records, position: self.given, ..Chunk::default() }))
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Records(self.letters)
+    }
+}
+
+/// The records of the letters behind the one numbered `after`, and the number of the last of them.
+fn read(state: &StateFile, choice: &Choice, after: i64, bounds: &BatchBounds) -> Result<(Payload, i64)> {
+    let mut records = Payload::default();
+    let mut last = after;
+    let most = bounds.records.min(PAGE).get();
+    state.letters_after(after, |letter| {
+        if !choice.takes(&letter) {
+            return Ok(true);
+        }
+        let bytes = letter.value.len() + letter.key.as_ref().map_or(0, Vec::len);
+        if !records.is_empty() && (records.len() >= most || records.bytes() + bytes > bounds.bytes.get()) {
+            return Ok(false);
+        }
+        records.push(letter.key.as_deref(), &letter.value);
+        last = letter.id;
+        Ok(true)
+    })?;
+    Ok((records, last))
+}
