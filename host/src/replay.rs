@@ -5,7 +5,7 @@
 //! that is killed leaves all of them, and may deliver some a second time when it is repeated.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,12 +14,9 @@ use async_trait::async_trait;
 use crate::edge::{Chunk, CustomSource, Extent, Source};
 use crate::error::{Error, Result};
 use crate::plan::{Feed, IfExists, Node, OnError, Plan, SinkKind, SourceKind, SourcePlan, Wire};
-use crate::record::{BatchBounds, Payload};
+use crate::record::{BatchBounds, Payload, Places};
 use crate::report::{Ending, Report};
 use crate::state::{Choice, DeadLetter, StateFile};
-
-/// Letters that are read at once, at most.
-const PAGE: NonZeroUsize = NonZeroUsize::new(1024).expect("positive");
 
 /// Which letters are on their way.
 #[derive(Debug)]
@@ -164,18 +161,19 @@ struct LetterSource {
 
 #[async_trait]
 impl Source for LetterSource {
-    async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
-        let (state, choice, bounds) = (self.state.clone(), self.choice.clone(), *bounds);
+    /// One letter at a time, because each has a place of its own: what fails again is told where it came from.
+    async fn pull(&mut self, _bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        let (state, choice) = (self.state.clone(), self.choice.clone());
         let after = self.through.load(Ordering::Acquire);
-        let page = tokio::task::spawn_blocking(move || read(&state, &choice, after, &bounds)).await;
-        let (records, last) =
-            page.map_err(|error| Error::internal("reading dead letters panicked").caused_by(error))??;
-        if records.is_empty() {
-            return Ok(None);
-        }
-        self.through.store(last, Ordering::Release);
-        self.given += records.len() as u64;
-        Ok(Some(Chunk { records, position: self.given, ..Chunk::default() }))
+        let next = tokio::task::spawn_blocking(move || next(&state, &choice, after)).await;
+        let next = next.map_err(|error| Error::internal("reading dead letters panicked").caused_by(error))??;
+        let Some(letter) = next else { return Ok(None) };
+        self.through.store(letter.id, Ordering::Release);
+        self.given += 1;
+        let mut records = Payload::default();
+        records.push(letter.key.as_deref(), &letter.value);
+        let places = Places { path: Some(Path::new(&letter.place).into()), ..Places::default() };
+        Ok(Some(Chunk { records, places, position: self.given, ..Chunk::default() }))
     }
 
     fn extent(&self) -> Extent {
@@ -183,22 +181,12 @@ impl Source for LetterSource {
     }
 }
 
-/// The records of the letters behind the one numbered `after`, and the number of the last of them.
-fn read(state: &StateFile, choice: &Choice, after: i64, bounds: &BatchBounds) -> Result<(Payload, i64)> {
-    let mut records = Payload::default();
-    let mut last = after;
-    let most = bounds.records.min(PAGE).get();
+/// The first of the chosen letters behind the one numbered `after`.
+fn next(state: &StateFile, choice: &Choice, after: i64) -> Result<Option<DeadLetter>> {
+    let mut found = None;
     state.letters_after(after, |letter| {
-        if !choice.takes(&letter) {
-            return Ok(true);
-        }
-        let bytes = letter.value.len() + letter.key.as_ref().map_or(0, Vec::len);
-        if !records.is_empty() && (records.len() >= most || records.bytes() + bytes > bounds.bytes.get()) {
-            return Ok(false);
-        }
-        records.push(letter.key.as_deref(), &letter.value);
-        last = letter.id;
-        Ok(true)
+        found = choice.takes(&letter).then_some(letter);
+        Ok(found.is_none())
     })?;
-    Ok((records, last))
+    Ok(found)
 }

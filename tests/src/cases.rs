@@ -158,5 +158,7 @@ fn redactions(sandbox: &Path) -> Result<Redactions> {
     redactions.insert("[RATE]", Regex::new(r"(?<redacted>\b[\d,]+ records/s(, [\d.]+ [KMG]?i?B/s)?)")?)?;
     redactions.insert("[HASH]", Regex::new(r"\b(?<redacted>[0-9a-f]{64})\b")?)?;
     redactions.insert("[SECONDS]", Regex::new(r#""(?:time|\w+_seconds)":(?<redacted>[\d.e-]+)"#)?)?;
+    // Which node is the busiest in a run of milliseconds is chance.
+    redactions.insert("[BOTTLENECK]", Regex::new(r#""bottleneck":(?<redacted>null|\{[^}]*\})"#)?)?;
     Ok(redactions)
 }
