@@ -29,7 +29,6 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         wiring,
         tasks: Tasks::new(cut.clone()),
         io: runtimes.io().clone(),
-        guests: runtimes.guests().clone(),
         ledger: Arc::default(),
         dead_letters: DeadLetters::new(dead_letters, &redactor, runtimes.io()),
         redactor,
@@ -53,7 +52,6 @@ struct Floor {
     wiring: Wiring,
     tasks: Tasks,
     io: tokio::runtime::Handle,
-    guests: tokio::runtime::Handle,
     ledger: Arc<Ledger>,
     dead_letters: DeadLetters,
     redactor: Arc<Redactor>,
@@ -63,7 +61,7 @@ struct Floor {
 
 impl Floor {
     fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
-        let ReadySource { name, source, is_guest, on_error } = ready;
+        let ReadySource { name, source, guests, on_error } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
         let task = SourceTask {
@@ -76,12 +74,12 @@ impl Floor {
             name,
             source,
         };
-        self.tasks.spawn(if is_guest { &self.guests } else { &self.io }, task.run());
+        self.tasks.spawn(guests.as_ref().unwrap_or(&self.io), task.run());
         watched
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
-        let ReadyStage { plan, program } = ready;
+        let ReadyStage { plan, program, guests } = ready;
         let node = Node::Stage(position);
         let failures = self.policy(&plan.name, "stage", plan.on_error);
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
@@ -89,7 +87,7 @@ impl Floor {
         let input = self.wiring.input(node);
         for worker in 0..plan.workers.get() {
             let worker = Worker::new(&stage, worker, input.clone(), output.clone());
-            self.tasks.spawn(&self.guests, worker.run());
+            self.tasks.spawn(&guests, worker.run());
         }
         WatchedStage {
             name: plan.name,

@@ -37,14 +37,16 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
-    /// It runs a guest, apart from I/O.
-    pub(super) is_guest: bool,
+    /// Where it runs, when it is a guest: apart from I/O.
+    pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
 }
 
 pub(super) struct ReadyStage {
     pub(super) plan: StagePlan,
     pub(super) program: Arc<dyn Program>,
+    /// Where its workers run.
+    pub(super) guests: Handle,
 }
 
 pub(super) struct ReadySink {
@@ -75,7 +77,7 @@ impl Pipeline {
         Self::prepare_with(plan, granted, runtimes).await.map_err(|error| redactor.error(error))
     }
 
-    async fn prepare_with(plan: Plan, granted: Granted, runtimes: Runtimes) -> Result<Self> {
+    async fn prepare_with(plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
         let Plan { name, sources, stages, sinks, graph, dead_letters } = plan;
@@ -83,11 +85,11 @@ impl Pipeline {
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
         for (stage, granted) in stages.into_iter().zip(to_stages) {
-            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &runtimes).await?);
+            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &mut runtimes).await?);
         }
         let mut ready_sources = Vec::with_capacity(sources.len());
         for (source, granted) in sources.into_iter().zip(to_sources) {
-            ready_sources.push(ready_source(source, &engine, (granted, voice.clone()), &runtimes).await?);
+            ready_sources.push(ready_source(source, &engine, (granted, voice.clone()), &mut runtimes).await?);
         }
         let sinks = sinks.into_iter().map(ready_sink).collect::<Result<_>>()?;
         let settler = Settler::default();
@@ -189,7 +191,7 @@ async fn ready_stage(
     plan: StagePlan,
     engine: &Engine,
     (granted, voice): (Provisions, Voice),
-    runtimes: &Runtimes,
+    runtimes: &mut Runtimes,
 ) -> Result<ReadyStage> {
     let program: Arc<dyn Program> = match &plan.code {
         Code::Native(native) => Arc::new(native.clone()),
@@ -203,29 +205,30 @@ async fn ready_stage(
     // Tried once before anything runs, so that a refused configuration costs no record.
     let trial = Arc::clone(&program);
     let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
-    let opened = runtimes.guests().spawn(async move { trial.instantiate(&worker).await.map(drop) });
+    let guests = runtimes.add_guests(plan.workers)?;
+    let opened = guests.spawn(async move { trial.instantiate(&worker).await.map(drop) });
     opened
         .await
         .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
         .map_err(|failure| cannot_open(&plan.name, failure))?;
-    Ok(ReadyStage { plan, program })
+    Ok(ReadyStage { plan, program, guests })
 }
 
 async fn ready_source(
     plan: SourcePlan,
     engine: &Engine,
     given: (Provisions, Voice),
-    runtimes: &Runtimes,
+    runtimes: &mut Runtimes,
 ) -> Result<ReadySource> {
     let SourcePlan { name, kind, on_error } = plan;
-    let is_guest = matches!(kind, SourceKind::Component(_));
+    let mut guests = None;
     let source = match kind {
         SourceKind::Component(component) => {
             let compiled = load(engine, &component.component, &component.limits).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
             let opened = Arc::clone(&name);
             let opening = async move { SandboxedSource::open(&compiled, &opened, &component, given).await };
-            let opened = runtimes.guests().spawn(opening).await;
+            let opened = guests.insert(runtimes.add_guests(NonZeroUsize::MIN)?).spawn(opening).await;
             let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
             Box::new(opened?) as Box<dyn Source>
         }
@@ -233,7 +236,7 @@ async fn ready_source(
             edge::open_source(other).map_err(|error| in_node("source", &name, error))?
         }
     };
-    Ok(ReadySource { name, source, is_guest, on_error })
+    Ok(ReadySource { name, source, guests, on_error })
 }
 
 fn ready_sink(plan: SinkPlan) -> Result<ReadySink> {
