@@ -73,11 +73,11 @@ impl Company {
         }
     }
 
-    /// What the good stage may expect of what it has alone, when every worker that wants to run is one share of the
-    /// processors.
-    fn fair_share(self) -> f64 {
-        let cores = machine::cores() as f64;
-        cores / (cores + self.spinners() as f64)
+    /// Of the threads that guests run on, how many are the good stage's: each stage has as many as workers or processors,
+    /// whichever are fewer.
+    fn share(self) -> f64 {
+        let cores = machine::cores();
+        cores as f64 / (cores + self.spinners().min(cores)) as f64
     }
 }
 
@@ -163,7 +163,7 @@ fn other(folder: &Path, workers: usize) -> Result<Plan> {
 pub(crate) fn write(rounds: &[Vec<Beside>], page: &mut String) -> Written {
     writeln!(
         page,
-        "| beside it | M records/s | of what it has alone | its share of the workers | cores: its guests | cores: the \
+        "| beside it | M records/s | of what it has alone | its share of the threads | cores: its guests | cores: the \
          spinning ones |\n|---|---|---|---|---|---|"
     )?;
     for company in Company::ALL {
@@ -174,8 +174,8 @@ pub(crate) fn write(rounds: &[Vec<Beside>], page: &mut String) -> Written {
         let ratio = ratio(rounds, company).map(spread).unwrap_or_default();
         let good = numbers(|beside| beside.good_cores).unwrap_or_default();
         let spinning = numbers(|beside| beside.spinning_cores).unwrap_or_default();
-        let fair = short(company.fair_share());
-        writeln!(page, "| {} | {speed} | {ratio} | {fair} | {good} | {spinning} |", company.words())?;
+        let share = short(company.share());
+        writeln!(page, "| {} | {speed} | {ratio} | {share} | {good} | {spinning} |", company.words())?;
     }
     writeln!(page)
 }

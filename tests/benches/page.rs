@@ -202,9 +202,10 @@ impl Results {
         let worst = |is_meant: fn(&Late) -> bool| short(overshoot::worst(&self.overshoot, is_meant));
         writeln!(
             page,
-            "A running guest is asked at every tick of the engine, 2 ms, whether it has used up its `cpu`; the rest is what the \
-             machine adds. `wall` is looked at when the guest yields, at the same ticks, and then waits for the turns of others. The \
-             latest of all: `cpu` {} ms, `wall` {} ms; of those with nothing beside them, {} ms.\n",
+            "At every tick of the engine, 2 ms, a running guest is asked whether it has used up its `cpu`, and makes way for a look \
+             at its `wall`; the rest is what the machine adds. The latest of all: `cpu` {} ms, `wall` {} ms; of those with \
+             nothing beside them, {} ms. One bulk operation over a large memory, which nothing can interrupt, comes on top: \
+             SECURITY.md has its measure.\n",
             worst(Late::is_cpu),
             worst(|late| !late.is_cpu()),
             worst(|late| late.load == Load::Idle)
@@ -216,8 +217,9 @@ impl Results {
             page,
             "## Beside a stage that only spins\n\n\
              Throughput of one good stage (`upper`, a worker per core) alone, and beside guests that spin on every record until \
-             their `cpu` limit, are thrown away, and made anew. Its share: of all workers that want to run, how many are its \
-             own.\n"
+             their `cpu` limit, are thrown away, and made anew. Its share: of all threads that guests run on, how many are its \
+             own. With so little work in it, most of what it needs is not time in guests but the source and the sink around it, \
+             which share the same processors.\n"
         )?;
         neighbour::write(&self.neighbours, page)
     }

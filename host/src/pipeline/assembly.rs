@@ -39,7 +39,6 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         wiring,
         tasks: Tasks::new(cut.clone()),
         io: runtimes.io().clone(),
-        guests: runtimes.guests().clone(),
         ledger: Arc::default(),
         dead_letters: DeadLetters::new(state, &redactor, runtimes.io()),
         redactor,
@@ -90,7 +89,6 @@ struct Floor {
     wiring: Wiring,
     tasks: Tasks,
     io: tokio::runtime::Handle,
-    guests: tokio::runtime::Handle,
     ledger: Arc<Ledger>,
     dead_letters: DeadLetters,
     redactor: Arc<Redactor>,
@@ -103,7 +101,7 @@ struct Floor {
 
 impl Floor {
     fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
-        let ReadySource { name, source, is_guest, on_error } = ready;
+        let ReadySource { name, source, guests, on_error } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
         let task = SourceTask {
@@ -118,12 +116,12 @@ impl Floor {
             name,
             source,
         };
-        self.tasks.spawn(if is_guest { &self.guests } else { &self.io }, task.run());
+        self.tasks.spawn(guests.as_ref().unwrap_or(&self.io), task.run());
         watched
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
-        let ReadyStage { plan, program, sha256 } = ready;
+        let ReadyStage { plan, program, sha256, guests } = ready;
         let node = Node::Stage(position);
         let component = sha256.map(Arc::from);
         let failures = FailurePolicy { component, ..self.policy(&plan.name, "stage", plan.on_error) };
@@ -132,7 +130,7 @@ impl Floor {
         let input = self.wiring.input(node);
         for worker in 0..plan.workers.get() {
             let worker = Worker::new(&stage, worker, input.clone(), output.clone());
-            self.tasks.spawn(&self.guests, worker.run());
+            self.tasks.spawn(&guests, worker.run());
         }
         WatchedStage {
             name: plan.name,

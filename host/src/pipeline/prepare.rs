@@ -44,8 +44,8 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
-    /// It runs a guest, apart from I/O.
-    pub(super) is_guest: bool,
+    /// Where it runs, when it is a guest: apart from I/O.
+    pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
 }
 
@@ -54,6 +54,8 @@ pub(super) struct ReadyStage {
     pub(super) program: Arc<dyn Program>,
     /// Of its component.
     pub(super) sha256: Option<String>,
+    /// Where its workers run.
+    pub(super) guests: Handle,
 }
 
 pub(super) struct ReadySink {
@@ -86,7 +88,7 @@ impl Pipeline {
         Self::prepare_with(plan, granted, runtimes).await.map_err(|error| redactor.error(error))
     }
 
-    async fn prepare_with(plan: Plan, granted: Granted, runtimes: Runtimes) -> Result<Self> {
+    async fn prepare_with(plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
         let Plan { name, sources, stages, sinks, graph, state: state_plan } = plan;
@@ -94,7 +96,7 @@ impl Pipeline {
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
         for (stage, granted) in stages.into_iter().zip(to_stages) {
-            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &runtimes).await?);
+            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &mut runtimes).await?);
         }
         let nodes = points(&sources, &ready_stages, &sinks, &graph);
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
@@ -110,7 +112,7 @@ impl Pipeline {
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let cursor = keeping.as_ref().and_then(|keeping| keeping.from.sources.get(index)?.cursor.as_ref());
             ready_sources
-                .push(ready_source(source, &engine, (granted, voice.clone(), cursor.cloned()), &runtimes).await?);
+                .push(ready_source(source, &engine, (granted, voice.clone(), cursor.cloned()), &mut runtimes).await?);
         }
         let settler = Settler::default();
         Ok(Self {
@@ -218,7 +220,7 @@ async fn ready_stage(
     plan: StagePlan,
     engine: &Engine,
     (granted, voice): (Provisions, Voice),
-    runtimes: &Runtimes,
+    runtimes: &mut Runtimes,
 ) -> Result<ReadyStage> {
     let mut sha256 = None;
     let program: Arc<dyn Program> = match &plan.code {
@@ -234,12 +236,13 @@ async fn ready_stage(
     // Tried once before anything runs, so that a refused configuration costs no record.
     let trial = Arc::clone(&program);
     let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
-    let opened = runtimes.guests().spawn(async move { trial.instantiate(&worker).await.map(drop) });
+    let guests = runtimes.add_guests(plan.workers)?;
+    let opened = guests.spawn(async move { trial.instantiate(&worker).await.map(drop) });
     opened
         .await
         .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
         .map_err(|failure| cannot_open(&plan.name, failure))?;
-    Ok(ReadyStage { plan, program, sha256 })
+    Ok(ReadyStage { plan, program, sha256, guests })
 }
 
 /// A source that is open, or a component that will be.
@@ -279,9 +282,9 @@ async fn ready_source(
     OpenSource { name, on_error, opening }: OpenSource,
     engine: &Engine,
     (granted, voice, cursor): (Provisions, Voice, Option<Cursor>),
-    runtimes: &Runtimes,
+    runtimes: &mut Runtimes,
 ) -> Result<ReadySource> {
-    let is_guest = matches!(opening, Opening::Component(_));
+    let mut guests = None;
     let source = match opening {
         Opening::Component(component) => {
             let compiled = load(engine, &component.component, &component.limits).await;
@@ -290,7 +293,7 @@ async fn ready_source(
             let opening = async move {
                 SandboxedSource::open(&compiled, &opened, &component, (granted, voice), cursor.as_ref()).await
             };
-            let opened = runtimes.guests().spawn(opening).await;
+            let opened = guests.insert(runtimes.add_guests(NonZeroUsize::MIN)?).spawn(opening).await;
             let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
             Box::new(opened?) as Box<dyn Source>
         }
@@ -301,7 +304,7 @@ async fn ready_source(
             source
         }
     };
-    Ok(ReadySource { name, source, is_guest, on_error })
+    Ok(ReadySource { name, source, guests, on_error })
 }
 
 /// Opens the sinks, and takes them to where the run begins.

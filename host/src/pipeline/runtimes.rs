@@ -1,4 +1,8 @@
-//! The two runtimes of a pipeline: one for guests, as many threads as processors; one for everything else.
+//! The runtimes of a pipeline: one for all that waits or copies, and one for the guests of each stage or source.
+//!
+//! Threads are what the operating system divides the processors among. Guests take turns of 2 ms, a tick of the engine,
+//! and give up none before: on the same threads, a stage that spins would leave to one with little work at a time a tenth
+//! of what it can do alone. On threads of their own, a stage with many workers has no more of the machine than another.
 
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -9,42 +13,48 @@ use crate::error::{Error, Result};
 
 /// Threads of the I/O runtime: its tasks wait or copy, and what blocks goes to threads of its own.
 const IO_THREADS: usize = 2;
+/// Turns of its tasks on a thread between two looks at its timers: Tokio's own default.
+const IO_TURNS: u32 = 61;
+/// The same for guests. A turn takes up to 2 ms, so 61 of them would let a `wall` limit be late by a tenth of a second and
+/// more as soon as a guest spins on every thread. One costs a system call a turn, and a batch takes a turn or two.
+const GUEST_TURNS: u32 = 1;
 
-/// Turns of tasks on a thread between two looks at its timers. Guests take turns of 2 ms, a tick of the engine: with
-/// Tokio's own interval of 61, all `wall` limits and sleeps would be late by a tenth of a second and more as soon as a
-/// guest spins on every thread. One costs a system call a turn, and a batch takes a turn or two.
-const TURNS_OF_GUESTS: u32 = 1;
-const TURNS_OF_IO: u32 = 61;
-
-/// Both runtimes. Dropping them never blocks: a thread that is stuck in a read is left behind.
+/// All of them. Dropping them never blocks: a thread that is stuck in a read is left behind.
 #[derive(Debug)]
 pub(super) struct Runtimes {
     io: Option<Runtime>,
-    guests: Option<Runtime>,
+    guests: Vec<Runtime>,
 }
 
 impl Runtimes {
+    /// Without any for guests yet.
+    ///
     /// # Errors
     /// When the process cannot start threads.
     pub(super) fn start() -> Result<Self> {
-        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
-        let io = runtime("sandmill-io", IO_THREADS, TURNS_OF_IO)?;
-        let guests = runtime("sandmill-guest", threads, TURNS_OF_GUESTS)?;
-        Ok(Self { io: Some(io), guests: Some(guests) })
+        Ok(Self { io: Some(runtime("sandmill-io", IO_THREADS, IO_TURNS)?), guests: Vec::new() })
     }
 
     pub(super) fn io(&self) -> &Handle {
         self.io.as_ref().expect("runtimes live until they are dropped").handle()
     }
 
-    pub(super) fn guests(&self) -> &Handle {
-        self.guests.as_ref().expect("runtimes live until they are dropped").handle()
+    /// Threads for the guests of one stage or source: one for each worker, but no more than processors.
+    ///
+    /// # Errors
+    /// When the process cannot start threads.
+    pub(super) fn add_guests(&mut self, workers: NonZeroUsize) -> Result<Handle> {
+        let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN).min(workers);
+        let added = runtime("sandmill-guest", threads.get(), GUEST_TURNS)?;
+        let handle = added.handle().clone();
+        self.guests.push(added);
+        Ok(handle)
     }
 }
 
 impl Drop for Runtimes {
     fn drop(&mut self) {
-        for runtime in [self.guests.take(), self.io.take()].into_iter().flatten() {
+        for runtime in self.guests.drain(..).chain(self.io.take()) {
             runtime.shutdown_background();
         }
     }
