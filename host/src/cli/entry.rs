@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use clap::{Parser as _, ValueEnum as _};
 
 use super::args::{Arguments, Color};
-use super::{commands, print, render};
+use super::{commands, open_files, print, render};
 use crate::allocator;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -17,6 +17,7 @@ use crate::report::Problem;
 #[must_use]
 pub fn main() -> Exit {
     allocator::keep_freed_memory();
+    open_files::allow_many();
     let default_hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         // With RUST_BACKTRACE set, somebody wants to see more than a message.

@@ -8,6 +8,7 @@ mod commands;
 mod entry;
 mod locate;
 mod notices;
+mod open_files;
 mod print;
 mod progress;
 mod render;
