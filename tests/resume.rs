@@ -301,3 +301,40 @@ async fn what_was_there_before_an_appending_run_stays_there_once() {
     let expected = std::iter::once("before".to_owned()).chain((1..=100_000).map(|number: u32| number.to_string()));
     assert!(lines_of(&sandbox.path().join("out.txt")).into_iter().eq(expected));
 }
+
+#[tokio::test]
+async fn a_stage_that_holds_its_records_loses_none_and_counts_none_twice() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let mut rng = rng();
+    write_inputs(sandbox.path());
+    tests::parts::stage_into(sandbox.path(), "count-by").expect("a stage that has been built");
+    // Every record is a group of its own, and nothing comes out before the end: a checkpoint on the way would lose what
+    // the instance holds.
+    let pipeline = r#"
+        name = "held"
+        state.checkpoint = { every = "10ms" }
+        source = { kind = "file", path = "in.jsonl", format = "jsonl" }
+        sink = { kind = "file", path = "out.jsonl", format = "jsonl" }
+        [[stage]]
+        name = "echo"
+        component = "guests/echo.wasm"
+        batch.records = 100
+        [[stage]]
+        name = "count"
+        component = "stages/count-by.wasm"
+        config = { fields = ["id", "check"] }
+        reuse = "worker"
+        workers = 1
+        limits.memory = "512MiB"
+    "#;
+    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    let output = sandbox.path().join("out.jsonl");
+    runs_to_its_end(&sandbox, &mut rng, || fs::metadata(&output).is_ok_and(|status| status.len() > 0)).await;
+    let whole = |line: String| line.strip_suffix(",\"count\":1}").map(|start| format!("{start}}}"));
+    let mut counted: Vec<String> =
+        lines_of(&output).into_iter().map(|line| whole(line).expect("one of each")).collect();
+    let mut expected: Vec<String> = (0..RECORDS).map(record).collect();
+    counted.sort_unstable();
+    expected.sort_unstable();
+    assert!(counted == expected, "{} of {} records", counted.len(), expected.len());
+}

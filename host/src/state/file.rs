@@ -13,15 +13,8 @@ use super::choice::Choice;
 use super::fault::{damaged, fault, no_state_file, taken, unwritable};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
+use super::making::{APPLICATION, VERSION, make, sweep};
 use crate::error::{Error, Result};
-
-/// `SQLite`'s own place to say whose file it is: "SAND".
-const APPLICATION: i32 = 0x5341_4E44;
-/// Of the tables.
-const VERSION: i32 = 1;
-
-const CHECKPOINT_TABLE: &str =
-    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
 
 /// How long to wait for somebody else who writes to it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,6 +85,7 @@ impl StateFile {
         if fresh && self.path.exists() && open(&self.path).is_err() {
             put_aside(&self.path).map_err(|error| unwritable(&self.path, error))?;
         }
+        sweep(&self.path);
         if !self.path.exists() {
             make(&self.path, Some(checkpoint))?;
         }
@@ -275,25 +269,6 @@ fn make_folder_of(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the file under another name, whole, and gives it its own. Somebody else may have made it meanwhile: then theirs
-/// is used.
-fn make(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<()> {
-    let new = with_end(path, &format!(".{}.new", std::process::id()));
-    drop(fs::remove_file(&new));
-    let made = || {
-        write_new(&new, checkpoint).map_err(|error| fault(path, error))?;
-        let synced = fs::File::open(&new).and_then(|file| file.sync_all());
-        let linked = synced.and_then(|()| fs::hard_link(&new, path));
-        match linked {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unwritable(path, error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    };
-    let made = made();
-    drop(fs::remove_file(&new));
-    made
-}
-
 /// Nothing is thrown away unasked.
 fn put_aside(path: &Path) -> std::io::Result<()> {
     fs::rename(path, with_end(path, ".damaged"))?;
@@ -321,23 +296,6 @@ fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A whole file, under a name of its own. Synced before it gets its real one.
-fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<()> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-    // One transaction, and no sync before the end of it: every run begins with this.
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.execute_batch("BEGIN")?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
-    connection.execute_batch(CHECKPOINT_TABLE)?;
-    connection.execute_batch(letter::TABLE)?;
-    if let Some(checkpoint) = checkpoint {
-        save(&connection, checkpoint)?;
-    }
-    connection.execute_batch("COMMIT")?;
-    connection.close().map_err(|(_, error)| error)
-}
-
 /// Does something that has outlasted a loss of power when this returns.
 fn durably<T>(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -346,12 +304,12 @@ fn durably<T>(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<T
     Ok(done)
 }
 
-fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+pub(super) fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
     connection.execute(replace, (checkpoint.epoch.cast_signed(), checkpoint.to_json())).map(drop)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
@@ -364,7 +322,7 @@ fn remove_logs(path: &Path) {
     }
 }
 
-fn with_end(path: &Path, end: &str) -> PathBuf {
+pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(end);
     PathBuf::from(path)

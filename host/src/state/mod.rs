@@ -7,6 +7,7 @@ mod fault;
 mod file;
 mod letter;
 mod lock;
+mod making;
 
 pub(crate) use checkpoint::{Checkpoint, NodePoint, SinkPoint, SourcePoint, now};
 pub use choice::Choice;
