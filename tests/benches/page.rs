@@ -239,8 +239,12 @@ pub(crate) fn with_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> String 
     let pairs: Vec<(f64, f64)> = pairs.into_iter().collect();
     let number = Spread::of(pairs.iter().map(|(number, _)| *number));
     let ratio = Spread::of(pairs.iter().map(|(number, baseline)| number / baseline));
-    let cell = number.zip(ratio).map(|(number, ratio)| format!("{} · {} ×", short(number.median), spread(ratio)));
-    cell.unwrap_or_default()
+    let cell = |(number, ratio): (Spread, Spread)| match ratio {
+        // The baseline itself.
+        Spread { min: 1.0, max: 1.0, .. } => short(number.median),
+        ratio => format!("{} · {} ×", short(number.median), spread(ratio)),
+    };
+    number.zip(ratio).map(cell).unwrap_or_default()
 }
 
 /// Many numbers on one line of the raw results, whole ones.
