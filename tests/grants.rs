@@ -279,7 +279,7 @@ impl Trial {
         while let Some(event) = events.next().await {
             match event {
                 Event::Log { message, .. } => told += &format!("{message}\n"),
-                Event::Failed { reason, .. } => told += &format!("{reason}\n"),
+                Event::Failed { reason, .. } | Event::Retrying { reason, .. } => told += &format!("{reason}\n"),
             }
         }
         let letters = tests::letters::lines(&self.path().join("dead.db"));

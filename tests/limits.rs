@@ -284,7 +284,7 @@ async fn each_record_of_a_source_is_bounded_and_so_is_their_number_in_a_pull() {
         assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     }
     let problem = pull(ONE_RECORD, default_with(|limits| limits.output = bytes(2))).await.problem.expect("a problem");
-    assert_eq!(problem.message, "source \"source\": source \"source\" failed after record 0");
+    assert_eq!(problem.message, "source \"source\": it failed after record 0");
     assert_eq!(problem.causes, ["made 3 B of output of one record; limits.output allows 2 B"]);
 
     let report = pull(THREE_RECORDS, default_with(|limits| limits.output_records = bytes(3))).await;
@@ -396,7 +396,7 @@ async fn no_instance_is_given_more_records_than_it_may() {
 
 #[tokio::test]
 async fn a_stage_that_only_crashes_ends_its_run() {
-    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: None };
+    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: None, ..Breaker::OFF };
     let outcome = run(|stage| stage.breaker(breaker), &Guest::processing("unreachable"), 1_000).await;
     let Outcome { report, kept, letters } = outcome.expect("a sound pipeline");
     assert_eq!((report.ending, kept.len(), letters.len()), (Ending::Aborted, 0, 5));
@@ -417,12 +417,11 @@ async fn the_workers_of_a_stage_share_one_breaker() {
     let plan = PipelineBuilder::new("breaker")
         .state_file(folder.path().join("dead.db"))
         .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000)))
-        .stage(
-            StageBuilder::component("guest", component)
-                .workers(count(WORKERS))
-                .batch(batch)
-                .breaker(Breaker { crashes: NonZeroU64::new(crashes), failures: None }),
-        )
+        .stage(StageBuilder::component("guest", component).workers(count(WORKERS)).batch(batch).breaker(Breaker {
+            crashes: NonZeroU64::new(crashes),
+            failures: None,
+            ..Breaker::OFF
+        }))
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
@@ -440,7 +439,7 @@ async fn the_workers_of_a_stage_share_one_breaker() {
 #[tokio::test]
 async fn a_stage_that_only_fails_by_its_own_judgement_ends_its_run_too() {
     let refuses = NativeStage::new(|_, _, _| Verdict::Failed("no".to_owned()));
-    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: NonZeroU64::new(20) };
+    let breaker = Breaker { crashes: NonZeroU64::new(5), failures: NonZeroU64::new(20), ..Breaker::OFF };
     let folder = tempfile::tempdir().expect("a folder");
     let stage = StageBuilder::native("stage", refuses).breaker(breaker);
     let outcome = run_in(folder.path(), stage, 1_000).await.expect("a sound pipeline");
@@ -460,7 +459,7 @@ async fn one_record_that_fares_better_keeps_the_run_going() {
         Verdict::Failed("no".to_owned())
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let breaker = Breaker { crashes: None, failures: NonZeroU64::new(4) };
+    let breaker = Breaker { crashes: None, failures: NonZeroU64::new(4), ..Breaker::OFF };
     let stage = StageBuilder::native("stage", every_fourth).breaker(breaker);
     let outcome = run_in(folder.path(), stage, 100).await.expect("a sound pipeline");
     assert_eq!((outcome.report.ending, outcome.kept.len(), outcome.letters.len()), (Ending::Completed, 25, 75));

@@ -7,6 +7,8 @@ mod budgets;
 mod cli;
 mod differential;
 mod examples;
+mod failpoints;
+mod full_disk;
 mod fuzzing;
 mod grants;
 mod hostile;

@@ -1,7 +1,8 @@
-//! Runs that are killed and resumed: `kill -9` at any instant, and again, until the run is done; then every record is
-//! where it belongs, once. `KILLS=200 SEED=… cargo test resume` does it oftener, and again as it was.
+//! Runs that are killed and resumed: `kill -9` at any instant, or a disk that is full at any byte, and again, until the run
+//! is done; then every record is where it belongs, once. `KILLS=200 SEED=… cargo test resume` does it oftener, and again as
+//! it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -24,9 +25,17 @@ const KILLS: u32 = 6;
 /// Longer than any run takes until it is killed.
 const LONGEST: Duration = Duration::from_millis(700);
 
+/// Of the attempts that are not the last, so many end at a quota instead of a kill.
+const QUOTAS: f64 = 0.25;
+
+/// More than any of the outputs: a quota below it may end a run.
+const OUTPUT_BYTES: u64 = 6 << 20;
+
 /// How a pipeline is made, and what its sinks must hold.
 struct Shape {
     pipeline: &'static str,
+    /// Its end, beside success: with dead letters.
+    code: i32,
     /// What the sinks hold, line by line.
     outputs: fn(&Path) -> Vec<String>,
     /// How often each record is there.
@@ -49,6 +58,11 @@ fn record(id: usize) -> String {
     format!("{{\"id\":{id},\"check\":\"{check:016x}\"}}")
 }
 
+/// What the guest `bang` traps on.
+fn mark(id: usize) -> &'static str {
+    if id % 1999 == 7 { "!" } else { "" }
+}
+
 fn write_inputs(folder: &Path) {
     let mut text = String::new();
     let mut csv = String::from("id,check\n");
@@ -60,6 +74,8 @@ fn write_inputs(folder: &Path) {
     }
     fs::write(folder.join("in.jsonl"), &text).expect("a folder of our own");
     fs::write(folder.join("in.csv"), &csv).expect("a folder of our own");
+    let spoilt: String = text.lines().enumerate().map(|(id, line)| format!("{}{line}\n", mark(id))).collect();
+    fs::write(folder.join("spoilt.txt"), spoilt).expect("a folder of our own");
     let (front, back) = text.split_at(text.find("{\"id\":20000,").expect("a record"));
     fs::write(folder.join("part-1.jsonl"), front).expect("a folder of our own");
     fs::write(folder.join("part-2.jsonl"), back).expect("a folder of our own");
@@ -68,14 +84,24 @@ fn write_inputs(folder: &Path) {
     fs::write(folder.join("part-2.jsonl.gz"), gzip.finish().expect("memory")).expect("a folder of our own");
 }
 
-/// Runs, is killed, goes on, until it is done. A run may be killed when it is done and has not ended yet: then its state
+/// Runs, is killed or has no room to write, goes on, until it is done. A run may be killed when it is done and has not ended yet: then its state
 /// is gone, and its outputs, which `are_there`, must not be written again.
 #[expect(clippy::print_stdout, reason = "shown with the test that fails")]
-async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, are_there: impl Fn() -> bool) {
+async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, (code, output): (i32, &str), are_there: impl Fn() -> bool) {
     let kills = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {
-        let child = sandbox.sandmill(&["run", "--quiet", "--report", "report.json"]).spawn().expect("it starts");
-        let patience = LONGEST.mul_f64(rng.f64());
+        let is_poor = rng.f64() < QUOTAS;
+        let mut command = if is_poor {
+            // In blocks of 512 bytes. Whoever exceeds it is told, not killed: as with a disk that is full.
+            let quota = rng.u64(1..OUTPUT_BYTES / 512);
+            let line =
+                format!("trap '' XFSZ; ulimit -f {quota}; exec sandmill run --quiet --report report.json {output}");
+            sandbox.shell(&line)
+        } else {
+            sandbox.shell(&format!("exec sandmill run --quiet --report report.json {output}"))
+        };
+        let child = command.spawn().expect("it starts");
+        let patience = if is_poor { Duration::from_secs(50) } else { LONGEST.mul_f64(rng.f64()) };
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
         let mut end = pin!(finish(child, Duration::from_secs(60)));
         let seen = tokio::select! {
@@ -87,15 +113,19 @@ async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, are_there: impl Fn() 
             }
         };
         let seen = seen.expect("it ends");
+        if is_poor && seen.code == 4 {
+            assert!(seen.stderr.contains("os error 27") || seen.stderr.contains("disk I/O error"), "{}", seen.stderr);
+            continue;
+        }
         if seen.code != 137 || (is_done(sandbox.path()) && are_there()) {
-            println!("killed {kill} times");
-            assert!([0, 137].contains(&seen.code), "{}", seen.stderr);
+            println!("cut {kill} times");
+            assert!([code, 137].contains(&seen.code), "{}", seen.stderr);
             return;
         }
     }
-    println!("killed {kills} times");
-    let seen = sandbox.run("sandmill run --quiet --report report.json").await.expect("it ends");
-    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    println!("cut {kills} times");
+    let seen = sandbox.run(&format!("sandmill run --quiet --report report.json {output}")).await.expect("it ends");
+    assert_eq!(seen.code, code, "{}", seen.stderr);
 }
 
 /// Whether nothing is left to resume.
@@ -104,8 +134,7 @@ fn is_done(folder: &Path) -> bool {
     let state = entries.find(|path| path.to_string_lossy().ends_with(".state.db"));
     state.is_none_or(|state| {
         let database = Connection::open(state).expect("a database");
-        let body = database.query_row("SELECT body FROM checkpoint", [], |row| row.get::<_, String>(0));
-        body.map_or(true, |body| serde_json::from_str::<Value>(&body).expect("JSON")["finished"] == true)
+        database.query_row("SELECT body FROM checkpoint", [], |row| row.get::<_, String>(0)).is_err()
     })
 }
 
@@ -115,7 +144,7 @@ async fn holds(shape: Shape) {
     write_inputs(sandbox.path());
     fs::write(sandbox.path().join("pipeline.toml"), shape.pipeline).expect("a folder of our own");
     let output = ["out.jsonl", "out.csv", "out.db"].map(|name| sandbox.path().join(name));
-    runs_to_its_end(&sandbox, &mut rng, || output.iter().any(|path| path.exists())).await;
+    runs_to_its_end(&sandbox, &mut rng, (shape.code, ""), || output.iter().any(|path| path.exists())).await;
 
     let outputs = (shape.outputs)(sandbox.path());
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -135,7 +164,7 @@ async fn holds(shape: Shape) {
     let left =
         fs::read_dir(sandbox.path()).expect("a folder").filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let left: Vec<_> = left.filter(|name| name.contains(".state.db")).collect();
-    assert!(left.is_empty(), "a run that is done leaves no state behind: {left:?}");
+    assert!(left.is_empty() || shape.code == 3, "a run that is done leaves no state behind: {left:?}");
     let database = Connection::open_with_flags(sandbox.path().join("out.db"), OpenFlags::SQLITE_OPEN_READ_ONLY);
     let tables = |database: Connection| {
         let select = "SELECT count(*) FROM sqlite_master WHERE type = 'table'";
@@ -146,7 +175,7 @@ async fn holds(shape: Shape) {
         let before = report["checkpoints"]["resumed_from"]["accounting"][what].as_u64().unwrap_or(0);
         before + report["accounting"][what].as_u64().expect("a count")
     };
-    assert_eq!(total("delivered"), (RECORDS * shape.times) as u64);
+    assert_eq!(total("delivered") + total("dead_lettered"), (RECORDS * shape.times) as u64);
     assert_eq!((total("read") + total("created"), total("in_flight")), ((RECORDS * shape.times) as u64, 0));
 }
 
@@ -177,6 +206,7 @@ async fn a_file_holds_every_record_once_in_order_however_often_its_run_is_killed
             component = "guests/echo.wasm"
             batch.records = 100
         "#,
+        code: 0,
         outputs: |folder| lines_of(&folder.join("out.jsonl")),
         times: 1,
         ordered: true,
@@ -197,6 +227,7 @@ async fn a_table_holds_every_record_once_in_order_however_often_its_run_is_kille
             component = "guests/echo.wasm"
             batch.records = 100
         "#,
+        code: 0,
         outputs: |folder| rows_of(&folder.join("out.db")),
         times: 1,
         ordered: true,
@@ -246,6 +277,7 @@ async fn branches_without_order_hold_every_record_once_each() {
             format = "lines"
             from = ["echo"]
         "#,
+        code: 0,
         outputs: |folder| [rows_of(&folder.join("out.db")), lines_of(&folder.join("out.jsonl"))].concat(),
         times: 2,
         ordered: false,
@@ -266,6 +298,7 @@ async fn rows_of_csv_go_on_behind_the_last_one_and_below_the_header() {
             component = "guests/echo.wasm"
             batch.bytes = "3KiB"
         "#,
+        code: 0,
         outputs: |folder| {
             let lines = lines_of(&folder.join("out.csv"));
             assert_eq!(lines.first().map(String::as_str), Some("id,check"));
@@ -278,6 +311,85 @@ async fn rows_of_csv_go_on_behind_the_last_one_and_below_the_header() {
         ordered: true,
     })
     .await;
+}
+
+#[tokio::test]
+async fn records_that_fail_are_dead_letters_once_and_the_others_delivered_once() {
+    holds(Shape {
+        pipeline: r#"
+            name = "spoilt"
+            state.checkpoint = { every = "20ms" }
+            source = { kind = "file", path = "spoilt.txt", format = "lines" }
+            sink = { kind = "file", path = "out.jsonl", format = "lines" }
+            [[stage]]
+            name = "bang"
+            component = "guests/bang.wasm"
+            batch.records = 100
+            order = "none"
+        "#,
+        code: 3,
+        outputs: |folder| {
+            let letters = tests::letters::lines(&folder.join("spoilt.state.db"));
+            let letters = letters.lines().map(|letter| serde_json::from_str::<Value>(letter).expect("JSON"));
+            let failed = letters.map(|letter| letter["value"].as_str().expect("text").replace('!', ""));
+            lines_of(&folder.join("out.jsonl")).into_iter().chain(failed).collect()
+        },
+        times: 1,
+        ordered: false,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn standard_output_is_given_every_record_at_least_once() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let mut rng = rng();
+    write_inputs(sandbox.path());
+    let pipeline = r#"
+        name = "stdout"
+        state.checkpoint = { every = "20ms" }
+        source = { kind = "file", path = "in.jsonl", format = "lines" }
+        sink = { kind = "stdout", format = "lines" }
+        [[stage]]
+        name = "echo"
+        component = "guests/echo.wasm"
+        batch.records = 100
+    "#;
+    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    let output = sandbox.path().join("out.txt");
+    runs_to_its_end(&sandbox, &mut rng, (0, ">> out.txt"), || fs::metadata(&output).is_ok_and(|file| file.len() > 0))
+        .await;
+    // Whoever is killed while it writes may leave a piece of a line, to which the next one adds.
+    let text = fs::read_to_string(&output).expect("an output");
+    let whole: HashSet<&str> = text.lines().collect();
+    let is_missing = |record: &String| !whole.contains(record.as_str()) && !text.contains(record);
+    let missing: Vec<String> = (0..RECORDS).map(record).filter(is_missing).take(5).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_folder_holds_every_file_whole() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let mut rng = rng();
+    let files = 3_000;
+    fs::create_dir(sandbox.path().join("in")).expect("a folder of our own");
+    (0..files).for_each(|id| fs::write(sandbox.path().join(format!("in/{id}.json")), record(id)).expect("a file"));
+    let pipeline = r#"
+        name = "folder"
+        state.checkpoint = { every = "20ms" }
+        source = { kind = "file", path = "in/*.json", format = "bytes" }
+        sink = { kind = "folder", path = "out" }
+        [[stage]]
+        name = "echo"
+        component = "guests/echo.wasm"
+        batch.records = 20
+    "#;
+    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    let output = sandbox.path().join("out");
+    runs_to_its_end(&sandbox, &mut rng, (0, ""), || output.exists()).await;
+    for id in 0..files {
+        assert_eq!(fs::read_to_string(output.join(format!("{id}.json"))).ok(), Some(record(id)), "{id}");
+    }
 }
 
 #[tokio::test]
@@ -297,7 +409,7 @@ async fn what_was_there_before_an_appending_run_stays_there_once() {
     fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
     fs::write(sandbox.path().join("out.txt"), "before").expect("a folder of our own");
     let output = sandbox.path().join("out.txt");
-    runs_to_its_end(&sandbox, &mut rng, || fs::metadata(&output).expect("a file").len() > 6).await;
+    runs_to_its_end(&sandbox, &mut rng, (0, ""), || fs::metadata(&output).expect("a file").len() > 6).await;
     let expected = std::iter::once("before".to_owned()).chain((1..=100_000).map(|number: u32| number.to_string()));
     assert!(lines_of(&sandbox.path().join("out.txt")).into_iter().eq(expected));
 }
@@ -329,7 +441,7 @@ async fn a_stage_that_holds_its_records_loses_none_and_counts_none_twice() {
     "#;
     fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
     let output = sandbox.path().join("out.jsonl");
-    runs_to_its_end(&sandbox, &mut rng, || fs::metadata(&output).is_ok_and(|status| status.len() > 0)).await;
+    runs_to_its_end(&sandbox, &mut rng, (0, ""), || fs::metadata(&output).is_ok_and(|status| status.len() > 0)).await;
     let whole = |line: String| line.strip_suffix(",\"count\":1}").map(|start| format!("{start}}}"));
     let mut counted: Vec<String> =
         lines_of(&output).into_iter().map(|line| whole(line).expect("one of each")).collect();

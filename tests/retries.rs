@@ -4,11 +4,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use sandmill::plan::{Isolation, Limits, Order, Retry};
+use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry, SourceKind};
 use sandmill::record::BatchBounds;
-use sandmill::report::{Ending, StageStats};
+use sandmill::report::{Ending, Report, StageStats};
 use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
-use tests::edges::{Given, Keeper};
+use tests::edges::{Given, Keeper, Numbers};
 use tests::guest::{FINAL, Guest, PROCESS_FAIL_ON_BANG, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, RETRYABLE};
 use tests::on_bang;
 use tokio::time::timeout;
@@ -116,4 +116,92 @@ async fn traps_and_limits_are_retried_when_the_pipeline_says_so() {
         let unasked = run(&guest, |stage| stage.limits(limits)).await;
         assert_eq!((unasked.kind_and_attempts(), unasked.stage.retries), (Some((kind, 1)), 0));
     }
+}
+
+/// A pipeline of a source and a sink that are busy so many times, tried again twice.
+async fn busy(source: u32, sink: u32) -> (Report, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keeper = Keeper { busy: sink, ..Keeper::default() };
+    let kept = keeper.kept.clone();
+    let numbers = Numbers { busy: source, ..Numbers::up_to(20) };
+    let plan = PipelineBuilder::new("busy")
+        .state_file(folder.path().join("dead.db"))
+        .source(SourceBuilder::custom("line", numbers).retry(soon(2)))
+        .sink(SinkBuilder::custom("shelf", keeper).retry(soon(2)))
+        .plan()
+        .expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert!(report.stats.accounting.balances());
+    (report, kept.records())
+}
+
+#[tokio::test]
+async fn a_source_or_sink_that_fails_for_a_while_costs_nothing_but_the_wait() {
+    let (report, kept) = busy(2, 2).await;
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    assert_eq!((report.stats.sources[0].retries, report.stats.sinks[0].retries), (2, 2));
+    assert_eq!(kept, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn one_that_fails_too_often_ends_the_run_with_its_reason_and_an_account() {
+    let (report, _) = busy(3, 0).await;
+    let problem = report.problem.expect("it fails");
+    assert_eq!((report.ending, problem.message.as_str()), (Ending::Aborted, "source \"line\": the line is busy"));
+    assert_eq!(problem.hints, ["it was tried 3 times; `retry` of source \"line\" says how often"]);
+
+    let (report, kept) = busy(0, 3).await;
+    let problem = report.problem.expect("it fails");
+    assert_eq!(
+        (report.ending, problem.message.as_str()),
+        (Ending::Aborted, "sink \"shelf\": somebody else is writing")
+    );
+    assert!(kept.is_empty(), "nothing is acknowledged that was not written");
+    let account = report.stats.accounting;
+    assert_eq!((account.delivered, account.in_flight), (0, account.read));
+}
+
+#[tokio::test]
+async fn a_component_source_that_traps_goes_on_at_the_place_it_had_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = folder.path().join("source.wasm");
+    std::fs::write(&component, tests::guest::source_that_traps_between_pulls().expect("sound WAT")).expect("a file");
+    let source =
+        ComponentSource { component, config: "{}".to_owned(), limits: Limits::default(), grants: Grants::default() };
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let plan = PipelineBuilder::new("again")
+        .state_file(folder.path().join("dead.db"))
+        .source(SourceBuilder::new("wheel", SourceKind::Component(source)).retry(soon(1)))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    assert_eq!(kept.records(), ["a", "b", "c", "a", "b", "c"], "from the beginning, and from the place it named");
+    assert_eq!(report.stats.sources[0].retries, 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_has_the_last_words_of_its_guest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = tests::command::Sandbox::new().expect("a sandbox");
+    let keeper = Keeper::default();
+    let records = sandmill::record::Payload::of_values(["a", "!"].iter().collect());
+    let limits = Limits { cpu: Duration::from_millis(20), ..Limits::default() };
+    let plan = PipelineBuilder::new("words")
+        .state_file(folder.path().join("dead.db"))
+        .source(SourceBuilder::custom("given", Given::new(records, 2)))
+        .stage(StageBuilder::component("stuck", sandbox.path().join("guests/stuck.wasm")).limits(limits))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert_eq!(report.stats.accounting.dead_lettered, 1, "{:?}", report.problem);
+    let letters = tests::letters::lines(&folder.path().join("dead.db"));
+    let letter: serde_json::Value = serde_json::from_str(letters.lines().next().expect("a letter")).expect("JSON");
+    assert_eq!((letter["kind"].as_str(), &letter["log"]), (Some("cpu-limit"), &serde_json::json!(["stuck"])));
 }

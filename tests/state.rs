@@ -158,3 +158,38 @@ async fn a_second_run_at_the_same_time_is_refused() {
     let seen = sandbox.run("sandmill run --quiet | head -n 2").await.expect("it ends");
     assert_eq!(seen.stdout, "1\n2\n", "who has gone leaves no lock behind: {}", seen.stderr);
 }
+
+#[tokio::test]
+async fn dead_letters_can_be_sent_into_any_sink() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace("\"fail\"", "\"dead-letter\""));
+    cut.write("in.txt", "one\n!two\nthree\n!four\n");
+    let into = r#"
+        name = "into"
+        source = { kind = "stdin", format = "jsonl" }
+        sink = { kind = "sqlite", path = "failed.db", table = "failed" }
+    "#;
+    cut.write("into.toml", into);
+    let seen = cut.run("sandmill run -q; sandmill dead-letters export | sandmill run into.toml").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    let database = rusqlite::Connection::open(cut.0.path().join("failed.db")).expect("a database");
+    let mut rows = database.prepare("SELECT node, place, kind, value FROM failed ORDER BY id").expect("a table");
+    let rows = rows.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])).expect("rows");
+    let rows: Vec<[String; 4]> = rows.map(|row| row.expect("a row")).collect();
+    assert_eq!(rows, [["work", "in.txt:2", "trap", "!two"], ["work", "in.txt:4", "trap", "!four"]]);
+}
+
+/// A run of the version before this one had set two records aside, and knew nothing of logs.
+#[tokio::test]
+async fn a_state_file_of_format_1_is_read_and_added_to() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace("\"fail\"", "\"dead-letter\""));
+    cut.write("in.txt", "one\n!two\n");
+    assert_eq!(cut.run("sandmill run -q").await.code, 3);
+    let database = rusqlite::Connection::open(cut.0.path().join("p.state.db")).expect("a database");
+    database.execute_batch("ALTER TABLE dead_letter DROP COLUMN log; PRAGMA user_version = 1;").expect("SQL");
+    drop(database);
+    assert_eq!(cut.run("sandmill run -q").await.code, 3);
+    let seen = cut.run("sandmill dead-letters list").await;
+    assert!(seen.stderr.starts_with("2 dead letters in p.state.db"), "{}", seen.stderr);
+}

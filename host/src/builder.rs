@@ -8,7 +8,8 @@ use std::thread::available_parallelism;
 use async_trait::async_trait;
 
 use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
@@ -51,6 +52,7 @@ use crate::record::{BatchBounds, Payload};
 #[derive(Debug)]
 pub struct PipelineBuilder {
     parts: Parts,
+    failpoints: Failpoints,
 }
 
 impl PipelineBuilder {
@@ -59,7 +61,8 @@ impl PipelineBuilder {
         let name = name.into();
         let path = PathBuf::from(format!("{name}.state.db"));
         let state = StatePlan { path, checkpoints: None, start: Start::default() };
-        Self { parts: Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), state } }
+        let parts = Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), state };
+        Self { parts, failpoints: Failpoints::default() }
     }
 
     /// Adds a source.
@@ -104,12 +107,20 @@ impl PipelineBuilder {
         self
     }
 
+    /// Where the run is to fail: for tests of what happens then.
+    #[must_use]
+    pub fn failpoints(mut self, failpoints: Failpoints) -> Self {
+        self.failpoints = failpoints;
+        self
+    }
+
     /// Checks the parts and wires them.
     ///
     /// # Errors
     /// The first flaw: a name that is there twice, a number out of range, an input that is not there, a cycle …
     pub fn plan(self) -> Result<Plan> {
-        Plan::assemble(self.parts).map_err(Error::from)
+        let plan = Plan::assemble(self.parts)?;
+        Ok(Plan { failpoints: self.failpoints, ..plan })
     }
 }
 
@@ -122,7 +133,8 @@ pub struct SourceBuilder {
 impl SourceBuilder {
     /// A source of one of the kinds that the pipeline file knows.
     pub fn new(name: &str, kind: SourceKind) -> Self {
-        Self { plan: SourcePlan { name: Arc::from(name), kind, on_error: OnError::default() } }
+        let (on_error, retry) = (OnError::default(), Retry::OF_EDGES);
+        Self { plan: SourcePlan { name: Arc::from(name), kind, on_error, retry } }
     }
 
     /// A source of the program's own.
@@ -134,6 +146,14 @@ impl SourceBuilder {
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;
+        self
+    }
+
+    /// How often it is tried again when it cannot be read for a reason that may pass; [`Retry::OF_EDGES`] unless said
+    /// otherwise.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
         self
     }
 }
@@ -307,6 +327,7 @@ impl SinkBuilder {
             queue: QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             on_error: OnError::default(),
+            retry: Retry::OF_EDGES,
         };
         Self { plan, inputs: Inputs::Before }
     }
@@ -339,6 +360,14 @@ impl SinkBuilder {
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;
+        self
+    }
+
+    /// How often it is tried again when it cannot be written for a reason that may pass; [`Retry::OF_EDGES`] unless said
+    /// otherwise.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
         self
     }
 

@@ -29,6 +29,7 @@ pub struct Error {
     message: String,
     hints: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    retryable: bool,
 }
 
 /// The library's result.
@@ -37,7 +38,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of the given kind. The message is lowercase, names things in quotes, and has no final stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), source: None }
+        Self { kind, message: message.into(), hints: Vec::new(), source: None, retryable: false }
     }
 
     /// [`ErrorKind::Config`].
@@ -74,6 +75,13 @@ impl Error {
         self
     }
 
+    /// Says that the same call may be made again, and may succeed then: what failed left nothing behind.
+    #[must_use]
+    pub fn retryable(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+
     /// Says where it happened: `stage "parse": …`.
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Self {
@@ -91,6 +99,12 @@ impl Error {
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
+    }
+
+    /// Whether the call that failed may be made again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
     }
 
     /// Whether it comes of a pipe whose reader is gone: somebody has seen enough, and it is to be reported to nobody.

@@ -12,6 +12,7 @@ pub mod doors;
 pub mod edge;
 pub mod error;
 pub mod exit;
+pub mod failpoint;
 mod flow;
 pub mod pipeline;
 pub mod plan;

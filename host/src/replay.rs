@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::edge::{Chunk, CustomSource, Extent, Source};
 use crate::error::{Error, Result};
-use crate::plan::{Feed, IfExists, Node, OnError, Plan, SinkKind, SourceKind, SourcePlan, Wire};
+use crate::plan::{Feed, IfExists, Node, OnError, Plan, Retry, SinkKind, SourceKind, SourcePlan, Wire};
 use crate::record::{BatchBounds, Payload, Places};
 use crate::report::{Ending, Report};
 use crate::state::{Choice, DeadLetter, StateFile};
@@ -43,7 +43,7 @@ impl Replay {
     /// is to be finished first, another run is going on, or the state file cannot be read.
     pub fn of(plan: &mut Plan, choice: &Choice) -> Result<Self> {
         let state = StateFile::at(&plan.state.path);
-        if state.checkpoint()?.is_some_and(|checkpoint| !checkpoint.finished) {
+        if state.checkpoint()?.is_some() {
             return Err(Error::config("a run of this pipeline was cut: what is replayed now would be cut off with it")
                 .hint("finish it first, with `sandmill run`; or give it up, with `sandmill run --fresh`"));
         }
@@ -70,6 +70,7 @@ impl Replay {
                 name: format!("dead letters of {name}").into(),
                 kind: SourceKind::Custom(CustomSource(Box::new(source))),
                 on_error: OnError::default(),
+                retry: Retry::OF_EDGES,
             });
             plan.graph.wires.push(Wire { from: Feed { node: Node::Source(index), port: 0 }, to: node });
             parts.push(Part { choice: chosen, through });

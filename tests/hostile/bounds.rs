@@ -109,7 +109,7 @@ table! {
     a_stage_that_only_refuses_ends_the_run: Row {
         guest: Wasm::processing("(i32.store8 (i32.const 64) (i32.const 1)) (i64.store (i32.const 8) (i64.const 0x6f6e6f6e6f))
             (i32.store (i32.const 68) (i32.const 8)) (i32.store (i32.const 72) (i32.const 5)) (i32.const 64)"),
-        stage: |stage, _| stage.breaker(Breaker { crashes: None, failures: NonZeroU64::new(200) }),
+        stage: |stage, _| stage.breaker(Breaker { crashes: None, failures: NonZeroU64::new(200), ..Breaker::OFF }),
         records: 1_000,
         expected: Aborted(&["stage \"guest\" only fails: each of the last 200 records", "onono"]),
         ..Row::default()

@@ -152,7 +152,7 @@ table! {
         limits: limits(|limits| limits.wall = Duration::from_millis(50)),
         records: 600,
         batch: 1,
-        stage: |stage, folder| with_a_folder(stage.breaker(Breaker { crashes: None, failures: None }), folder),
+        stage: |stage, folder| with_a_folder(stage.breaker(Breaker { crashes: None, failures: None, ..Breaker::OFF }), folder),
         expected: MarkedFail("trap", &["unreachable"]),
         also: |_| assert!(process::threads("sandmill-guest") < 200, "{}", process::threads("sandmill-guest")),
         growth_mib: Some(128),

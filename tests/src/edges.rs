@@ -19,13 +19,15 @@ pub struct Numbers {
     pub chunk: usize,
     /// Fail instead of giving this one.
     pub fail_at: Option<u64>,
+    /// Fail so often, in a way that passes, before giving the next one.
+    pub busy: u32,
 }
 
 impl Numbers {
     /// So many numbers in chunks of seven.
     #[must_use]
     pub fn up_to(count: u64) -> Self {
-        Self { next: 0, count, chunk: 7, fail_at: None }
+        Self { next: 0, count, chunk: 7, fail_at: None, busy: 0 }
     }
 }
 
@@ -34,6 +36,10 @@ impl Source for Numbers {
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         if self.next >= self.count {
             return Ok(None);
+        }
+        if self.busy > 0 {
+            self.busy -= 1;
+            return Err(Error::edge("the line is busy").retryable(true));
         }
         let size = self.chunk.min(bounds.records.get()) as u64;
         let end = (self.next + size).min(self.count);
@@ -108,6 +114,8 @@ pub struct Keeper {
     pub fail_after: Option<usize>,
     /// Writes only as many batches as there are permits.
     pub gate: Option<Arc<Semaphore>>,
+    /// Fails so often, in a way that passes, before it writes the next batch.
+    pub busy: u32,
 }
 
 #[async_trait]
@@ -115,6 +123,10 @@ impl Sink for Keeper {
     async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
         if let Some(gate) = &self.gate {
             gate.acquire().await.map_err(|closed| Error::internal("the gate is gone").caused_by(closed))?.forget();
+        }
+        if self.busy > 0 {
+            self.busy -= 1;
+            return Err(Error::edge("somebody else is writing").retryable(true));
         }
         let mut kept = self.kept.records.lock().expect("no test panics while writing");
         if self.fail_after.is_some_and(|after| kept.len() >= after) {

@@ -170,6 +170,33 @@ pub fn source(ends: &str) -> Result<Vec<u8>> {
     encode(&module.replace("IMPORTS", imports).replace("ENDS", ends), "record-source", "")
 }
 
+/// A source whose instances give three records at their first pull, with the place behind them, and trap at the second; one
+/// that is opened at a place says with its first chunk that it is the last.
+///
+/// # Errors
+/// When the WAT is wrong.
+pub fn source_that_traps_between_pulls() -> Result<Vec<u8>> {
+    let module = r#"(module
+        (memory (export "memory") 1)
+        (data (i32.const 32) "abc")
+        (data (i32.const 36) "\01\00\00\00\02\00\00\00\03\00\00\00")
+        (global $resumed (mut i32) (i32.const 0))
+        (global $pulls (mut i32) (i32.const 0))
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+        (func (export "sandmill:stage/source@0.1.0#open") (param i32 i32 i32 i32 i32) (result i32)
+            (global.set $resumed (local.get 2))
+            (i32.const 16))
+        (func (export "sandmill:stage/source@0.1.0#pull") (param i32) (result i32)
+            (if (global.get $pulls) (then (unreachable)))
+            (global.set $pulls (i32.const 1))
+            (i32.store (i32.const 68) (i32.const 32)) (i32.store (i32.const 72) (i32.const 3))
+            (i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))
+            (i32.store (i32.const 100) (i32.const 32)) (i32.store (i32.const 104) (i32.const 1))
+            (i32.store8 (i32.const 108) (global.get $resumed))
+            (i32.const 64)))"#;
+    encode(module, "record-source", "")
+}
+
 /// Wraps a core module into a component of that world, with `more` in it.
 fn encode(module: &str, world: &str, more: &str) -> Result<Vec<u8>> {
     wrap(wat::parse_str(module).context("a guest's WAT")?, world, more)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::args::LogFilter;
+use super::render::numbers::duration;
 use super::render::style::{BAD, FAINT, WARN, paint};
 use super::render::text::one_line;
 use crate::report::{Event, LogLevel};
@@ -28,6 +29,10 @@ impl Notices {
             Event::Log { worker, level, message } => {
                 let text = || format!("[{}/{}] {} {}\n", worker.stage, worker.worker, word(*level), one_line(message));
                 self.filter.shows(*level).then(text)
+            }
+            Event::Retrying { node, reason, attempt, wait } => {
+                let (reason, wait) = (one_line(reason), duration(*wait));
+                Some(format!("[{node}] {} {reason}; attempt {attempt} follows in {wait}\n", paint(WARN, "failed:")))
             }
             Event::Failed { node, place, reason } => self.failure(node, place, reason),
         }

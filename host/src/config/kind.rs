@@ -50,7 +50,11 @@ pub(super) const ON_ERROR: [(&str, OnError); 3] =
 pub(super) fn on_error(section: &Table<'_>) -> Result<OnError, Fault> {
     section.or("on_error", OnError::default(), |value| {
         let chosen = value.choice(&ON_ERROR);
-        if value.value.is_table() { chosen.map_err(|fault| fault.hint("only a stage can retry")) } else { chosen }
+        if value.value.is_table() {
+            chosen.map_err(|fault| fault.hint("only a stage tries records again; the source or sink itself: retry = 3"))
+        } else {
+            chosen
+        }
     })
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::table::Table;
 use super::value::Value;
-use crate::plan::bounds::{COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, TABLE_MAX, TIME_MAX};
-use crate::plan::{Breaker, Isolation, Limits, Recycle};
+use crate::plan::bounds::{
+    COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, SHARE_OF_MAX, TABLE_MAX, TIME_MAX,
+};
+use crate::plan::{Breaker, Isolation, Limits, Recycle, Share};
 
 const LIMITS: &[&str] = &[
     "memory",
@@ -62,7 +64,7 @@ pub(super) fn recycle(section: &Table<'_>, reuse: Isolation) -> Result<Recycle, 
     })
 }
 
-/// `breaker`: two counts, or `"off"`.
+/// `breaker`: counts, or `"off"`.
 pub(super) fn breaker(section: &Table<'_>) -> Result<Breaker, Fault> {
     let default = Breaker::default();
     let Some(value) = section.get("breaker") else { return Ok(default) };
@@ -70,14 +72,31 @@ pub(super) fn breaker(section: &Table<'_>) -> Result<Breaker, Fault> {
         return value.choice(&[("off", Breaker::OFF)]);
     }
     let table = value.table()?;
-    table.refuse_unknown(&["crashes", "failures"])?;
+    table.refuse_unknown(&["crashes", "failures", "more_than", "of"])?;
     let count = |key, default| {
         table.or(key, default, |value| match value.value.is_str() {
             true => value.choice(&[("off", None)]),
             false => nonzero(value, value.whole(1..=COUNT_MAX)?).map(Some),
         })
     };
-    Ok(Breaker { crashes: count("crashes", default.crashes)?, failures: count("failures", default.failures)? })
+    let (crashes, failures) = (count("crashes", default.crashes)?, count("failures", default.failures)?);
+    Ok(Breaker { crashes, failures, share: share(&table)? })
+}
+
+/// `more_than` and `of`, which belong together.
+fn share(breaker: &Table<'_>) -> Result<Option<Share>, Fault> {
+    let (more_than, of) = match (breaker.get("more_than"), breaker.get("of")) {
+        (None, None) => return Ok(None),
+        (Some(more_than), Some(of)) => (more_than, of),
+        (Some(alone), None) | (None, Some(alone)) => {
+            return Err(alone
+                .fault("\"more_than\" and \"of\" belong together")
+                .hint("breaker = { more_than = 50, of = 1000 }"));
+        }
+    };
+    let of = nonzero(&of, of.whole(1..=SHARE_OF_MAX)?)?;
+    let more_than = more_than.whole(0..=of.get() - 1)?;
+    Ok(Some(Share { more_than, of }))
 }
 
 fn nonzero(value: &Value<'_>, number: u64) -> Result<NonZeroU64, Fault> {

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::fault::Fault;
 use super::kind::{Kind, batch, on_error, queue};
+use super::retry::of_edge;
 use super::table::Table;
 use super::{sink, source, stage, state};
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, name};
@@ -125,6 +126,7 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
         name: names.of(section, kind.word)?,
         kind: (kind.read)(section, folder)?,
         on_error: on_error(section)?,
+        retry: of_edge(section)?,
     })
 }
 
@@ -136,6 +138,7 @@ fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<Si
         queue: queue(section)?,
         batch: batch(section)?,
         on_error: on_error(section)?,
+        retry: of_edge(section)?,
     })
 }
 

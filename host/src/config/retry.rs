@@ -1,10 +1,12 @@
-//! `on_error` of a stage: what becomes of a record that failed, and how often it is tried again before.
+//! `on_error` of a stage: what becomes of a record that failed, and how often it is tried again before. `retry` of a source
+//! or a sink.
 
 use std::time::Duration;
 
 use super::fault::Fault;
 use super::kind::ON_ERROR;
 use super::table::Table;
+use super::value::Value;
 use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
 use crate::plan::{OnError, Retry};
 
@@ -19,10 +21,30 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
     let table = value.table()?;
     table.refuse_unknown(&["retry", "backoff", "backoff_max", "then"])?;
     let then = table.or("then", OnError::default(), |value| value.choice(&ON_ERROR))?;
-    let rule = table.or("retry", Retry::default(), |value| {
-        let times = value.whole(0..=u64::from(RETRIES_MAX))?;
-        Ok(Retry::times(u32::try_from(times).unwrap_or(RETRIES_MAX)))
-    })?;
+    let rule = table.or("retry", Retry::default(), |value| times(value).map(Retry::times))?;
+    Ok((then, backoffs(&table, rule)?))
+}
+
+/// `retry` of a source or a sink: a number, or a table.
+pub(super) fn of_edge(section: &Table<'_>) -> Result<Retry, Fault> {
+    let Some(value) = section.get("retry") else { return Ok(Retry::OF_EDGES) };
+    if !value.value.is_table() {
+        let times = times(&value).map_err(|fault| fault.hint("or a table: retry = { times = 3, backoff = \"1s\" }"))?;
+        return Ok(Retry { times, ..Retry::OF_EDGES });
+    }
+    let table = value.table()?;
+    table.refuse_unknown(&["times", "backoff", "backoff_max"])?;
+    let times = table.or("times", Retry::OF_EDGES.times, |value| times(value))?;
+    backoffs(&table, Retry { times, ..Retry::OF_EDGES })
+}
+
+fn times(value: &Value<'_>) -> Result<u32, Fault> {
+    let times = value.whole(0..=u64::from(RETRIES_MAX))?;
+    Ok(u32::try_from(times).unwrap_or(RETRIES_MAX))
+}
+
+/// `backoff` and `backoff_max`, where they are.
+fn backoffs(table: &Table<'_>, rule: Retry) -> Result<Retry, Fault> {
     let backoff = table.or("backoff", rule.backoff, |value| value.duration(Duration::ZERO..=BACKOFF_MAX))?;
     let rule = rule.backoff(backoff);
     let backoff_max = table.or("backoff_max", rule.backoff_max, |value| {
@@ -34,5 +56,5 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
         }
         Ok(most)
     })?;
-    Ok((then, Retry { backoff_max, ..rule }))
+    Ok(Retry { backoff_max, ..rule })
 }

@@ -9,7 +9,7 @@ use super::value::Value;
 use crate::plan::{Column, ColumnType, FileSink, FolderSink, IfExists, SinkKind, SqliteSink};
 
 /// Keys of every sink.
-pub(super) const COMMON: &[&str] = &["name", "kind", "from", "queue", "batch", "on_error"];
+pub(super) const COMMON: &[&str] = &["name", "kind", "from", "queue", "batch", "on_error", "retry"];
 
 /// All kinds of sinks.
 pub(super) const KINDS: &[Kind<SinkKind>] = &[

@@ -17,7 +17,7 @@ use crate::plan::{ComponentSource, FileSource, Generate, Generated, Matter, Sour
 const NUMBER_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// Keys of every source.
-pub(super) const COMMON: &[&str] = &["name", "kind", "on_error"];
+pub(super) const COMMON: &[&str] = &["name", "kind", "on_error", "retry"];
 
 /// All kinds of sources.
 pub(super) const KINDS: &[Kind<SourceKind>] = &[

@@ -22,17 +22,42 @@ const WRITE_HINTS: &[(ErrorKind, &str)] = &[
     (ErrorKind::IsADirectory, "this is a folder: name a file"),
 ];
 
-/// The input cannot be opened or read.
+/// What stays as it is until somebody does something about it. Anything else may pass by itself: a full disk, a device or
+/// a network that does not answer, too many open files.
+const LASTING: &[ErrorKind] = &[
+    ErrorKind::NotFound,
+    ErrorKind::PermissionDenied,
+    ErrorKind::AlreadyExists,
+    ErrorKind::BrokenPipe,
+    ErrorKind::InvalidInput,
+    ErrorKind::InvalidData,
+    ErrorKind::UnexpectedEof,
+    ErrorKind::NotADirectory,
+    ErrorKind::IsADirectory,
+    ErrorKind::ReadOnlyFilesystem,
+    ErrorKind::FileTooLarge,
+    ErrorKind::InvalidFilename,
+    ErrorKind::Unsupported,
+];
+
+/// Whether what failed may succeed when nothing but time has passed.
+fn may_pass(cause: &io::Error) -> bool {
+    !LASTING.contains(&cause.kind())
+}
+
+/// The input cannot be opened or read. May be tried again where it may pass.
 pub(super) fn unreadable(path: &Path, cause: io::Error) -> Error {
-    hinted(Error::edge(format!("cannot read \"{}\"", path.display())), READ_HINTS, cause)
+    let may_pass = may_pass(&cause);
+    hinted(Error::edge(format!("cannot read \"{}\"", path.display())), READ_HINTS, cause).retryable(may_pass)
 }
 
-/// The output cannot be opened or written.
+/// The output cannot be opened or written. May be tried again where it may pass, unless the caller knows better.
 pub(super) fn unwritable(path: &Path, cause: io::Error) -> Error {
-    hinted(Error::edge(format!("cannot write \"{}\"", path.display())), WRITE_HINTS, cause)
+    let may_pass = may_pass(&cause);
+    hinted(Error::edge(format!("cannot write \"{}\"", path.display())), WRITE_HINTS, cause).retryable(may_pass)
 }
 
-/// Standard output cannot be written.
+/// Standard output cannot be written: nobody knows how much of it was.
 pub(super) fn unwritable_stdout(cause: io::Error) -> Error {
     hinted(Error::edge("cannot write standard output"), WRITE_HINTS, cause)
 }

@@ -33,7 +33,8 @@ pub trait Source: Send {
     /// The future is dropped when the run is stopped; the source is then not pulled again.
     ///
     /// # Errors
-    /// When the input cannot be read. What has been given before stays valid.
+    /// When the input cannot be read. What has been given before stays valid. After an error that
+    /// [`Error::is_retryable`], the source may be pulled again: it goes on behind the last chunk that it gave.
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>>;
 
     /// How much there is in all, where that is known: for a progress bar.
@@ -69,7 +70,9 @@ pub trait Sink: Send {
     /// When this returns, the others are at their destination: nothing is left in a buffer of the program.
     ///
     /// # Errors
-    /// When the destination fails. How many records of this batch were written is then not known: they count as in flight.
+    /// When the destination fails. An error that [`Error::is_retryable`] says that the same records may be written again:
+    /// nothing of them was left at the destination, or writing them again changes nothing. After any other, how many of
+    /// them were written is not known: they count as in flight.
     async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>>;
 
     /// No more records will come.
@@ -121,7 +124,8 @@ pub trait Sink: Send {
     /// Commits what is held back, and the note with it; without one, the note of earlier commits is taken away.
     ///
     /// # Errors
-    /// When the destination fails: what was held back is then lost.
+    /// When the destination fails. After an error that [`Error::is_retryable`], what is held back still is; after any
+    /// other it is lost.
     async fn commit(&mut self, note: Option<&str>) -> Result<()> {
         let _ = note;
         Ok(())

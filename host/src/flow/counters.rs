@@ -71,6 +71,7 @@ pub(crate) struct SourceCounters {
     pub(crate) read: Counter,
     pub(crate) bad: Counter,
     pub(crate) position: Counter,
+    pub(crate) retries: Counter,
     pub(crate) log_bytes_cut: Counter,
     pub(crate) busy: Counter,
     pub(crate) blocked: Counter,
@@ -102,6 +103,7 @@ pub(crate) struct StageCounters {
 pub(crate) struct SinkCounters {
     pub(crate) delivered: Counter,
     pub(crate) rejected: Counter,
+    pub(crate) retries: Counter,
     pub(crate) busy: Counter,
     pub(crate) waiting: Counter,
 }

@@ -70,6 +70,7 @@ fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &
             kind: reason.kind.to_owned(),
             reason: reason.message.clone(),
             backtrace: reason.backtrace.clone(),
+            log: reason.log.to_vec(),
             attempts: reason.attempts(),
             earlier: reason.earlier.kept().map(earlier).collect(),
             key: key.map(Cow::into_owned),

@@ -20,6 +20,8 @@ pub(crate) struct Reason {
     pub(crate) message: String,
     /// The guest's call stack at a trap, innermost first.
     pub(crate) backtrace: Vec<String>,
+    /// The last lines of the guest's log, without secrets. Shared by all that failed in the same call.
+    pub(crate) log: Arc<[String]>,
     /// When it had failed.
     pub(crate) at: SystemTime,
     /// The attempts before the one that this is about.
@@ -29,8 +31,8 @@ pub(crate) struct Reason {
 impl Reason {
     /// Of a record that failed just now, at its first attempt.
     pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        let (backtrace, earlier) = Default::default();
-        Self { kind, message: message.into(), backtrace, at: SystemTime::now(), earlier }
+        let (backtrace, log, earlier) = Default::default();
+        Self { kind, message: message.into(), backtrace, log, at: SystemTime::now(), earlier }
     }
 
     /// How many attempts there were in all.

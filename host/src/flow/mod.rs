@@ -3,6 +3,7 @@
 //! Shared by sources, workers and sinks. Holds no records of its own: what is handed in has left when the call returns.
 
 mod attempt;
+mod backoff;
 mod completion;
 mod counters;
 mod dead_letters;
@@ -10,9 +11,10 @@ mod failed;
 mod outlet;
 
 pub(crate) use attempt::Earlier;
+pub(crate) use backoff::Backoff;
 pub use completion::{Completion, Completions};
 pub(crate) use completion::{Settler, completion_channel};
-pub(crate) use counters::{Hold, SinkCounters, SourceCounters, StageCounters, Stopwatch};
+pub(crate) use counters::{Counter, Hold, SinkCounters, SourceCounters, StageCounters, Stopwatch};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use failed::{Failed, FailurePolicy, Reason};
 pub(crate) use outlet::Outlet;

@@ -1,6 +1,7 @@
 //! The outputs of a source or stage: each port leads to one queue or more.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint::{Failpoint, Failpoints};
 use crate::queue::{Closed, Sender};
 use crate::record::{Batch, Lineage, Payload};
 
@@ -9,11 +10,12 @@ use crate::record::{Batch, Lineage, Payload};
 pub(crate) struct Outlet {
     /// By port, then by consumer. Every port has a consumer: the plan has seen to that.
     ports: Vec<Vec<Sender>>,
+    failpoints: Failpoints,
 }
 
 impl Outlet {
-    pub(crate) fn new(ports: Vec<Vec<Sender>>) -> Self {
-        Self { ports }
+    pub(crate) fn new(ports: Vec<Vec<Sender>>, failpoints: Failpoints) -> Self {
+        Self { ports, failpoints }
     }
 
     /// Sends a batch to the first port.
@@ -24,6 +26,7 @@ impl Outlet {
     /// # Errors
     /// [`ErrorKind::Cancelled`] when a consumer has gone: the run is ending.
     pub(crate) async fn send(&self, batch: Batch) -> Result<()> {
+        self.failpoints.pass(Failpoint::BeforeSend)?;
         match self.ports.first() {
             Some(consumers) => send_to(consumers, batch).await,
             None => Ok(()),
@@ -41,6 +44,7 @@ impl Outlet {
         let Some(hands) = ports else {
             return self.send(Batch::new(payload, claims)).await;
         };
+        self.failpoints.pass(Failpoint::BeforeSend)?;
         let dealt = claims.deal(hands, self.ports.len());
         for ((port, consumers), claims) in (0_u16..).zip(&self.ports).zip(dealt) {
             let chosen = hands.iter().enumerate().filter(|(_, hand)| **hand == port).map(|(index, _)| index);

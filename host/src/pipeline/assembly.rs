@@ -11,11 +11,13 @@ use super::checkpoints::{Checkpointer, Gate};
 use super::closing::Closing;
 use super::desk::SinkDesk;
 use super::keeping::{Keeping, SourceDesk};
+use super::patience::{Patience, Told};
 use super::prepare::{Pipeline, ReadySink, ReadySource, ReadyStage};
 use super::running::{Running, Supervisor};
 use super::sink::SinkTask;
 use super::source::SourceTask;
 use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
+use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
 use crate::pool::{Stage, Worker};
@@ -28,10 +30,22 @@ use crate::task::Tasks;
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
-    let Pipeline { name, sources, stages, sinks, graph, state, settler, events, redactor, keeping, runtimes } =
-        pipeline;
+    let Pipeline {
+        name,
+        sources,
+        stages,
+        sinks,
+        graph,
+        state,
+        settler,
+        events,
+        redactor,
+        keeping,
+        failpoints,
+        runtimes,
+    } = pipeline;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
-    let wiring = Wiring::new(graph, &stages, &sinks);
+    let wiring = Wiring::new(graph, &stages, &sinks, &failpoints);
     let gate = Gate::default();
     // Closed before there is a task that could pass it.
     let opening = keeping.as_ref().and_then(|_| Arc::clone(&gate).try_write_owned().ok());
@@ -64,7 +78,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         sinks: sink_desks.clone(),
         stats: CheckpointStats { resumed_from, ..CheckpointStats::default() },
     });
-    let closing = Closing::new(checkpointer, sink_desks);
+    let closing = Closing::new(checkpointer, sink_desks, failpoints);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(wiring);
     let watch = Arc::new(Watch { begun: Instant::now(), ledger, sources, stages, sinks });
@@ -101,18 +115,20 @@ struct Floor {
 
 impl Floor {
     fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
-        let ReadySource { name, source, guests, on_error } = ready;
+        let ReadySource { name, source, guests, on_error, retry } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
         let task = SourceTask {
             bounds: self.wiring.bounds_behind(node),
             output: self.wiring.outlet(node, 1),
             failures: self.policy(&name, "source", on_error),
+            failpoints: self.wiring.failpoints.clone(),
             ledger: Arc::clone(&self.ledger),
             counters: Arc::clone(&watched.counters),
             stop: stop.clone(),
             gate: Arc::clone(&self.gate),
             desk: self.source_desks.get(position).cloned().unwrap_or_default(),
+            patience: Patience::new(("source", &name), retry, self.told()),
             name,
             source,
         };
@@ -142,11 +158,12 @@ impl Floor {
     }
 
     fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {
-        let ReadySink { name, sink, holds, batch, on_error, .. } = ready;
+        let ReadySink { name, sink, holds, batch, on_error, retry, .. } = ready;
         let input = self.wiring.input(Node::Sink(position));
         let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
-        let told = (self.settler.clone(), Arc::clone(&watched.counters));
-        let desk = Arc::new(Mutex::new(SinkDesk::new(&name, sink, holds, told)));
+        let fates = (self.settler.clone(), Arc::clone(&watched.counters));
+        let patience = Patience::new(("sink", &name), retry, self.told());
+        let desk = Arc::new(Mutex::new(SinkDesk::new((&name, sink, holds), fates, patience)));
         self.sink_desks.push(Arc::clone(&desk));
         let task = SinkTask {
             desk,
@@ -157,6 +174,10 @@ impl Floor {
         };
         self.tasks.spawn(&self.io, task.run());
         watched
+    }
+
+    fn told(&self) -> Told {
+        Told { events: self.events.clone(), redactor: Arc::clone(&self.redactor) }
     }
 
     fn policy(&self, node: &Arc<str>, role: &'static str, on_error: OnError) -> FailurePolicy {
@@ -176,24 +197,25 @@ impl Floor {
 /// The queues of a pipeline, by the node they lead to.
 struct Wiring {
     graph: Graph,
+    failpoints: Failpoints,
     queues: HashMap<Node, (Sender, Receiver, BatchBounds)>,
 }
 
 impl Wiring {
-    fn new(graph: Graph, stages: &[ReadyStage], sinks: &[ReadySink]) -> Self {
+    fn new(graph: Graph, stages: &[ReadyStage], sinks: &[ReadySink], failpoints: &Failpoints) -> Self {
         let stages = stages.iter().enumerate().map(|(i, s)| (Node::Stage(i), s.plan.queue, s.plan.batch));
         let sinks = sinks.iter().enumerate().map(|(i, s)| (Node::Sink(i), s.queue, s.batch));
         let queues = stages.chain(sinks).map(|(node, queue, batch)| {
             let (sender, receiver) = queue::bounded(queue);
             (node, (sender, receiver, batch))
         });
-        Self { graph, queues: queues.collect() }
+        Self { graph, failpoints: failpoints.clone(), queues: queues.collect() }
     }
 
     fn outlet(&self, node: Node, ports: usize) -> Outlet {
         let ports =
             (0_u16..).take(ports).map(|port| self.consumers(Feed { node, port }).map(|q| q.0.clone()).collect());
-        Outlet::new(ports.collect())
+        Outlet::new(ports.collect(), self.failpoints.clone())
     }
 
     /// The largest chunk that needs no cutting behind a source: the smallest batch bounds of its consumers.

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
 use crate::report::CheckpointStats;
-use crate::state::{Checkpoint, SinkPoint, StateFile, now};
+use crate::state::{SinkPoint, SourcePoint, StateFile, now};
 
 /// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
 /// settled would cost every run something, and a checkpoint is rare.
@@ -93,20 +93,28 @@ impl Checkpointer {
         }
     }
 
-    /// Ends a run in which nothing is in flight any more. When all sources have come to their end, nothing is left to
-    /// resume, and nothing is left behind.
+    /// The last checkpoint of a run in which nothing is in flight any more. When all sources have come to their end there
+    /// is nothing left to resume: then only a sink that holds rows back needs one, to commit them.
     ///
     /// # Errors
     /// When a sink or the state file fails.
-    pub(super) async fn end(&mut self, finished: bool) -> Result<()> {
-        self.take(finished).await?;
-        if !finished {
-            return Ok(());
-        }
+    pub(super) async fn take_last(&mut self, finished: bool) -> Result<()> {
+        if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
+    }
+
+    /// Leaves nothing behind of a run that has come to its end, with all sinks closed. The sink that commits checkpoints
+    /// keeps its note until the state file is gone: a run that is killed in between has still come to its end.
+    ///
+    /// # Errors
+    /// When the state file fails.
+    pub(super) async fn forget(&mut self) -> Result<()> {
+        self.on_thread(StateFile::finish).await?;
+        self.keeping.is_over = true;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
-            desk.lock().await.commit(None).await?;
+            // Best effort: everything is where it belongs, and a note that stays is of no run that anybody goes on with.
+            drop(desk.lock().await.commit(None).await);
         }
-        self.on_thread(StateFile::finish).await
+        Ok(())
     }
 
     /// The gate is closed until it is written down where the run begins.
@@ -148,13 +156,14 @@ impl Checkpointer {
         self.stages.iter().any(|stage| stage.holding.get() > 0)
     }
 
-    /// Writes everything down. Only when the pipeline is level.
+    /// Writes everything down. Only when the pipeline is level. The state file does not keep the
+    /// last one of a run that has `finished`: it goes.
     async fn take(&mut self, finished: bool) -> Result<()> {
         let mut next = self.keeping.from.clone();
-        (next.epoch, next.taken, next.finished) = (next.epoch + 1, now(), finished);
+        (next.epoch, next.taken) = (next.epoch + 1, now());
         next.sources = self.sources.iter().map(|source| lock(source).clone()).collect();
-        let resumable = next.sources.iter().all(|source| source.cursor.is_some() || source.records == 0);
-        if !resumable && !finished {
+        let can_go_on = |source: &SourcePoint| source.cursor.is_some() || source.records == 0 || source.done;
+        if !next.sources.iter().all(can_go_on) {
             self.stats.held_off += 1;
             return Ok(());
         }
@@ -166,10 +175,15 @@ impl Checkpointer {
         next.sinks = marks;
         next.accounting = self.total().await;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
-            self.on_thread(StateFile::sync).await?;
+            let epoch = next.epoch;
+            self.on_thread(move |state| state.sync(epoch)).await?;
             desk.lock().await.commit(Some(&next.to_json())).await?;
         }
-        self.save(next).await?;
+        if !finished {
+            let saved = next.clone();
+            self.on_thread(move |state| state.save(&saved)).await?;
+            self.keeping.from = next;
+        }
         self.stats.taken += 1;
         Ok(())
     }
@@ -183,13 +197,6 @@ impl Checkpointer {
         self.keeping.before.plus(account)
     }
 
-    async fn save(&mut self, next: Checkpoint) -> Result<()> {
-        let saved = next.clone();
-        self.on_thread(move |state| state.save(&saved)).await?;
-        self.keeping.from = next;
-        Ok(())
-    }
-
     /// Does something with the state file, which blocks.
     async fn on_thread(&self, work: impl FnOnce(&StateFile) -> Result<()> + Send + 'static) -> Result<()> {
         let state = self.keeping.state.clone();
@@ -198,6 +205,6 @@ impl Checkpointer {
     }
 }
 
-fn lock(desk: &SourceDesk) -> std::sync::MutexGuard<'_, crate::state::SourcePoint> {
+fn lock(desk: &SourceDesk) -> std::sync::MutexGuard<'_, SourcePoint> {
     desk.lock().unwrap_or_else(PoisonError::into_inner)
 }

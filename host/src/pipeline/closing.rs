@@ -2,25 +2,37 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Checkpointer;
 use super::desk::SinkDesk;
 use crate::error::Result;
+use crate::failpoint::{Failpoint, Failpoints};
 use crate::report::CheckpointStats;
+
+/// How long a write to the state file that nobody waits for any more may take.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is left to do when nothing moves any more. Cloned: checkpoints are taken while the run goes on, too.
 #[derive(Clone)]
 pub(super) struct Closing {
     checkpointer: Option<Arc<Mutex<Checkpointer>>>,
     sinks: Vec<Arc<Mutex<SinkDesk>>>,
+    failpoints: Failpoints,
 }
 
 impl Closing {
-    pub(super) fn new(checkpointer: Option<Checkpointer>, sinks: Vec<Arc<Mutex<SinkDesk>>>) -> Self {
-        Self { checkpointer: checkpointer.map(|checkpointer| Arc::new(Mutex::new(checkpointer))), sinks }
+    pub(super) fn new(
+        checkpointer: Option<Checkpointer>,
+        sinks: Vec<Arc<Mutex<SinkDesk>>>,
+        failpoints: Failpoints,
+    ) -> Self {
+        let checkpointer = checkpointer.map(|checkpointer| Arc::new(Mutex::new(checkpointer)));
+        Self { checkpointer, sinks, failpoints }
     }
 
     /// Takes checkpoints, where any are kept, until the run is `done`.
@@ -39,13 +51,26 @@ impl Closing {
     /// # Errors
     /// When the last checkpoint cannot be written, or a sink cannot be closed.
     pub(super) async fn close(self, finished: bool) -> Result<()> {
-        if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.lock().await.end(finished).await?;
-        }
+        self.failpoints.pass(Failpoint::Drain)?;
+        let Some(checkpointer) = &self.checkpointer else { return finish(&self.sinks).await };
+        let mut checkpointer = checkpointer.lock().await;
+        checkpointer.take_last(finished).await?;
+        // Before the run is forgotten: should one fail to close, the run can be resumed.
+        finish(&self.sinks).await?;
+        if finished { checkpointer.forget().await } else { Ok(()) }
+    }
+
+    /// Gives up what sinks still hold back, and lets go of the state file. A write that was left behind when the run was
+    /// cut is waited for, a while: were it still under way, a run that goes on at once would find the file taken.
+    pub(super) async fn release(&self) {
         for sink in &self.sinks {
-            sink.lock().await.finish().await?;
+            sink.lock().await.give_up();
         }
-        Ok(())
+        let Some(checkpointer) = &self.checkpointer else { return };
+        let state = checkpointer.lock().await.keeping.state.clone();
+        let closed = tokio::task::spawn_blocking(move || state.close());
+        // Neither a disk that does not answer nor a panic keeps the run from telling how it ended.
+        drop(timeout(RELEASE_WITHIN, closed).await);
     }
 
     /// What was kept, and where what is left of it lies. When a write is stuck, this is not known.
@@ -55,7 +80,14 @@ impl Closing {
             return (None, None);
         };
         let keeping = &checkpointer.keeping;
-        let left = (!keeping.from.finished).then(|| keeping.state.path().to_path_buf());
+        let left = (!keeping.is_over).then(|| keeping.state.path().to_path_buf());
         (Some(checkpointer.stats.clone()), left)
     }
+}
+
+async fn finish(sinks: &[Arc<Mutex<SinkDesk>>]) -> Result<()> {
+    for sink in sinks {
+        sink.lock().await.finish().await?;
+    }
+    Ok(())
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::time::sleep;
+
+use super::patience::Patience;
 use crate::edge::{Mark, Rejected, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
@@ -17,20 +20,31 @@ pub(super) struct SinkDesk {
     held: Lineage,
     settler: Settler,
     counters: Arc<SinkCounters>,
+    patience: Patience,
 }
 
 impl SinkDesk {
-    pub(super) fn new(name: &Arc<str>, sink: Box<dyn Sink>, holds: bool, told: (Settler, Arc<SinkCounters>)) -> Self {
-        let (settler, counters) = told;
-        Self { name: Arc::clone(name), sink, holds, held: Lineage::default(), settler, counters }
+    /// The desk of a sink; `holds` says whether what is written is held back until it is committed.
+    pub(super) fn new(
+        (name, sink, holds): (&Arc<str>, Box<dyn Sink>, bool),
+        (settler, counters): (Settler, Arc<SinkCounters>),
+        patience: Patience,
+    ) -> Self {
+        Self { name: Arc::clone(name), sink, holds, held: Lineage::default(), settler, counters, patience }
     }
 
-    /// Writes records: as [`Sink::write`].
+    /// Writes records: as [`Sink::write`], again where that is worth it.
     ///
     /// # Errors
-    /// When the sink fails.
+    /// When the sink fails for good.
     pub(super) async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
-        self.sink.write(records).await.map_err(|error| self.failed(error))
+        let mut failures = 0;
+        loop {
+            match self.sink.write(records).await {
+                Ok(rejected) => return Ok(rejected),
+                Err(failure) => self.wait_after(failure, &mut failures).await?,
+            }
+        }
     }
 
     /// The claims of records that are written.
@@ -48,35 +62,51 @@ impl SinkDesk {
         self.held.len()
     }
 
-    /// As [`Sink::mark`].
+    /// What was held back will not be committed any more: it counts as in flight.
+    pub(super) fn give_up(&mut self) {
+        drop(std::mem::take(&mut self.held));
+    }
+
+    /// As [`Sink::mark`]. Never again after a failure: what the operating system could not write then, it may have thrown
+    /// away, and it says so once.
     ///
     /// # Errors
     /// When the sink fails.
     pub(super) async fn mark(&mut self) -> Result<Option<Mark>> {
-        self.sink.mark().await.map_err(|error| self.failed(error))
+        let name = &self.name;
+        self.sink.mark().await.map_err(|error| error.within(format!("sink \"{name}\"")))
     }
 
-    /// As [`Sink::commit`]; what was held back is delivered then.
+    /// As [`Sink::commit`], again where that is worth it; what was held back is delivered then.
     ///
     /// # Errors
-    /// When the sink fails. What was held back is lost, and counts as in flight.
+    /// When the sink fails for good. What was held back is lost, and counts as in flight.
     pub(super) async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+        let mut failures = 0;
+        while let Err(failure) = self.sink.commit(note).await {
+            self.wait_after(failure, &mut failures).await?;
+        }
         let held = std::mem::take(&mut self.held);
-        self.sink.commit(note).await.map_err(|error| self.failed(error))?;
         self.counters.delivered.add(held.len());
         self.settler.settle(held, Fate::Delivered, &self.name).await;
         Ok(())
     }
 
-    /// As [`Sink::finish`].
+    /// As [`Sink::finish`], again where that is worth it.
     ///
     /// # Errors
-    /// When the sink fails.
+    /// When the sink fails for good.
     pub(super) async fn finish(&mut self) -> Result<()> {
-        self.sink.finish().await.map_err(|error| self.failed(error))
+        let mut failures = 0;
+        while let Err(failure) = self.sink.finish().await {
+            self.wait_after(failure, &mut failures).await?;
+        }
+        Ok(())
     }
 
-    fn failed(&self, error: Error) -> Error {
-        error.within(format!("sink \"{}\"", self.name))
+    async fn wait_after(&mut self, failure: Error, failures: &mut u32) -> Result<()> {
+        *failures += 1;
+        sleep(self.patience.after(*failures, failure, &self.counters.retries)?).await;
+        Ok(())
     }
 }

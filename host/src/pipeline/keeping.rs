@@ -24,6 +24,8 @@ pub(super) struct Keeping {
     pub(super) resumes: bool,
     /// Which sink commits the checkpoint with its rows.
     pub(super) ledger: Option<usize>,
+    /// Whether nothing is left to resume.
+    pub(super) is_over: bool,
 }
 
 impl Keeping {
@@ -39,14 +41,14 @@ impl Keeping {
     ) -> Result<Self> {
         let fresh = plan.start == Start::Fresh;
         let state = state.clone();
-        let cut = if fresh { None } else { state.checkpoint()?.filter(|checkpoint| !checkpoint.finished) };
+        let cut = if fresh { None } else { state.checkpoint()? };
         let resumes = cut.is_some();
         let from = match cut {
             Some(cut) => as_planned(cut, pipeline, plan)?,
             None => beginning(pipeline),
         };
         let before = from.accounting;
-        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None })
+        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None, is_over: false })
     }
 
     /// The run that was cut, if one was.
@@ -121,7 +123,6 @@ fn beginning(pipeline: Vec<NodePoint>) -> Checkpoint {
         begun,
         epoch: 0,
         taken: begun,
-        finished: false,
         sources,
         sinks,
         pipeline,

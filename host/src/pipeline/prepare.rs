@@ -7,15 +7,17 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::assembly;
+use super::failing;
 use super::keeping::Keeping;
 use super::points::points;
 use super::running::Running;
 use super::runtimes::Runtimes;
 use crate::edge::{self, Cursor, Sink, Source};
 use crate::error::{Error, Result};
+use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
 use crate::pool::{Program, WorkerId, cannot_open};
 use crate::queue::QueueBounds;
@@ -38,6 +40,7 @@ pub struct Pipeline {
     pub(super) redactor: Arc<Redactor>,
     /// When it keeps checkpoints.
     pub(super) keeping: Option<Keeping>,
+    pub(super) failpoints: Failpoints,
     pub(super) runtimes: Runtimes,
 }
 
@@ -47,6 +50,7 @@ pub(super) struct ReadySource {
     /// Where it runs, when it is a guest: apart from I/O.
     pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
+    pub(super) retry: Retry,
 }
 
 pub(super) struct ReadyStage {
@@ -66,6 +70,7 @@ pub(super) struct ReadySink {
     pub(super) queue: QueueBounds,
     pub(super) batch: BatchBounds,
     pub(super) on_error: OnError,
+    pub(super) retry: Retry,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -91,12 +96,14 @@ impl Pipeline {
     async fn prepare_with(plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
-        let Plan { name, sources, stages, sinks, graph, state: state_plan } = plan;
+        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
         for (stage, granted) in stages.into_iter().zip(to_stages) {
-            ready_stages.push(ready_stage(stage, &engine, (granted, voice.clone()), &mut runtimes).await?);
+            let ready = ready_stage(stage, &engine, (granted, voice.clone()), &mut runtimes).await?;
+            let program = failing::program(ready.program, &failpoints);
+            ready_stages.push(ReadyStage { program, ..ready });
         }
         let nodes = points(&sources, &ready_stages, &sinks, &graph);
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
@@ -107,12 +114,13 @@ impl Pipeline {
             }
             Some(_) | None => None,
         };
-        let (sinks, keeping) = ready_sinks(sinks, keeping).await?;
+        let (sinks, keeping) = ready_sinks(sinks, keeping, &failpoints).await?;
         let mut ready_sources = Vec::with_capacity(opened.len());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let cursor = keeping.as_ref().and_then(|keeping| keeping.from.sources.get(index)?.cursor.as_ref());
-            ready_sources
-                .push(ready_source(source, &engine, (granted, voice.clone(), cursor.cloned()), &mut runtimes).await?);
+            let given = (granted, voice.clone(), cursor.cloned());
+            let ready = ready_source(source, &engine, given, &mut runtimes).await?;
+            ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
         let settler = Settler::default();
         Ok(Self {
@@ -126,6 +134,7 @@ impl Pipeline {
             events,
             redactor,
             keeping,
+            failpoints,
             runtimes,
         })
     }
@@ -249,6 +258,7 @@ async fn ready_stage(
 struct OpenSource {
     name: Arc<str>,
     on_error: OnError,
+    retry: Retry,
     opening: Opening,
 }
 
@@ -268,18 +278,18 @@ impl OpenSource {
     }
 }
 
-fn open_source(SourcePlan { name, kind, on_error }: SourcePlan) -> Result<OpenSource> {
+fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result<OpenSource> {
     let opening = match kind {
         SourceKind::Component(component) => Opening::Component(component),
         other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
             Opening::Done(edge::open_source(other).map_err(|error| in_node("source", &name, error))?)
         }
     };
-    Ok(OpenSource { name, on_error, opening })
+    Ok(OpenSource { name, on_error, retry, opening })
 }
 
 async fn ready_source(
-    OpenSource { name, on_error, opening }: OpenSource,
+    OpenSource { name, on_error, retry, opening }: OpenSource,
     engine: &Engine,
     (granted, voice, cursor): (Provisions, Voice, Option<Cursor>),
     runtimes: &mut Runtimes,
@@ -304,25 +314,31 @@ async fn ready_source(
             source
         }
     };
-    Ok(ReadySource { name, source, guests, on_error })
+    Ok(ReadySource { name, source, guests, on_error, retry })
 }
 
 /// Opens the sinks, and takes them to where the run begins.
-async fn ready_sinks(plans: Vec<SinkPlan>, mut keeping: Option<Keeping>) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
+async fn ready_sinks(
+    plans: Vec<SinkPlan>,
+    mut keeping: Option<Keeping>,
+    failpoints: &Failpoints,
+) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
     let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
     let (mut sinks, mut rest) = (Vec::with_capacity(plans.len()), Vec::with_capacity(plans.len()));
-    for SinkPlan { name, kind, queue, batch, on_error } in plans {
-        sinks.push(edge::open_sink(kind, resumes).map_err(|error| in_node("sink", &name, error))?);
-        rest.push((name, queue, batch, on_error));
+    for SinkPlan { name, kind, queue, batch, on_error, retry } in plans {
+        let opened = edge::open_sink(kind, resumes).map_err(|error| in_node("sink", &name, error))?;
+        sinks.push(failing::sink(opened, failpoints));
+        rest.push((name, queue, batch, (on_error, retry)));
     }
     if let Some(keeping) = &mut keeping {
         keeping.consult(&mut sinks).await?;
         keeping.place(&mut sinks).await?;
     }
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
-    let ready = sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, on_error)))| {
-        ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error }
-    });
+    let ready =
+        sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, (on_error, retry))))| {
+            ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error, retry }
+        });
     Ok((ready.collect(), keeping))
 }
 

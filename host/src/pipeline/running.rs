@@ -146,6 +146,7 @@ impl Supervisor {
                 self.hear(ended, &mut failure);
             }
         }
+        self.closing.release().await;
         self.report(failure)
     }
 

@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Gate;
 use super::keeping::SourceDesk;
+use super::patience::Patience;
 use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
+use crate::failpoint::{Failpoint, Failpoints};
 use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
 use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
 use crate::state::SourcePoint;
@@ -19,6 +22,7 @@ pub(super) struct SourceTask {
     pub(super) bounds: BatchBounds,
     pub(super) output: Outlet,
     pub(super) failures: FailurePolicy,
+    pub(super) failpoints: Failpoints,
     pub(super) ledger: Arc<Ledger>,
     pub(super) counters: Arc<SourceCounters>,
     /// Asks for a drain: nothing more is pulled.
@@ -27,6 +31,7 @@ pub(super) struct SourceTask {
     pub(super) gate: Gate,
     /// Where the source stands, for checkpoints.
     pub(super) desk: SourceDesk,
+    pub(super) patience: Patience,
 }
 
 impl SourceTask {
@@ -36,11 +41,15 @@ impl SourceTask {
     /// When the source fails, or a bad record ends the run by the source's error policy.
     pub(super) async fn run(mut self) -> Result<()> {
         let mut watch = Stopwatch::start();
-        let mut next_record = self.point(|point| point.records) + 1;
+        let (mut next_record, done) = self.point(|point| (point.records + 1, point.done));
+        if done {
+            return Ok(());
+        }
         while let Some(chunk) = self.pull().await? {
             watch.lap(&self.counters.busy);
             let gate = Arc::clone(&self.gate);
             let open = gate.read().await;
+            self.failpoints.pass(Failpoint::Admit)?;
             let cursor = chunk.cursor.clone();
             self.send_on(chunk, &mut next_record).await?;
             self.stand_at(cursor, next_record - 1);
@@ -48,6 +57,9 @@ impl SourceTask {
             watch.lap(&self.counters.blocked);
         }
         watch.lap(&self.counters.busy);
+        if !self.stop.is_cancelled() {
+            self.point(|point| point.done = true);
+        }
         Ok(())
     }
 
@@ -60,17 +72,25 @@ impl SourceTask {
         with(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The next chunk; of a source that fails, again where that is worth it.
     async fn pull(&mut self) -> Result<Option<Chunk>> {
-        let pulled = tokio::select! {
-            // A drain first: a source that is always ready must not outrun it.
-            biased;
-            () = self.stop.cancelled() => Ok(None),
-            pulled = self.source.pull(&self.bounds) => {
-                pulled.map_err(|error| error.within(format!("source \"{}\"", self.name)))
+        let stop = self.stop.clone();
+        let persistent = async {
+            let mut failures = 0;
+            loop {
+                let pulled = self.source.pull(&self.bounds).await;
+                self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
+                let Err(failure) = pulled else { return pulled };
+                failures += 1;
+                sleep(self.patience.after(failures, failure, &self.counters.retries)?).await;
             }
         };
-        self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
-        pulled
+        tokio::select! {
+            // A drain first: a source that is always ready must not outrun it.
+            biased;
+            () = stop.cancelled() => Ok(None),
+            pulled = persistent => pulled,
+        }
     }
 
     async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {

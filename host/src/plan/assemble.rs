@@ -8,6 +8,7 @@ use super::{
     wiring,
 };
 use crate::error::Error;
+use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
@@ -108,6 +109,7 @@ impl Plan {
             sinks: parts.sinks.into_iter().map(|(sink, _)| sink).collect(),
             graph,
             state: parts.state,
+            failpoints: Failpoints::default(),
         })
     }
 }
@@ -174,13 +176,17 @@ fn check_numbers(parts: &Parts) -> Result<(), Flaw> {
         }
     }
     for (index, source) in parts.sources.iter().enumerate() {
-        let SourceKind::Component(component) = &source.kind else { continue };
-        if let Some(what) = component.limits.excess() {
+        let of_component = match &source.kind {
+            SourceKind::Component(component) => component.limits.excess(),
+            SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
+        };
+        if let Some(what) = of_component.or_else(|| source.retry.excess()) {
             return Err(Flaw::new(Part::Node(Node::Source(index)), format!("source {:?}: {what}", source.name)));
         }
     }
     for (index, (sink, _)) in parts.sinks.iter().enumerate() {
-        if let Some(what) = queue_excess(&sink.queue).or_else(|| batch_excess(&sink.batch)) {
+        let too_large = queue_excess(&sink.queue).or_else(|| batch_excess(&sink.batch)).or_else(|| sink.retry.excess());
+        if let Some(what) = too_large {
             return Err(Flaw::new(Part::Node(Node::Sink(index)), format!("sink {:?}: {what}", sink.name)));
         }
     }
@@ -212,7 +218,9 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.recycle != Recycle::default() && stage.reuse != Isolation::Worker {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
-    stage.limits.excess().or_else(|| stage.retry.excess())
+    let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
+    let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
+    stage.limits.excess().or_else(|| stage.retry.excess()).or(too_far)
 }
 
 fn check_edges(parts: &Parts) -> Result<(), Flaw> {
@@ -235,7 +243,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Code, Grants, Limits, Matter, OnError, Order, Retry, SinkKind, Start, StdinSource};
+    use crate::plan::{
+        Breaker, Code, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource,
+    };
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -261,10 +271,22 @@ mod tests {
     fn parts(stage: StagePlan) -> Parts {
         let stdin = StdinSource { matter: Matter::Lines, record_bytes_max: bounds::RECORD_BYTES_DEFAULT };
         let (queue, batch) = (bounds::QUEUE_DEFAULT, bounds::BATCH_DEFAULT);
-        let sink = SinkPlan { name: "sink".into(), kind: SinkKind::Null, queue, batch, on_error: OnError::Fail };
+        let sink = SinkPlan {
+            name: "sink".into(),
+            kind: SinkKind::Null,
+            queue,
+            batch,
+            on_error: OnError::Fail,
+            retry: Retry::OF_EDGES,
+        };
         Parts {
             name: "p".to_owned(),
-            sources: vec![SourcePlan { name: "in".into(), kind: SourceKind::Stdin(stdin), on_error: OnError::Fail }],
+            sources: vec![SourcePlan {
+                name: "in".into(),
+                kind: SourceKind::Stdin(stdin),
+                on_error: OnError::Fail,
+                retry: Retry::OF_EDGES,
+            }],
             stages: vec![(stage, Inputs::Before)],
             sinks: vec![(sink, Inputs::Before)],
             state: StatePlan { path: "p.state.db".into(), checkpoints: None, start: Start::default() },
@@ -279,7 +301,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 17] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 18] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -295,6 +317,7 @@ mod tests {
             |stage, _| stage.limits.component = NonZeroU64::MAX,
             |stage, much| stage.recycle.records = Some(much),
             |stage, _| stage.retry.times = u32::MAX,
+            |stage, _| stage.breaker.share = Some(Share { more_than: 1, of: NonZeroU64::MAX }),
             |stage, _| stage.retry.backoff_max = Duration::MAX,
             |stage, _| stage.retry.backoff_max = Duration::ZERO,
         ];

@@ -50,3 +50,6 @@ pub const RECORD_BYTES_DEFAULT: NonZeroUsize = nonzero(16 << 20);
 const fn nonzero(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("a default is not zero")
 }
+
+/// How many records a breaker looks back at most, for a share of them: what it remembers is a few bytes a record.
+pub const SHARE_OF_MAX: u64 = 1_000_000;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits, OnError};
+use super::{Grants, Limits, OnError, Retry};
 use crate::edge::{CustomSink, CustomSource};
 
 /// One source.
@@ -16,6 +16,8 @@ pub struct SourcePlan {
     pub kind: SourceKind,
     /// What a bad record (a line that is no JSON, a row with too few fields) leads to.
     pub on_error: OnError,
+    /// How often it is tried again when it cannot be read for a reason that may pass.
+    pub retry: Retry,
 }
 
 /// Where records come from.
@@ -127,6 +129,8 @@ pub struct SinkPlan {
     pub batch: crate::record::BatchBounds,
     /// What a record that the sink refuses leads to.
     pub on_error: OnError,
+    /// How often it is tried again when it cannot be written for a reason that may pass.
+    pub retry: Retry,
 }
 
 /// Where records go.

@@ -29,10 +29,12 @@ pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
 pub use retry::Retry;
-pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, StagePlan};
+pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan};
 pub use state::{Checkpoints, Start, StatePlan};
 
 use std::sync::Arc;
+
+use crate::failpoint::Failpoints;
 
 impl Plan {
     /// The source, stage or sink of this name.
@@ -72,4 +74,6 @@ pub struct Plan {
     pub graph: Graph,
     /// What outlasts a run.
     pub state: StatePlan,
+    /// Where it is to fail: for tests.
+    pub failpoints: Failpoints,
 }

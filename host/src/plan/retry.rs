@@ -1,12 +1,13 @@
-//! How often a failed record is tried again, and when.
+//! How often what failed is tried again, and when: a record in a stage, a source, a sink.
 
 use std::time::Duration;
 
 use super::bounds;
 
-/// How often a failed record is tried again, and when: `on_error = { retry = 3, … }`.
+/// How often what failed is tried again, and when: a record, `on_error = { retry = 3, … }`; a source or a sink,
+/// `retry = { times = 3, … }`.
 ///
-/// A failure that the stage calls retryable is always worth a retry. A trap or an exceeded limit is only where somebody
+/// Of records: a failure that the stage calls retryable is always worth a retry. A trap or an exceeded limit is only where somebody
 /// has said so: by then the record had an instance of its own, and most guests trap again on what they trapped on. Errors
 /// that a stage calls final are never retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub struct Retry {
     pub backoff: Duration,
     /// What that grows to.
     pub backoff_max: Duration,
-    /// Whether records that ended their instance are tried again too: a trap, a limit, a broken contract.
+    /// Whether records that ended their instance are tried again too: a trap, a limit, a broken contract. Of no meaning to
+    /// sources and sinks.
     pub crashes: bool,
 }
 
@@ -27,6 +29,10 @@ impl Retry {
 
     const DEFAULT: Self =
         Self { times: 2, backoff: Duration::from_millis(100), backoff_max: Duration::from_secs(10), crashes: false };
+
+    /// What holds for sources and sinks: three more attempts within about 0.7 s, for a busy database or a disk that is
+    /// about to have room again.
+    pub const OF_EDGES: Self = Self { times: 3, crashes: true, ..Self::DEFAULT };
 
     /// So many attempts beyond the first, whatever the failure, unless the stage calls it final.
     #[must_use]
@@ -49,7 +55,7 @@ impl Retry {
     /// The first number that is out of its bounds, in words; for numbers that come from code.
     pub(super) fn excess(&self) -> Option<String> {
         if self.times > bounds::RETRIES_MAX {
-            return Some(format!("it may retry a record at most {} times", bounds::RETRIES_MAX));
+            return Some(format!("it may be tried again at most {} times", bounds::RETRIES_MAX));
         }
         if self.backoff_max > bounds::BACKOFF_MAX {
             return Some(format!("its backoff may grow to at most {:?}", bounds::BACKOFF_MAX));

@@ -110,24 +110,35 @@ pub struct Recycle {
 }
 
 /// When a stage that only ever fails ends the run, instead of burning through the input. Counted over all its workers; one
-/// record that fares better begins both counts anew.
+/// record that fares better begins the counts in a row anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breaker {
     /// Records in a row, each of which ended its instance by itself: a trap, a limit, a broken contract. `None`: no bound.
     pub crashes: Option<NonZeroU64>,
     /// Records in a row that failed for whatever reason, the stage's own errors included. `None`: no bound.
     pub failures: Option<NonZeroU64>,
+    /// A share of the records. `None`: no bound.
+    pub share: Option<Share>,
+}
+
+/// More than so many of the last so many records, whether in a row or not. Does not begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Failed records that are still borne.
+    pub more_than: u64,
+    /// How far back is looked; at most [`bounds::SHARE_OF_MAX`](super::bounds::SHARE_OF_MAX).
+    pub of: NonZeroU64,
 }
 
 impl Breaker {
     /// Never ends a run.
-    pub const OFF: Self = Self { crashes: None, failures: None };
+    pub const OFF: Self = Self { crashes: None, failures: None, share: None };
 }
 
 impl Default for Breaker {
     /// 100 and 10,000. Arbitrary: a stage that is broken is stopped after seconds, and a file that begins with a
     /// thousand bad lines still gets through.
     fn default() -> Self {
-        Self { crashes: NonZeroU64::new(100), failures: NonZeroU64::new(10_000) }
+        Self { crashes: NonZeroU64::new(100), failures: NonZeroU64::new(10_000), share: None }
     }
 }

@@ -8,10 +8,11 @@
 
 use std::iter;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::load::Load;
 use super::retries::{Cause, Retries, Waiting, crash};
-use super::{GuestFailure, Outcome};
+use super::{GuestFailure, Instance, Outcome};
 use crate::flow::{Failed, Hold, Reason};
 use crate::record::{Lineage, Payload};
 
@@ -136,6 +137,12 @@ impl Gathered {
         again
     }
 
+    /// Tells what the guest said, of all failures but the first so many.
+    pub(crate) fn quote(&mut self, first: usize, words: Vec<String>) {
+        let words: Arc<[String]> = words.into();
+        self.failures.iter_mut().skip(first).for_each(|failing| failing.reason.log = Arc::clone(&words));
+    }
+
     /// Divides the claims of the records gathered here, the next ones of `load`, among outputs, failures and dropped
     /// records. None of them is tried again.
     pub(crate) fn sort(self, load: &mut Load) -> Sorted {
@@ -233,6 +240,26 @@ fn append_ports(all: &mut Option<Vec<u16>>, before: usize, ports: Option<Vec<u16
     }
 }
 
+/// What came of an attempt.
+pub(crate) struct Attempted {
+    /// The error is the guest's.
+    pub(crate) came: Result<(Outcome, Option<Flushed>), GuestFailure>,
+    /// What the guest said last, where something failed.
+    pub(crate) words: Vec<String>,
+}
+
+impl Attempted {
+    pub(crate) fn of(came: Result<(Outcome, Option<Flushed>), GuestFailure>, instance: &dyn Instance) -> Self {
+        let words = last_words(came.as_ref().map(|(outcome, _)| outcome), instance);
+        Self { came, words }
+    }
+}
+
+/// What the guest said last, where something failed.
+pub(crate) fn last_words<E>(came: Result<&Outcome, E>, instance: &dyn Instance) -> Vec<String> {
+    if came.is_ok_and(|outcome| outcome.failures.is_empty()) { Vec::new() } else { instance.last_words() }
+}
+
 /// What an instance gave up at its end. Until it is sent on, its records are nowhere else.
 #[derive(Debug)]
 pub(crate) struct Flushed {
@@ -277,8 +304,6 @@ fn index(position: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -347,7 +372,7 @@ mod tests {
             for range in [0..middle, middle..all.len()].into_iter().filter(|range| !range.is_empty()) {
                 gathered.add(&range, all.len(), outcome(&all, range.clone()), &again);
             }
-            let retries = Retries::new(Retry::default(), 1, &Arc::default());
+            let retries = Retries::new(Retry::default(), "s", &Arc::default());
             prop_assert_eq!(gathered.waits(), all.contains(&Comes::Waits));
             let (mut joined, mut waited) = (Sorted::default(), Vec::new());
             for (position, part) in gathered.cut(&mut load, each, &retries) {

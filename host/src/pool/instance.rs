@@ -54,6 +54,11 @@ pub trait Instance: Send {
     /// Time spent inside the guest since the instance was made.
     fn time_in_guest(&self) -> Duration;
 
+    /// The last lines of its log, without secrets: a screenful at most.
+    fn last_words(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Linear memory it has now, bytes.
     fn memory_bytes(&self) -> u64 {
         0

@@ -1,13 +1,12 @@
 //! Which failed record is tried again, and when: finitely often, after a backoff that doubles.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use fastrand::Rng;
 use tokio::time::Instant;
 
 use super::GuestFailure;
-use crate::flow::{Earlier, Reason};
+use crate::flow::{Backoff, Earlier, Reason};
 use crate::plan::Retry;
 use crate::record::{Lineage, Payload};
 use crate::redact::Redactor;
@@ -41,11 +40,11 @@ pub(crate) struct Tried {
     pub(crate) cause: Cause,
 }
 
-/// The rule of one stage, and its jitter.
+/// The rule of one stage.
 #[derive(Debug)]
 pub(crate) struct Retries {
     rule: Retry,
-    chance: Mutex<Rng>,
+    backoff: Backoff,
     redactor: Arc<Redactor>,
 }
 
@@ -72,9 +71,9 @@ impl Cause {
 }
 
 impl Retries {
-    /// The same `seed` draws the same jitter. `redactor`: for what is remembered of failures.
-    pub(crate) fn new(rule: Retry, seed: u64, redactor: &Arc<Redactor>) -> Self {
-        Self { rule, chance: Mutex::new(Rng::with_seed(seed)), redactor: Arc::clone(redactor) }
+    /// Of the stage of this name. `redactor`: for what is remembered of failures.
+    pub(crate) fn new(rule: Retry, stage: &str, redactor: &Arc<Redactor>) -> Self {
+        Self { rule, backoff: Backoff::new(&rule, stage), redactor: Arc::clone(redactor) }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
@@ -91,22 +90,10 @@ impl Retries {
         worth_it && before < self.rule.times
     }
 
-    /// From a record's `attempt`th failure (from 1) to its next attempt: between half the backoff and all of it, so that
-    /// records which failed together do not come back together.
+    /// From a record's `attempt`th failure (from 1) to its next attempt.
     pub(crate) fn delay(&self, attempt: u32) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(31);
-        let backoff = self.rule.backoff.saturating_mul(1 << doublings).min(self.rule.backoff_max);
-        // An hour, which is the most, has far fewer nanoseconds than 64 bits hold.
-        let half = u64::try_from(backoff.as_nanos() / 2).unwrap_or(u64::MAX);
-        let jitter = self.chance.lock().unwrap_or_else(PoisonError::into_inner).u64(..=half);
-        backoff - Duration::from_nanos(jitter)
+        self.backoff.delay(attempt)
     }
-}
-
-/// A seed out of a stage's name: the stages of a pipeline draw differently, and a run like the run before it.
-pub(crate) fn seed_of(name: &str) -> u64 {
-    // FNV-1a: the same on every machine, whatever the standard library's hash becomes.
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The cause and the reason of a record that ended its instance by itself.
@@ -122,8 +109,8 @@ mod tests {
     use super::*;
     use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
 
-    fn retries(rule: Retry, seed: u64) -> Retries {
-        Retries::new(rule, seed, &Arc::default())
+    fn retries(rule: Retry, stage: &str) -> Retries {
+        Retries::new(rule, stage, &Arc::default())
     }
 
     fn rule(times: u32, backoff: Duration, backoff_max: Duration) -> Retry {
@@ -137,18 +124,18 @@ mod tests {
             times in 0..=RETRIES_MAX,
             backoff in 0..=BACKOFF_MAX.as_nanos() as u64,
             longer in 0..=BACKOFF_MAX.as_nanos() as u64,
-            seed: u64,
+            stage in "[a-z]{1,8}",
         ) {
             let (backoff, longest) = (Duration::from_nanos(backoff.min(longer)), Duration::from_nanos(backoff.max(longer)));
-            let one = retries(rule(times, backoff, longest), seed);
-            let again = retries(rule(times, backoff, longest), seed);
+            let one = retries(rule(times, backoff, longest), &stage);
+            let again = retries(rule(times, backoff, longest), &stage);
             let mut made = 0;
             while one.allow(Cause::Crash, made) {
                 made += 1;
                 let whole = (1..made).fold(backoff, |whole, _| (whole * 2).min(longest));
                 let delay = one.delay(made);
                 prop_assert!(whole / 2 <= delay && delay <= whole, "attempt {made}: {delay:?} of {whole:?}");
-                prop_assert_eq!(delay, again.delay(made), "the same seed");
+                prop_assert_eq!(delay, again.delay(made), "the same stage");
             }
             prop_assert_eq!(made, times);
         }
@@ -156,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_failed_together_does_not_come_back_together() {
-        let one = retries(Retry::times(3), seed_of("fetch"));
+        let one = retries(Retry::times(3), "fetch");
         let delays: std::collections::BTreeSet<Duration> = (0..100).map(|_| one.delay(1)).collect();
         assert_eq!(delays.len(), 100);
         let spread = *delays.last().unwrap() - *delays.first().unwrap();
@@ -165,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_stage_decides_for_its_own_failures_and_the_pipeline_file_for_crashes() {
-        let allowed = |rule, cause| retries(rule, 0).allow(cause, 0);
+        let allowed = |rule, cause| retries(rule, "s").allow(cause, 0);
         for (rule, expected) in [
             (Retry::default(), [true, false, false]),
             (Retry::times(1), [true, false, true]),

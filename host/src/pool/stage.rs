@@ -6,7 +6,7 @@ use super::Program;
 use super::breaker::Breaker;
 use super::order::Turnstile;
 use super::pace::Pace;
-use super::retries::{Retries, seed_of};
+use super::retries::Retries;
 use super::room::Room;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
@@ -40,7 +40,7 @@ impl Stage {
         failures: FailurePolicy,
         ledger: &Arc<Ledger>,
     ) -> Self {
-        let retries = Retries::new(plan.retry, seed_of(&plan.name), &failures.redactor);
+        let retries = Retries::new(plan.retry, &plan.name, &failures.redactor);
         Self {
             name: Arc::clone(&plan.name),
             program,

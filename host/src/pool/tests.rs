@@ -122,7 +122,7 @@ impl Floor {
         let (input, receiver) = bounded(plan.queue);
         // What is larger than the queue goes through it alone: batches are not merged.
         let (output, sink) = bounded(queue(1));
-        let outlet = Outlet::new(vec![vec![output]]);
+        let outlet = Outlet::new(vec![vec![output]], crate::failpoint::Failpoints::default());
         let cut = CancellationToken::new();
         let mut tasks = Tasks::new(cut.clone());
         for worker in 0..plan.workers.get() {

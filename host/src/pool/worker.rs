@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::attempts::{Flushed, Gathered, Part, Pending, Sorted};
+use super::attempts::{Attempted, Flushed, Gathered, Part, Pending, Sorted, last_words};
 use super::held::Held;
 use super::load::Load;
 use super::order::Turn;
@@ -228,7 +228,9 @@ impl Worker {
             let Some(range) = pending.next(self.piece_max()) else { break };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
-            match self.attempt(part.as_ref().unwrap_or(records)).await? {
+            let Attempted { came, words } = self.attempt(part.as_ref().unwrap_or(records)).await?;
+            let known = gathered.failed();
+            match came {
                 Ok((outcome, flushed)) => {
                     let failed = outcome.failures.len();
                     let waiting = gathered.add(&range, records.len(), outcome, &again);
@@ -244,6 +246,7 @@ impl Worker {
                     }
                 }
             }
+            gathered.quote(known, words);
         }
         if load.is_retry() {
             stage.counters.retries.add(gathered.tried());
@@ -252,15 +255,15 @@ impl Worker {
         Ok(gathered)
     }
 
-    /// One attempt, on a pristine instance or on the long-lived one. The inner error is the guest's.
-    async fn attempt(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Flushed>), GuestFailure>> {
+    /// One attempt, on a pristine instance or on the long-lived one.
+    async fn attempt(&mut self, records: &Payload) -> Result<Attempted> {
         match self.stage.reuse {
             Isolation::Worker => self.attempt_living(records).await,
             Isolation::Record | Isolation::Batch => {
                 let mut instance = self.instantiate().await?;
-                let attempted = self.attempt_pristine(&mut *instance, records).await;
-                self.charge(instance.time_in_guest(), attempted.is_err());
-                Ok(attempted)
+                let came = self.attempt_pristine(&mut *instance, records).await;
+                self.charge(instance.time_in_guest(), came.is_err());
+                Ok(Attempted::of(came, &*instance))
             }
         }
     }
@@ -283,7 +286,7 @@ impl Worker {
         Ok((outcome, Some(Flushed { outcome: flushed, hold: None })))
     }
 
-    async fn attempt_living(&mut self, records: &Payload) -> Result<Result<(Outcome, Option<Flushed>), GuestFailure>> {
+    async fn attempt_living(&mut self, records: &Payload) -> Result<Attempted> {
         let mut living = match self.instance.take() {
             Some(living) => living,
             None => Living { instance: self.instantiate().await?, given: 0, held: 0, hold: None },
@@ -298,6 +301,7 @@ impl Worker {
         let attempted = living.instance.process(records, budget).await;
         let cpu = living.instance.time_in_guest().saturating_sub(before);
         self.charge(cpu, attempted.is_err());
+        let words = last_words(attempted.as_ref(), &*living.instance);
         match attempted {
             Ok(outcome) => {
                 self.stage.pace.learn(Took { cpu, wall: begun.elapsed() }, records.len());
@@ -309,10 +313,10 @@ impl Worker {
                 let is_due = self.is_due(&living);
                 self.instance = Some(living);
                 let flushed = if is_due { self.retire().await? } else { None };
-                Ok(Ok((outcome, flushed)))
+                Ok(Attempted { came: Ok((outcome, flushed)), words })
             }
             Err(failure) if living.held > 0 => Err(state_lost(&self.stage.name, living.held, failure)),
-            Err(failure) => Ok(Err(failure)),
+            Err(failure) => Ok(Attempted { came: Err(failure), words }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -22,6 +23,17 @@ pub enum Event {
         level: LogLevel,
         /// Its text, cut to a bound, control characters replaced.
         message: String,
+    },
+    /// A source or a sink failed, and is tried again.
+    Retrying {
+        /// Which.
+        node: String,
+        /// Why.
+        reason: String,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// How long it waits before.
+        wait: Duration,
     },
     /// A record failed: in a source (bad input), a stage or a sink.
     Failed {

@@ -40,6 +40,8 @@ pub struct SourceStats {
     pub position: u64,
     /// How much it holds in all.
     pub extent: Extent,
+    /// Attempts at reading beyond the first.
+    pub retries: u64,
     /// Bytes of log lines beyond `limits.log`, which were not kept: of a component.
     pub log_bytes_cut: u64,
     /// Time spent reading.
@@ -106,6 +108,8 @@ pub struct SinkStats {
     pub delivered: u64,
     /// Records it refused.
     pub rejected: u64,
+    /// Attempts at writing beyond the first.
+    pub retries: u64,
     /// Time spent writing.
     #[serde(serialize_with = "seconds", rename = "busy_seconds")]
     pub busy: Duration,

@@ -137,6 +137,10 @@ impl Instance for SandboxedInstance {
         self.store.data().meter.used()
     }
 
+    fn last_words(&self) -> Vec<String> {
+        self.store.data().log.tail()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.store.data().memory.used()
     }

@@ -1,5 +1,6 @@
 //! What a guest says: lines of its log, and of its standard output and error, on their way to a person.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +10,10 @@ use crate::report::{Event, EventSender, LogLevel};
 
 /// Longest line of a guest that is shown, bytes; a longer one is cut. A line that a person reads.
 const LINE_BYTES_MAX: usize = 8 << 10;
+
+/// The last lines that are remembered for dead letters: so many, and together not much more than so many bytes.
+const TAIL_LINES: usize = 16;
+const TAIL_BYTES: usize = 4 << 10;
 
 /// Where the words of guests go, what is struck out of them on the way, and how many there may be.
 #[derive(Clone, Debug)]
@@ -65,6 +70,7 @@ pub(super) struct GuestLog {
     left: AtomicU64,
     output: Mutex<Partial>,
     error: Mutex<Partial>,
+    tail: Mutex<VecDeque<String>>,
 }
 
 /// The two streams that a guest may write lines to.
@@ -83,8 +89,15 @@ struct Partial {
 
 impl GuestLog {
     pub(super) fn new(voice: &Voice, worker: &WorkerId) -> Self {
-        let (output, error) = Default::default();
-        Self { worker: worker.clone(), voice: voice.clone(), left: AtomicU64::new(voice.bytes_max), output, error }
+        let (output, error, tail) = Default::default();
+        Self {
+            worker: worker.clone(),
+            voice: voice.clone(),
+            left: AtomicU64::new(voice.bytes_max),
+            output,
+            error,
+            tail,
+        }
     }
 
     /// Begins a call: each has its own allowance of words.
@@ -165,7 +178,21 @@ impl GuestLog {
             self.voice.bytes_cut.fetch_add(bytes - left, Relaxed);
         }
         let message = shown(kept, cut.len() + held_back + beyond);
+        self.remember(message.clone());
         self.voice.events.send(Event::Log { worker: self.worker.clone(), level, message });
+    }
+
+    fn remember(&self, line: String) {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.push_back(line);
+        while tail.len() > TAIL_LINES || (tail.len() > 1 && tail.iter().map(String::len).sum::<usize>() > TAIL_BYTES) {
+            tail.pop_front();
+        }
+    }
+
+    /// The last lines, as they were told.
+    pub(super) fn tail(&self) -> Vec<String> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Whose words these are, and where they go.
@@ -252,6 +279,16 @@ mod tests {
             let lines = lines(log, sender, stream).await;
             assert!(!lines[0].contains("hun"), "{start}: {}", &lines[0][lines[0].len() - 200..]);
         }
+    }
+
+    #[test]
+    fn the_last_lines_are_remembered_and_no_more() {
+        let (log, ..) = log(&[("TOKEN".into(), "hunter2".into())]);
+        (0..100).for_each(|line| log.line(LogLevel::Info, &format!("{line} hunter2")));
+        let tail = log.tail();
+        assert_eq!((tail.len(), tail[0].as_str(), tail[15].as_str()), (16, "84 [secret TOKEN]", "99 [secret TOKEN]"));
+        (0..2).for_each(|_| log.line(LogLevel::Info, &"x".repeat(TAIL_BYTES)));
+        assert_eq!(log.tail().len(), 1);
     }
 
     /// Ten million of them would be ten million events.

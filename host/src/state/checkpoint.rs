@@ -18,8 +18,6 @@ pub(crate) struct Checkpoint {
     pub(crate) epoch: u64,
     /// When it was taken, seconds since 1970.
     pub(crate) taken: f64,
-    /// Whether all sources had come to their end.
-    pub(crate) finished: bool,
     /// What the pipeline was.
     pub(crate) pipeline: Vec<NodePoint>,
     /// In the order of the plan.
@@ -47,6 +45,9 @@ pub(crate) struct SourcePoint {
     pub(crate) cursor: Option<Cursor>,
     /// Records it had given, bad ones included.
     pub(crate) records: u64,
+    /// Whether it had come to its end.
+    #[serde(default)]
+    pub(crate) done: bool,
 }
 
 /// Where a sink stood.

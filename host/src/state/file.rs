@@ -1,7 +1,7 @@
 //! The state file: opened, checked, written. Nothing is touched before there is something to write or to read.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::fault::{damaged, fault, no_state_file, taken, unwritable};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
 use super::making::{APPLICATION, VERSION, make, sweep};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long to wait for somebody else who writes to it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +35,8 @@ struct Inner {
     /// aside again when it is resumed there.
     run: String,
     epoch: u64,
+    /// Whether the run is over: whatever is left of it finds nothing to write to.
+    is_closed: bool,
     /// Whether something was set aside that may not outlast a loss of power yet.
     unsynced: bool,
 }
@@ -88,6 +90,7 @@ impl StateFile {
         sweep(&self.path);
         if !self.path.exists() {
             make(&self.path, Some(checkpoint))?;
+            return inner.open(&self.path).map(drop);
         }
         self.run(inner.open(&self.path)?, |connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -109,12 +112,14 @@ impl StateFile {
         Ok(())
     }
 
-    /// Makes what was set aside outlast a loss of power: before a sink commits what comes after it.
+    /// Makes what was set aside outlast a loss of power, before a sink commits checkpoint `epoch`. What is set aside from
+    /// here on comes behind that one: should the run end between the commit and [`Self::save`], it is forgotten with either.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self, epoch: u64) -> Result<()> {
         let mut inner = self.inner();
+        inner.epoch = epoch;
         if std::mem::take(&mut inner.unsynced) {
             // A commit syncs all commits before it; this one changes nothing.
             let touch = "UPDATE checkpoint SET epoch = epoch";
@@ -145,6 +150,12 @@ impl StateFile {
             remove_logs(&self.path);
         }
         Ok(())
+    }
+
+    /// Lets go of the file, once whoever is at it is done: another run may have it then. Nothing more is written through this.
+    pub(crate) fn close(&self) {
+        let mut inner = self.inner();
+        *inner = Inner { is_closed: true, ..Inner::default() };
     }
 
     /// Sets records aside. When this returns, they outlast this process; a loss of power, too, with the next checkpoint.
@@ -250,6 +261,9 @@ impl Inner {
 
     /// The database, which is there.
     fn open(&mut self, path: &Path) -> Result<&Connection> {
+        if self.is_closed {
+            return Err(Error::new(ErrorKind::Cancelled, "the run is over"));
+        }
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => open(path)?,
@@ -262,15 +276,15 @@ fn make_folder_of(path: &Path) -> Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => fs::create_dir_all(folder).map_err(|error| {
             // What "exists" is a file, where the path needs a folder.
-            let is_file = error.kind() == ErrorKind::AlreadyExists;
-            unwritable(path, if is_file { ErrorKind::NotADirectory.into() } else { error })
+            let is_file = error.kind() == io::ErrorKind::AlreadyExists;
+            unwritable(path, if is_file { io::ErrorKind::NotADirectory.into() } else { error })
         }),
         None => Ok(()),
     }
 }
 
 /// Nothing is thrown away unasked.
-fn put_aside(path: &Path) -> std::io::Result<()> {
+fn put_aside(path: &Path) -> io::Result<()> {
     fs::rename(path, with_end(path, ".damaged"))?;
     remove_logs(path);
     Ok(())
@@ -336,7 +350,9 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
         return Err(no_state_file(path));
     }
     let version = number("user_version")?;
-    if version != VERSION {
+    if version == 1 {
+        connection.execute_batch(letter::FROM_1).map_err(failed)?;
+    } else if version != VERSION {
         return Err(Error::config(format!(
             "\"{}\" was written by another version of sandmill: it has format {version}, this one knows {VERSION}",
             path.display()

@@ -27,6 +27,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// The guest's call stack at a trap, innermost first.
     pub backtrace: Vec<String>,
+    /// The last lines of the guest's log, with those of the other records of the same call.
+    pub log: Vec<String>,
     /// How often it was tried.
     pub attempts: u32,
     /// The attempts before the last, the latest of them.
@@ -52,7 +54,7 @@ pub struct EarlierAttempt {
 
 /// In the order of [`DeadLetter::read`].
 pub(super) const COLUMNS: &str = "id, time, node, component, place, source, record, kind, reason, backtrace, key, value, redacted, attempts, \
-     earlier";
+     earlier, log";
 
 pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -71,7 +73,12 @@ pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
     value BLOB NOT NULL,
     redacted INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
-    earlier TEXT NOT NULL);";
+    earlier TEXT NOT NULL,
+    log TEXT NOT NULL);";
+
+/// Format 1 knew nothing of logs.
+pub(super) const FROM_1: &str = "BEGIN IMMEDIATE; ALTER TABLE dead_letter ADD COLUMN log TEXT NOT NULL DEFAULT '';
+    PRAGMA user_version = 2; COMMIT;";
 
 impl DeadLetter {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -89,6 +96,8 @@ impl DeadLetter {
             kind: row.get(7)?,
             reason: row.get(8)?,
             backtrace: backtrace.lines().map(str::to_owned).collect(),
+            // Lines have no line feeds in them: what is shown of a guest's words has no control characters.
+            log: row.get::<_, String>(15)?.lines().map(str::to_owned).collect(),
             key: row.get(10)?,
             value: row.get(11)?,
             redacted: row.get(12)?,
@@ -101,8 +110,8 @@ impl DeadLetter {
     /// Adds it, as a part of what comes after checkpoint `epoch` of `run`.
     pub(super) fn add(&self, connection: &rusqlite::Connection, run: &str, epoch: i64) -> rusqlite::Result<()> {
         let insert = "INSERT INTO dead_letter (run, epoch, time, node, component, place, source, record, kind, reason, \
-                      backtrace, key, value, redacted, attempts, earlier) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                      backtrace, key, value, redacted, attempts, earlier, log) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
         connection.prepare_cached(insert)?.execute(rusqlite::params![
             run,
             epoch,
@@ -120,6 +129,7 @@ impl DeadLetter {
             self.redacted,
             self.attempts,
             serde_json::to_string(&self.earlier).expect("attempts are texts and numbers"),
+            self.log.join("\n"),
         ])?;
         Ok(())
     }
@@ -127,7 +137,7 @@ impl DeadLetter {
 
 impl Serialize for DeadLetter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut letter = serializer.serialize_struct("DeadLetter", 15)?;
+        let mut letter = serializer.serialize_struct("DeadLetter", 16)?;
         letter.serialize_field("id", &self.id)?;
         letter.serialize_field("time", &self.time)?;
         letter.serialize_field("node", &self.node)?;
@@ -138,6 +148,7 @@ impl Serialize for DeadLetter {
         letter.serialize_field("kind", &self.kind)?;
         letter.serialize_field("reason", &self.reason)?;
         letter.serialize_field("backtrace", &self.backtrace)?;
+        letter.serialize_field("log", &self.log)?;
         letter.serialize_field("attempts", &self.attempts)?;
         letter.serialize_field("earlier", &self.earlier)?;
         letter.serialize_field("key", &self.key.as_deref().map(Text::of))?;

@@ -16,7 +16,7 @@ use crate::error::Result;
 /// `SQLite`'s own place to say whose file it is: "SAND".
 pub(super) const APPLICATION: i32 = 0x5341_4E44;
 /// Of the tables.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 const CHECKPOINT_TABLE: &str =
     "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
@@ -57,7 +57,7 @@ pub(super) fn sweep(path: &Path) {
     }
 }
 
-/// A whole file, under a name of its own. Synced before it gets its real one.
+/// A whole file, under a name of its own. The caller syncs it before it gets its real one.
 fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<()> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // One transaction, and no sync before the end of it: every run begins with this.
@@ -72,5 +72,7 @@ fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<(
         save(&connection, checkpoint)?;
     }
     connection.execute_batch("COMMIT")?;
+    // Here, where nothing needs to be synced; it is a property of the file from then on.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)
 }

@@ -38,7 +38,9 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
     }
-    let sources = report.stats.sources.iter();
+    let (sources, sinks) = (report.stats.sources.iter(), report.stats.sinks.iter());
+    text.extend(sources.clone().map(|source| persisted("source", &source.name, source.retries)));
+    text.extend(sinks.map(|sink| persisted("sink", &sink.name, sink.retries)));
     text.extend(sources.map(|source| unheard("source", &source.name, source.log_bytes_cut)));
     text.push_str(&report.stats.stages.iter().map(trouble).collect::<String>());
     if report.events_lost > 0 {
@@ -69,6 +71,14 @@ fn trouble(stage: &StageStats) -> String {
         ));
     }
     text + &unheard("stage", &stage.name, stage.log_bytes_cut)
+}
+
+/// What it took to read or write.
+fn persisted(role: &str, node: &str, retries: u64) -> String {
+    if retries == 0 {
+        return String::new();
+    }
+    format!("{role} \"{}\" failed and was tried again: {}\n", name(node), plural(retries, "further attempt"))
 }
 
 /// What a guest was not let say.

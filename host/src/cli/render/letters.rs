@@ -68,6 +68,9 @@ pub(crate) fn letter(letter: &DeadLetter) -> String {
     for (index, frame) in letter.backtrace.iter().enumerate() {
         line(if index == 0 { "at" } else { "" }, &one_line(frame));
     }
+    for (index, said) in letter.log.iter().enumerate() {
+        line(if index == 0 { "log" } else { "" }, &one_line(said));
+    }
     if letter.attempts > 1 {
         line("attempts", &letter.attempts.to_string());
         for attempt in &letter.earlier {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::good;
 use crate::plan::{
     Breaker, Checkpoints, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists,
-    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, SinkKind, SourceKind, Wire,
+    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, Share, SinkKind, SourceKind,
+    Wire,
 };
 
 const LEAST: &str =
@@ -295,6 +296,18 @@ fn every_limit_is_read() {
 }
 
 #[test]
+fn sources_and_sinks_are_tried_again_as_their_sections_say() {
+    let plan = good(
+        "name = 'p'\n[source]\nkind = 'stdin'\nretry = 7\n[sink]\nkind = 'null'\n\
+         retry = { times = 0, backoff = '1s', backoff_max = '1m' }\n",
+    );
+    assert_eq!(plan.sources[0].retry, Retry { times: 7, ..Retry::OF_EDGES });
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    assert_eq!(plan.sinks[0].retry, Retry { times: 0, backoff: second, backoff_max: minute, ..Retry::OF_EDGES });
+    assert_eq!(good(LEAST).sources[0].retry, Retry::OF_EDGES);
+}
+
+#[test]
 fn recycling_and_breakers_are_read() {
     let stage = |keys: &str| {
         let plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\nreuse = 'worker'\n{keys}")));
@@ -305,5 +318,7 @@ fn recycling_and_breakers_are_read() {
     assert_eq!(recycle, Recycle { records: NonZeroUsize::new(10), memory: NonZeroU64::new(1 << 20) });
     assert_eq!(breaker, Breaker::OFF);
     let (_, breaker) = stage("breaker = { crashes = 'off', failures = 3 }");
-    assert_eq!(breaker, Breaker { crashes: None, failures: NonZeroU64::new(3) });
+    assert_eq!(breaker, Breaker { crashes: None, failures: NonZeroU64::new(3), share: None });
+    let (_, breaker) = stage("breaker = { more_than = 5, of = 100 }");
+    assert_eq!(breaker.share, Some(Share { more_than: 5, of: NonZeroU64::new(100).unwrap() }));
 }

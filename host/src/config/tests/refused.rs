@@ -52,7 +52,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (source("kidn = 'stdin'"), r#"4:1: unknown key "kidn" in the source | did you mean "kind"?"#),
         (
             source("kind = 'stdin'\npath = 'x'"),
-            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, format, delimiter, record_max"#,
+            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, retry, format, delimiter, record_max"#,
         ),
         (
             sink("kind = 'file'\npth = 'x'"),
@@ -132,6 +132,33 @@ fn numbers_keep_their_bounds() {
 }
 
 #[test]
+fn breakers_and_retries_are_what_they_may_be() {
+    check(&[
+        (
+            keys("breaker = { crashes = 0 }"),
+            r#"7:23: "crashes" of "breaker" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
+        ),
+        (
+            keys("breaker = { more_than = 5 }"),
+            r#"7:25: "more_than" of "breaker" of stage "s": "more_than" and "of" belong together | breaker = { more_than = 50, of = 1000 }"#,
+        ),
+        (
+            keys("breaker = { more_than = 5, of = 5 }"),
+            r#"7:25: "more_than" of "breaker" of stage "s": expected a whole number from 0 to 4, found 5"#,
+        ),
+        (
+            source("kind = 'stdin'\nretry = 'often'"),
+            r#"5:9: "retry" of the source: expected a whole number from 0 to 100, found a string | or a table: retry = { times = 3, backoff = "1s" }"#,
+        ),
+        (
+            source("kind = 'stdin'\nretry = { time = 3 }"),
+            r#"5:11: unknown key "time" in "retry" of the source | did you mean "times"?"#,
+        ),
+        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off", found "of" | did you mean "off"?"#),
+    ]);
+}
+
+#[test]
 fn sizes_keep_their_bounds() {
     check(&[
         (
@@ -170,11 +197,6 @@ fn sizes_keep_their_bounds() {
             keys("limits.fuel = 0"),
             r#"7:15: "fuel" of "limits" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
         ),
-        (
-            keys("breaker = { crashes = 0 }"),
-            r#"7:23: "crashes" of "breaker" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
-        ),
-        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off", found "of" | did you mean "off"?"#),
         (
             keys("recycle = { records = 5 }"),
             r#"7:11: "recycle" of stage "s" needs reuse = "worker" | an instance that lives for one record or one batch is fresh anyway: leave it out"#,
@@ -253,11 +275,11 @@ fn words_come_from_their_lists() {
         ),
         (
             source("kind = 'stdin'\non_error = { retry = 3 }"),
-            r#"5:12: "on_error" of the source: expected "fail", "drop" or "dead-letter", found a table | only a stage can retry"#,
+            r#"5:12: "on_error" of the source: expected "fail", "drop" or "dead-letter", found a table | only a stage tries records again; the source or sink itself: retry = 3"#,
         ),
         (
             sink("kind = 'null'\non_error.then = 'drop'"),
-            r#"5:1: "on_error" of the sink: expected "fail", "drop" or "dead-letter", found a table | only a stage can retry"#,
+            r#"5:1: "on_error" of the sink: expected "fail", "drop" or "dead-letter", found a table | only a stage tries records again; the source or sink itself: retry = 3"#,
         ),
     ]);
 }

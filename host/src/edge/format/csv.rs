@@ -5,7 +5,7 @@ use super::json;
 use super::placing::{Misplaced, Placing};
 
 /// Writes rows. The names of the first record are the header, unless there is one already.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::edge) struct CsvWriter {
     delimiter: u8,
     /// No names: there is no header yet.

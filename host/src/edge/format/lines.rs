@@ -7,7 +7,7 @@ use crate::plan::{CsvFormat, LineFormat};
 use crate::record::Payload;
 
 /// Writes records as text into a buffer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::edge) enum TextWriter {
     Lines,
     JsonLines,

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 
 /// Finds the fields' columns. Records mostly name their fields in the order of the columns, which is tried first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::edge) struct Placing {
     names: Vec<String>,
     ignore_case: bool,

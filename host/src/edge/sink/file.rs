@@ -128,28 +128,44 @@ impl Output {
         Ok(Self { file, length: Some(length) })
     }
 
-    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+    /// Writes all of the text or nothing, where the file can be cut; then the second of what a failure gives says whether
+    /// it was.
+    fn write(&mut self, text: &[u8]) -> Result<(), (io::Error, bool)> {
         let written = self.file.write_all(text);
-        if let Some(length) = &mut self.length {
-            match written {
-                Ok(()) => *length += text.len() as u64,
-                // Best effort: the write's own failure is the one to report.
-                Err(_) => drop(self.file.set_len(*length)),
+        let Some(length) = &mut self.length else { return written.map_err(|error| (error, false)) };
+        match written {
+            Ok(()) => {
+                *length += text.len() as u64;
+                Ok(())
+            }
+            // The write's own failure is the one to report.
+            Err(error) => {
+                let is_cut = self.file.set_len(*length).and_then(|()| self.file.seek(SeekFrom::Start(*length)));
+                Err((error, is_cut.is_ok()))
             }
         }
-        written
     }
 }
 
 impl BlockingSink for FileSink {
     fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
         self.buffer.clear();
+        let before = self.text.clone();
         let rejected = self.text.push_all(&mut self.buffer, records);
         let buffer = std::mem::take(&mut self.buffer);
-        let written = self.output()?.write(&buffer);
+        let written = match self.output() {
+            Ok(output) => output.write(&buffer),
+            Err(error) => {
+                self.text = before;
+                return Err(error);
+            }
+        };
         self.buffer = buffer;
-        written.map_err(|error| fault::unwritable(&self.path, error))?;
-        Ok(rejected)
+        let Err((error, is_cut)) = written else { return Ok(rejected) };
+        // A header that was not written is still to be.
+        self.text = before;
+        let error = fault::unwritable(&self.path, error);
+        Err(if is_cut { error } else { error.retryable(false) })
     }
 
     fn finish(&mut self) -> Result<()> {

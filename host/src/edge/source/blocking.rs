@@ -12,7 +12,7 @@ use crate::record::BatchBounds;
 
 /// A source whose pulls block.
 pub(in crate::edge) trait BlockingSource: Send + 'static {
-    /// As [`Source::pull`]. Not called again after an error or the end.
+    /// As [`Source::pull`]. Not called again after the end, nor after an error that is not retryable.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -76,11 +76,16 @@ impl<S: BlockingSource> Source for Blocking<S> {
             begun @ (State::Reading(_) | State::Ended) => begun,
         };
         let State::Reading(thread) = &mut self.state else { return Ok(None) };
+        if !thread.is_outstanding() {
+            // The last pull failed, and is tried again.
+            thread.ask(*bounds)?;
+        }
         match thread.answer().await.flatten() {
             Ok(Some(chunk)) => {
                 thread.ask(*bounds)?;
                 Ok(Some(chunk))
             }
+            Err(error) if error.is_retryable() => Err(error),
             end @ (Ok(None) | Err(_)) => {
                 self.state = State::Ended;
                 end

@@ -28,6 +28,8 @@ pub(super) struct FileSource {
     shape: Shape,
     open: Option<Open>,
     failed: Option<Error>,
+    /// Where to open the first of `files` again, which could not be read on.
+    again: Option<Spot>,
     extent: Extent,
     /// Bytes of the files that are done.
     done: u64,
@@ -52,7 +54,7 @@ struct FileCursor {
 
 /// The file that is being read.
 struct Open {
-    path: Arc<Path>,
+    found: Found,
     reader: Box<dyn RecordReader>,
     raw: RawBytes,
     packing: Packing,
@@ -71,6 +73,7 @@ impl FileSource {
             shape: Shape::new(source.matter.clone(), source.record_bytes_max),
             open: None,
             failed: None,
+            again: None,
             extent: total.map_or(Extent::Unknown, Extent::Bytes),
             done: 0,
             files_done: 0,
@@ -82,23 +85,49 @@ impl FileSource {
     /// Opens the next file, unless one is open; `None` when there is no more.
     fn current(&mut self) -> Result<Option<&mut Open>> {
         if self.open.is_none() {
-            let Some(file) = self.files.pop_front() else { return Ok(None) };
-            self.open = Some(Open::file(file, &self.shape)?);
+            let Some(file) = self.files.front().cloned() else { return Ok(None) };
+            self.open = Some(match &self.again {
+                Some(spot) => Open::at(file, &self.shape, spot)?,
+                None => Open::file(file, &self.shape)?,
+            });
+            // Only now: an opening that failed may be tried again.
+            self.files.pop_front();
+            self.again = None;
         }
         Ok(self.open.as_mut())
+    }
+
+    /// The file that is open cannot be read on. Where that may pass, it is opened again, behind the last record.
+    fn fail(&mut self, fault: Fault) {
+        let Some(open) = &self.open else { return };
+        let mut error = open.error(fault);
+        if open.found.bytes.is_none() {
+            // A pipe does not give again what it has given.
+            error = error.retryable(false);
+        }
+        if error.is_retryable() {
+            self.again = Some(open.reader.spot());
+            self.files.push_front(open.found.clone());
+            self.open = None;
+        }
+        self.failed = Some(error);
     }
 
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
             self.done += open.raw.get();
             self.files_done += 1;
-            self.last_done = Some(open.path);
+            self.last_done = Some(open.found.path);
         }
     }
 
     /// Where this source stands.
     fn cursor(&self) -> Cursor {
-        let begun = self.open.as_ref().map(|open| (whole(&open.path), open.reader.spot()));
+        let begun = match (&self.open, &self.again) {
+            (Some(open), _) => Some((whole(&open.found.path), open.reader.spot())),
+            (None, Some(spot)) => self.files.front().map(|file| (whole(&file.path), spot.clone())),
+            (None, None) => None,
+        };
         let last = self.last_done.as_deref().map(whole);
         let cursor = FileCursor { done: self.files_done, last, begun };
         Cursor(serde_json::to_string(&cursor).expect("a cursor is made of paths and numbers"))
@@ -117,11 +146,11 @@ impl BlockingSource for FileSource {
             }
             let last = self.last;
             let Some(open) = self.current()? else { return Ok(None) };
-            let mut page = Page::new(bounds, Some(Arc::clone(&open.path)), last);
+            let mut page = Page::new(bounds, Some(Arc::clone(&open.found.path)), last);
             match open.reader.fill(&mut page) {
                 Ok(true) => {}
                 Ok(false) => self.close(),
-                Err(fault) => self.failed = Some(open.error(fault)),
+                Err(fault) => self.fail(fault),
             }
             if !page.is_empty() {
                 self.last = page.size();
@@ -186,8 +215,9 @@ impl Open {
         let Input { stream, raw } = Input::open(&file.path).map_err(|error| fault::unreadable(&file.path, error))?;
         let packing = Packing::of(&file.path);
         let eager = file.bytes.is_none();
-        let reader = shape.reader(stream, reader::Origin { name: unpacked_name(file.name, packing), eager });
-        Ok(Self { path: file.path, reader, raw, packing })
+        let name = unpacked_name(file.name.clone(), packing);
+        let reader = shape.reader(stream, reader::Origin { name, eager });
+        Ok(Self { found: file, reader, raw, packing })
     }
 
     /// A file, from the place on where an earlier run was cut.
@@ -221,17 +251,20 @@ impl Open {
     }
 
     fn error(&self, fault: Fault) -> Error {
-        let path = self.path.display();
+        let path = self.found.path.display();
         match fault {
             Fault::Malformed { what, hint } => Error::edge(format!("\"{path}\" {what}")).hint(hint),
-            Fault::Io(error) if self.packing == Packing::Plain => fault::unreadable(&self.path, error),
+            // Of a packed file, what does not come from the operating system comes from unpacking.
+            Fault::Io(error) if self.packing == Packing::Plain || error.raw_os_error().is_some() => {
+                fault::unreadable(&self.found.path, error)
+            }
             Fault::Io(error) => self.packed_fault(error),
         }
     }
 
     /// The file cannot be unpacked, or not to its end.
     fn packed_fault(&self, error: std::io::Error) -> Error {
-        let (path, bytes) = (self.path.display(), self.raw.get());
+        let (path, bytes) = (self.found.path.display(), self.raw.get());
         let packing = if self.packing == Packing::Gzip { "gzip" } else { "zstd" };
         let is_cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
         let message = if is_cut {

@@ -238,7 +238,7 @@ async fn a_waiting_room_is_bounded_in_bytes_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_trips_the_breaker_once_whatever_its_attempts() {
-    let breaker = Breaker { crashes: std::num::NonZeroU64::new(3), failures: None };
+    let breaker = Breaker { crashes: std::num::NonZeroU64::new(3), failures: None, ..Breaker::OFF };
     for order in orders() {
         for (values, ends) in [(vec!["1 p9", "2 p9"], false), (vec!["1 p9", "2 p9", "3 p9"], true)] {
             let mut floor = Floor::start(stage().order(order).breaker(breaker));

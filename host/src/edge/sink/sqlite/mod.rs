@@ -153,12 +153,19 @@ fn existing(path: &Path) -> Result<Option<Connection>> {
 impl BlockingSink for SqliteSink {
     fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
         self.with(|sink, connection| {
-            let written = sink.write_batch(connection, records);
-            if written.is_err() && sink.owner.is_none() && !connection.is_autocommit() {
+            let holds_earlier = !connection.is_autocommit();
+            let failure = match sink.write_batch(connection, records) {
+                Ok(rejected) => return Ok(rejected),
+                Err(failure) => failure,
+            };
+            if holds_earlier && connection.is_autocommit() {
+                return Err(rolled_back(failure));
+            }
+            if !holds_earlier && !connection.is_autocommit() {
                 // Best effort: the failure of the batch is the one to report.
                 drop(connection.execute_batch("ROLLBACK"));
             }
-            written
+            Err(failure)
         })
     }
 
@@ -222,7 +229,11 @@ impl BlockingSink for SqliteSink {
                 }
                 connection.execute_batch("COMMIT")
             };
-            commit().map_err(|error| fault(&sink.sink.path, error))
+            let holds = !connection.is_autocommit();
+            commit().map_err(|error| {
+                let failure = fault(&sink.sink.path, error);
+                if holds && connection.is_autocommit() { rolled_back(failure) } else { failure }
+            })
         })
     }
 }
@@ -284,7 +295,14 @@ fn check_existing(sink: &plan::SqliteSink, existing: &Table) -> Result<()> {
     }
 }
 
-/// The database fails.
+/// A failure after which the database has thrown away what had been written since the last checkpoint.
+fn rolled_back(failure: Error) -> Error {
+    failure
+        .retryable(false)
+        .hint("what was written since the last checkpoint is rolled back; the next run goes on there")
+}
+
+/// The database fails. Whatever was under way is left as it was before, so it may be tried again where it may pass.
 fn fault(path: &Path, cause: rusqlite::Error) -> Error {
     const HINTS: &[(ErrorCode, &str)] = &[
         (ErrorCode::DatabaseBusy, "another process has been writing to it for more than 5 s: wait for it to end"),
@@ -295,8 +313,12 @@ fn fault(path: &Path, cause: rusqlite::Error) -> Error {
         (ErrorCode::ReadOnly, "the file, or the folder that it is in, may not be written to by this user"),
         (ErrorCode::CannotOpen, "the file, or the folder that it is in, may not be written to by this user"),
     ];
+    let may_pass = matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+    );
     let hint = HINTS.iter().find_map(|(code, hint)| (cause.sqlite_error_code() == Some(*code)).then_some(*hint));
-    let error = Error::edge(format!("cannot write to the database \"{}\"", path.display()));
+    let error = Error::edge(format!("cannot write to the database \"{}\"", path.display())).retryable(may_pass);
     let error = hint.into_iter().fold(error, |error, hint| error.hint(hint));
     if matches!(cause, rusqlite::Error::SqliteFailure(_, Some(_))) {
         // Its own cause says the same again, with a number.

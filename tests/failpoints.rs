@@ -1,0 +1,208 @@
+//! Runs that are made to fail at every place where they can, and resumed until they are done: every record meets its fate
+//! once, and every run ends with an account that balances.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
+use sandmill::plan::{
+    Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, Order, Retry, SinkKind, SourceKind, SqliteSink,
+};
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::record::BatchBounds;
+use sandmill::report::{Ending, Report};
+use sandmill::state::StateFile;
+use sandmill::{Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use tokio::time::timeout;
+
+/// Records of a run: enough for a few dozen batches, and a few checkpoints.
+const RECORDS: u64 = 2_000;
+
+/// A run that has not ended by then hangs.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Where, and at which time of coming by, a run fails.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    point: Failpoint,
+    time: u32,
+    breakage: Breakage,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let often = prop::sample::select(vec![
+        Failpoint::Pull,
+        Failpoint::Admit,
+        Failpoint::BeforeInvocation,
+        Failpoint::AfterInvocation,
+        Failpoint::BeforeSend,
+        Failpoint::BeforeWrite,
+        Failpoint::AfterWrite,
+    ]);
+    let seldom = prop::sample::select(vec![Failpoint::BeforeCommit, Failpoint::AfterCommit, Failpoint::Drain]);
+    let breakage = prop::sample::select(vec![Breakage::Passing, Breakage::Lasting, Breakage::Panic]);
+    (prop_oneof![(often, 0_u32..40), (seldom, 0_u32..6)], breakage).prop_map(|((point, time), breakage)| Fate {
+        point,
+        time,
+        breakage,
+    })
+}
+
+fn script(fates: &[Fate], has_begun: &Arc<AtomicBool>) -> Failpoints {
+    let has_begun = Arc::clone(has_begun);
+    let fates: Vec<(Fate, AtomicU32)> = fates.iter().map(|fate| (*fate, AtomicU32::new(0))).collect();
+    Failpoints::new(move |point| {
+        let come = fates.iter().filter(|(fate, _)| fate.point == point && has_begun.load(Relaxed));
+        come.filter(|(fate, passed)| passed.fetch_add(1, Relaxed) == fate.time).map(|(fate, _)| fate.breakage).last()
+    })
+}
+
+/// How a pipeline is made.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    file: bool,
+    table: bool,
+    order: Order,
+    workers: usize,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let sinks = prop::sample::select(vec![(true, false), (false, true), (true, true)]);
+    let order = prop::sample::select(vec![Order::Input, Order::None]);
+    (sinks, order, 1_usize..3).prop_map(|((file, table), order, workers)| Shape { file, table, order, workers })
+}
+
+/// Drops what 5 divides, fails what 7 divides, and gives back the rest.
+fn sieve() -> NativeStage {
+    NativeStage::new(|_key, value, out| {
+        let number: u64 = std::str::from_utf8(value).expect("text").parse().expect("a number");
+        if number.is_multiple_of(7) {
+            return Verdict::Failed("seven".to_owned());
+        }
+        if !number.is_multiple_of(5) {
+            out.push(None, format!("{{\"n\":{number}}}").as_bytes());
+        }
+        Verdict::Done
+    })
+}
+
+fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandmill::plan::Plan> {
+    let what = Generate { what: Generated::Numbers, records: RECORDS, seed: 1 };
+    let batch = BatchBounds {
+        records: NonZeroUsize::new(50).expect("positive"),
+        bytes: NonZeroUsize::new(1 << 20).expect("positive"),
+        linger: Duration::ZERO,
+    };
+    let soon = Retry::times(2).backoff(Duration::from_millis(1));
+    let stage = StageBuilder::native("sieve", sieve()).order(shape.order).batch(batch);
+    let stage = stage.workers(NonZeroUsize::new(shape.workers).expect("positive"));
+    let mut builder = PipelineBuilder::new("p")
+        .state_file(folder.join("p.state.db"))
+        .checkpoints(Checkpoints { every: Duration::from_millis(2), records: NonZeroU64::new(300) })
+        .failpoints(failpoints)
+        .source(SourceBuilder::new("numbers", SourceKind::Generate(what)).retry(soon))
+        .stage(stage);
+    if shape.file {
+        let file =
+            FileSink { path: folder.join("out.jsonl"), format: LineFormat::JsonLines, if_exists: IfExists::Replace };
+        let sink = SinkBuilder::new("file", SinkKind::File(file)).batch(batch).retry(soon);
+        builder = builder.sink(sink.from(["sieve"]));
+    }
+    if shape.table {
+        let path = folder.join("out.db");
+        let (columns, if_exists) = (Vec::new(), IfExists::Append);
+        let sqlite = SqliteSink { path, table: "t".to_owned(), columns, if_exists };
+        let sink = SinkBuilder::new("table", SinkKind::Sqlite(sqlite)).batch(batch).retry(soon);
+        builder = builder.sink(sink.from(["sieve"]));
+    }
+    builder.plan()
+}
+
+/// A run that fails so, once it has begun.
+async fn run(folder: &Path, shape: Shape, fates: &[Fate]) -> Report {
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let plan = pipeline(folder, shape, script(fates, &has_begun)).expect("a good plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("nothing stands in the way of going on");
+    has_begun.store(true, Relaxed);
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    let account = report.stats.accounting;
+    assert!(account.balances(), "{account:?}");
+    assert!(report.ending == Ending::Aborted || account.in_flight == 0, "{account:?}");
+    report
+}
+
+fn lines(path: &PathBuf) -> Vec<u64> {
+    let text = std::fs::read_to_string(path).expect("an output");
+    text.lines().map(|line| line["{\"n\":".len()..line.len() - 1].parse().expect("a whole record")).collect()
+}
+
+fn rows(path: &PathBuf) -> Vec<u64> {
+    let database = Connection::open(path).expect("a database");
+    let mut statement = database.prepare("SELECT n FROM t ORDER BY rowid").expect("a table");
+    let rows = statement.query_map([], |row| row.get::<_, i64>(0)).expect("rows");
+    rows.map(|row| row.expect("a row").cast_unsigned()).collect()
+}
+
+/// Every number that is in no dead letter is there as often as it should be, in order where that is kept.
+fn check(found: &[u64], failed: &BTreeMap<u64, u32>, order: Order) {
+    let expected: Vec<u64> =
+        (1..=RECORDS).filter(|number| !number.is_multiple_of(5) && !failed.contains_key(number)).collect();
+    let mut sorted = found.to_vec();
+    if order == Order::None {
+        sorted.sort_unstable();
+    }
+    assert!(sorted == expected, "{} of {} records", found.len(), expected.len());
+}
+
+async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut report = run(folder.path(), shape, fates.first().map(Vec::as_slice).unwrap_or_default()).await;
+    for fates in fates.iter().skip(1).map(Vec::as_slice).chain([&[] as &[Fate]]) {
+        if report.ending == Ending::Aborted {
+            report = run(folder.path(), shape, fates).await;
+        }
+    }
+    assert_eq!(report.ending, Ending::Completed, "nothing fails in the last run: {:?}", report.problem);
+
+    let mut failed: BTreeMap<u64, u32> = BTreeMap::new();
+    let letters = StateFile::at(&folder.path().join("p.state.db")).letters(|letter| {
+        let number = String::from_utf8_lossy(&letter.value).parse().expect("a number");
+        *failed.entry(number).or_default() += 1;
+        Ok(())
+    });
+    letters.expect("a state file");
+    assert!(failed.values().all(|times| *times == 1), "set aside once each: {failed:?}");
+    assert!((7..=RECORDS).step_by(7).all(|seventh| failed.contains_key(&seventh)), "{failed:?}");
+    if shape.file {
+        check(&lines(&folder.path().join("out.jsonl")), &failed, shape.order);
+    }
+    if shape.table {
+        check(&rows(&folder.path().join("out.db")), &failed, shape.order);
+    }
+    let before = report.checkpoints.and_then(|checkpoints| checkpoints.resumed_from);
+    let before = before.map(|resumed| resumed.accounting).unwrap_or_default();
+    let account = before.plus(report.stats.accounting);
+    assert_eq!(account.read, RECORDS, "{account:?}");
+    assert_eq!(account.dead_lettered, failed.len() as u64, "{account:?}");
+    assert!(account.balances() && account.in_flight == 0, "{account:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever fails, wherever, and however often.
+    #[test]
+    fn a_run_that_fails_anywhere_goes_on_until_every_record_has_met_its_fate_once(
+        shape in shape(),
+        fates in prop::collection::vec(prop::collection::vec(fate(), 1..4), 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
+        runtime.block_on(meets_its_fate_once(shape, &fates));
+    }
+}
