@@ -11,7 +11,7 @@ STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml tests/guests/*/Cargo.t
 # How long `make fuzz` spends on each target.
 SECONDS ?= 60
 
-.PHONY: demo test lint bench fuzz setup
+.PHONY: demo test lint bench soak fuzz setup
 
 setup:
 	@scripts/setup.sh
@@ -49,6 +49,12 @@ bench: setup
 	cargo build --release --locked -p sandmill -p tests
 	$(SANDMILL) build stages/identity stages/upper
 	$(TARGET_DIR)/release/bench
+
+# A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.
+soak: setup
+	cargo build --release --locked -p sandmill -p tests
+	$(SANDMILL) build stages/identity
+	$(TARGET_DIR)/release/soak $(RECORDS)
 
 # Tries what nobody vouches for: `make fuzz SECONDS=300`, or `make fuzz TARGETS="outcome component"`.
 fuzz:
