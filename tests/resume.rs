@@ -22,8 +22,9 @@ const RECORDS: usize = 60_000;
 /// Kills per shape, unless `KILLS` says otherwise.
 const KILLS: u32 = 6;
 
-/// Longer than any run takes until it is killed.
+/// Longer than any run takes until it is killed; and where there are many kills, so that they spread over a run.
 const LONGEST: Duration = Duration::from_millis(700);
+const LONGEST_OF_MANY: Duration = Duration::from_millis(300);
 
 /// Of the attempts that are not the last, so many end at a quota instead of a kill.
 const QUOTAS: f64 = 0.25;
@@ -42,6 +43,17 @@ struct Shape {
     times: usize,
     /// Whether the order is that of the input.
     ordered: bool,
+}
+
+fn kills() -> u32 {
+    std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
+}
+
+/// The pipeline as it is; of many kills, one that takes its time: an instance for every record.
+fn write_pipeline(folder: &Path, pipeline: &str) {
+    let slowly =
+        if kills() > KILLS { pipeline.replace("batch.", "reuse = \"record\"\nbatch.") } else { pipeline.to_owned() };
+    fs::write(folder.join("pipeline.toml"), slowly).expect("a folder of our own");
 }
 
 /// A generator whose seed is printed: `SEED=…` runs a failed test again.
@@ -88,7 +100,8 @@ fn write_inputs(folder: &Path) {
 /// is gone, and its outputs, which `are_there`, must not be written again.
 #[expect(clippy::print_stdout, reason = "shown with the test that fails")]
 async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, (code, output): (i32, &str), are_there: impl Fn() -> bool) {
-    let kills = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    let kills = kills();
+    let longest = if kills > KILLS { LONGEST_OF_MANY } else { LONGEST };
     for kill in 0..kills {
         let is_poor = rng.f64() < QUOTAS;
         let mut command = if is_poor {
@@ -101,7 +114,7 @@ async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, (code, output): (i32,
             sandbox.shell(&format!("exec sandmill run --quiet --report report.json {output}"))
         };
         let child = command.spawn().expect("it starts");
-        let patience = if is_poor { Duration::from_secs(50) } else { LONGEST.mul_f64(rng.f64()) };
+        let patience = if is_poor { Duration::from_secs(50) } else { longest.mul_f64(rng.f64()) };
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
         let mut end = pin!(finish(child, Duration::from_secs(60)));
         let seen = tokio::select! {
@@ -142,7 +155,7 @@ async fn holds(shape: Shape) {
     let mut rng = rng();
     let sandbox = Sandbox::new().expect("a sandbox");
     write_inputs(sandbox.path());
-    fs::write(sandbox.path().join("pipeline.toml"), shape.pipeline).expect("a folder of our own");
+    write_pipeline(sandbox.path(), shape.pipeline);
     let output = ["out.jsonl", "out.csv", "out.db"].map(|name| sandbox.path().join(name));
     runs_to_its_end(&sandbox, &mut rng, (shape.code, ""), || output.iter().any(|path| path.exists())).await;
 
@@ -163,7 +176,7 @@ async fn holds(shape: Shape) {
     let Ok(report) = serde_json::from_str::<Value>(&report) else { return };
     let left =
         fs::read_dir(sandbox.path()).expect("a folder").filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let left: Vec<_> = left.filter(|name| name.contains(".state.db")).collect();
+    let left: Vec<_> = left.filter(|name| name.contains(".state.db") || name.ends_with("-wal")).collect();
     assert!(left.is_empty() || shape.code == 3, "a run that is done leaves no state behind: {left:?}");
     let database = Connection::open_with_flags(sandbox.path().join("out.db"), OpenFlags::SQLITE_OPEN_READ_ONLY);
     let tables = |database: Connection| {
@@ -262,8 +275,8 @@ async fn branches_without_order_hold_every_record_once_each() {
             component = "guests/echo.wasm"
             order = "none"
             workers = 2
-            batch.records = 70
             reuse = "worker"
+            recycle.records = 70
             [[sink]]
             name = "table"
             kind = "sqlite"
@@ -355,7 +368,7 @@ async fn standard_output_is_given_every_record_at_least_once() {
         component = "guests/echo.wasm"
         batch.records = 100
     "#;
-    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    write_pipeline(sandbox.path(), pipeline);
     let output = sandbox.path().join("out.txt");
     runs_to_its_end(&sandbox, &mut rng, (0, ">> out.txt"), || fs::metadata(&output).is_ok_and(|file| file.len() > 0))
         .await;
@@ -384,7 +397,7 @@ async fn a_folder_holds_every_file_whole() {
         component = "guests/echo.wasm"
         batch.records = 20
     "#;
-    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    write_pipeline(sandbox.path(), pipeline);
     let output = sandbox.path().join("out");
     runs_to_its_end(&sandbox, &mut rng, (0, ""), || output.exists()).await;
     for id in 0..files {
@@ -406,7 +419,7 @@ async fn what_was_there_before_an_appending_run_stays_there_once() {
         component = "guests/echo.wasm"
         batch.records = 100
     "#;
-    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    write_pipeline(sandbox.path(), pipeline);
     fs::write(sandbox.path().join("out.txt"), "before").expect("a folder of our own");
     let output = sandbox.path().join("out.txt");
     runs_to_its_end(&sandbox, &mut rng, (0, ""), || fs::metadata(&output).expect("a file").len() > 6).await;
@@ -439,7 +452,7 @@ async fn a_stage_that_holds_its_records_loses_none_and_counts_none_twice() {
         workers = 1
         limits.memory = "512MiB"
     "#;
-    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    write_pipeline(sandbox.path(), pipeline);
     let output = sandbox.path().join("out.jsonl");
     runs_to_its_end(&sandbox, &mut rng, (0, ""), || fs::metadata(&output).is_ok_and(|status| status.len() > 0)).await;
     let whole = |line: String| line.strip_suffix(",\"count\":1}").map(|start| format!("{start}}}"));

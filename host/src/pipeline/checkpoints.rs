@@ -112,7 +112,9 @@ impl Checkpointer {
         self.keeping.is_over = true;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             // Best effort: everything is where it belongs, and a note that stays is of no run that anybody goes on with.
-            drop(desk.lock().await.commit(None).await);
+            let mut desk = desk.lock().await;
+            drop(desk.commit(None).await);
+            drop(desk.finish().await);
         }
         Ok(())
     }
