@@ -1,4 +1,4 @@
-//! What a stateless stage gives depends on its records alone: not on how long its instances live, on how many there are,
+//! What a stateless stage gives depends on its records alone: not on how long its instances live or begin, on how many there are,
 //! on how records are cut into batches, or on what a place in the pool was used for before.
 
 use std::num::NonZeroUsize;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use sandmill::plan::{Isolation, Limits};
+use sandmill::plan::{Isolation, Limits, Warm};
 use sandmill::record::{Accounting, BatchBounds, Payload};
 use sandmill::report::Ending;
 use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -102,14 +102,17 @@ type Record = (Option<Vec<u8>>, Vec<u8>);
 #[derive(Clone, Copy, Debug)]
 struct Way {
     reuse: Isolation,
+    warm: Warm,
     workers: usize,
     batch: usize,
 }
 
 /// All ways, the plainest first.
 fn ways() -> impl Iterator<Item = Way> {
-    [Isolation::Record, Isolation::Batch, Isolation::Worker].into_iter().flat_map(|reuse| {
-        [1, 3].into_iter().flat_map(move |workers| [1, 7, 1024].map(|batch| Way { reuse, workers, batch }))
+    let never = [Isolation::Record, Isolation::Batch, Isolation::Worker].map(|reuse| (reuse, Warm::Never));
+    let always = [Isolation::Record, Isolation::Batch].map(|reuse| (reuse, Warm::Always));
+    never.into_iter().chain(always).flat_map(|(reuse, warm)| {
+        [1, 3].into_iter().flat_map(move |workers| [1, 7, 1024].map(|batch| Way { reuse, warm, workers, batch }))
     })
 }
 
@@ -168,7 +171,8 @@ impl Case<'_> {
                     .workers(nonzero(way.workers))
                     .batch(BatchBounds { records: nonzero(way.batch), bytes: nonzero(1 << 20), linger: Duration::ZERO })
                     .limits(limits)
-                    .reuse(way.reuse),
+                    .reuse(way.reuse)
+                    .warm(way.warm),
             )
             .sink(SinkBuilder::for_each("kept", keep))
             .plan()

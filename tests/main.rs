@@ -20,3 +20,4 @@ mod retries;
 mod state;
 mod stopping;
 mod tidy;
+mod warm;

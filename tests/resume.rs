@@ -29,7 +29,7 @@ const LONGEST_OF_MANY: Duration = Duration::from_millis(300);
 /// Of the attempts that are not the last, so many end at a quota instead of a kill.
 const QUOTAS: f64 = 0.25;
 
-/// More than any of the outputs: a quota below it may end a run.
+/// Twice the largest of the outputs: what quotas leave room for, all together.
 const OUTPUT_BYTES: u64 = 6 << 20;
 
 /// How a pipeline is made, and what its sinks must hold.
@@ -106,7 +106,8 @@ async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, (code, output): (i32,
         let is_poor = rng.f64() < QUOTAS;
         let mut command = if is_poor {
             // In blocks of 512 bytes. Whoever exceeds it is told, not killed: as with a disk that is full.
-            let quota = rng.u64(1..OUTPUT_BYTES / 512);
+            let more = rng.u64(1..OUTPUT_BYTES / u64::from(kills));
+            let quota = (largest(sandbox.path()) + more).div_ceil(512);
             let line =
                 format!("trap '' XFSZ; ulimit -f {quota}; exec sandmill run --quiet --report report.json {output}");
             sandbox.shell(&line)
@@ -139,6 +140,13 @@ async fn runs_to_its_end(sandbox: &Sandbox, rng: &mut Rng, (code, output): (i32,
     println!("cut {kills} times");
     let seen = sandbox.run(&format!("sandmill run --quiet --report report.json {output}")).await.expect("it ends");
     assert_eq!(seen.code, code, "{}", seen.stderr);
+}
+
+/// The largest file that a run may have written, bytes.
+fn largest(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let written = files.filter(|file| !file.file_name().to_string_lossy().starts_with(['i', 's', 'p']));
+    written.map(|file| file.metadata().map_or(0, |status| status.len())).max().unwrap_or(0)
 }
 
 /// Whether nothing is left to resume.

@@ -13,7 +13,7 @@ use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
-    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan,
+    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Warm,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -188,6 +188,7 @@ impl StageBuilder {
             batch: BATCH_DEFAULT,
             order: Order::default(),
             reuse: Isolation::default(),
+            warm: Warm::default(),
             recycle: Recycle::default(),
             limits: Limits::default(),
             grants: Grants::default(),
@@ -244,6 +245,13 @@ impl StageBuilder {
     #[must_use]
     pub fn reuse(mut self, reuse: Isolation) -> Self {
         self.reuse = Some(reuse);
+        self
+    }
+
+    /// Whether instances begin with an image of one that was opened before; where it is worth it unless said otherwise.
+    #[must_use]
+    pub fn warm(mut self, warm: Warm) -> Self {
+        self.plan.warm = warm;
         self
     }
 

@@ -37,12 +37,22 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
 /// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
 pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
     let mut report = inspect_pipeline(&mut plan, file_of);
-    if report.problems.is_empty()
-        && let Err(error) = Pipeline::prepare(plan).await
-    {
-        report.problems.push(Problem::from(&error));
+    if !report.problems.is_empty() {
+        return report;
+    }
+    match Pipeline::prepare(plan).await {
+        Ok(pipeline) => tell_warmth(&mut report, &pipeline),
+        Err(error) => report.problems.push(Problem::from(&error)),
     }
     report
+}
+
+fn tell_warmth(report: &mut CheckReport, pipeline: &Pipeline) {
+    for (name, warmth) in pipeline.warmth() {
+        if let Some(node) = report.nodes.iter_mut().find(|node| node.component.is_some() && *node.name == **name) {
+            node.warmth = Some(warmth.clone());
+        }
+    }
 }
 
 /// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no variable,
@@ -118,6 +128,7 @@ fn describe(plan: &Plan) -> Vec<CheckedNode> {
         fed_by: feeders(plan, of),
         component: None,
         grants: Vec::new(),
+        warmth: None,
     };
     let sources = plan.sources.iter().enumerate();
     let stages = plan.stages.iter().enumerate();

@@ -12,7 +12,7 @@ use super::retry::on_error;
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
-use crate::plan::{Code, Isolation, Order, StagePlan};
+use crate::plan::{Code, Isolation, Order, StagePlan, Warm};
 
 const KEYS: &[&str] = &[
     "name",
@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "batch",
     "order",
     "reuse",
+    "warm",
     "recycle",
     "limits",
     "grant",
@@ -50,6 +51,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         batch: batch(section)?,
         order: section.or("order", Order::default(), |value| value.choice(&orders))?,
         reuse,
+        warm: warm(section, reuse)?,
         recycle: recycle(section, reuse)?,
         limits: limits(section)?,
         grants: grants(section, setting.folder)?,
@@ -59,6 +61,20 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         breaker: breaker(section)?,
         ports: ports(section)?,
     })
+}
+
+/// `warm`: only where there is a fresh instance more than once.
+fn warm(section: &Table<'_>, reuse: Isolation) -> Result<Warm, Fault> {
+    let Some(value) = section.get("warm") else { return Ok(Warm::Auto) };
+    match value.truth()? {
+        true if reuse == Isolation::Worker => {
+            let message = format!("\"warm\" of {} needs reuse = \"record\" or \"batch\"", section.label);
+            Err(Fault::at(value.span.clone(), message)
+                .hint("an instance that lives as long as its worker is opened once anyway: leave it out"))
+        }
+        true => Ok(Warm::Always),
+        false => Ok(Warm::Never),
+    }
 }
 
 fn ports(section: &Table<'_>) -> Result<Vec<Arc<str>>, Fault> {

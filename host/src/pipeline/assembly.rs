@@ -137,7 +137,7 @@ impl Floor {
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
-        let ReadyStage { plan, program, sha256, guests } = ready;
+        let ReadyStage { plan, program, sha256, warmth, guests } = ready;
         let node = Node::Stage(position);
         let component = sha256.map(Arc::from);
         let failures = FailurePolicy { component, ..self.policy(&plan.name, "stage", plan.on_error) };
@@ -151,6 +151,7 @@ impl Floor {
         WatchedStage {
             name: plan.name,
             workers: plan.workers.get(),
+            warmth,
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),

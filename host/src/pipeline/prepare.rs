@@ -18,12 +18,13 @@ use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
     Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Warm,
 };
-use crate::pool::{Program, WorkerId, cannot_open};
+use crate::pool::{Program, cannot_open};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 use crate::redact::Redactor;
-use crate::report::{EventSender, EventStream, Report, Resumed, event_channel};
+use crate::report::{EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
 use crate::state::StateFile;
 
@@ -58,6 +59,8 @@ pub(super) struct ReadyStage {
     pub(super) program: Arc<dyn Program>,
     /// Of its component.
     pub(super) sha256: Option<String>,
+    /// Whether its instances begin open.
+    pub(super) warmth: Warmth,
     /// Where its workers run.
     pub(super) guests: Handle,
 }
@@ -143,6 +146,11 @@ impl Pipeline {
     #[must_use]
     pub fn resumed_from(&self) -> Option<Resumed> {
         self.keeping.as_ref().and_then(Keeping::resumed_from)
+    }
+
+    /// The stages by name, and whether the instances of each begin open.
+    pub(crate) fn warmth(&self) -> impl Iterator<Item = (&Arc<str>, &Warmth)> {
+        self.stages.iter().map(|stage| (&stage.plan.name, &stage.warmth))
     }
 
     /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
@@ -231,27 +239,44 @@ async fn ready_stage(
     (granted, voice): (Provisions, Voice),
     runtimes: &mut Runtimes,
 ) -> Result<ReadyStage> {
-    let mut sha256 = None;
-    let program: Arc<dyn Program> = match &plan.code {
-        Code::Native(native) => Arc::new(native.clone()),
+    let guests = runtimes.add_guests(plan.workers)?;
+    let name = Arc::clone(&plan.name);
+    let ready = match &plan.code {
+        Code::Native(native) => {
+            let program = Arc::new(native.clone());
+            return Ok(ReadyStage { plan, program, sha256: None, warmth: Warmth::Unneeded, guests });
+        }
         Code::Component(path) => {
-            let component =
-                load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &plan.name, error))?;
-            sha256 = Some(component.inspection().sha256.clone());
+            let component = load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &name, error))?;
             let sandboxed = Sandboxed::new(&component, &plan, granted, voice);
-            Arc::new(sandboxed.map_err(|error| in_node("stage", &plan.name, error))?)
+            (component, sandboxed.map_err(|error| in_node("stage", &name, error))?)
         }
     };
-    // Tried once before anything runs, so that a refused configuration costs no record.
-    let trial = Arc::clone(&program);
-    let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
-    let guests = runtimes.add_guests(plan.workers)?;
-    let opened = guests.spawn(async move { trial.instantiate(&worker).await.map(drop) });
-    opened
+    rehearsed(plan, ready, guests).await
+}
+
+/// Tries a stage once before anything runs, so that a refused configuration costs no record.
+async fn rehearsed(
+    plan: StagePlan,
+    (component, mut program): (Component, Sandboxed),
+    guests: Handle,
+) -> Result<ReadyStage> {
+    let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
+    let rehearsal = async move {
+        let warmth = program.rehearse(&component, &plan).await?;
+        Ok((plan, program, warmth))
+    };
+    let (plan, program, warmth) = guests
+        .spawn(rehearsal)
         .await
         .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
-        .map_err(|failure| cannot_open(&plan.name, failure))?;
-    Ok(ReadyStage { plan, program, sha256, guests })
+        .map_err(|failure| cannot_open(&name, failure))?;
+    if let (Warm::Always, Warmth::Cold(why)) = (plan.warm, &warmth) {
+        return Err(Error::config(format!("stage \"{name}\" cannot be warm"))
+            .caused_by(why.as_str())
+            .hint("leave out \"warm\": its instances are then opened one by one"));
+    }
+    Ok(ReadyStage { plan, program: Arc::new(program), sha256: Some(sha256), warmth, guests })
 }
 
 /// A source that is open, or a component that will be.

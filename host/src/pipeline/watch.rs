@@ -9,7 +9,7 @@ use crate::flow::{SinkCounters, SourceCounters, StageCounters};
 use crate::pool::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
-use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats};
+use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warmth};
 
 /// What is watched. Shared by the supervisor and whoever asks.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(super) struct WatchedSource {
 pub(super) struct WatchedStage {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
+    pub(super) warmth: Warmth,
     pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
@@ -89,6 +90,7 @@ impl WatchedStage {
         StageStats {
             name: self.name.to_string(),
             workers: self.workers,
+            warmth: self.warmth.clone(),
             records_in: counters.records_in.get(),
             records_out: counters.records_out.get(),
             dropped: counters.dropped.get(),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, StatePlan, bounds, name, paths, reach,
-    wiring,
+    Code, Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, StatePlan, Warm, bounds, name,
+    paths, reach, wiring,
 };
 use crate::error::Error;
 use crate::failpoint::Failpoints;
@@ -218,6 +218,9 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.recycle != Recycle::default() && stage.reuse != Isolation::Worker {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
+    if stage.warm == Warm::Always && (stage.reuse == Isolation::Worker || matches!(stage.code, Code::Native(_))) {
+        return Some("only a component of which fresh instances are made can be warm".to_owned());
+    }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
     stage.limits.excess().or_else(|| stage.retry.excess()).or(too_far)
@@ -243,9 +246,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{
-        Breaker, Code, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource,
-    };
+    use crate::plan::{Breaker, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -257,6 +258,7 @@ mod tests {
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
             reuse: Isolation::Batch,
+            warm: Warm::default(),
             recycle: Recycle::default(),
             limits: Limits::default(),
             grants: Grants::default(),
@@ -301,7 +303,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 18] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 19] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -316,6 +318,7 @@ mod tests {
             |stage, much| stage.limits.instances = much,
             |stage, _| stage.limits.component = NonZeroU64::MAX,
             |stage, much| stage.recycle.records = Some(much),
+            |stage, _| (stage.warm, stage.reuse) = (Warm::Always, Isolation::Worker),
             |stage, _| stage.retry.times = u32::MAX,
             |stage, _| stage.breaker.share = Some(Share { more_than: 1, of: NonZeroU64::MAX }),
             |stage, _| stage.retry.backoff_max = Duration::MAX,

@@ -29,7 +29,7 @@ pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
 pub use retry::Retry;
-pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan};
+pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan, Warm};
 pub use state::{Checkpoints, Start, StatePlan};
 
 use std::sync::Arc;

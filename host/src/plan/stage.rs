@@ -28,6 +28,8 @@ pub struct StagePlan {
     pub order: Order,
     /// How long an instance lives.
     pub reuse: Isolation,
+    /// Whether an instance is open as soon as it is made: not for [`Isolation::Worker`].
+    pub warm: Warm,
     /// When a long-lived instance is replaced all the same: only for [`Isolation::Worker`].
     pub recycle: Recycle,
     /// What it may use up.
@@ -85,6 +87,19 @@ impl Isolation {
     pub fn default_of(deterministic: bool) -> Self {
         if deterministic { Self::Record } else { Self::default() }
     }
+}
+
+/// Whether the image of an instance that has been opened is what all others begin with, so that `open` is not called for
+/// each (`warm` in the pipeline file).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warm {
+    /// Where `open` takes long enough for that to be worth it, and nothing stands against it.
+    #[default]
+    Auto,
+    /// However long `open` takes. The pipeline does not start when something stands against it.
+    Always,
+    /// Never: `open` is called for each instance.
+    Never,
 }
 
 /// What a failed record leads to.

@@ -90,6 +90,21 @@ pub struct CheckedNode {
     pub component: Option<Inspection>,
     /// What it is granted, key by key.
     pub grants: Vec<GrantUse>,
+    /// Whether its instances begin open; of a stage that runs a component, where everything could be tried out.
+    pub warmth: Option<Warmth>,
+}
+
+/// Whether a stage's instances are open as soon as they are made, from an image of one that was opened before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Warmth {
+    /// They are.
+    Warm,
+    /// They are opened one by one, and nobody loses by it: `open` takes no time worth saving, there is one instance for a
+    /// worker, or the stage is to be opened so.
+    Unneeded,
+    /// They are opened one by one, and this is why.
+    Cold(String),
 }
 
 /// One key of a grant.

@@ -8,7 +8,7 @@ pub(crate) mod samples;
 mod stats;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
-pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
+pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role, Warmth};
 pub use stats::{
     Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
     Stats,

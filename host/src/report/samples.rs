@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
+use super::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats, Warmth};
 use crate::edge::Extent;
 use crate::error::ErrorKind;
 use crate::record::Accounting;
@@ -71,6 +71,7 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
     StageStats {
         name: name.into(),
         workers: 1,
+        warmth: Warmth::Unneeded,
         records_in,
         records_out,
         dropped,

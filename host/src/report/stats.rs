@@ -10,6 +10,8 @@ use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
 
+use super::Warmth;
+
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
 /// has ended; then they are exact and agree.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +61,8 @@ pub struct StageStats {
     pub name: String,
     /// Size of its pool.
     pub workers: usize,
+    /// Whether its instances began with an image of one that had been opened.
+    pub warmth: Warmth,
     /// Records given to it.
     pub records_in: u64,
     /// Records it emitted.

@@ -1,13 +1,14 @@
 //! Compiled code, kept on disk: a second start compiles nothing and maps the code straight into memory.
 //!
-//! An entry is named by the hash of the component and of everything in the engine that code depends on. The folder is
+//! An entry is named by the hash of the component (of one that is opened already, by what its image depends on) and of
+//! everything in the engine that code depends on. The folder is
 //! made for this user alone, because what lies in it is run as native code; that nobody else may put another in its place
 //! is up to the folders above it. It never shrinks: who wants the space back deletes it. Every failure of the cache
 //! costs only time.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::pool::panic_message;
+
+/// Longest note, bytes: a sentence.
+const NOTE_BYTES_MAX: u64 = 64 << 10;
 
 /// The folder of compiled code, or none where no safe one can be made.
 #[derive(Clone, Debug)]
@@ -46,17 +50,43 @@ impl CodeCache {
         sha256: &str,
         most: Duration,
     ) -> Option<wasmtime::Result<Component>> {
-        let entry = self.folder.as_ref().map(|folder| folder.join(format!("{sha256}-{:016x}", self.compatibility)));
-        if let Some(component) = entry.as_deref().and_then(|entry| from_disk(engine, entry)) {
+        if let Some(component) = self.find(engine, sha256) {
             return Some(Ok(component));
         }
         let (with, of) = (engine.clone(), Arc::clone(wasm));
         let compiled = within(most, move || Component::from_binary(&with, &of))?;
-        if let (Some(entry), Ok(component)) = (entry, &compiled) {
+        if let (Some(entry), Ok(component)) = (self.entry(sha256), &compiled) {
             // A full or read-only disk costs the next start a compilation, not this run.
             drop(component.serialize().map(|code| to_disk(&entry, &code)));
         }
         Some(compiled)
+    }
+
+    /// The compiled form of what is named so, when it is there.
+    pub(super) fn find(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
+        from_disk(engine, &self.entry(sha256)?)
+    }
+
+    /// Keeps a text beside what is named so.
+    pub(super) fn note(&self, sha256: &str, text: &str) {
+        if let Some(entry) = self.note_of(sha256) {
+            drop(to_disk(&entry, text.as_bytes()));
+        }
+    }
+
+    /// The text that was kept.
+    pub(super) fn noted(&self, sha256: &str) -> Option<String> {
+        let mut text = String::new();
+        fs::File::open(self.note_of(sha256)?).ok()?.take(NOTE_BYTES_MAX).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    fn note_of(&self, sha256: &str) -> Option<PathBuf> {
+        self.entry(sha256).map(|entry| entry.with_extension("note"))
+    }
+
+    fn entry(&self, sha256: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(format!("{sha256}-{:016x}", self.compatibility)))
     }
 }
 
@@ -66,7 +96,7 @@ impl CodeCache {
 pub(super) struct Panicked(String);
 
 /// Does this work on a thread of its own, which is left behind when it takes too long.
-fn within<T: Send + 'static>(
+pub(super) fn within<T: Send + 'static>(
     most: Duration,
     work: impl FnOnce() -> wasmtime::Result<T> + Send + 'static,
 ) -> Option<wasmtime::Result<T>> {

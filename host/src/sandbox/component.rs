@@ -36,8 +36,10 @@ pub enum World {
 /// A compiled component.
 #[derive(Clone)]
 pub struct Component {
-    engine: Engine,
+    pub(super) engine: Engine,
     compiled: wasmtime::component::Component,
+    /// What it was compiled from.
+    pub(super) wasm: Arc<[u8]>,
     inspection: Arc<Inspection>,
 }
 
@@ -66,7 +68,7 @@ impl Component {
         let compiled =
             compiled.ok_or_else(|| slow(path, limits.compile))?.map_err(|error| no_component(path, &wasm, &error))?;
         let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
-        Ok(Self { engine: engine.clone(), compiled, inspection })
+        Ok(Self { engine: engine.clone(), compiled, wasm, inspection })
     }
 
     /// What it imports, exports, weighs and hashes to. Nothing is granted to it yet.
@@ -91,6 +93,11 @@ impl Component {
             World::Stage => self.stage(grants, false).map(drop),
             World::Source => self.source(grants).map(drop),
         }
+    }
+
+    /// The same to those who use it, of other code.
+    pub(super) fn with(&self, compiled: wasmtime::component::Component) -> Self {
+        Self { compiled, ..self.clone() }
     }
 
     pub(super) fn engine(&self) -> &wasmtime::Engine {

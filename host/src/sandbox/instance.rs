@@ -19,15 +19,21 @@ use super::log::Voice;
 use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
+use super::warm::Opening;
 use crate::error::Result as SandmillResult;
-use crate::plan::{Limits, StagePlan};
+use crate::plan::{Isolation, Limits, StagePlan, Warm};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
+use crate::report::Warmth;
 
 /// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
 /// a dictionary; beyond ten, something is wrong.
 pub(super) const OPEN_BUDGET: Budget =
     Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
+
+/// An `open` that takes less is called for each instance. The first call of any takes some 100 µs: pages of code that nobody
+/// has touched before.
+const WARM_WORTH: Duration = Duration::from_micros(250);
 
 /// What a guest may hand over in one call, when its limits allow as much. Whatever comes in a call of the host's is
 /// copied before anybody can look at a clock. The engine's own default.
@@ -38,6 +44,8 @@ const BESIDE_OUTPUTS: u64 = 1 << 20;
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
     linked: StagePre<HostState>,
+    /// Whether its instances are open as soon as they are made.
+    warm: bool,
     terms: Arc<Terms>,
     config: String,
     ports: usize,
@@ -51,10 +59,72 @@ impl Sandboxed {
     pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
+            warm: false,
             terms: Terms::new(component, plan.limits, (granted, voice)),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
         })
+    }
+
+    /// Opens one instance of `component`, of which it was made, so that what is wrong with its `open` costs no record.
+    /// Then sees to it that the others are open as soon as they are made, where `plan` wants that and it can be.
+    ///
+    /// # Errors
+    /// When the instance cannot be made, or does not open.
+    pub async fn rehearse(&mut self, component: &Component, plan: &StagePlan) -> Result<Warmth, GuestFailure> {
+        let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
+        let took = self.try_out(&worker).await?;
+        let wanted = match plan.warm {
+            Warm::Auto => plan.reuse != Isolation::Worker && took >= WARM_WORTH,
+            Warm::Always => true,
+            Warm::Never => false,
+        };
+        if !wanted {
+            return Ok(Warmth::Unneeded);
+        }
+        let opening = Opening { component, config: &self.config, terms: &self.terms, worker: &worker };
+        let linked = match opening.warm().await {
+            Ok(warm) => warm.stage(&plan.grants, plan.deterministic).map_err(|error| error.to_string()),
+            Err(cold) => Err(cold.into_words()),
+        };
+        Ok(match linked {
+            Ok(linked) => {
+                (self.linked, self.warm) = (linked, true);
+                Warmth::Warm
+            }
+            Err(why) => Warmth::Cold(why),
+        })
+    }
+
+    /// Opens an instance that nobody else needs. How much time its `open` took inside the guest.
+    async fn try_out(&self, worker: &WorkerId) -> Result<Duration, GuestFailure> {
+        let begun = Instant::now();
+        let mut instance = self.make(worker).await?;
+        let made = instance.time_in_guest();
+        self.open(&mut instance, begun).await?;
+        Ok(instance.time_in_guest().saturating_sub(made))
+    }
+
+    /// An instance as its component begins.
+    async fn make(&self, worker: &WorkerId) -> Result<SandboxedInstance, GuestFailure> {
+        let limits = &self.terms.limits;
+        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker), limits);
+        let linked = &self.linked;
+        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
+            .await
+            .map_err(|failure| failure::in_making(failure, limits))?;
+        let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
+        Ok(SandboxedInstance { store, stage, ports: self.ports, output })
+    }
+
+    /// Opens an instance whose making has `begun` then.
+    async fn open(&self, instance: &mut SandboxedInstance, begun: Instant) -> Result<(), GuestFailure> {
+        let transform = instance.stage.sandmill_stage_transform();
+        let rest = rest_of_open(&instance.store, begun);
+        call(&mut instance.store, rest, async |store| transform.call_open(store, &self.config).await)
+            .await
+            .map_err(failure::in_opening)?
+            .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))
     }
 }
 
@@ -67,21 +137,12 @@ impl fmt::Debug for Sandboxed {
 #[async_trait]
 impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
-        let limits = &self.terms.limits;
-        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker), limits);
-        let (linked, begun) = (&self.linked, Instant::now());
-        let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
-            .await
-            .map_err(|failure| failure::in_making(failure, limits))?;
-        let transform = stage.sandmill_stage_transform();
-        let config = self.config.as_str();
-        let rest = rest_of_open(&store, begun);
-        call(&mut store, rest, async |store| transform.call_open(store, config).await)
-            .await
-            .map_err(failure::in_opening)?
-            .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))?;
-        let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
-        Ok(Box::new(SandboxedInstance { store, stage, ports: self.ports, output }))
+        let begun = Instant::now();
+        let mut instance = self.make(worker).await?;
+        if !self.warm {
+            self.open(&mut instance, begun).await?;
+        }
+        Ok(Box::new(instance))
     }
 
     fn log_bytes_cut(&self) -> u64 {

@@ -34,6 +34,8 @@ pub(super) struct MemoryLimiter {
     memory: Count,
     table: Count,
     instances: usize,
+    /// Whether any growth was refused, by the limits or by the engine.
+    denied: bool,
 }
 
 /// Bytes, or elements.
@@ -74,6 +76,7 @@ impl MemoryLimiter {
             memory: Count::up_to(limits.memory.get()),
             table: Count::up_to(limits.table.get()),
             instances: limits.instances.get(),
+            denied: false,
         }
     }
 
@@ -91,6 +94,16 @@ impl MemoryLimiter {
     pub(super) fn forget_refusal(&mut self) {
         self.memory.refused = None;
         self.table.refused = None;
+    }
+
+    /// Whether any growth was refused since the instance was made: by the limits, or for want of the host's own room.
+    pub(super) fn was_denied(&self) -> bool {
+        self.denied
+    }
+
+    /// Lets the instance have so many bytes of memory more.
+    pub(super) fn allow(&mut self, bytes: u64) {
+        self.memory.limit = self.memory.limit.saturating_add(bytes);
     }
 
     /// The memory limit, bytes.
@@ -111,11 +124,14 @@ impl MemoryLimiter {
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.memory.grow(current, desired))
+        let grows = self.memory.grow(current, desired);
+        self.denied |= !grows;
+        Ok(grows)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
         self.memory.give_back();
+        self.denied = true;
         Ok(())
     }
 

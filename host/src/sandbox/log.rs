@@ -1,5 +1,6 @@
 //! What a guest says: lines of its log, and of its standard output and error, on their way to a person.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +53,11 @@ impl Voice {
     /// Counts something that would have been told, had there not been too much of it.
     pub(super) fn lose(&self) {
         self.events.lose();
+    }
+
+    /// Whether there is a secret in this text.
+    pub(super) fn knows(&self, text: &str) -> bool {
+        matches!(self.redactor.text(text), Cow::Owned(_))
     }
 
     /// A guest's words as they may be shown: without secrets, bounded, and without control characters. In this order: a

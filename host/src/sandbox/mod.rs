@@ -22,6 +22,7 @@ mod output;
 mod reach;
 mod source;
 mod store;
+mod warm;
 
 pub use component::{Component, World};
 pub use egress::EgressBounds;

@@ -36,6 +36,12 @@ impl Terms {
             provisions: component.imports_wasi().then_some(granted),
         })
     }
+
+    /// The same for an instance that reaches nothing, and whose words nobody hears.
+    pub(super) fn unheard(&self) -> Self {
+        let Self { limits, counts_fuel, .. } = *self;
+        Self { limits, voice: self.voice.bounded(0), counts_fuel, provisions: None }
+    }
 }
 
 /// The state of one store.

@@ -4,7 +4,7 @@ use super::inspection::in_short;
 use super::numbers::plural;
 use super::style::{FAINT, GOOD, STRONG, paint};
 use super::text::{left, one_line, width};
-use crate::report::{CheckReport, CheckedNode, GrantUse, Role};
+use crate::report::{CheckReport, CheckedNode, GrantUse, Role, Warmth};
 
 /// Columns of the word at the left.
 const ROLE_COLUMNS: usize = 8;
@@ -53,7 +53,19 @@ fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> Str
         let granted: Vec<String> = node.grants.iter().map(granted).collect();
         text.push_str(&format!("{}may reach {}\n", " ".repeat(ROLE_COLUMNS + columns + 2), granted.join(", ")));
     }
+    if let Some(warmth) = node.warmth.as_ref().and_then(begins) {
+        text.push_str(&format!("{}{}\n", " ".repeat(ROLE_COLUMNS + columns + 2), one_line(&warmth)));
+    }
     text
+}
+
+/// Nothing is said where there is nothing to gain.
+fn begins(warmth: &Warmth) -> Option<String> {
+    match warmth {
+        Warmth::Warm => Some("opened once: every instance begins with the image of that".to_owned()),
+        Warmth::Unneeded => None,
+        Warmth::Cold(why) => Some(format!("opened for every instance: {why}")),
+    }
 }
 
 /// `read geo`, `env TZ + 3 more`.
@@ -80,7 +92,15 @@ mod tests {
 
     fn node(role: Role, name: &str, detail: &str, fed_by: &[&str]) -> CheckedNode {
         let fed_by = fed_by.iter().map(ToString::to_string).collect();
-        CheckedNode { name: name.into(), role, detail: detail.into(), fed_by, component: None, grants: Vec::new() }
+        CheckedNode {
+            name: name.into(),
+            role,
+            detail: detail.into(),
+            fed_by,
+            component: None,
+            grants: Vec::new(),
+            warmth: None,
+        }
     }
 
     fn running(of: Inspection, node: CheckedNode) -> CheckedNode {

@@ -6,7 +6,7 @@ use super::good;
 use crate::plan::{
     Breaker, Checkpoints, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists,
     Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, Share, SinkKind, SourceKind,
-    Wire,
+    Warm, Wire,
 };
 
 const LEAST: &str =
@@ -305,6 +305,13 @@ fn sources_and_sinks_are_tried_again_as_their_sections_say() {
     let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
     assert_eq!(plan.sinks[0].retry, Retry { times: 0, backoff: second, backoff_max: minute, ..Retry::OF_EDGES });
     assert_eq!(good(LEAST).sources[0].retry, Retry::OF_EDGES);
+}
+
+#[test]
+fn whether_a_stage_is_warm_is_read() {
+    let warm = |keys: &str| good(&LEAST.replace("component = 'x'", &format!("component = 'x'\n{keys}"))).stages[0].warm;
+    let read = ["", "warm = true", "warm = false", "warm = false\nreuse = 'worker'"].map(warm);
+    assert_eq!(read, [Warm::Auto, Warm::Always, Warm::Never, Warm::Never]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, recycle, limits, grant, deterministic, config, on_error, breaker, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, warm, recycle, limits, grant, deterministic, config, on_error, breaker, ports"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -197,6 +197,11 @@ fn sizes_keep_their_bounds() {
             keys("limits.fuel = 0"),
             r#"7:15: "fuel" of "limits" of stage "s": expected a whole number from 1 to 9223372036854775807, found 0"#,
         ),
+        (
+            keys("reuse = 'worker'\nwarm = true"),
+            r#"8:8: "warm" of stage "s" needs reuse = "record" or "batch" | an instance that lives as long as its worker is opened once anyway: leave it out"#,
+        ),
+        (keys("warm = 'yes'"), r#"7:8: "warm" of stage "s": expected true or false, found a string"#),
         (
             keys("recycle = { records = 5 }"),
             r#"7:11: "recycle" of stage "s" needs reuse = "worker" | an instance that lives for one record or one batch is fresh anyway: leave it out"#,

@@ -1,0 +1,153 @@
+//! What an instance is after its `open`: the contents of its memories, the values of its globals.
+
+use std::collections::HashMap;
+
+use tokio::time::Instant;
+use wasmtime::component::types::{ComponentItem, Type};
+use wasmtime::component::{ComponentExportIndex, ComponentType, HasSelf, Instance, Lift, Linker, WasmList};
+use wasmtime::{Result, Store, bail};
+use wasmtime_wizer::ComponentInstanceState;
+
+use super::super::bindings::stage::Stage;
+use super::super::bindings::stage::sandmill::stage::host;
+use super::super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
+use super::super::limits::MEMORIES_MAX;
+use super::super::store::HostState;
+use super::{Cold, Opening, impossible};
+use crate::pool::GuestFailure;
+
+/// Where the transform puts its ways in.
+const ACCESS: &str = "wasmtime:wizer/access";
+/// The ways in need a page of each memory.
+const SPARE_BYTES: u64 = (MEMORIES_MAX as u64) << 16;
+/// Memory of which an image is taken. Arbitrary: four copies of it are made on the way.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// The state of one instance, by the names of the ways in.
+#[derive(Debug, Default)]
+pub(super) struct Image(HashMap<String, Value>);
+
+#[derive(Debug)]
+enum Value {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+    Memory(Vec<u8>),
+}
+
+impl Image {
+    /// Makes an instance that reaches nothing but its log, which nobody hears, opens it, and looks at what has become of it.
+    pub(super) async fn take(
+        instrumented: &wasmtime::component::Component,
+        opening: &Opening<'_>,
+    ) -> Result<Self, Cold> {
+        let engine = instrumented.engine();
+        let mut linker = Linker::new(engine);
+        let linked = host::add_to_linker::<HostState, HasSelf<_>>(&mut linker, |state| state)
+            .and_then(|()| linker.define_unknown_imports_as_traps(instrumented))
+            .and_then(|()| linker.instantiate_pre(instrumented))
+            .map_err(|error| impossible(&error))?;
+        let terms = opening.terms.unheard();
+        let mut store = metered_store(engine, HostState::new(&terms, opening.worker), &terms.limits);
+        let begun = Instant::now();
+        let cold = |failure: GuestFailure| Cold::Lasting(terms.voice.legible(&in_words(&failure)));
+        let made = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await);
+        let instance = made.await.map_err(cold)?;
+        let rest = rest_of_open(&store, begun);
+        let opened = call(&mut store, rest, async |store| {
+            let stage = Stage::new(&mut *store, &instance)?;
+            stage.sandmill_stage_transform().call_open(store, opening.config).await
+        });
+        opened.await.and_then(|opened| opened.map_err(GuestFailure::Returned)).map_err(cold)?;
+        let memory = &mut store.data_mut().memory;
+        if memory.was_denied() {
+            return Err(Cold::lasting("its `open` does with less memory than it wants"));
+        }
+        if memory.used() > BYTES_MAX {
+            return Err(Cold::Lasting(format!("it has more than {} MiB of memory", BYTES_MAX >> 20)));
+        }
+        memory.allow(SPARE_BYTES);
+        let read = call(&mut store, OPEN_BUDGET, async |store| read(store, instrumented, &instance).await);
+        read.await.map_err(cold)
+    }
+
+    fn of(&self, name: &str) -> &Value {
+        self.0.get(name).expect("every way in was taken")
+    }
+}
+
+async fn read(
+    store: &mut Store<HostState>,
+    instrumented: &wasmtime::component::Component,
+    instance: &Instance,
+) -> Result<Image> {
+    let (engine, mut image) = (store.engine().clone(), Image::default());
+    let Some((ComponentItem::ComponentInstance(ways), access)) = instrumented.get_export(None, ACCESS) else {
+        bail!("it has no ways in");
+    };
+    for (name, export) in ways.exports(&engine) {
+        let ComponentItem::ComponentFunc(way) = &export.ty else { bail!("a way in is no function") };
+        let Some(index) = instrumented.get_export_index(Some(&access), name) else { bail!("a way in is missing") };
+        let value = match way.results().next() {
+            Some(Type::S32) => Value::I32(get(store, instance, &index).await?),
+            Some(Type::S64) => Value::I64(get(store, instance, &index).await?),
+            Some(Type::Float32) => Value::F32(get::<f32>(store, instance, &index).await?.to_bits()),
+            Some(Type::Float64) => Value::F64(get::<f64>(store, instance, &index).await?.to_bits()),
+            Some(Type::List(_)) => {
+                let memory: WasmList<u8> = get(store, instance, &index).await?;
+                Value::Memory(memory.as_le_slice(&*store).to_vec())
+            }
+            other => bail!("a way in gives {other:?}"),
+        };
+        image.0.insert(name.to_owned(), value);
+    }
+    Ok(image)
+}
+
+async fn get<T: ComponentType + Lift + Send + Sync + 'static>(
+    store: &mut Store<HostState>,
+    instance: &Instance,
+    index: &ComponentExportIndex,
+) -> Result<T> {
+    let way = instance.get_typed_func::<(), (T,)>(&mut *store, index)?;
+    way.call_async(store, ()).await.map(|(value,)| value)
+}
+
+/// Why `open` came to nothing here, though it has passed before.
+fn in_words(failure: &GuestFailure) -> String {
+    let told = failure.to_string();
+    // The engine's words for an import that has nothing behind it.
+    let called = told.split_once("unknown import: `").and_then(|(_, rest)| rest.split_once('`'));
+    match called {
+        Some((import, _)) => format!("its `open` calls {import}"),
+        None => format!("no image can be taken of it: {told}"),
+    }
+}
+
+impl ComponentInstanceState for Image {
+    async fn call_func_ret_list_u8(&mut self, _: &str, name: &str, contents: impl FnOnce(&[u8]) + Send) {
+        let Value::Memory(bytes) = self.of(name) else { unreachable!("{name} is a memory") };
+        contents(bytes);
+    }
+
+    async fn call_func_ret_s32(&mut self, _: &str, name: &str) -> i32 {
+        let Value::I32(value) = self.of(name) else { unreachable!("{name} is an s32") };
+        *value
+    }
+
+    async fn call_func_ret_s64(&mut self, _: &str, name: &str) -> i64 {
+        let Value::I64(value) = self.of(name) else { unreachable!("{name} is an s64") };
+        *value
+    }
+
+    async fn call_func_ret_f32(&mut self, _: &str, name: &str) -> u32 {
+        let Value::F32(value) = self.of(name) else { unreachable!("{name} is an f32") };
+        *value
+    }
+
+    async fn call_func_ret_f64(&mut self, _: &str, name: &str) -> u64 {
+        let Value::F64(value) = self.of(name) else { unreachable!("{name} is an f64") };
+        *value
+    }
+}

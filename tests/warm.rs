@@ -1,0 +1,334 @@
+//! Instances that begin with the image of one that was opened are what they would be had each been opened by itself, and
+//! where that cannot be known they are opened by themselves.
+
+use std::fs;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sandmill::plan::{Grants, Isolation, Limits, Variable, VariableSource, Warm};
+use sandmill::record::BatchBounds;
+use sandmill::report::{Ending, Event, Report, Warmth};
+use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::command::Sandbox;
+use tests::edges::{Keeper, Numbers};
+use tests::guest::{Guest, OPEN_OK};
+use tokio::time::timeout;
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// `$one`: an outcome of one output, the bytes at an address.
+macro_rules! one {
+    () => {
+        "(func $one (param i32 i32) (result i32)
+            (call $clear) (i32.store (i32.const 32) (local.get 1))
+            (call $emit (local.get 0) (local.get 1) (i32.const 32) (i32.const 1)
+                (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64))"
+    };
+}
+
+/// Takes a few milliseconds, logs a line, grows its memory, writes into the new page, counts itself, and keeps its
+/// configuration; tells of each record how often it was opened and called, in memory and in globals, and what it keeps.
+const COSTLY: Guest = Guest {
+    declarations: concat!(
+        "(memory (export \"memory\") 2) (data (i32.const 1024) \"opened\")
+        (global $opened (mut i32) (i32.const 48)) (global $called (mut i64) (i64.const 48))
+        (global $kept (mut i32) (i32.const 0))",
+        one!()
+    ),
+    open: "(local $i i32)
+        (loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 3000000))))
+        (call $log (i32.const 1) (i32.const 1024) (i32.const 6))
+        (global.set $opened (i32.add (global.get $opened) (i32.const 1)))
+        (local.set $i (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)))
+        (i32.store8 (local.get $i) (i32.const 48))
+        (memory.copy (i32.add (local.get $i) (i32.const 4)) (local.get 0) (local.get 1))
+        (global.set $kept (local.get 1))
+        (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+    process: "(local $at i32)
+        (local.set $at (i32.mul (i32.sub (memory.size) (i32.const 1)) (i32.const 65536)))
+        (i32.store8 (local.get $at) (i32.add (i32.const 1) (i32.load8_u (local.get $at))))
+        (global.set $called (i64.add (global.get $called) (i64.const 1)))
+        (i32.store8 offset=1 (local.get $at) (global.get $opened))
+        (i64.store8 offset=2 (local.get $at) (global.get $called))
+        (i32.store8 offset=3 (local.get $at) (i32.add (i32.const 48) (memory.size)))
+        (call $one (local.get $at) (i32.add (i32.const 4) (global.get $kept)))",
+    ..Guest::SOUND
+};
+
+/// Takes a few milliseconds, keeps the value of its first variable, and gives that for every record.
+const RECALLS: Guest = Guest {
+    world: "import wasi:cli/environment@0.2.12;",
+    declarations: concat!(
+        r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+        (memory (export "memory") 2)"#,
+        one!()
+    ),
+    open: "(local $i i32)
+        (loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 3000000))))
+        (call $environment (i32.const 48)) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+    process: "(local.set $i (i32.load (i32.const 48)))
+        (call $one (i32.load offset=8 (local.get $i)) (i32.load offset=12 (local.get $i)))",
+    ..Guest::SOUND
+};
+
+/// The same, but asks for its variables only when it is given a record.
+const ASKS_LATE: Guest = Guest {
+    open: OPEN_OK,
+    process: "(call $environment (i32.const 48)) (local.set $i (i32.load (i32.const 48)))
+        (call $one (i32.load offset=8 (local.get $i)) (i32.load offset=12 (local.get $i)))",
+    ..RECALLS
+};
+
+/// What came of a run.
+struct Outcome {
+    report: Report,
+    kept: Vec<String>,
+    lines: usize,
+}
+
+impl Outcome {
+    fn warmth(&self) -> &Warmth {
+        &self.report.stats.stages[0].warmth
+    }
+}
+
+/// Gives the numbers from 0 on to one worker, one by one, and takes notice of what is logged.
+async fn run(
+    component: &Path,
+    stage_of: impl FnOnce(StageBuilder) -> StageBuilder,
+    records: u64,
+) -> Result<Outcome, Error> {
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let one = NonZeroUsize::MIN;
+    let batch =
+        BatchBounds { records: one, bytes: NonZeroUsize::new(1 << 20).expect("positive"), linger: Duration::ZERO };
+    let stage = StageBuilder::component("guest", component).workers(one).batch(batch).reuse(Isolation::Record);
+    let plan = PipelineBuilder::new("warm")
+        .state_file(component.with_file_name("dead.db"))
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(records)))
+        .stage(stage_of(stage))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()?;
+    let mut running = Pipeline::prepare(plan).await?.start();
+    let mut events = running.events().expect("nobody has taken them");
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
+    let mut lines = 0;
+    while let Some(event) = events.next().await {
+        lines += usize::from(matches!(event, Event::Log { .. }));
+    }
+    Ok(Outcome { report, kept: kept.records(), lines })
+}
+
+/// A guest in a folder of its own.
+struct Home {
+    _folder: tempfile::TempDir,
+    component: PathBuf,
+}
+
+fn home(guest: &Guest) -> Home {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = guest.write(folder.path(), "guest").expect("a sound guest");
+    Home { _folder: folder, component }
+}
+
+fn value(value: &str) -> Grants {
+    let value = VariableSource::Literal(value.to_owned());
+    Grants { variables: Some(vec![Variable { name: "NAME".into(), value, secret: false }]), ..Grants::default() }
+}
+
+/// What stands against a warm start of `guest`.
+async fn cold(guest: &Guest, stage: impl FnOnce(StageBuilder) -> StageBuilder) -> String {
+    let error = match run(&home(guest).component, |of| stage(of.warm(Warm::Always)), 1).await {
+        Ok(outcome) => panic!("nothing stands against it: {:?}", outcome.warmth()),
+        Err(error) => error,
+    };
+    assert_eq!(error.to_string(), "stage \"guest\" cannot be warm");
+    error.causes().concat()
+}
+
+#[tokio::test]
+async fn open_runs_once_for_a_thousand_records_and_each_has_an_instance_that_nobody_has_used() {
+    let home = home(&COSTLY);
+    let outcome = run(&home.component, |of| of.config("{\"a\":1}"), 1_000).await.expect("a sound pipeline");
+    assert_eq!(outcome.warmth(), &Warmth::Warm);
+    // Called once in memory, opened once, called once in a global, three pages, and the configuration.
+    assert_eq!(outcome.kept, vec!["1113{\"a\":1}"; 1_000]);
+    // The line that `open` logs.
+    assert_eq!((outcome.lines, outcome.report.stats.stages[0].instances), (1, 1_000));
+}
+
+#[tokio::test]
+async fn a_stage_that_is_not_to_be_warm_is_opened_for_each_record_and_gives_the_same() {
+    let home = home(&COSTLY);
+    let outcome = run(&home.component, |of| of.config("[]").warm(Warm::Never), 100).await.expect("a sound pipeline");
+    assert_eq!(outcome.warmth(), &Warmth::Unneeded);
+    assert_eq!((outcome.kept, outcome.lines), (vec!["1113[]".to_owned(); 100], 101));
+}
+
+#[tokio::test]
+async fn what_has_nothing_to_gain_is_opened_as_ever() {
+    let cheap = home(&Guest { open: OPEN_OK, ..COSTLY });
+    assert_eq!(run(&cheap.component, |of| of, 3).await.expect("a sound pipeline").warmth(), &Warmth::Unneeded);
+    let costly = home(&COSTLY);
+    let kept = run(&costly.component, |of| of.reuse(Isolation::Worker), 3).await.expect("a sound pipeline");
+    assert_eq!(kept.warmth(), &Warmth::Unneeded);
+    let batch = run(&costly.component, |of| of.reuse(Isolation::Batch), 3).await.expect("a sound pipeline");
+    assert_eq!(batch.warmth(), &Warmth::Warm);
+}
+
+/// The image of one configuration must not be taken for that of another.
+#[tokio::test]
+async fn each_configuration_has_an_image_of_its_own() {
+    let home = home(&COSTLY);
+    for config in ["1", "2", "1"] {
+        let outcome = run(&home.component, |of| of.config(config), 2).await.expect("a sound pipeline");
+        assert_eq!((outcome.warmth(), &outcome.kept), (&Warmth::Warm, &vec![format!("1113{config}"); 2]));
+    }
+}
+
+#[tokio::test]
+async fn a_variable_that_open_reads_has_its_value_in_every_instance() {
+    let home = home(&RECALLS);
+    for seen in ["first", "second"] {
+        let outcome = run(&home.component, |of| of.grants(value(seen)), 20).await.expect("a sound pipeline");
+        let Warmth::Cold(why) = outcome.warmth() else { panic!("{:?}", outcome.warmth()) };
+        assert_eq!(why, "its `open` calls wasi:cli/environment@0.2.12#get-environment");
+        assert_eq!(outcome.kept, vec![seen; 20]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_after_open_is_what_the_run_grants_and_no_part_of_the_image() {
+    let home = home(&ASKS_LATE);
+    for seen in ["first", "second"] {
+        let outcome = run(&home.component, |of| of.grants(value(seen)).warm(Warm::Always), 20).await;
+        let outcome = outcome.expect("a sound pipeline");
+        assert_eq!((outcome.warmth(), &outcome.kept), (&Warmth::Warm, &vec![seen.to_owned(); 20]));
+    }
+}
+
+#[tokio::test]
+async fn an_open_that_was_refused_memory_is_not_repeated_from_an_image() {
+    let guest = Guest {
+        open: "(drop (memory.grow (i32.const 5000))) (i32.store8 (i32.const 16) (i32.const 0))
+        (i32.const 16)",
+        ..Guest::SOUND
+    };
+    assert_eq!(cold(&guest, |of| of).await, "its `open` does with less memory than it wants");
+    let wide = Limits { memory: NonZeroU64::new(1 << 30).expect("positive"), ..Limits::default() };
+    assert_eq!(cold(&guest, |of| of.limits(wide)).await, "it has more than 256 MiB of memory");
+}
+
+#[tokio::test]
+async fn an_image_is_no_larger_than_a_component_may_be() {
+    let guest = Guest {
+        open: "(memory.fill (i32.const 65536) (i32.const 1) (i32.const 65536))
+        (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+        ..Guest::SOUND
+    };
+    let limits = Limits { component: NonZeroU64::new(32 << 10).expect("positive"), ..Limits::default() };
+    let why = cold(&guest, |of| of.limits(limits)).await;
+    assert!(why.starts_with("its image is ") && why.ends_with(", more than limits.component allows"), "{why}");
+}
+
+/// Of each: code that could change what no image holds, whether or not it is ever run.
+#[tokio::test]
+async fn what_no_image_holds_is_found_before_one_is_taken() {
+    const TABLE: &str = "(memory (export \"memory\") 2) (table $t 4 funcref) (elem declare func $alloc)";
+    let cases = [
+        ("(table.set $t (i32.const 0) (ref.func $alloc))", TABLE, "`table.set`"),
+        ("(drop (table.grow $t (ref.null func) (i32.const 1)))", TABLE, "`table.grow`"),
+        ("(data.drop $d)", "(memory (export \"memory\") 2) (data $d \"x\")", "`data.drop`"),
+        ("", "(memory (export \"memory\") 2) (global (mut funcref) (ref.null func))", "reference type"),
+        ("", "(memory (export \"memory\") 2) (global (mut v128) (v128.const i64x2 1 2))", "v128"),
+    ];
+    for (code, declarations, word) in cases {
+        let open = format!("{code} {OPEN_OK}").leak();
+        let why = cold(&Guest { declarations, open, ..Guest::SOUND }, |of| of).await;
+        assert!(why.starts_with("no image can be taken of it: ") && why.contains(word), "{word}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_that_is_hostile_is_stopped_whether_or_not_it_is_to_be_warm() {
+    let hostile = [
+        ("unreachable", "trapped"),
+        ("(loop $again (br_if $again (i32.ne (i32.const -1) (memory.grow (i32.const 64))))) unreachable", "memory"),
+        ("(loop $l (br $l)) unreachable", "was not ready after 10s of cpu time"),
+        ("(i32.const 0x7ffffff0)", "broke the stage interface"),
+    ];
+    for (open, words) in hostile {
+        let home = home(&Guest { open, ..Guest::SOUND });
+        let error = run(&home.component, |of| of.warm(Warm::Always), 1).await.map(|_| ()).expect_err("it is refused");
+        assert_eq!(error.to_string(), "stage \"guest\" does not start");
+        assert!(error.causes().concat().contains(words), "{words}: {:?}", error.causes());
+    }
+}
+
+#[tokio::test]
+async fn an_open_that_floods_the_log_is_cut_short_once() {
+    let guest = Guest {
+        open: "(local $i i32) (loop $again (call $log (i32.const 1) (i32.const 1024) (i32.const 1000))
+            (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $again (i32.lt_u (local.get $i) (i32.const 100))))
+            (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+        ..Guest::SOUND
+    };
+    let limits = Limits { log: 10_000, ..Limits::default() };
+    let outcome = run(&home(&guest).component, |of| of.limits(limits).warm(Warm::Always), 10).await;
+    let outcome = outcome.expect("a sound pipeline");
+    assert_eq!((outcome.warmth(), outcome.report.ending), (&Warmth::Warm, Ending::Completed));
+    assert_eq!((outcome.lines, outcome.report.stats.stages[0].log_bytes_cut), (10, 100 * 1001 - 10_000));
+}
+
+#[tokio::test]
+async fn a_second_run_finds_the_image_of_the_first() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    COSTLY.write(sandbox.path(), "costly").expect("a sound guest");
+    let file = "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 3\n[[stage]]\n\
+        component = \"costly.wasm\"\nname = \"costly\"\nreuse = \"record\"\n[sink]\nkind = \"stdout\"\n";
+    fs::write(sandbox.path().join("p.toml"), file).expect("a disk that is not full");
+    for _ in 0..2 {
+        let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml").await.expect("it ends");
+        assert_eq!((seen.code, seen.stdout.as_str()), (0, "1113{}\n1113{}\n1113{}\n"), "{}", seen.stderr);
+        let cached = fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").count();
+        assert_eq!(cached, 2, "the component, and its image");
+    }
+}
+
+/// Whatever lies in the cache of a run that was granted a secret.
+#[tokio::test]
+async fn secrets_never_reach_the_cache() {
+    const SECRET: &str = "correct-horse-battery";
+    let sandbox = Sandbox::new().expect("a sandbox");
+    RECALLS.write(sandbox.path(), "recalls").expect("a sound guest");
+    COSTLY.write(sandbox.path(), "costly").expect("a sound guest");
+    fs::write(sandbox.path().join("name.txt"), SECRET).expect("a disk that is not full");
+    let stage = |name: &str, rest: &str| {
+        format!("[[stage]]\nname = \"{name}\"\ncomponent = \"{name}.wasm\"\nreuse = \"record\"\n{rest}\n")
+    };
+    let file = format!(
+        "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 3\n{}{}[sink]\nkind = \"null\"\n",
+        stage("recalls", "[stage.grant]\nsecret = { NAME = { file = \"name.txt\" } }"),
+        stage("costly", &format!("config = {{ password = \"{SECRET}\" }}")),
+    );
+    fs::write(sandbox.path().join("p.toml"), file).expect("a disk that is not full");
+    let seen =
+        sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml && SANDMILL_CACHE=$PWD/cache sandmill check p.toml");
+    let seen = seen.await.expect("it ends");
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    for why in ["its `open` calls wasi:cli/environment@0.2.12#get-environment", "its configuration has a secret in it"]
+    {
+        assert!(seen.stdout.contains(&format!("opened for every instance: {why}")), "{}", seen.stdout);
+    }
+    let cached: Vec<_> = fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").collect();
+    assert_eq!(cached.len(), 3, "two components, and why one of them has no image");
+    for entry in cached {
+        let code = fs::read(entry.expect("an entry").path()).expect("it can be read");
+        assert!(!code.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes()));
+    }
+}
