@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use sandmill::plan::{Isolation, Limits, SinkKind};
+use sandmill::plan::{Isolation, Limits, SinkKind, Warm};
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::{Ending, Report};
 use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -31,11 +31,19 @@ pub(super) fn run(component: &[u8], reuse: Isolation) -> Option<Report> {
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, component).expect("a disk that is not full");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let ended = runtime.block_on(async {
-        let run = async { Ok(prepare(&path, reuse).await?.run().await) };
-        let ended: Result<Report> = timeout(BOUND, run).await.expect("every run ends");
-        ended
-    });
+    let ended = |warm| {
+        runtime.block_on(async {
+            let run = async { Ok(prepare(&path, reuse, warm).await?.run().await) };
+            let ended: Result<Report> = timeout(BOUND, run).await.expect("every run ends");
+            ended
+        })
+    };
+    // Half of them, by something that the bytes decide.
+    let warm = if reuse == Isolation::Worker || component.len() % 2 == 0 { Warm::Auto } else { Warm::Always };
+    let ended = match ended(warm) {
+        Err(refusal) if refusal.to_string() == "stage \"guest\" cannot be warm" => ended(Warm::Never),
+        ended => ended,
+    };
     let report = match ended {
         Ok(report) => report,
         Err(refusal) => {
@@ -63,7 +71,7 @@ fn holds_its_promises(report: &Report, reuse: Isolation) {
     }
 }
 
-async fn prepare(component: &Path, reuse: Isolation) -> Result<Pipeline> {
+async fn prepare(component: &Path, reuse: Isolation, warm: Warm) -> Result<Pipeline> {
     let nonzero = |n| NonZeroUsize::new(n).expect("positive");
     let limits = Limits {
         memory: NonZeroU64::new(2 << 20).expect("positive"),
@@ -85,6 +93,7 @@ async fn prepare(component: &Path, reuse: Isolation) -> Result<Pipeline> {
                 .batch(BatchBounds { records: nonzero(BATCH), bytes: nonzero(1 << 20), linger: Duration::ZERO })
                 .limits(limits)
                 .reuse(reuse)
+                .warm(warm)
                 .ports(["a", "b"]),
         )
         .sink(SinkBuilder::new("first", SinkKind::Null).from(["guest.a"]))

@@ -51,7 +51,10 @@ impl Image {
         let terms = opening.terms.unheard();
         let mut store = metered_store(engine, HostState::new(&terms, opening.worker), &terms.limits);
         let begun = Instant::now();
-        let cold = |failure: GuestFailure| Cold::Lasting(terms.voice.legible(&in_words(&failure)));
+        let cold = |failure: GuestFailure| {
+            let why = terms.voice.legible(&in_words(&failure));
+            if hangs_on_the_machine(&failure) { Cold::Passing(why) } else { Cold::Lasting(why) }
+        };
         let made = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await);
         let instance = made.await.map_err(cold)?;
         let rest = rest_of_open(&store, begun);
@@ -112,6 +115,11 @@ async fn get<T: ComponentType + Lift + Send + Sync + 'static>(
 ) -> Result<T> {
     let way = instance.get_typed_func::<(), (T,)>(&mut *store, index)?;
     way.call_async(store, ()).await.map(|(value,)| value)
+}
+
+/// With more time there may be an image.
+fn hangs_on_the_machine(failure: &GuestFailure) -> bool {
+    matches!(failure, GuestFailure::CpuLimit { .. } | GuestFailure::WallLimit { .. })
 }
 
 /// Why `open` came to nothing here, though it has passed before.
