@@ -39,7 +39,7 @@ pub(super) fn run(component: &[u8], reuse: Isolation) -> Option<Report> {
         })
     };
     // Half of them, by something that the bytes decide.
-    let warm = if reuse == Isolation::Worker || component.len() % 2 == 0 { Warm::Auto } else { Warm::Always };
+    let warm = if reuse == Isolation::Worker || component.len().is_multiple_of(2) { Warm::Auto } else { Warm::Always };
     let ended = match ended(warm) {
         Err(refusal) if refusal.to_string() == "stage \"guest\" cannot be warm" => ended(Warm::Never),
         ended => ended,
