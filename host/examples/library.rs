@@ -48,7 +48,7 @@ fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill:
         )
         .stage(StageBuilder::native("failed", failed))
         .sink(sink)
-        .state_file(std::env::temp_dir().join("failed-requests.state.db"))
+        .state_file(std::env::temp_dir().join(format!("failed-requests-{}.state.db", std::process::id())))
         .plan()
 }
 
