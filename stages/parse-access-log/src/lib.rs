@@ -10,90 +10,15 @@
 //! | `fields` | all | which of the fields to write |
 //! | `strip_query` | `false` | cut the path at the first `?` |
 
-mod line;
-
-use flat_json::write_string;
+use access_log::{Field, Line};
 use sandmill_stage::{Failure, Output, Record, Stage};
 use serde::Deserialize;
-
-use crate::line::Line;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Config {
     fields: Option<Vec<Field>>,
     strip_query: bool,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Field {
-    Ip,
-    Time,
-    Hour,
-    Method,
-    Path,
-    Status,
-    Bytes,
-    Referer,
-    Agent,
-}
-
-impl Field {
-    const ALL: [Self; 9] = [
-        Self::Ip,
-        Self::Time,
-        Self::Hour,
-        Self::Method,
-        Self::Path,
-        Self::Status,
-        Self::Bytes,
-        Self::Referer,
-        Self::Agent,
-    ];
-
-    /// Appends the field's name and value. Names are written here, as constants, because a copy of known length costs a
-    /// fraction of one that is not.
-    fn write(self, line: &Line<'_>, buffer: &mut Vec<u8>) {
-        match self {
-            Self::Ip => {
-                buffer.extend_from_slice(b"\"ip\":");
-                write_string(buffer, line.ip);
-            }
-            Self::Time => {
-                buffer.extend_from_slice(b"\"time\":");
-                line.time.write(buffer);
-            }
-            Self::Hour => {
-                buffer.extend_from_slice(b"\"hour\":");
-                line.time.write_hour(buffer);
-            }
-            Self::Method => {
-                buffer.extend_from_slice(b"\"method\":");
-                line.write_quoted(line.method, buffer);
-            }
-            Self::Path => {
-                buffer.extend_from_slice(b"\"path\":");
-                line.write_quoted(line.path, buffer);
-            }
-            Self::Status => {
-                buffer.extend_from_slice(b"\"status\":");
-                buffer.extend_from_slice(&line.status);
-            }
-            Self::Bytes => {
-                buffer.extend_from_slice(b"\"bytes\":");
-                buffer.extend_from_slice(line.bytes);
-            }
-            Self::Referer => {
-                buffer.extend_from_slice(b"\"referer\":");
-                line.write_given(line.referer, buffer);
-            }
-            Self::Agent => {
-                buffer.extend_from_slice(b"\"agent\":");
-                line.write_given(line.agent, buffer);
-            }
-        }
-    }
 }
 
 struct ParseAccessLog {
@@ -113,24 +38,17 @@ impl Stage for ParseAccessLog {
     }
 
     fn process(&mut self, record: Record<'_>, out: &mut Output) -> Result<(), Failure> {
-        let mut line = Line::parse(&record)?;
+        let line = record.value.trim_ascii_end();
+        let is_plain = access_log::is_plain(line);
+        if !is_plain {
+            record.text()?;
+        }
+        let mut line = Line::parse(line, is_plain)?;
         if self.strip_query {
             line.path = line.path.split(|byte| *byte == b'?').next().unwrap_or_default();
         }
-        out.emit_with(|buffer| self.write(&line, buffer));
+        out.emit_with(|buffer| access_log::write(&line, &self.fields, buffer));
         Ok(())
-    }
-}
-
-impl ParseAccessLog {
-    fn write(&self, line: &Line<'_>, buffer: &mut Vec<u8>) {
-        let mut separator = b'{';
-        for field in &self.fields {
-            buffer.push(separator);
-            field.write(line, buffer);
-            separator = b',';
-        }
-        buffer.push(b'}');
     }
 }
 

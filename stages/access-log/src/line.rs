@@ -1,15 +1,22 @@
 //! A line of an access log, taken apart without a copy.
 
+use std::fmt;
+
 use flat_json::write_string;
 use memchr::{memchr, memchr2, memrchr};
-use sandmill_stage::{Failure, Record};
+
+/// Why a text is no line of an access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken(&'static str);
 
 /// What a line says.
-pub(crate) struct Line<'a> {
+#[derive(Clone, Debug)]
+pub struct Line<'a> {
     pub(crate) ip: &'a [u8],
     pub(crate) time: Time,
     pub(crate) method: &'a [u8],
-    pub(crate) path: &'a [u8],
+    /// As it was asked for, with its query.
+    pub path: &'a [u8],
     /// Three digits.
     pub(crate) status: [u8; 3],
     /// Digits, without a leading zero.
@@ -21,26 +28,23 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn parse(record: &Record<'a>) -> Result<Self, Failure> {
-        let line = record.value.trim_ascii_end();
+    /// Takes a line apart. `is_plain`: as [`is_plain`] says of it; of another line, that it is UTF-8 is for the caller to know.
+    ///
+    /// # Errors
+    /// When it is no line of an access log.
+    pub fn parse(line: &'a [u8], is_plain: bool) -> Result<Self, Broken> {
         if line.is_empty() {
-            return Err(broken("it is empty"));
+            return Err(Broken("it is empty"));
         }
-        // One look at all bytes, vectorised, saves most lines the check of their characters and of every text in them.
-        let is_special = |byte: &u8| *byte < 0x20 || *byte == b'\\' || *byte >= 0x80;
-        let is_plain = !line.iter().fold(false, |any, byte| any | is_special(byte));
-        if !is_plain {
-            record.text()?;
-        }
-        let (ip, rest) = split(line, b' ').ok_or_else(|| broken("expected an address and a space"))?;
-        let (_, rest) = split(rest, b'[').ok_or_else(|| broken("expected [time] behind the user"))?;
-        let (time, rest) = split(rest, b']').ok_or_else(|| broken("the time has no closing bracket"))?;
-        let time = Time::parse(time).ok_or_else(|| broken("the time is not as in 10/Oct/2025:13:55:36 +0000"))?;
-        let (request, rest) = quoted(rest).ok_or_else(|| broken("the request has no closing quote"))?;
-        let request = method_and_path(request).ok_or_else(|| broken("the request is not METHOD PATH PROTOCOL"))?;
-        let (status, rest) = status(rest).ok_or_else(|| broken("the status is not three digits"))?;
+        let (ip, rest) = split(line, b' ').ok_or_else(|| Broken("expected an address and a space"))?;
+        let (_, rest) = split(rest, b'[').ok_or_else(|| Broken("expected [time] behind the user"))?;
+        let (time, rest) = split(rest, b']').ok_or_else(|| Broken("the time has no closing bracket"))?;
+        let time = Time::parse(time).ok_or_else(|| Broken("the time is not as in 10/Oct/2025:13:55:36 +0000"))?;
+        let (request, rest) = quoted(rest).ok_or_else(|| Broken("the request has no closing quote"))?;
+        let request = method_and_path(request).ok_or_else(|| Broken("the request is not METHOD PATH PROTOCOL"))?;
+        let (status, rest) = status(rest).ok_or_else(|| Broken("the status is not three digits"))?;
         let (bytes, rest) = split(rest, b' ').unwrap_or((rest, b""));
-        let bytes = number(bytes).ok_or_else(|| broken("the number of bytes is none"))?;
+        let bytes = number(bytes).ok_or_else(|| Broken("the number of bytes is none"))?;
         let (referer, agent) = if rest.is_empty() { (None, None) } else { referer_and_agent(rest)? };
         let (method, path) = request;
         Ok(Self { ip, time, method, path, status, bytes, referer, agent, is_plain })
@@ -66,7 +70,16 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether a line holds neither backslash nor control character nor anything but ASCII. One look at all bytes, vectorised,
+/// saves most lines the check of their characters and of every text in them.
+#[must_use]
+pub fn is_plain(line: &[u8]) -> bool {
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'\\' || *byte >= 0x80;
+    !line.iter().fold(false, |any, byte| any | is_special(byte))
+}
+
 /// `10/Oct/2025:13:55:36 +0000`, rearranged to `2025-10-10T13:55:36+00:00`.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Time([u8; 25]);
 
 impl Time {
@@ -119,10 +132,13 @@ fn month(name: [u8; 3]) -> Option<&'static [u8; 2]> {
     })
 }
 
-#[cold]
-fn broken(what: &str) -> Failure {
-    Failure::new(format!("no line of an access log: {what}"))
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no line of an access log: {}", self.0)
+    }
 }
+
+impl std::error::Error for Broken {}
 
 fn method_and_path(request: &[u8]) -> Option<(&[u8], &[u8])> {
     let (method, rest) = split(request, b' ')?;
@@ -150,10 +166,10 @@ fn number(text: &[u8]) -> Option<&[u8]> {
 
 type Given<'a> = Option<&'a [u8]>;
 
-fn referer_and_agent(text: &[u8]) -> Result<(Given<'_>, Given<'_>), Failure> {
+fn referer_and_agent(text: &[u8]) -> Result<(Given<'_>, Given<'_>), Broken> {
     let given = |text| (text != b"-").then_some(text);
-    let (referer, rest) = quoted(text).ok_or_else(|| broken("the referer has no closing quote"))?;
-    let (agent, _) = quoted(rest).ok_or_else(|| broken("the agent has no closing quote"))?;
+    let (referer, rest) = quoted(text).ok_or_else(|| Broken("the referer has no closing quote"))?;
+    let (agent, _) = quoted(rest).ok_or_else(|| Broken("the agent has no closing quote"))?;
     Ok((given(referer), given(agent)))
 }
 
