@@ -31,24 +31,27 @@ test: setup
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
+	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 
 lint:
 	cargo fmt --all --check
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check
 	cd tests/guests && cargo fmt --all --check
+	cd tests/works && cargo fmt --all --check
 	cd fuzz && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cd guest-sdk/rust && cargo clippy --locked --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd stages && cargo clippy --locked --workspace --all-targets --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd tests/guests && cargo clippy --locked --workspace --target-dir $(TARGET_DIR)/guests-native -- -D warnings
+	cd tests/works && cargo clippy --locked --workspace --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd fuzz && cargo clippy --locked --target-dir $(TARGET_DIR) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
 
+# All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
 bench: setup
 	cargo build --release --locked -p sandmill -p tests
-	$(SANDMILL) build stages/identity stages/upper
-	$(TARGET_DIR)/release/bench
+	$(TARGET_DIR)/release/bench $(SECTIONS)
 
 # A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.
 soak: setup

@@ -1,40 +1,38 @@
 //! What a programmer would write without Sandmill: channels between tasks, or a loop. No limits, no isolation, no
 //! account of records, no error policy.
 
-use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
+use works::harness::{Columns, Input, Job, Length, Measured, Stopwatch, each};
+use works::{Work, Worker};
 
-use crate::input::{Arrived, Columns, Input, RECORD_BYTES};
+use crate::machine;
 
 /// Messages in a channel that carries records; a channel of batches holds as many records as one of Sandmill's queues.
 const CHANNEL_RECORDS: usize = 1024;
 const CHANNEL_BATCHES: usize = 8;
 
 /// One `Vec` per record, one record per message, one task per stage.
-pub(crate) fn channel_of_records(input: Input, records: usize, stages: usize) -> Result<usize> {
-    in_runtime(async move {
+pub(crate) fn channel_of_records(input: Input, length: Length, job: Job) -> Result<Measured> {
+    let mut arrived = input.arrivals();
+    in_runtime(length, async move {
         let mut tasks = JoinSet::new();
         let (sender, first) = mpsc::channel::<Vec<u8>>(CHANNEL_RECORDS);
         tasks.spawn(async move {
-            for (data, _ends) in input.into_batches(records) {
-                for value in data.chunks_exact(RECORD_BYTES) {
+            for portion in input.portions(length) {
+                let (data, ends) = portion.columns;
+                for value in each(&data, &ends) {
                     if sender.send(value.to_vec()).await.is_err() {
                         return;
                     }
                 }
             }
         });
-        let upper = |mut record: Vec<u8>| {
-            record.make_ascii_uppercase();
-            record
-        };
-        let mut last = staged(&mut tasks, first, stages, CHANNEL_RECORDS, upper);
-        let mut arrived = Arrived::default();
+        let mut last = staged(&mut tasks, first, job, CHANNEL_RECORDS, change_record);
         while let Some(record) = last.recv().await {
             arrived.record(&record);
         }
@@ -42,58 +40,91 @@ pub(crate) fn channel_of_records(input: Input, records: usize, stages: usize) ->
     })
 }
 
-/// The same with a thousand records in a message, back to back, changed in place: no allocation per record, no copy.
-pub(crate) fn channel_of_batches(input: Input, records: usize, stages: usize) -> Result<usize> {
-    in_runtime(async move {
+/// The same with a thousand records in a message, back to back: no allocation per record.
+pub(crate) fn channel_of_batches(input: Input, length: Length, job: Job) -> Result<Measured> {
+    let mut arrived = input.arrivals();
+    in_runtime(length, async move {
         let mut tasks = JoinSet::new();
         let (sender, first) = mpsc::channel::<Columns>(CHANNEL_BATCHES);
         tasks.spawn(async move {
-            for batch in input.into_batches(records) {
-                if sender.send(batch).await.is_err() {
+            for portion in input.portions(length) {
+                if sender.send(portion.columns).await.is_err() {
                     return;
                 }
             }
         });
-        let upper = |(mut data, ends): Columns| {
-            upper_each(&mut data, &ends);
-            (data, ends)
-        };
-        let mut last = staged(&mut tasks, first, stages, CHANNEL_BATCHES, upper);
-        let mut arrived = Arrived::default();
-        while let Some((data, ends)) = last.recv().await {
-            count_each(&data, &ends, &mut arrived);
+        let mut last = staged(&mut tasks, first, job, CHANNEL_BATCHES, change_batch);
+        while let Some(batch) = last.recv().await {
+            arrived.columns(&batch);
         }
         arrived.records()
     })
 }
 
-/// One thread, no channel: each batch through every stage, in place.
-pub(crate) fn single_loop(input: Input, records: usize, stages: usize) -> usize {
-    let mut arrived = Arrived::default();
-    for (mut data, ends) in input.into_batches(records) {
-        for _ in 0..stages {
-            upper_each(&mut data, &ends);
+/// One thread, no channel: each batch through every stage.
+pub(crate) fn single_loop(input: Input, length: Length, job: Job) -> Result<Measured> {
+    let mut arrived = input.arrivals();
+    let worker = job.work.open();
+    let stopwatch = Stopwatch::start();
+    for portion in input.portions(length) {
+        let mut batch = portion.columns;
+        for _ in 0..job.stages {
+            batch = change_batch(job.work, &worker, batch);
         }
-        count_each(&data, &ends, &mut arrived);
+        arrived.columns(&batch);
     }
-    arrived.records()
+    Measured::new(length, arrived.records(), stopwatch.stop())
+}
+
+/// In place, where the work allows it: nobody would copy there.
+fn change_record(work: Work, worker: &Worker, mut record: Vec<u8>) -> Vec<u8> {
+    if work == Work::Upper {
+        record.make_ascii_uppercase();
+        return record;
+    }
+    let mut out = Vec::with_capacity(record.len());
+    worker.apply(&record, &mut out).expect("the input is good");
+    out
+}
+
+/// As above.
+fn change_batch(work: Work, worker: &Worker, (mut data, mut ends): Columns) -> Columns {
+    if work == Work::Upper {
+        let mut start = 0;
+        for &end in &ends {
+            data.get_mut(start..end as usize).unwrap_or_default().make_ascii_uppercase();
+            start = end as usize;
+        }
+        return (data, ends);
+    }
+    let mut out = Vec::with_capacity(data.len());
+    let mut start = 0;
+    for end in &mut ends {
+        let record = data.get(start..*end as usize).unwrap_or_default();
+        start = *end as usize;
+        worker.apply(record, &mut out).expect("the input is good");
+        *end = u32::try_from(out.len()).unwrap_or(u32::MAX);
+    }
+    (out, ends)
 }
 
 /// A task for each stage, with a channel behind it.
 fn staged<T: Send + 'static>(
     tasks: &mut JoinSet<()>,
     first: Receiver<T>,
-    stages: usize,
+    job: Job,
     capacity: usize,
-    stage: impl Fn(T) -> T + Copy + Send + 'static,
+    change: fn(Work, &Worker, T) -> T,
 ) -> Receiver<T> {
+    let worker = Arc::new(job.work.open());
     let mut last = first;
-    for _ in 0..stages {
+    for _ in 0..job.stages {
         let (sender, behind) = mpsc::channel(capacity);
         let mut before = std::mem::replace(&mut last, behind);
+        let worker = Arc::clone(&worker);
         tasks.spawn(async move {
             while let Some(message) = before.recv().await {
-                if sender.send(stage(message)).await.is_err() {
+                if sender.send(change(job.work, &worker, message)).await.is_err() {
                     return;
                 }
             }
@@ -102,27 +133,12 @@ fn staged<T: Send + 'static>(
     last
 }
 
-fn in_runtime(counting: impl Future<Output = usize> + Send + 'static) -> Result<usize> {
-    let threads = available_parallelism().map_or(1, NonZeroUsize::get);
-    let runtime = Builder::new_multi_thread().worker_threads(threads).build()?;
+fn in_runtime(length: Length, counting: impl Future<Output = usize> + Send + 'static) -> Result<Measured> {
+    let stopwatch = Stopwatch::start();
+    let runtime = Builder::new_multi_thread().worker_threads(machine::cores()).build()?;
     // On a thread of the runtime, as the other ends of the channels are: no wake-up crosses to a foreign thread.
     let mut sink = JoinSet::new();
     sink.spawn_on(counting, runtime.handle());
-    Ok(runtime.block_on(sink.join_all()).into_iter().sum())
-}
-
-fn upper_each(data: &mut [u8], ends: &[u32]) {
-    let mut start = 0;
-    for &end in ends {
-        data.get_mut(start..end as usize).unwrap_or_default().make_ascii_uppercase();
-        start = end as usize;
-    }
-}
-
-fn count_each(data: &[u8], ends: &[u32], arrived: &mut Arrived) {
-    let mut start = 0;
-    for &end in ends {
-        arrived.record(data.get(start..end as usize).unwrap_or_default());
-        start = end as usize;
-    }
+    let records = runtime.block_on(sink.join_all()).into_iter().sum();
+    Measured::new(length, records, stopwatch.stop())
 }

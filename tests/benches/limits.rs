@@ -13,12 +13,12 @@ use sandmill::plan::Isolation;
 use serde::{Deserialize, Serialize};
 use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::runtime::{Builder, Runtime};
+use works::harness::{CHUNK_RECORDS, Columns, Input, Job, each, thread_time};
 
-use crate::input::{BATCH_RECORDS, Columns, Input, RECORD_BYTES};
 use crate::page::{with_ratio, words_of};
 use crate::raw::{Raw, Stop};
+use crate::runner;
 use crate::summary::Spread;
-use crate::{runner, stopwatch};
 
 /// Turns of each way in one process. The median of them counts.
 pub(crate) const TURNS: usize = 15;
@@ -26,7 +26,7 @@ pub(crate) const TURNS: usize = 15;
 /// What the guest does with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Work {
+pub(crate) enum Code {
     /// Makes it upper case: `stages/upper`, mostly copies and vector instructions.
     Upper,
     /// Adds up all bytes, one by one: nothing but a loop of five instructions, the worst case.
@@ -36,7 +36,7 @@ pub(crate) enum Work {
 /// What one way costs a record, in one process.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Cost {
-    pub(crate) work: Work,
+    pub(crate) work: Code,
     pub(crate) reuse: Isolation,
     pub(crate) stop: Stop,
     /// Processor time.
@@ -44,22 +44,25 @@ pub(crate) struct Cost {
 }
 
 /// The columns of the table, with how many records make up a turn.
-const COLUMNS: [(Work, Isolation, usize); 5] = [
-    (Work::Upper, Isolation::Record, 2 * BATCH_RECORDS),
-    (Work::Upper, Isolation::Batch, 512 * BATCH_RECORDS),
-    (Work::Upper, Isolation::Worker, 512 * BATCH_RECORDS),
-    (Work::TightLoop, Isolation::Batch, 128 * BATCH_RECORDS),
-    (Work::TightLoop, Isolation::Worker, 128 * BATCH_RECORDS),
+const COLUMNS: [(Code, Isolation, usize); 5] = [
+    (Code::Upper, Isolation::Record, 2 * CHUNK_RECORDS),
+    (Code::Upper, Isolation::Batch, 512 * CHUNK_RECORDS),
+    (Code::Upper, Isolation::Worker, 512 * CHUNK_RECORDS),
+    (Code::TightLoop, Isolation::Batch, 128 * CHUNK_RECORDS),
+    (Code::TightLoop, Isolation::Worker, 128 * CHUNK_RECORDS),
 ];
 
 /// Measures all of it: what a child does.
 pub(crate) fn measure() -> Result<Vec<Cost>> {
     let runtime = Builder::new_current_thread().build()?;
-    let input = Input::generate();
+    let input = Input::generate(Job::TRIVIAL)?;
     let mut costs = Vec::new();
-    for work in [Work::Upper, Work::TightLoop] {
+    for work in [Code::Upper, Code::TightLoop] {
         let wasm = work.component()?;
-        let ways = Stop::ALL.into_iter().map(|stop| Ok((stop, Raw::new(stop, &wasm)?))).collect::<Result<Vec<_>>>()?;
+        let ways = Stop::ALL
+            .into_iter()
+            .map(|stop| Ok((stop, Raw::new(stop, &wasm, "{}".to_owned())?)))
+            .collect::<Result<Vec<_>>>()?;
         for (_, reuse, records) in COLUMNS.into_iter().filter(|column| column.0 == work) {
             costs.extend(take_turns(&runtime, &ways, (work, reuse, records), &input)?);
         }
@@ -70,7 +73,7 @@ pub(crate) fn measure() -> Result<Vec<Cost>> {
 fn take_turns(
     runtime: &Runtime,
     ways: &[(Stop, Raw)],
-    (work, reuse, records): (Work, Isolation, usize),
+    (work, reuse, records): (Code, Isolation, usize),
     input: &Input,
 ) -> Result<Vec<Cost>> {
     let mut turns: Vec<Vec<f64>> = ways.iter().map(|_| Vec::new()).collect();
@@ -91,24 +94,23 @@ fn take_turns(
 
 async fn one_turn(raw: &Raw, reuse: Isolation, records: usize, input: &Input) -> Result<Duration> {
     let ticking = raw.tick()?;
-    let begun = stopwatch::thread_time();
-    let batches = input.batches().iter().cycle().take(records / BATCH_RECORDS);
+    let begun = thread_time();
+    let batches = input.chunks().iter().cycle().take(records / CHUNK_RECORDS);
     match reuse {
         Isolation::Record => by_record(raw, batches).await?,
         Isolation::Batch => by_batch(raw, batches).await?,
         Isolation::Worker => by_worker(raw, batches).await?,
     }
-    let took = stopwatch::thread_time().saturating_sub(begun);
+    let took = thread_time().saturating_sub(begun);
     drop(ticking);
     Ok(took)
 }
 
 async fn by_record(raw: &Raw, batches: impl Iterator<Item = &Columns>) -> Result<()> {
-    const END: [u32; 1] = [RECORD_BYTES as u32];
-    for (data, _) in batches {
-        for record in data.chunks_exact(RECORD_BYTES) {
+    for (data, ends) in batches {
+        for record in each(data, ends) {
             let mut live = raw.instance().await?;
-            live.process(record, &END).await?;
+            live.process(record, &[u32::try_from(record.len())?]).await?;
             live.flush().await?;
         }
     }
@@ -132,10 +134,10 @@ async fn by_worker(raw: &Raw, batches: impl Iterator<Item = &Columns>) -> Result
     live.flush().await
 }
 
-impl Work {
+impl Code {
     fn component(self) -> Result<Vec<u8>> {
         match self {
-            Self::Upper => Ok(fs::read(runner::component()?)?),
+            Self::Upper => Ok(fs::read(runner::component(works::Work::Upper)?)?),
             Self::TightLoop => tight_loop().component(),
         }
     }
@@ -183,12 +185,12 @@ pub(crate) fn write(rounds: &[Vec<Cost>], page: &mut String) -> Written {
 }
 
 /// How many times as long a record takes, on average over rounds.
-pub(crate) fn ratio(rounds: &[Vec<Cost>], (work, reuse): (Work, Isolation), stop: Stop) -> Option<f64> {
+pub(crate) fn ratio(rounds: &[Vec<Cost>], (work, reuse): (Code, Isolation), stop: Stop) -> Option<f64> {
     let of_round = |costs: &Vec<Cost>| Some(find(costs, work, reuse, stop)? / find(costs, work, reuse, Stop::Nothing)?);
     Spread::of(rounds.iter().filter_map(of_round)).map(|spread| spread.median)
 }
 
-fn find(costs: &[Cost], work: Work, reuse: Isolation, stop: Stop) -> Option<f64> {
+fn find(costs: &[Cost], work: Code, reuse: Isolation, stop: Stop) -> Option<f64> {
     let is_it = |cost: &&Cost| (cost.work, cost.reuse, cost.stop) == (work, reuse, stop);
     costs.iter().find(is_it).map(|cost| cost.nanos_per_record)
 }

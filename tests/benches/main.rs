@@ -1,12 +1,18 @@
 //! `make bench`: every contender on the same input, in rounds, each run in a process of its own.
+//!
+//! `bench` makes the page and the raw runs in `docs/`. `bench --quick` and `bench SECTION…` only print: one round of short
+//! runs, or a part of the whole.
 
 mod apart;
+mod checkpoints;
 mod contender;
+mod elsewhere;
+mod files;
+mod goals;
 mod handmade;
-mod input;
 mod limits;
+mod losses;
 mod machine;
-mod metered;
 mod neighbour;
 mod overshoot;
 mod page;
@@ -14,8 +20,9 @@ mod raw;
 mod runner;
 mod spinner;
 mod startup;
-mod stopwatch;
 mod summary;
+mod tables;
+mod waiting;
 
 use std::env;
 use std::fs;
@@ -23,92 +30,163 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use works::harness::Length;
 
 use crate::apart::{RUN_ONE, Task};
+use crate::checkpoints::Pause;
 use crate::contender::{Contender, Run, Way};
-use crate::limits::Cost;
+use crate::files::Files;
 use crate::machine::Machine;
-use crate::metered::{Metered, Spent};
-use crate::neighbour::{Beside, Company};
-use crate::overshoot::{Late, Load};
+use crate::neighbour::Company;
+use crate::overshoot::Load;
 use crate::page::Results;
 
-const ROUNDS: usize = 5;
-const STARTS: usize = 15;
-/// For the memory of short and long runs.
-const LENGTHS: [usize; 2] = [1_000_000, 10_000_000];
+/// What can be asked for beside the tables of contenders.
+const SECTIONS: [&str; 8] =
+    ["lengths", "waiting", "files", "checkpoints", "start", "limits", "overshoot", "neighbours"];
 
-/// Who runs in a round, in this order, on how many records: enough for about a second.
-const FIELD: [(Way, usize, usize); 9] = [
-    (Way::Sandboxed, 3, 6_000_000),
-    (Way::Native, 3, 12_000_000),
-    (Way::ChannelOfRecords, 3, 3_000_000),
-    (Way::ChannelOfBatches, 3, 40_000_000),
-    (Way::Loop, 3, 40_000_000),
-    (Way::SandboxedAgain, 3, 6_000_000),
-    (Way::Sandboxed, 1, 12_000_000),
-    (Way::Native, 1, 24_000_000),
-    (Way::Loop, 1, 60_000_000),
-];
+/// What is asked for.
+struct Asked {
+    sections: Vec<String>,
+    is_quick: bool,
+}
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [RUN_ONE, task] => apart::run_here(task),
-        [] => run_all(),
-        _ => anyhow::bail!("bench takes no arguments"),
+    if let [RUN_ONE, task] = arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        return apart::run_here(task);
     }
-}
-
-fn run_all() -> Result<()> {
-    let machine = Machine::here();
-    runner::build_guest()?;
-    let (mut rounds, mut limits, mut metered, mut neighbours) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        say(&format!("round {round} of {ROUNDS}"))?;
-        rounds.push(run_field()?);
-        limits.push(Task::Limits.run_apart::<Vec<Cost>>()?);
-        metered.push(Metered::all().map(|one| Task::Metered(one).run_apart::<Spent>()).collect::<Result<_>>()?);
-        neighbours.push(run_neighbours()?);
-    }
-    say("overshoot")?;
-    let late = Load::ALL.into_iter().map(|load| Task::Overshoot(load).run_apart::<Vec<Late>>());
-    let overshoot = late.collect::<Result<Vec<_>>>()?.concat();
-    say("memory")?;
-    let three = Contender { way: Way::Sandboxed, stages: 3 };
-    let memory = LENGTHS.into_iter().map(|records| three.run_apart(records)).collect::<Result<_>>()?;
-    say("start")?;
-    let starts = startup::measure(3, STARTS)?;
-    let load_after = machine::load();
-    write(&Results { machine, load_after, rounds, memory, starts, limits, metered, overshoot, neighbours })
-}
-
-fn run_field() -> Result<Vec<Run>> {
-    let runs = FIELD.iter().map(|&(way, stages, records)| {
-        let run = Contender { way, stages }.run_apart(records)?;
-        say(&format!("  {} stages, {}: {:.2} M/s", stages, way.words(), run.records_per_second() / 1e6))?;
-        Ok(run)
-    });
-    runs.collect()
-}
-
-fn run_neighbours() -> Result<Vec<Beside>> {
-    let runs = Company::ALL.into_iter().map(|company| {
-        let beside: Beside = Task::Neighbour(company).run_apart()?;
-        say(&format!("  beside {}: {:.2} M/s", company.words(), beside.records_per_second / 1e6))?;
-        Ok(beside)
-    });
-    runs.collect()
-}
-
-fn write(results: &Results) -> Result<()> {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    ensure!(cfg!(not(debug_assertions)), "numbers of a debug build are worth nothing: use `make bench`");
-    fs::create_dir_all(&docs)?;
+    let asked = Asked::read(arguments)?;
+    let results = asked.measure()?;
     let page = results.page();
-    fs::write(docs.join("benchmarks.md"), &page)?;
-    fs::write(docs.join("benchmarks.json"), serde_json::to_string_pretty(results)? + "\n")?;
+    if asked.is_whole() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        ensure!(cfg!(not(debug_assertions)), "numbers of a debug build are worth nothing: use `make bench`");
+        fs::write(docs.join("benchmarks.md"), &page)?;
+        fs::write(docs.join("benchmarks.json"), results.json()?)?;
+    }
     Ok(io::stdout().write_all(page.as_bytes())?)
+}
+
+impl Asked {
+    fn read(arguments: Vec<String>) -> Result<Self> {
+        let (options, sections): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|word| word.starts_with('-'));
+        let known: Vec<&str> = tables::all().iter().map(|table| table.name).chain(SECTIONS).collect();
+        for section in &sections {
+            ensure!(known.contains(&section.as_str()), "no section \"{section}\": there are {}", known.join(", "));
+        }
+        ensure!(options.iter().all(|option| option == "--quick"), "the only option is --quick");
+        Ok(Self { sections, is_quick: !options.is_empty() })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.sections.is_empty() && !self.is_quick
+    }
+
+    fn has(&self, section: &str) -> bool {
+        self.sections.is_empty() || self.sections.iter().any(|asked| asked == section)
+    }
+
+    /// How many rounds.
+    fn rounds(&self) -> usize {
+        if self.is_quick { 1 } else { 5 }
+    }
+
+    /// As long as a contender runs.
+    fn length(&self) -> Length {
+        Length::Millis(if self.is_quick { 150 } else { 400 })
+    }
+
+    /// Inputs of the longest runs.
+    fn lengths(&self) -> &[usize] {
+        const LENGTHS: [usize; 4] = [100_000, 1_000_000, 10_000_000, 100_000_000];
+        if self.is_quick { LENGTHS.get(..3).unwrap_or_default() } else { &LENGTHS }
+    }
+
+    fn measure(&self) -> Result<Results> {
+        let mut results = Results {
+            machine: Machine::here(),
+            load_after: 0.0,
+            rounds: Vec::new(),
+            lengths: Vec::new(),
+            waiting: Vec::new(),
+            files: Vec::new(),
+            checkpoints: Vec::new(),
+            starts: Vec::new(),
+            limits: Vec::new(),
+            overshoot: Vec::new(),
+            neighbours: Vec::new(),
+            tables: tables::all().into_iter().filter(|table| self.has(table.name)).collect(),
+        };
+        runner::build_guests()?;
+        let files = if self.has("files") {
+            Some(Files::make(if self.is_quick { 1_000_000 } else { 4_000_000 })?)
+        } else {
+            None
+        };
+        for round in 1..=self.rounds() {
+            say(&format!("round {round} of {}", self.rounds()))?;
+            self.round(round, files.as_ref(), &mut results)?;
+        }
+        self.once(&mut results)?;
+        results.load_after = machine::load();
+        Ok(results)
+    }
+
+    /// What is measured in every round.
+    fn round(&self, round: usize, files: Option<&Files>, results: &mut Results) -> Result<()> {
+        let mut field = tables::field(&results.tables);
+        fastrand::Rng::with_seed(round as u64).shuffle(&mut field);
+        let runs = field.into_iter().map(|contender| self.run(contender, self.length()));
+        results.rounds.push(runs.collect::<Result<_>>()?);
+        if self.has("waiting") {
+            let waited = waiting::INSTANCES.map(|instances| Task::Waiting(instances).run_apart());
+            results.waiting.push(waited.into_iter().collect::<Result<_>>()?);
+        }
+        if let Some(files) = files {
+            results.files.push(files.round()?);
+        }
+        if self.has("checkpoints") {
+            results
+                .checkpoints
+                .push(Pause::all().map(|pause| Task::Checkpoints(pause).run_apart()).collect::<Result<_>>()?);
+        }
+        if self.has("limits") {
+            results.limits.push(Task::Limits.run_apart()?);
+        }
+        if self.has("neighbours") {
+            let beside = Company::ALL.map(|company| Task::Neighbour(company).run_apart());
+            results.neighbours.push(beside.into_iter().collect::<Result<_>>()?);
+        }
+        Ok(())
+    }
+
+    /// What is measured once, or as often as it takes by itself.
+    fn once(&self, results: &mut Results) -> Result<()> {
+        if self.has("overshoot") {
+            say("overshoot")?;
+            for load in Load::ALL {
+                results.overshoot.extend(Task::Overshoot(load).run_apart::<Vec<_>>()?);
+            }
+        }
+        if self.has("lengths") {
+            let three = tables::contender(Way::Sandboxed, tables::trivial(3), Default::default());
+            let runs = self.lengths().iter().map(|records| self.run(three, Length::Records(*records)));
+            results.lengths = runs.collect::<Result<_>>()?;
+        }
+        if self.has("start") {
+            say("start")?;
+            results.starts = startup::measure(3, 3 * self.rounds())?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, contender: Contender, length: Length) -> Result<Run> {
+        let run = contender.run_apart(length)?;
+        let (speed, job) = (page::si(run.records_per_second()), contender.job);
+        say(&format!("  {} × {}, {}: {speed} records/s", job.stages, job.work.words(), contender.way.words()))?;
+        Ok(run)
+    }
 }
 
 fn say(progress: &str) -> Result<()> {

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use works::Work;
+use works::harness::{Input, Job, Length, Stopwatch};
 
-use crate::input::{Arrived, Input};
 use crate::machine;
 use crate::page::{short, spread};
 use crate::runner::{self, nonzero};
 use crate::spinner;
-use crate::stopwatch::Stopwatch;
 use crate::summary::Spread;
 
 /// About half a second of work, alone.
@@ -130,7 +130,8 @@ async fn cut(running: Running) -> Report {
 /// The good stage, and a word when all its records have come through.
 fn good(all_here: &Arc<Notify>) -> Result<PipelineBuilder> {
     let all_here = Arc::clone(all_here);
-    let mut arrived = Arrived::default();
+    let input = Input::generate(Job::TRIVIAL)?;
+    let mut arrived = input.arrivals();
     let count = move |_key: Option<&[u8]>, value: &[u8]| {
         arrived.record(value);
         if arrived.records() == RECORDS {
@@ -138,8 +139,8 @@ fn good(all_here: &Arc<Notify>) -> Result<PipelineBuilder> {
         }
     };
     Ok(PipelineBuilder::new("good")
-        .source(runner::source(Input::generate(), RECORDS))
-        .stage(runner::sandboxed("upper")?.workers(nonzero(machine::cores())).from(["input"]))
+        .source(runner::source(input, Length::Records(RECORDS)))
+        .stage(runner::sandboxed(Work::Upper, "upper")?.workers(nonzero(machine::cores())).from(["input"]))
         .sink(SinkBuilder::for_each("count", count).from(["upper"])))
 }
 

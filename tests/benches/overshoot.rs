@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::machine;
-use crate::page::{compact, short};
+use crate::page::{short, whole};
 use crate::runner::nonzero;
 use crate::spinner::{self, BusyThreads};
 
@@ -61,7 +61,7 @@ pub(crate) struct Late {
     pub(crate) limit_millis: u64,
     /// `cpu`: processor time inside the guest beyond the limit. `wall`: time that passed beyond it, from the moment when
     /// a worker had the record until it had given it up.
-    #[serde(serialize_with = "compact")]
+    #[serde(serialize_with = "whole")]
     pub(crate) late_micros: Vec<f64>,
 }
 

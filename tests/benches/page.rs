@@ -3,38 +3,44 @@
 use std::fmt::{Result as Written, Write};
 
 use sandmill::plan::Isolation;
-use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use works::harness::{CHUNK_RECORDS, Job};
 
-use crate::contender::{Contender, Run, Way};
-use crate::input::{BATCH_RECORDS, RECORD_BYTES};
-use crate::limits::{self, Cost, Work};
+use crate::checkpoints::{self, Paused};
+use crate::contender::Run;
+use crate::elsewhere::INTERPRETER;
+use crate::files::{self, Read};
+use crate::limits::{self, Code, Cost};
 use crate::machine::Machine;
-use crate::metered::{self, Spent};
 use crate::neighbour::{self, Beside};
 use crate::overshoot::{self, Late, Load};
 use crate::raw::Stop;
 use crate::startup::Start;
 use crate::summary::{Rounds, Spread};
+use crate::tables::{Table, grid};
+use crate::waiting::{self, Waited};
+use crate::{goals, losses};
 
-/// Everything that was measured.
+/// Everything that was measured. What was not asked for is empty.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) load_after: f64,
+    /// The contenders of all tables, each once a round.
     pub(crate) rounds: Vec<Vec<Run>>,
     /// The same pipeline on inputs of different length.
-    pub(crate) memory: Vec<Run>,
+    pub(crate) lengths: Vec<Run>,
+    pub(crate) waiting: Vec<Vec<Waited>>,
+    pub(crate) files: Vec<Vec<Read>>,
+    pub(crate) checkpoints: Vec<Vec<Paused>>,
     pub(crate) starts: Vec<Start>,
     pub(crate) limits: Vec<Vec<Cost>>,
-    pub(crate) metered: Vec<Vec<Spent>>,
     pub(crate) overshoot: Vec<Late>,
     pub(crate) neighbours: Vec<Vec<Beside>>,
+    /// Those that were asked for.
+    #[serde(skip)]
+    pub(crate) tables: Vec<Table>,
 }
-
-/// A contender's throughput is compared with this.
-pub(crate) const BASELINE: Way = Way::Native;
 
 impl Results {
     /// The whole page.
@@ -47,92 +53,79 @@ impl Results {
     fn write(&self, page: &mut String) -> Written {
         writeln!(page, "# Benchmarks\n\nWritten by `make bench`; the runs themselves are in `benchmarks.json`.\n")?;
         self.write_machine(page)?;
-        self.write_goals(page)?;
-        for (stages, title) in [(3, "Three trivial stages"), (1, "One trivial stage")] {
-            writeln!(page, "## {title}\n")?;
-            self.write_table(page, stages)?;
+        goals::write(self, page)?;
+        losses::write(Rounds(&self.rounds), page)?;
+        for table in &self.tables {
+            table.write(Rounds(&self.rounds), page)?;
         }
-        self.write_memory(page)?;
-        self.write_start(page)?;
-        self.write_limits(page)?;
-        self.write_overshoot(page)?;
-        self.write_neighbours(page)
+        self.write_lengths(page)?;
+        if !self.waiting.is_empty() {
+            waiting::write(&self.waiting, page)?;
+        }
+        if !self.files.is_empty() {
+            files::write(&self.files, page)?;
+        }
+        if !self.checkpoints.is_empty() {
+            checkpoints::write(&self.checkpoints, page)?;
+        }
+        if !self.starts.is_empty() {
+            self.write_start(page)?;
+        }
+        if !self.limits.is_empty() {
+            self.write_limits(page)?;
+        }
+        if !self.overshoot.is_empty() {
+            self.write_overshoot(page)?;
+        }
+        if !self.neighbours.is_empty() {
+            self.write_neighbours(page)?;
+        }
+        Ok(())
+    }
+
+    /// The raw numbers, those of a run on one line.
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        let serde_json::Value::Object(parts) = serde_json::to_value(self)? else { return Ok(String::new()) };
+        let parts: Vec<String> = parts.iter().map(|(name, part)| format!("{name:?}: {}", lines(part, 2))).collect();
+        Ok(format!("{{\n{}\n}}\n", parts.join(",\n")))
     }
 
     fn write_machine(&self, page: &mut String) -> Written {
         let (rounds, load_after) = (self.rounds.len(), self.load_after);
         let Machine { cores, processor, kernel, load_before, commit, command } = &self.machine;
+        let python = INTERPRETER.as_ref().map_or("none", |python| &python.version);
         writeln!(
             page,
             "- {cores} cores, {processor}, Linux {kernel}; load average {load_before:.1} before and {load_after:.1} after: what \
              runs beside the benchmark slows all contenders, so read the ratios, each taken within one round\n\
-             - commit {commit}, `{command}`\n\
-             - records of {RECORD_BYTES} bytes, ASCII letters made upper case; {BATCH_RECORDS} records per invocation, a \
-             pristine instance for every invocation, all limits on, outputs in the order of the inputs\n\
-             - {rounds} rounds, every contender once in each, in a process of its own, all on the same generated input; every \
-             sandboxed or native stage of the runner has {cores} workers\n\
-             - records are counted at the destination; a run that does not bring all of them there fails the benchmark\n"
+             - commit {commit}, `{command}`; Python {python}, Extism and arrow-udf as `tests/rivals/Cargo.lock` has them\n\
+             - where nothing else is said: records of {} bytes, ASCII letters made upper case; {CHUNK_RECORDS} records per \
+             invocation, a pristine instance for every invocation, all limits on, outputs in the order of the inputs, {cores} \
+             workers a stage\n\
+             - rounds: {rounds}; in each, every contender once, in random order, in a process of its own, for as long as all \
+             others, all on the same generated input. Numbers are medians\n\
+             - records are counted at the destination, and one of each {CHUNK_RECORDS} is looked at: who brings another \
+             number or does bad work fails the benchmark\n",
+            Job::TRIVIAL.record_bytes,
         )
     }
 
-    fn write_goals(&self, page: &mut String) -> Written {
-        let rounds = Rounds(&self.rounds);
-        let of = |way, stages| Contender { way, stages };
-        let sandboxed = of(Way::Sandboxed, 3);
-        let starts = Spread::of(self.starts.iter().map(|start| start.first_record_seconds * 1e3));
-        let peaks = Spread::of(self.memory.iter().map(|run| run.peak_bytes as f64 / f64::from(1 << 20)));
-        writeln!(page, "## Goals\n\n| goal | measured | |\n|---|---|---|")?;
-        let mut row = |goal: &str, measured: Option<f64>, unit: &str, is_met: fn(f64) -> bool| {
-            let Some(measured) = measured else { return Ok(()) };
-            let verdict = if is_met(measured) { "met" } else { "**missed**" };
-            writeln!(page, "| {goal} | {}{unit} | {verdict} |", short(measured))
-        };
-        let median = |spread: Option<Spread>| spread.map(|spread| spread.median);
-        let alone = rounds.spread(of(Way::Sandboxed, 1), |run| 1e9 / run.records_per_second());
-        row("one trivial stage: < 100 ns per record, both copies included", median(alone), " ns", |n| n < 100.0)?;
-        let speed = rounds.spread(sandboxed, Run::records_per_second);
-        row("three stages: ≥ 3 M records/s", median(speed).map(|n| n / 1e6), " M/s", |n| n >= 3.0)?;
-        let native = rounds.ratio(sandboxed, of(Way::Native, 3));
-        row("three stages: ≥ 0.9 of native in the same runner", median(native), " ×", |n| n >= 0.9)?;
-        let channel = rounds.ratio(sandboxed, of(Way::ChannelOfRecords, 3));
-        row("three stages: ≥ 5 × tokio `mpsc`, a record per message", median(channel), " ×", |n| n >= 5.0)?;
-        row("cached start to the first record: < 50 ms", median(starts), " ms", |n| n < 50.0)?;
-        let grown = peaks.map(|peak| peak.max / peak.min);
-        row("peak memory, 10 M records against 1 M: flat (≤ 1.1 ×)", grown, " ×", |n| n <= 1.1)?;
-        if let Some(cost) = rounds.cpu_nanos_per_stage() {
-            writeln!(page, "\nProcessor time that a sandboxed stage adds to a record: {} ns.", spread(cost))?;
+    fn write_lengths(&self, page: &mut String) -> Written {
+        if self.lengths.is_empty() {
+            return Ok(());
         }
-        writeln!(page)
-    }
-
-    fn write_table(&self, page: &mut String, stages: usize) -> Written {
-        let rounds = Rounds(&self.rounds);
-        let contenders = self.rounds.first().into_iter().flatten().map(|run| run.contender);
-        writeln!(page, "Baseline of the ratio: {}. Median (min–max).\n", BASELINE.words())?;
-        writeln!(
-            page,
-            "| contender | M records/s | ns per record | cpu ns per record | ratio |\n|---|---|---|---|---|"
-        )?;
-        for contender in contenders.filter(|contender| contender.stages == stages) {
-            let cells = [
-                rounds.spread(contender, |run| run.records_per_second() / 1e6),
-                rounds.spread(contender, |run| 1e9 / run.records_per_second()),
-                rounds.spread(contender, Run::cpu_nanos_per_record),
-                rounds.ratio(contender, Contender { way: BASELINE, stages }),
-            ];
-            let cells: Vec<String> = cells.into_iter().flatten().map(spread).collect();
-            writeln!(page, "| {} | {} |", contender.way.words(), cells.join(" | "))?;
-        }
-        writeln!(page)
-    }
-
-    fn write_memory(&self, page: &mut String) -> Written {
-        writeln!(page, "## Memory\n\n| three sandboxed stages | peak resident memory |\n|---|---|")?;
-        for run in &self.memory {
-            let mebibytes = run.peak_bytes as f64 / f64::from(1 << 20);
-            writeln!(page, "| {} M records | {} MiB |", run.records / 1_000_000, short(mebibytes))?;
-        }
-        writeln!(page, "\nOf these, the prepared input is 6.5 MiB.\n")
+        let input = "Three trivial stages, once each. Of the memory, the prepared input is 6.2 MiB.";
+        writeln!(page, "## Short and long inputs\n\n{input}\n")?;
+        let heads = ["seconds", "records/s", "peak memory, MiB"].map(str::to_owned);
+        let labels: Vec<String> = self.lengths.iter().map(|run| si(run.measured.records as f64)).collect();
+        grid(page, &labels, &heads, |row, column| {
+            let cell = |run: &Run| match column {
+                0 => short(run.measured.wall_seconds),
+                1 => si(run.records_per_second()),
+                _ => short(mebibytes(run.measured.peak_bytes)),
+            };
+            self.lengths.get(row).map(cell).unwrap_or_default()
+        })
     }
 
     fn write_start(&self, page: &mut String) -> Written {
@@ -156,7 +149,7 @@ impl Results {
             "## The cost of limits\n\n\
              What being stoppable costs a guest. The same component through wasmtime alone, with the pools of Sandmill's \
              engine, on one thread: compiled and called so that nothing stops it, or an epoch, or fuel, or both. An \
-             instance for every `record` (an invocation each), for every `batch` of {BATCH_RECORDS}, or one that lives on \
+             instance for every `record` (an invocation each), for every `batch` of {CHUNK_RECORDS}, or one that lives on \
              with its `worker`. `upper` is the stage of the tables above; the tight loop adds up bytes, one by one, and is \
              the worst case.\n\n\
              Processor time per record, ns, and its ratio to that of \"nothing\" (min–max over the rounds). Each round is \
@@ -164,14 +157,8 @@ impl Results {
             limits::TURNS
         )?;
         limits::write(&self.limits, page)?;
-        writeln!(
-            page,
-            "The same question to the whole of Sandmill, which always watches the time (it has no switch for that): one \
-             stage, `upper`; processor time of all threads per record, ns.\n"
-        )?;
-        metered::write(&self.metered, page)?;
         let of = |column, stop| limits::ratio(&self.limits, column, stop).map_or_else(String::new, short);
-        let (batch, worst) = ((Work::Upper, Isolation::Batch), (Work::TightLoop, Isolation::Batch));
+        let (batch, worst) = ((Code::Upper, Isolation::Batch), (Code::TightLoop, Isolation::Batch));
         writeln!(
             page,
             "**The default is the epoch.** One of the two has to be paid for, or nothing ends a guest that spins: the epoch \
@@ -241,21 +228,49 @@ pub(crate) fn with_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> String 
     let ratio = Spread::of(pairs.iter().map(|(number, baseline)| number / baseline));
     let cell = |(number, ratio): (Spread, Spread)| match ratio {
         // The baseline itself.
-        Spread { min: 1.0, max: 1.0, .. } => short(number.median),
-        ratio => format!("{} · {} ×", short(number.median), spread(ratio)),
+        Spread { min: 1.0, max: 1.0, .. } => si(number.median),
+        ratio => format!("{} · {} ×", si(number.median), spread(ratio)),
     };
     number.zip(ratio).map(cell).unwrap_or_default()
 }
 
-/// Many numbers on one line of the raw results, whole ones.
-pub(crate) fn compact<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
-    let whole: Vec<i64> = numbers.iter().map(|number| number.round() as i64).collect();
-    let line = serde_json::to_string(&whole).and_then(RawValue::from_string).map_err(S::Error::custom)?;
-    line.serialize(serializer)
+/// Arrays of objects, a line for each of these.
+fn lines(value: &serde_json::Value, depth: usize) -> String {
+    match value {
+        serde_json::Value::Array(items) if depth > 0 && items.iter().any(|item| !item.is_number()) => {
+            let items: Vec<String> = items.iter().map(|item| lines(item, depth - 1)).collect();
+            format!("[\n{}\n]", items.join(",\n"))
+        }
+        other => other.to_string(),
+    }
 }
 
+/// Whole numbers: more digits are noise.
+pub(crate) fn whole<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    numbers.iter().map(|number| number.round() as i64).collect::<Vec<_>>().serialize(serializer)
+}
+
+/// The median, and the ends where these are others.
 pub(crate) fn spread(spread: Spread) -> String {
+    if spread.min == spread.max {
+        return short(spread.median);
+    }
     format!("{} ({}–{})", short(spread.median), short(spread.min), short(spread.max))
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Three digits, and thousands, millions or thousands of these.
+pub(crate) fn si(number: f64) -> String {
+    let (factor, unit) = match number.abs() {
+        n if n >= 1e9 => (1e9, " G"),
+        n if n >= 1e6 => (1e6, " M"),
+        n if n >= 1e4 => (1e3, " k"),
+        _ => (1.0, ""),
+    };
+    format!("{}{unit}", short(number / factor))
 }
 
 /// Three digits, as far as they are behind the point.

@@ -1,6 +1,7 @@
 //! The engine without Sandmill: wasmtime alone, with the pools of `host/src/sandbox/engine.rs`, and guests that are
 //! stopped by an epoch, by fuel, by both, or by nothing. The one file here that names wasmtime.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,13 +10,16 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, ensure};
 use sandmill::plan::bounds::{INSTANCES_MAX, MEMORY_MAX, TABLE_MAX};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Builder;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
     WasmBacktraceDetails,
 };
 
-use crate::stopwatch;
+use works::harness::{Arrived, Columns, Input, Job, Length, Measured, Portion, by_threads, thread_time};
+
+use crate::{machine, runner};
 use bindings::sandmill::stage::host;
 use bindings::sandmill::stage::types::{BatchParam, ColumnParam};
 use bindings::{Stage, StagePre};
@@ -79,6 +83,8 @@ impl Stop {
 pub(crate) struct Raw {
     engine: Engine,
     linked: StagePre<Words>,
+    /// What `open` is given.
+    config: String,
     stop: Stop,
 }
 
@@ -91,16 +97,16 @@ pub(crate) struct Live {
 
 impl Raw {
     /// Compiles it.
-    pub(crate) fn new(stop: Stop, wasm: &[u8]) -> Result<Self> {
-        Self::compile(stop, wasm).map_err(plain)
+    pub(crate) fn new(stop: Stop, wasm: &[u8], config: String) -> Result<Self> {
+        Self::compile(stop, wasm, config).map_err(plain)
     }
 
-    fn compile(stop: Stop, wasm: &[u8]) -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config(stop))?;
+    fn compile(stop: Stop, wasm: &[u8], config: String) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&settings(stop))?;
         let mut linker = Linker::new(&engine);
         host::add_to_linker::<_, HasSelf<Words>>(&mut linker, |words| words)?;
         let linked = StagePre::new(linker.instantiate_pre(&Component::new(&engine, wasm)?)?)?;
-        Ok(Self { engine, linked, stop })
+        Ok(Self { engine, linked, config, stop })
     }
 
     /// Moves the epoch on, where there is one, until what it returns is dropped.
@@ -109,13 +115,13 @@ impl Raw {
         self.stop.is_epoch().then(|| Ticker::start(move || engine.increment_epoch())).transpose()
     }
 
-    /// A pristine instance, opened without a configuration.
+    /// A pristine instance, open.
     pub(crate) async fn instance(&self) -> Result<Live> {
         let mut store = Store::new(&self.engine, Words);
         if self.stop.is_epoch() {
             store.epoch_deadline_callback(|_| {
                 // Sandmill looks at the thread's clock here.
-                let _now = stopwatch::thread_time();
+                let _now = thread_time();
                 Ok(UpdateDeadline::Yield(1))
             });
         }
@@ -123,22 +129,36 @@ impl Raw {
         let stage = self.linked.instantiate_async(&mut store).await.map_err(plain)?;
         let mut live = Live { store, stage, stop: self.stop };
         arm(&mut live.store, live.stop)?;
-        let opened = live.stage.sandmill_stage_transform().call_open(&mut live.store, "{}").await.map_err(plain)?;
+        let opened =
+            live.stage.sandmill_stage_transform().call_open(&mut live.store, &self.config).await.map_err(plain)?;
         opened.map_err(|refusal| anyhow!("the guest does not open: {refusal}"))?;
         Ok(live)
+    }
+
+    /// A batch through so many stages.
+    async fn through(&self, stages: usize, (data, ends): &Columns) -> Result<Columns> {
+        let mut live = self.instance().await?;
+        let mut batch = live.process(data, ends).await?;
+        live.flush().await?;
+        for _ in 1..stages {
+            let mut live = self.instance().await?;
+            batch = live.process(&batch.0, &batch.1).await?;
+            live.flush().await?;
+        }
+        Ok(batch)
     }
 }
 
 impl Live {
     /// Gives it a batch, and checks that as many records come back.
-    pub(crate) async fn process(&mut self, data: &[u8], ends: &[u32]) -> Result<()> {
+    pub(crate) async fn process(&mut self, data: &[u8], ends: &[u32]) -> Result<Columns> {
         arm(&mut self.store, self.stop)?;
         let batch = BatchParam { values: ColumnParam { data, ends }, keys: ColumnParam { data: &[], ends: &[] } };
         let transform = self.stage.sandmill_stage_transform();
         let returned = transform.call_process(&mut self.store, batch).await.map_err(plain)?;
         let values = returned.map_err(|message| anyhow!("the guest failed: {message}"))?.emitted.values;
-        ensure!(values.ends == ends && values.data.len() == data.len(), "records got lost");
-        Ok(())
+        ensure!(values.ends.len() == ends.len(), "records got lost");
+        Ok((values.data, values.ends))
     }
 
     /// Ends it.
@@ -147,6 +167,22 @@ impl Live {
         let flushed = self.stage.sandmill_stage_transform().call_flush(&mut self.store).await.map_err(plain)?;
         flushed.map(drop).map_err(|message| anyhow!("the guest failed: {message}"))
     }
+}
+
+/// A job without Sandmill: a thread per processor, an instance per batch and stage, stopped by an epoch.
+pub(crate) fn run(input: Input, length: Length, job: Job) -> Result<Measured> {
+    let wasm = fs::read(runner::component(job.work)?)?;
+    let raw = Raw::new(Stop::Epoch, &wasm, runner::config(job.work)?)?;
+    let _ticking = raw.tick()?;
+    let worker = || {
+        let runtime = Builder::new_current_thread().build()?;
+        let raw = &raw;
+        Ok(move |portion: &Portion, arrived: &mut Arrived| {
+            arrived.columns(&runtime.block_on(raw.through(job.stages, &portion.columns))?);
+            Ok(())
+        })
+    };
+    by_threads(input, length, (0..machine::cores()).map(|_| worker()).collect::<Result<_>>()?)
 }
 
 /// Before every call, as Sandmill does it.
@@ -160,7 +196,7 @@ fn arm(store: &mut Store<Words>, stop: Stop) -> Result<()> {
     Ok(())
 }
 
-fn config(stop: Stop) -> Config {
+fn settings(stop: Stop) -> Config {
     let instances = SLOTS;
     let mut pooling = PoolingAllocationConfig::new();
     pooling

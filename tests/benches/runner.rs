@@ -11,60 +11,82 @@ use sandmill::build::{self, BuildOptions};
 use sandmill::edge::{Chunk, Rejected, Sink, Source};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload, Places};
-use sandmill::report::Ending;
+use sandmill::report::{Ending, Report};
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tokio::runtime::Builder;
+use works::Work;
+use works::harness::{Arrived, Input, Length, Measured, Portion, Stopwatch, Took};
 
-use crate::input::{Arrived, Columns, Input};
-use crate::stopwatch::{Stopwatch, Took};
-
-/// The trivial stage in the sandbox.
-pub(crate) fn sandboxed(name: &str) -> Result<StageBuilder> {
-    Ok(StageBuilder::component(name, component()?))
+/// A stage in the sandbox.
+pub(crate) fn sandboxed(work: Work, name: &str) -> Result<StageBuilder> {
+    Ok(StageBuilder::component(name, component(work)?).config(config(work)?))
 }
 
-/// The trivial stage without a sandbox.
-pub(crate) fn native(name: &str) -> StageBuilder {
-    let upper = NativeStage::new(|key, value, out| {
-        out.push_with(key, |data| {
-            let start = data.len();
-            data.extend_from_slice(value);
-            data.get_mut(start..).unwrap_or_default().make_ascii_uppercase();
-        });
-        Verdict::Done
+/// The same function without a sandbox.
+pub(crate) fn native(work: Work, name: &str) -> StageBuilder {
+    let worker = work.open();
+    let stage = NativeStage::new(move |key, value, out| {
+        let mut done = Ok(());
+        out.push_with(key, |data| done = worker.apply(value, data));
+        done.map_or_else(Verdict::Failed, |()| Verdict::Done)
     });
-    StageBuilder::native(name, upper)
+    StageBuilder::native(name, stage)
 }
 
-/// Builds the trivial stage where that has not been done.
-pub(crate) fn build_guest() -> Result<()> {
-    build::build(&guest_folder(), &BuildOptions::default(), &mut |_line| {})?;
+/// Builds all stages where that has not been done.
+pub(crate) fn build_guests() -> Result<()> {
+    for folder in
+        ["../stages/identity", "../stages/upper", "../stages/parse-access-log", "works/stage", "guests/reach-http"]
+    {
+        build::build(&beside(folder), &BuildOptions::default(), &mut |_line| {})?;
+    }
     Ok(())
 }
 
-/// The trivial stage's component.
-pub(crate) fn component() -> Result<PathBuf> {
-    Ok(build::state(&guest_folder())?.component)
+/// The component that does it: a stage of its own where there is one.
+pub(crate) fn component(work: Work) -> Result<PathBuf> {
+    built(match work {
+        Work::Upper => "../stages/upper",
+        Work::AccessLog => "../stages/parse-access-log",
+        Work::Json | Work::Redact | Work::Hash | Work::Blur => "works/stage",
+    })
 }
 
-fn guest_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages/upper")
+/// What its `open` is given.
+pub(crate) fn config(work: Work) -> Result<String> {
+    match work {
+        Work::Upper | Work::AccessLog => Ok("{}".to_owned()),
+        Work::Json | Work::Redact | Work::Hash | Work::Blur => Ok(serde_json::json!({ "work": work }).to_string()),
+    }
 }
 
-/// Runs the input through `stages`, and says how many records came to the sink. The clock runs from the start of the pipeline, compiled and open, to the end of its
+/// What a folder below this package has been built to.
+pub(crate) fn built(folder: &str) -> Result<PathBuf> {
+    Ok(build::state(&beside(folder))?.component)
+}
+
+fn beside(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+/// Runs the input through `stages`. The clock runs from the start of the pipeline, compiled and open, to the end of its
 /// report.
-pub(crate) fn run(
-    input: Input,
-    records: usize,
-    stages: impl IntoIterator<Item = StageBuilder>,
-) -> Result<(usize, Took)> {
+pub(crate) fn run(input: Input, length: Length, stages: impl IntoIterator<Item = StageBuilder>) -> Result<Measured> {
     let arrived = Arc::new(AtomicUsize::new(0));
-    let sink = Counting { arrived: Arrived::default(), total: Arc::clone(&arrived) };
-    let mut pipeline = PipelineBuilder::new("bench").source(source(input, records));
+    let sink = Counting { arrived: input.arrivals(), total: Arc::clone(&arrived) };
+    let mut pipeline = PipelineBuilder::new("bench").source(source(input, length));
     for stage in stages {
         pipeline = pipeline.stage(stage);
     }
-    let plan = pipeline.sink(SinkBuilder::custom("count", sink)).plan()?;
+    let (report, took) = complete(pipeline.sink(SinkBuilder::custom("count", sink)))?;
+    let count = arrived.load(Ordering::Acquire);
+    ensure!(report.stats.accounting.delivered == count as u64, "the report and the sink disagree");
+    Measured::new(length, count, took)
+}
+
+/// Runs a pipeline to its end, which must be a good one.
+pub(crate) fn complete(pipeline: PipelineBuilder) -> Result<(Report, Took)> {
+    let plan = pipeline.plan()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (report, took) = runtime.block_on(async {
         let ready = Pipeline::prepare(plan).await?;
@@ -72,15 +94,13 @@ pub(crate) fn run(
         let report = ready.run().await;
         Ok::<_, Error>((report, stopwatch.stop()))
     })?;
-    let count = arrived.load(Ordering::Acquire);
     ensure!(report.ending == Ending::Completed, "the run did not complete: {:?}", report.problem);
-    ensure!(report.stats.accounting.delivered == count as u64, "the report and the sink disagree");
-    Ok((count, took))
+    Ok((report, took))
 }
 
-/// A source of so many records, `input`.
-pub(crate) fn source(input: Input, records: usize) -> SourceBuilder {
-    SourceBuilder::custom("input", Prepared { batches: Box::new(input.into_batches(records)), position: 0 })
+/// A source, `input`.
+pub(crate) fn source(input: Input, length: Length) -> SourceBuilder {
+    SourceBuilder::custom("input", Prepared { portions: Box::new(input.portions(length)), position: 0 })
 }
 
 /// A number of workers, records or bytes.
@@ -90,14 +110,14 @@ pub(crate) fn nonzero(number: usize) -> NonZeroUsize {
 
 /// Hands out batches that are there already.
 struct Prepared {
-    batches: Box<dyn Iterator<Item = Columns> + Send>,
+    portions: Box<dyn Iterator<Item = Portion> + Send>,
     position: u64,
 }
 
 #[async_trait]
 impl Source for Prepared {
     async fn pull(&mut self, _bounds: &BatchBounds) -> sandmill::Result<Option<Chunk>> {
-        let Some((data, ends)) = self.batches.next() else { return Ok(None) };
+        let Some(Portion { columns: (data, ends), .. }) = self.portions.next() else { return Ok(None) };
         let values = Column::from_parts(data, ends).map_err(|error| Error::internal("a bad input").caused_by(error))?;
         let records = Payload::of_values(values);
         self.position += records.len() as u64;

@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use works::Work;
+use works::harness::Stopwatch;
 
 use crate::runner;
-use crate::stopwatch::Stopwatch;
 
 /// One start.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -56,7 +57,7 @@ fn start(program: &Path, folder: &Path) -> Result<Start> {
 }
 
 fn pipeline(stages: usize) -> Result<String> {
-    let component = toml_string(&runner::component()?);
+    let component = toml_string(&runner::component(Work::Upper)?);
     let stages: String =
         (1..=stages).map(|n| format!("[[stage]]\nname = \"upper-{n}\"\ncomponent = {component}\n\n")).collect();
     Ok(format!(
@@ -65,12 +66,12 @@ fn pipeline(stages: usize) -> Result<String> {
     ))
 }
 
-fn toml_string(path: &Path) -> String {
+pub(crate) fn toml_string(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }
 
 /// `sandmill`, which lies beside this program.
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     let program = env::current_exe()?.with_file_name("sandmill");
     ensure!(program.exists(), "there is no {}: build it with cargo build --release -p sandmill", program.display());
     Ok(program)

@@ -1,6 +1,6 @@
 //! Median, spread and ratio of the runs of several rounds.
 
-use crate::contender::{Contender, Run, Way};
+use crate::contender::{Contender, Run};
 
 /// The middle of some numbers, and their ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,21 +30,16 @@ impl Rounds<'_> {
         Spread::of(self.0.iter().filter_map(|round| find(round, contender)).map(number))
     }
 
-    /// The spread of the ratio of two contenders' throughput, each pair taken in the same round.
-    pub(crate) fn ratio(&self, contender: Contender, baseline: Contender) -> Option<Spread> {
-        let of_round = |round: &Vec<Run>| {
-            Some(find(round, contender)?.records_per_second() / find(round, baseline)?.records_per_second())
-        };
-        Spread::of(self.0.iter().filter_map(of_round))
+    /// A number of one contender's runs and of another's, each pair taken in the same round.
+    pub(crate) fn pairs(&self, one: Contender, other: Contender, number: fn(&Run) -> f64) -> Vec<(f64, f64)> {
+        let of_round = |round: &Vec<Run>| Some((number(find(round, one)?), number(find(round, other)?)));
+        self.0.iter().filter_map(of_round).collect()
     }
 
-    /// What one more sandboxed stage costs a record, in processor time: both crossings, the queue, and its own work.
-    pub(crate) fn cpu_nanos_per_stage(&self) -> Option<Spread> {
-        let of_round = |round: &Vec<Run>| {
-            let cpu = |stages| Some(find(round, Contender { way: Way::Sandboxed, stages })?.cpu_nanos_per_record());
-            Some((cpu(3)? - cpu(1)?) / 2.0)
-        };
-        Spread::of(self.0.iter().filter_map(of_round))
+    /// The spread of the ratio of two contenders' throughput.
+    pub(crate) fn ratio(&self, contender: Contender, baseline: Contender) -> Option<Spread> {
+        let pairs = self.pairs(contender, baseline, Run::records_per_second);
+        Spread::of(pairs.into_iter().map(|(number, baseline)| number / baseline))
     }
 }
 

@@ -7,41 +7,51 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Both clocks, running.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     wall: Timespec,
     cpu: Timespec,
 }
 
 /// What it showed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
+pub struct Took {
     /// Time that passed.
-    pub(crate) wall: Duration,
+    pub wall: Duration,
     /// Time of all threads of the process, on processors.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
 }
 
 impl Stopwatch {
     /// Starts both clocks.
-    pub(crate) fn start() -> Self {
+    #[must_use]
+    pub fn start() -> Self {
         Self { wall: clock_gettime(ClockId::Monotonic), cpu: clock_gettime(ClockId::ProcessCPUTime) }
     }
 
+    /// Reads the clock on the wall.
+    #[must_use]
+    pub fn wall(self) -> Duration {
+        between(self.wall, clock_gettime(ClockId::Monotonic))
+    }
+
     /// Reads both clocks.
-    pub(crate) fn stop(self) -> Took {
+    #[must_use]
+    pub fn stop(self) -> Took {
         let now = Self::start();
         Took { wall: between(self.wall, now.wall), cpu: between(self.cpu, now.cpu) }
     }
 }
 
 /// Time that this thread has had on processors. What else the machine does is not in it.
-pub(crate) fn thread_time() -> Duration {
+#[must_use]
+pub fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     between(Timespec { tv_sec: 0, tv_nsec: 0 }, time)
 }
 
 /// Most memory that this process has had so far, bytes; 0 where the system does not say.
-pub(crate) fn peak_memory() -> u64 {
+#[must_use]
+pub fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
