@@ -77,8 +77,11 @@ fn write(body: OutgoingBody, mut bytes: &[u8]) -> Result<(), Failed> {
         stream.write(now).map_err(broken)?;
         bytes = later;
     }
-    stream.blocking_flush().map_err(broken)?;
-    drop(stream);
+    match stream.blocking_flush() {
+        // The host lets go of a body as soon as it has all that was announced: at once, where that is nothing.
+        Ok(()) | Err(StreamError::Closed) => drop(stream),
+        Err(failed @ StreamError::LastOperationFailed(_)) => return Err(broken(failed)),
+    }
     OutgoingBody::finish(body, None).map_err(|code| in_words(&code))
 }
 
