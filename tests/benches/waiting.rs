@@ -100,7 +100,10 @@ async fn answer(mut connection: TcpStream) -> io::Result<()> {
         }
     }
     sleep(ANSWER).await;
-    connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nwell").await
+    connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nwell").await?;
+    // Until the other side has closed.
+    while connection.read_buf(&mut request).await? > 0 {}
+    Ok(())
 }
 
 impl Waited {
