@@ -236,13 +236,10 @@ pub(crate) fn with_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> String 
 
 /// Arrays of objects, a line for each of these.
 fn lines(value: &serde_json::Value, depth: usize) -> String {
-    match value {
-        serde_json::Value::Array(items) if depth > 0 && items.iter().any(|item| !item.is_number()) => {
-            let items: Vec<String> = items.iter().map(|item| lines(item, depth - 1)).collect();
-            format!("[\n{}\n]", items.join(",\n"))
-        }
-        other => other.to_string(),
-    }
+    let items = value.as_array().filter(|items| depth > 0 && items.iter().any(|item| !item.is_number()));
+    let Some(items) = items else { return value.to_string() };
+    let items: Vec<String> = items.iter().map(|item| lines(item, depth - 1)).collect();
+    format!("[\n{}\n]", items.join(",\n"))
 }
 
 /// Whole numbers: more digits are noise.

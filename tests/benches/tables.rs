@@ -66,19 +66,7 @@ const THREE_ONLY: [Way; 2] = [Way::Python(Python::Threads), Way::Python(Python::
 
 /// All of them, in the order of the page.
 pub(crate) fn all() -> Vec<Table> {
-    let usual = Setting::default();
-    let plain = |label: String, job| (label, job, usual);
-    let against_native = |name, title, note, jobs, ways| Table {
-        name,
-        title,
-        note,
-        jobs,
-        ways,
-        baseline: Baseline::Way(Way::Native),
-        number: Number::RecordsPerSecond,
-    };
-    let both = vec![Way::Sandboxed, Way::Native];
-    vec![
+    let mut all = vec![
         against_native(
             "three",
             "Three trivial stages",
@@ -100,6 +88,16 @@ pub(crate) fn all() -> Vec<Table> {
             [1, 2, 3, 4, 6, 8, 12].map(|stages| plain(stages.to_string(), trivial(stages))).to_vec(),
             vec![Way::Sandboxed, Way::Native, Way::ChannelOfRecords],
         ),
+    ];
+    all.extend(shapes());
+    all.extend(settings());
+    all
+}
+
+/// Records, batches and lives of instances of different length.
+fn shapes() -> [Table; 3] {
+    let both = || vec![Way::Sandboxed, Way::Native];
+    [
         against_native(
             "sizes",
             "Small and large records",
@@ -107,37 +105,42 @@ pub(crate) fn all() -> Vec<Table> {
             [16, 100, 1 << 10, 16 << 10, 128 << 10, 1 << 20]
                 .map(|record_bytes| plain(bytes(record_bytes), Job { record_bytes, ..Job::TRIVIAL }))
                 .to_vec(),
-            both.clone(),
+            both(),
         ),
         against_native(
             "batches",
             "Small and large batches",
             "One trivial stage; so many records at most in an invocation. A pristine instance for each.",
             [1, 8, 64, 512, CHUNK_RECORDS, 8192]
-                .map(|batch| (batch.to_string(), Job::TRIVIAL, Setting { batch, ..usual }))
+                .map(|batch| (batch.to_string(), Job::TRIVIAL, Setting { batch, ..Setting::default() }))
                 .to_vec(),
-            both.clone(),
+            both(),
         ),
         against_native(
             "reuse",
             "How long an instance lives",
-            "One trivial stage. What is native has no instances, and is the same each time.",
+            "One trivial stage. What is native has no instances, but is called as often.",
             reuses().to_vec(),
-            both.clone(),
+            both(),
         ),
+    ]
+}
+
+/// What is compared with another setting of the same.
+fn settings() -> [Table; 2] {
+    let workers = |work: Work| {
+        [1, 2, 4].map(|workers| {
+            let label = format!("{}: {workers}", work.words());
+            (label, Job { work, ..Job::TRIVIAL }, Setting { workers: Some(workers), ..Setting::default() })
+        })
+    };
+    [
         Table {
             name: "workers",
             title: "One, two and four workers",
             note: "One stage; the ratio is to one worker.",
-            jobs: [Work::Upper, Work::Json]
-                .into_iter()
-                .flat_map(|work| [1, 2, 4].map(|workers| (work, workers)))
-                .map(|(work, workers)| {
-                    let label = format!("{}: {workers}", work.words());
-                    (label, Job { work, ..Job::TRIVIAL }, Setting { workers: Some(workers), ..usual })
-                })
-                .collect(),
-            ways: both,
+            jobs: [Work::Upper, Work::Json].into_iter().flat_map(workers).collect(),
+            ways: vec![Way::Sandboxed, Way::Native],
             baseline: Baseline::FirstSetting,
             number: Number::RecordsPerSecond,
         },
@@ -152,6 +155,21 @@ pub(crate) fn all() -> Vec<Table> {
             number: Number::CpuNanosPerRecord,
         },
     ]
+}
+
+fn against_native(
+    name: &'static str,
+    title: &'static str,
+    note: &'static str,
+    jobs: Vec<(String, Job, Setting)>,
+    ways: Vec<Way>,
+) -> Table {
+    let (baseline, number) = (Baseline::Way(Way::Native), Number::RecordsPerSecond);
+    Table { name, title, note, jobs, ways, baseline, number }
+}
+
+fn plain(label: String, job: Job) -> (String, Job, Setting) {
+    (label, job, Setting::default())
 }
 
 fn reuses() -> [(String, Job, Setting); 3] {
