@@ -39,6 +39,7 @@ lint:
 	cd stages && cargo fmt --all --check
 	cd tests/guests && cargo fmt --all --check
 	cd tests/works && cargo fmt --all --check
+	cd tests/rivals && cargo fmt --all --check
 	cd fuzz && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cd guest-sdk/rust && cargo clippy --locked --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
@@ -51,6 +52,7 @@ lint:
 # All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
 bench: setup
 	cargo build --release --locked -p sandmill -p tests
+	tests/rivals/build.sh $(TARGET_DIR)/rivals
 	$(TARGET_DIR)/release/bench $(SECTIONS)
 
 # A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.

@@ -172,7 +172,7 @@ impl Live {
 /// A job without Sandmill: a thread per processor, an instance per batch and stage, stopped by an epoch.
 pub(crate) fn run(input: Input, length: Length, job: Job) -> Result<Measured> {
     let wasm = fs::read(runner::component(job.work)?)?;
-    let raw = Raw::new(Stop::Epoch, &wasm, runner::config(job.work)?)?;
+    let raw = Raw::new(Stop::Epoch, &wasm, runner::config(job.work))?;
     let _ticking = raw.tick()?;
     let worker = || {
         let runtime = Builder::new_current_thread().build()?;
