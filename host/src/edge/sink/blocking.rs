@@ -4,6 +4,7 @@
 //! 0.1 ns per byte; without it, the thread would have to borrow the batch across an `await`.
 
 use async_trait::async_trait;
+use std::num::NonZeroUsize;
 
 use crate::edge::thread::Thread;
 use crate::edge::{Delivery, Mark, Rejected, Sink};
@@ -101,15 +102,15 @@ impl<S: BlockingSink> Blocking<S> {
 
     async fn call(&mut self, request: Request) -> Result<Reply> {
         self.state = match std::mem::replace(&mut self.state, State::Failed) {
-            State::New(mut sink) => {
-                State::Begun(Thread::start("sandmill-sink", move |request| serve(&mut sink, request))?)
-            }
+            State::New(mut sink) => State::Begun(Thread::start("sandmill-sink", NonZeroUsize::MIN, move |request| {
+                serve(&mut sink, request)
+            })?),
             begun @ (State::Begun(_) | State::Failed) => begun,
         };
         let State::Begun(thread) = &mut self.state else {
             return Err(Error::internal("a sink is written to after its thread could not be started"));
         };
-        if thread.is_outstanding() {
+        if thread.outstanding() > 0 {
             // The future of the last write was dropped. Its records count as in flight, but a failure must not be lost.
             thread.answer().await?.result?;
         }

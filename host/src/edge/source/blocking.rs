@@ -1,7 +1,10 @@
-//! Makes a source of one that blocks: it runs on a [`Thread`] of its own and reads one chunk ahead, so that reading
-//! overlaps with everything else.
+//! Makes a source of one that blocks: it runs on a [`Thread`] of its own and reads ahead, so that reading overlaps with
+//! everything else.
 //!
-//! Memory: one chunk that is being read or waits to be taken, besides the one that was handed out.
+//! Memory: the chunks that are being read or wait to be taken, as many as the source says, besides the one that was handed
+//! out.
+
+use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
@@ -17,6 +20,11 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     /// # Errors
     /// When the input cannot be read.
     fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>>;
+
+    /// How many chunks are read ahead. More than one where a pull is soon done: to wake a thread for each would take longer.
+    fn ahead(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
 
     /// As [`Source::extent`].
     fn extent(&self) -> Extent {
@@ -37,8 +45,13 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     }
 }
 
-/// The adapter. A change of the bounds takes effect one chunk late, because that one has been read already.
+/// What [`BlockingSource::ahead`] is for a source that makes or finds records as fast as others take them. At the default
+/// bounds these are 4 MiB at most.
+pub(super) const AHEAD: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
+
+/// The adapter. A change of the bounds takes effect late by the chunks that have been asked for already.
 pub(in crate::edge) struct Blocking<S> {
+    ahead: NonZeroUsize,
     extent: Extent,
     can_resume: bool,
     state: State<S>,
@@ -47,21 +60,86 @@ pub(in crate::edge) struct Blocking<S> {
 enum State<S> {
     /// Nothing has been read yet.
     New(S),
-    /// A read is under way, or its chunk waits.
-    Reading(Thread<BatchBounds, Result<Option<Chunk>>>),
+    /// Reads are under way, or their chunks wait.
+    Reading(Reading),
     /// The end, or an error, has been handed out.
     Ended,
 }
 
+/// The near end of a source that reads.
+struct Reading {
+    thread: Thread<Request, Answer>,
+    ahead: NonZeroUsize,
+    /// How often it failed in a way that may pass.
+    failures: u32,
+}
+
+/// For one chunk.
+struct Request {
+    bounds: BatchBounds,
+    /// After so many failures. Requests that had been made by the time of a failure are passed over: it is for whoever is
+    /// told of the failure to say when to try again.
+    failures: u32,
+}
+
+/// `None`: passed over.
+type Answer = Option<Result<Option<Chunk>>>;
+
 impl<S: BlockingSource> Blocking<S> {
     pub(in crate::edge) fn new(source: S) -> Self {
-        Self { extent: source.extent(), can_resume: source.can_resume(), state: State::New(source) }
+        Self {
+            ahead: source.ahead(),
+            extent: source.extent(),
+            can_resume: source.can_resume(),
+            state: State::New(source),
+        }
     }
 
-    fn begin(mut source: S, bounds: &BatchBounds) -> Result<State<S>> {
-        let mut thread = Thread::start("sandmill-source", move |bounds| source.pull(&bounds))?;
-        thread.ask(*bounds)?;
-        Ok(State::Reading(thread))
+    fn begin(mut source: S, ahead: NonZeroUsize) -> Result<State<S>> {
+        let (mut has_ended, mut failures) = (false, 0);
+        let pull = move |request: Request| {
+            if has_ended {
+                return Some(Ok(None));
+            }
+            if request.failures < failures {
+                return None;
+            }
+            let pulled = source.pull(&request.bounds);
+            match &pulled {
+                Ok(Some(_)) => {}
+                Err(error) if error.is_retryable() => failures += 1,
+                Ok(None) | Err(_) => has_ended = true,
+            }
+            Some(pulled)
+        };
+        let thread = Thread::start("sandmill-source", ahead, pull)?;
+        Ok(State::Reading(Reading { thread, ahead, failures: 0 }))
+    }
+}
+
+impl Reading {
+    /// The next chunk. More are asked for once half of those that may be ahead have been taken: to wake the thread for one
+    /// at a time costs more.
+    async fn next(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        loop {
+            self.ask(bounds)?;
+            let Some(answer) = self.thread.answer().await? else { continue };
+            match &answer {
+                Ok(Some(_)) => self.ask(bounds)?,
+                Err(error) if error.is_retryable() => self.failures += 1,
+                Ok(None) | Err(_) => {}
+            }
+            return answer;
+        }
+    }
+
+    fn ask(&mut self, bounds: &BatchBounds) -> Result<()> {
+        if self.thread.outstanding() <= self.ahead.get() / 2 {
+            while self.thread.outstanding() < self.ahead.get() {
+                self.thread.ask(Request { bounds: *bounds, failures: self.failures })?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -72,25 +150,19 @@ impl<S: BlockingSource> Source for Blocking<S> {
     /// thread is left behind until its read returns, and what it reads is lost.
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
-            State::New(source) => Self::begin(source, bounds)?,
+            State::New(source) => Self::begin(source, self.ahead)?,
             begun @ (State::Reading(_) | State::Ended) => begun,
         };
-        let State::Reading(thread) = &mut self.state else { return Ok(None) };
-        if !thread.is_outstanding() {
-            // The last pull failed, and is tried again.
-            thread.ask(*bounds)?;
+        let State::Reading(reading) = &mut self.state else { return Ok(None) };
+        let next = reading.next(bounds).await;
+        let goes_on = match &next {
+            Ok(next) => next.is_some(),
+            Err(error) => error.is_retryable(),
+        };
+        if !goes_on {
+            self.state = State::Ended;
         }
-        match thread.answer().await.flatten() {
-            Ok(Some(chunk)) => {
-                thread.ask(*bounds)?;
-                Ok(Some(chunk))
-            }
-            Err(error) if error.is_retryable() => Err(error),
-            end @ (Ok(None) | Err(_)) => {
-                self.state = State::Ended;
-                end
-            }
-        }
+        next
     }
 
     fn extent(&self) -> Extent {
@@ -129,6 +201,19 @@ mod tests {
         }
     }
 
+    /// The same, read four chunks ahead.
+    struct Quick<F>(F);
+
+    impl<F: FnMut() -> Result<Option<Chunk>> + Send + 'static> BlockingSource for Quick<F> {
+        fn pull(&mut self, _: &BatchBounds) -> Result<Option<Chunk>> {
+            (self.0)()
+        }
+
+        fn ahead(&self) -> NonZeroUsize {
+            AHEAD
+        }
+    }
+
     fn chunk(value: &str) -> Chunk {
         Chunk { records: Payload::of_values([value].iter().collect()), ..Chunk::default() }
     }
@@ -152,6 +237,56 @@ mod tests {
         assert!(source.pull(&bounds(1, 1)).await.unwrap().is_some());
         assert!(source.pull(&bounds(1, 1)).await.unwrap().is_none());
         assert!(source.pull(&bounds(1, 1)).await.unwrap().is_none(), "the end stays the end");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_quick_source_is_read_further_ahead_and_no_further_than_its_end() {
+        let (told, reads) = mpsc::sync_channel(20);
+        let mut left = 9_i32;
+        let mut source = Blocking::new(Quick(move || {
+            told.send(left).expect("the test listens");
+            left -= 1;
+            Ok((left >= 0).then(|| chunk(&left.to_string())))
+        }));
+        let mut given = Vec::new();
+        while let Some(chunk) = source.pull(&bounds(1, 1)).await.unwrap() {
+            let ahead = reads.try_iter().count();
+            assert!(ahead <= AHEAD.get() + 1, "{ahead} chunks were read after the last one was taken");
+            given.push(chunk.records.value(0).unwrap().to_vec());
+        }
+        assert_eq!(given.concat(), b"876543210");
+        drop(source);
+        assert_eq!(reads.iter().last().unwrap_or(0), 0, "it was not asked again after the end");
+    }
+
+    /// What was asked for ahead must not be tried at once, nor taken for the end.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_source_that_fails_for_a_while_is_tried_again_when_it_is_pulled_again_and_not_before() {
+        let (told, pulls) = mpsc::sync_channel(20);
+        let mut pull = 0;
+        let mut source = Blocking::new(Quick(move || {
+            told.send(()).expect("the test listens");
+            pull += 1;
+            match pull {
+                3 | 4 => Err(Error::edge("busy").retryable(true)),
+                ..8 => Ok(Some(chunk(&pull.to_string()))),
+                _ => Ok(None),
+            }
+        }));
+        let mut seen = Vec::new();
+        loop {
+            match source.pull(&bounds(1, 1)).await {
+                Ok(Some(chunk)) => seen.push(String::from_utf8(chunk.records.value(0).unwrap().to_vec()).unwrap()),
+                Ok(None) => break,
+                Err(error) => {
+                    assert!(error.is_retryable());
+                    let before = pulls.try_iter().count();
+                    assert_eq!(pulls.recv_timeout(Duration::from_millis(50)), Err(mpsc::RecvTimeoutError::Timeout), "{before}");
+                    seen.push(error.to_string());
+                }
+            }
+        }
+        assert_eq!(seen, ["1", "2", "busy", "busy", "5", "6", "7"]);
     }
 
     #[test]

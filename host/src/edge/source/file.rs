@@ -3,12 +3,13 @@
 //! A chunk never spans two files. When a file cannot be read to its end, all whole records before that are given first.
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::blocking::BlockingSource;
+use super::blocking::{AHEAD, BlockingSource};
 use super::csv::CsvRecords;
 use super::find::{Found, find};
 use super::input::{Input, Packing, RawBytes};
@@ -158,6 +159,11 @@ impl BlockingSource for FileSource {
                 return Ok(Some(page.into_chunk(position, Some(cursor))));
             }
         }
+    }
+
+    /// Whole files may be large: each that is ahead is memory.
+    fn ahead(&self) -> NonZeroUsize {
+        if self.shape.is_whole_files() { NonZeroUsize::MIN } else { AHEAD }
     }
 
     fn extent(&self) -> Extent {

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use super::buffer::{BLOCK_BYTES, Buffer};
 use super::records::{Shortcut, Spot};
+use crate::record::Column;
 
 /// How much of a record that is too long is kept for the report. Arbitrary: enough to recognise it by.
 pub(super) const HEAD_BYTES: usize = 1024;
@@ -131,6 +132,35 @@ impl LineReader {
         self.number += 1;
     }
 
+    /// Moves lines to `out`, as long as whole ones are at hand and there is room for them: so many, and so many bytes of
+    /// them. Says how many it were; what is in the way then, [`Self::next`] tells.
+    pub(super) fn move_whole(&mut self, lines_max: usize, bytes_max: usize, out: &mut Column) -> usize {
+        if self.overlong.is_some() {
+            return 0;
+        }
+        let rest = self.buffer.rest();
+        let unsearched = rest.get(self.searched..).unwrap_or_default();
+        let (mut begin, mut moved, mut room) = (0, 0, bytes_max);
+        for feed in memchr::memchr_iter(b'\n', unsearched).take(lines_max) {
+            let end = self.searched + feed;
+            let line = rest.get(begin..end).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.len() > room.min(self.line_bytes_max) {
+                break;
+            }
+            out.push(line);
+            room -= line.len();
+            begin = end + 1;
+            moved += 1;
+        }
+        if moved > 0 {
+            self.buffer.take(begin);
+            self.searched = 0;
+            self.number += moved as u64;
+        }
+        moved
+    }
+
     #[inline]
     fn found(&mut self, bytes: usize, taken: usize) -> Next {
         if bytes <= self.line_bytes_max && self.overlong.is_none() {
@@ -179,6 +209,28 @@ mod tests {
 
     use super::*;
     use crate::edge::tests::Pieces;
+
+    /// The same as [`read`], with as many lines as possible moved.
+    fn moved(mut reader: LineReader, (lines_max, bytes_max): (usize, usize)) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        loop {
+            let (first, mut lines) = (reader.number(), Column::default());
+            let moved = reader.move_whole(lines_max, bytes_max, &mut lines);
+            assert!(moved == lines.len() && moved <= lines_max && lines.bytes() <= bytes_max);
+            assert_eq!(reader.number(), first + moved as u64);
+            seen.extend((first..).zip(lines.iter().map(|line| Ok(line.to_vec()))));
+            let number = reader.number();
+            match reader.next(true).expect("the input never fails") {
+                Next::Line { bytes, taken } => {
+                    seen.push((number, Ok(reader.rest()[..bytes].to_vec())));
+                    reader.take(taken);
+                }
+                Next::Overlong(line) => seen.push((number, Err(line.bytes))),
+                Next::NotYet => panic!("it was told to wait"),
+                Next::End => return seen,
+            }
+        }
+    }
 
     /// A line, or the length of one that is too long; and its number.
     type Seen = (u64, Result<Vec<u8>, u64>);
@@ -239,6 +291,23 @@ mod tests {
                     (line, expected) => prop_assert_eq!(line, expected),
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_are_moved_are_those_that_are_found_one_by_one(
+            bytes in text(),
+            sizes in prop::collection::vec(1_usize..200, 1..8),
+            block in 1_usize..200,
+            max in prop_oneof![3 => Just(1000_usize), 1 => 1_usize..12],
+            most in (1_usize..20, 0_usize..60),
+        ) {
+            let reader = || {
+                let input = Pieces::new(bytes.clone(), sizes.clone());
+                LineReader::with_block(Box::new(input), max, block)
+            };
+            prop_assert_eq!(moved(reader(), most), read(reader()));
         }
     }
 

@@ -43,6 +43,9 @@ impl RecordReader for LineRecords {
     fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
         self.begin()?;
         while page.has_room(0) {
+            if self.kind == LineKind::Plain && page.push_whole(&mut self.lines) {
+                continue;
+            }
             let number = self.lines.number();
             match self.lines.next(!self.eager || page.is_empty())? {
                 Next::Line { bytes, taken } => {

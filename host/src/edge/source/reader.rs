@@ -37,6 +37,11 @@ impl Shape {
         Self { matter, record_bytes_max: record_bytes_max.get().min(RECORD_BYTES_MOST) }
     }
 
+    /// Whether each input is one record.
+    pub(super) fn is_whole_files(&self) -> bool {
+        self.matter == Matter::Files
+    }
+
     /// A reader of one input.
     pub(super) fn reader(&self, input: Box<dyn Read + Send>, origin: Origin) -> Box<dyn RecordReader> {
         let limit = self.record_bytes_max;

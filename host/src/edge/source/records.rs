@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::buffer::Buffer;
+use super::line_reader::LineReader;
 use crate::edge::{BadRecord, Chunk, Cursor};
 use crate::record::{BatchBounds, Column, Lines, Payload, Places};
 
@@ -156,8 +157,20 @@ impl Page {
     /// Adds a record that stands on a line.
     #[inline]
     pub(super) fn push(&mut self, line: u64, value: &[u8]) {
-        self.note(line);
+        self.note(line, self.values.len() as u64);
         self.values.push(value);
+    }
+
+    /// Adds the lines that are at hand, as they are, as long as there is room; whether there were any.
+    pub(super) fn push_whole(&mut self, lines: &mut LineReader) -> bool {
+        let (first, before) = (lines.number(), self.values.len());
+        let records = self.records_max.saturating_sub(before + self.bad.len());
+        let bytes = self.bytes_max.saturating_sub(self.values.bytes() + self.bad_bytes);
+        let moved = lines.move_whole(records, bytes, &mut self.values) as u64;
+        for (line, count) in (first..first + moved).zip(before as u64..) {
+            self.note(line, count);
+        }
+        moved > 0
     }
 
     /// Adds a record that has a key and stands on no line. Its value is moved in where it is the first: a whole file may
@@ -193,10 +206,9 @@ impl Page {
         Chunk { records, places, bad: self.bad, position, cursor }
     }
 
-    /// Notes the line of the next record: one number for the page as long as no line is left out.
+    /// Notes the line of the record behind the first `count`: one number for the page as long as no line is left out.
     #[inline]
-    fn note(&mut self, line: u64) {
-        let count = self.values.len() as u64;
+    fn note(&mut self, line: u64, count: u64) {
         match &mut self.lines {
             Lines::From(first) if *first + count == line => {}
             Lines::From(first) if count > 0 => {

@@ -6,12 +6,14 @@ mod digits;
 mod text;
 mod visitors;
 
+use std::num::NonZeroUsize;
+
 use fastrand::Rng;
 
 use self::access_log::AccessLog;
 use self::digits::Counter;
 use self::text::Text;
-use super::blocking::BlockingSource;
+use super::blocking::{AHEAD, BlockingSource};
 use crate::edge::{Chunk, Cursor, Extent};
 use crate::error::{Error, Result};
 use crate::plan::{Generate, Generated};
@@ -83,6 +85,10 @@ impl BlockingSource for GenerateSource {
             position: self.made,
             cursor: Some(Cursor(self.made.to_string())),
         }))
+    }
+
+    fn ahead(&self) -> NonZeroUsize {
+        AHEAD
     }
 
     fn extent(&self) -> Extent {
