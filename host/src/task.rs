@@ -4,6 +4,7 @@
 //! dropped where it stood. A panic is an internal error, not a hang.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -15,8 +16,20 @@ use crate::pool::panic_message;
 /// The tasks of one run. At most one per source, worker and sink.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    set: JoinSet<Result<()>>,
+    set: JoinSet<Result<Option<Onward>>>,
     cut: CancellationToken,
+}
+
+/// The rest of a task, and the runtime on which it goes on.
+pub(crate) struct Onward {
+    runtime: Handle,
+    rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>,
+}
+
+impl Onward {
+    pub(crate) fn on(runtime: Handle, rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>) -> Self {
+        Self { runtime, rest }
+    }
 }
 
 impl Tasks {
@@ -27,27 +40,45 @@ impl Tasks {
 
     /// Starts a task on `runtime`.
     pub(crate) fn spawn(&mut self, runtime: &Handle, task: impl Future<Output = Result<()>> + Send + 'static) {
+        self.spawn_moving(runtime, async move { task.await.map(|()| None) });
+    }
+
+    /// Starts a task on `runtime` that may go on elsewhere.
+    pub(crate) fn spawn_moving(
+        &mut self,
+        runtime: &Handle,
+        task: impl Future<Output = Result<Option<Onward>>> + Send + 'static,
+    ) {
         let cut = self.cut.clone();
         let guarded = async move {
             tokio::select! {
                 // The cut first: a task that is always ready must not outrun it.
                 biased;
-                () = cut.cancelled() => Ok(()),
+                () = cut.cancelled() => Ok(None),
                 result = task => result,
             }
         };
         self.set.spawn_on(guarded, runtime);
     }
 
-    /// What the next task to end came to; `None` when all have ended.
+    /// What the next task to end came to; `None` when all have ended. Whoever waits here also sends on what goes on
+    /// elsewhere.
     ///
     /// # Cancel safety
     /// No result is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<Result<()>> {
-        let joined = self.set.join_next().await?;
-        Some(joined.unwrap_or_else(|failed| match failed.try_into_panic() {
-            Ok(panic) => Err(Error::internal("a task of the run panicked").caused_by(panic_message(&*panic))),
-            Err(_aborted) => Ok(()),
-        }))
+        loop {
+            return Some(match self.set.join_next().await? {
+                Ok(Ok(Some(Onward { runtime, rest }))) => {
+                    self.spawn_moving(&runtime, rest);
+                    continue;
+                }
+                Ok(ended) => ended.map(drop),
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => Err(Error::internal("a task of the run panicked").caused_by(panic_message(&*panic))),
+                    Err(_aborted) => Ok(()),
+                },
+            });
+        }
     }
 }

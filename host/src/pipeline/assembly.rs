@@ -20,7 +20,7 @@ use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
-use crate::pool::{Stage, Worker};
+use crate::pool::{Homes, Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Ledger};
 use crate::redact::Redactor;
@@ -145,8 +145,9 @@ impl Floor {
         let output = self.wiring.outlet(node, plan.ports.len().max(1));
         let input = self.wiring.input(node);
         for worker in 0..plan.workers.get() {
-            let worker = Worker::new(&stage, worker, input.clone(), output.clone());
-            self.tasks.spawn(&guests, worker.run());
+            let homes = Homes { shared: self.io.clone(), apart: guests.clone() };
+            let worker = Worker::new(&stage, worker, (input.clone(), output.clone()), homes);
+            self.tasks.spawn_moving(&guests, worker.run());
         }
         WatchedStage {
             name: plan.name,

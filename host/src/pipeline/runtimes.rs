@@ -1,4 +1,5 @@
-//! The runtimes of a pipeline: one for all that waits or copies, and one for the guests of each stage or source.
+//! The runtimes of a pipeline: one for all that waits or copies, and one for the guests of each stage or source. Stages
+//! that take short turns share the first one (`pool/shift`).
 //!
 //! Threads are what the operating system divides the processors among. Guests take turns of 2 ms, a tick of the engine,
 //! and give up none before: on the same threads, a stage that spins would leave to one with little work at a time a tenth
@@ -11,12 +12,12 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, Result};
 
-/// Threads of the I/O runtime: its tasks wait or copy, and what blocks goes to threads of its own.
-const IO_THREADS: usize = 2;
-/// Turns of its tasks on a thread between two looks at its timers: Tokio's own default.
-const IO_TURNS: u32 = 61;
-/// The same for guests. A turn takes up to 2 ms, so 61 of them would let a `wall` limit be late by a tenth of a second and
-/// more as soon as a guest spins on every thread. One costs a system call a turn, and a batch takes a turn or two.
+/// Threads of the shared runtime, at least: one may be held up for a moment.
+const SHARED_THREADS_MIN: usize = 2;
+/// Turns of its tasks on a thread between two looks at its timers. Those of guests take some hundredths of a millisecond;
+/// until one of 2 ms has shown that its stage must go elsewhere, a timer is late by a few of these. Each look is a system call.
+const SHARED_TURNS: u32 = 4;
+/// The same for guests on threads of their own. One costs a system call a turn, and a batch takes a turn or two.
 const GUEST_TURNS: u32 = 1;
 
 /// All of them. Dropping them never blocks: a thread that is stuck in a read is left behind.
@@ -32,7 +33,8 @@ impl Runtimes {
     /// # Errors
     /// When the process cannot start threads.
     pub(super) fn start() -> Result<Self> {
-        Ok(Self { io: Some(runtime("sandmill-io", IO_THREADS, IO_TURNS)?), guests: Vec::new() })
+        let threads = processors().get().max(SHARED_THREADS_MIN);
+        Ok(Self { io: Some(runtime("sandmill-io", threads, SHARED_TURNS)?), guests: Vec::new() })
     }
 
     pub(super) fn io(&self) -> &Handle {
@@ -44,7 +46,7 @@ impl Runtimes {
     /// # Errors
     /// When the process cannot start threads.
     pub(super) fn add_guests(&mut self, workers: NonZeroUsize) -> Result<Handle> {
-        let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN).min(workers);
+        let threads = processors().min(workers);
         let added = runtime("sandmill-guest", threads.get(), GUEST_TURNS)?;
         let handle = added.handle().clone();
         self.guests.push(added);
@@ -58,6 +60,10 @@ impl Drop for Runtimes {
             runtime.shutdown_background();
         }
     }
+}
+
+fn processors() -> NonZeroUsize {
+    available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn runtime(name: &str, threads: usize, turns: u32) -> Result<Runtime> {

@@ -8,6 +8,7 @@ use super::order::Turnstile;
 use super::pace::Pace;
 use super::retries::Retries;
 use super::room::Room;
+use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::record::{BatchBounds, Ledger};
@@ -29,6 +30,7 @@ pub(crate) struct Stage {
     pub(crate) turnstile: Option<Turnstile>,
     pub(crate) pace: Pace,
     pub(crate) retries: Retries,
+    pub(super) turns: Turns,
     /// Of a stage that keeps none: where records wait for their next attempt.
     pub(crate) room: Room,
 }
@@ -55,6 +57,7 @@ impl Stage {
             turnstile: (plan.order == Order::Input).then(Turnstile::default),
             pace: Pace::default(),
             retries,
+            turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
         }
     }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{NativeStage, Program, Stage, Verdict, Worker};
+use super::{Homes, NativeStage, Program, Stage, Verdict, Worker};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
 use crate::plan::{Generate, Generated, SinkKind, SourceKind};
@@ -21,6 +21,7 @@ use crate::state::StateFile;
 use crate::task::Tasks;
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
+mod homes;
 mod retries;
 
 /// Longer than any backoff here, all together: a pool that has not ended by then hangs.
@@ -126,8 +127,9 @@ impl Floor {
         let cut = CancellationToken::new();
         let mut tasks = Tasks::new(cut.clone());
         for worker in 0..plan.workers.get() {
-            let worker = Worker::new(&stage, worker, receiver.clone(), outlet.clone());
-            tasks.spawn(&Handle::current(), worker.run());
+            let homes = Homes { shared: Handle::current(), apart: Handle::current() };
+            let worker = Worker::new(&stage, worker, (receiver.clone(), outlet.clone()), homes);
+            tasks.spawn_moving(&Handle::current(), worker.run());
         }
         let delivered = Arc::default();
         tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered)));

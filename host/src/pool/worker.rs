@@ -12,39 +12,35 @@ use super::held::Held;
 use super::load::Load;
 use super::order::Turn;
 use super::pace::{Took, flush_budget, whole_budget};
-use super::retries::Waiting;
-use super::room::Look;
+use super::shift::Homes;
 use super::stage::Stage;
 use super::words::state_lost;
 use super::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::error::{Error, Result};
 use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
-use crate::queue::{Received, Receiver};
+use crate::queue::Receiver;
 use crate::record::{Fate, Payload, Ticket};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
 /// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
 const SEND_ON_BYTES: usize = 16 << 20;
 
-/// What a worker turns to next.
-enum Next {
-    Input(Received),
-    /// Records that have waited, and are due.
-    Due(Vec<Waiting>),
-}
-
 /// One worker.
 pub(crate) struct Worker {
-    stage: Arc<Stage>,
+    pub(super) stage: Arc<Stage>,
     id: WorkerId,
-    input: Receiver,
+    pub(super) input: Receiver,
     output: Outlet,
-    instance: Option<Living>,
+    pub(super) instance: Option<Living>,
+    pub(super) homes: Homes,
+    pub(super) is_shared: bool,
+    /// Time inside guests for what it has in hand.
+    pub(super) turn: Duration,
 }
 
 /// An instance that is kept from batch to batch.
-struct Living {
+pub(super) struct Living {
     instance: Box<dyn Instance>,
     /// Records given to it since it was made.
     given: usize,
@@ -55,68 +51,15 @@ struct Living {
 }
 
 impl Worker {
-    pub(crate) fn new(stage: &Arc<Stage>, worker: usize, input: Receiver, output: Outlet) -> Self {
-        let id = WorkerId { stage: Arc::clone(&stage.name), worker };
-        Self { stage: Arc::clone(stage), id, input, output, instance: None }
-    }
-
-    /// Works until the queue is closed and empty and no record waits for another attempt, then gives up what a long-lived
-    /// instance holds.
-    ///
-    /// # Errors
-    /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be made.
-    pub(crate) async fn run(mut self) -> Result<()> {
-        let mut watch = Stopwatch::start();
-        while let Some(next) = self.next().await {
-            watch.lap(&self.stage.counters.waiting);
-            match next {
-                Next::Input(Received { sequence, batch }) => {
-                    self.stage.counters.records_in.add(batch.len());
-                    let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-                    self.work(Load::first(batch), turn, &mut watch).await?;
-                }
-                Next::Due(waiting) => self.work(Load::again(waiting), None, &mut watch).await?,
-            }
-        }
-        watch.lap(&self.stage.counters.waiting);
-        let flushed = self.retire().await?;
-        watch.lap(&self.stage.counters.busy);
-        if let Some(flushed) = flushed {
-            self.send_flushed(flushed).await?;
-        }
-        watch.lap(&self.stage.counters.blocked);
-        Ok(())
-    }
-
-    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need not
-    /// wait for them: whoever lets a record wait comes back for it.
-    async fn next(&mut self) -> Option<Next> {
-        let mut is_closed = false;
-        loop {
-            let changed = self.stage.room.changed();
-            let Look { due, next, is_full } = self.stage.room.look(&self.stage.bounds);
-            if !due.is_empty() {
-                return Some(Next::Due(due));
-            }
-            if is_closed && next.is_none() {
-                return None;
-            }
-            tokio::select! {
-                // What is due first, however much input there is.
-                biased;
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
-                () = changed => {}
-                received = self.input.recv(&self.stage.bounds), if !is_full && !is_closed => match received {
-                    Some(received) => return Some(Next::Input(received)),
-                    None => is_closed = true,
-                },
-            }
-        }
+    /// A worker between a queue and an outlet, that begins apart from the other stages.
+    pub(crate) fn new(stage: &Arc<Stage>, worker: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
+        let (stage, id) = (Arc::clone(stage), WorkerId { stage: Arc::clone(&stage.name), worker });
+        Self { stage, id, input, output, instance: None, homes, is_shared: false, turn: Duration::ZERO }
     }
 
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at its
     /// turn, all at once, or in parts when there is much of it.
-    async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
+    pub(super) async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
@@ -349,7 +292,7 @@ impl Worker {
         }
     }
 
-    async fn send_flushed(&mut self, flushed: Flushed) -> Result<()> {
+    pub(super) async fn send_flushed(&mut self, flushed: Flushed) -> Result<()> {
         let Flushed { outcome, hold } = flushed;
         let records = outcome.emitted.len();
         self.stage.counters.records_out.add(records);
@@ -361,7 +304,7 @@ impl Worker {
     }
 
     /// Ends a long-lived instance, and returns what it held.
-    async fn retire(&mut self) -> Result<Option<Flushed>> {
+    pub(super) async fn retire(&mut self) -> Result<Option<Flushed>> {
         let Some(mut living) = self.instance.take() else {
             return Ok(None);
         };
@@ -383,7 +326,8 @@ impl Worker {
         })
     }
 
-    fn charge(&self, time: Duration, failed: bool) {
+    fn charge(&mut self, time: Duration, failed: bool) {
+        self.lengthen_turn(time);
         self.stage.counters.in_guest.add_time(time);
         if failed {
             self.stage.counters.in_failed.add_time(time);

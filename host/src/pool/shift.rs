@@ -1,0 +1,153 @@
+//! A worker's shift: what it turns to next, and on whose threads.
+//!
+//! Threads that guests share are held up by those that take long turns; but to hand a batch to another thread costs as
+//! much as a short stage's work on it. So a stage begins on threads of its own, shares those of all others once it has
+//! shown that its turns are short, and goes back for good after the first long one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
+
+use super::load::Load;
+use super::retries::Waiting;
+use super::room::Look;
+use super::worker::Worker;
+use crate::error::Result;
+use crate::flow::Stopwatch;
+use crate::queue::Received;
+use crate::task::Onward;
+
+/// More than this inside guests for one load is a long turn: a tick of the engine, after which others are let run.
+const LONG_TURN: Duration = Duration::from_millis(2);
+/// After so many short turns a stage shares its threads. Arbitrary: enough for a bad record or two to have shown up.
+const TRIAL_TURNS: u32 = 16;
+
+/// What a worker turns to next.
+enum Next {
+    Input(Received),
+    /// Records that have waited, and are due.
+    Due(Vec<Waiting>),
+}
+
+/// The threads on which the workers of a stage may run.
+#[derive(Clone, Debug)]
+pub(crate) struct Homes {
+    /// With everybody else.
+    pub(crate) shared: Handle,
+    /// With the other workers of the stage.
+    pub(crate) apart: Handle,
+}
+
+/// What is known of the turns of a stage.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    tried: AtomicU32,
+    any_long: AtomicBool,
+}
+
+impl Turns {
+    fn are_short(&self) -> bool {
+        self.tried.load(Relaxed) >= TRIAL_TURNS && !self.any_long.load(Relaxed)
+    }
+}
+
+type Shift = Pin<Box<dyn Future<Output = Result<Option<Onward>>> + Send>>;
+
+impl Worker {
+    /// Works until the queue is closed and empty and no record waits for another attempt, then gives up what a long-lived
+    /// instance holds; or until it has to go on on other threads. Begins on those of its stage.
+    ///
+    /// # Errors
+    /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be made.
+    pub(crate) fn run(self) -> Shift {
+        self.shift(None, Stopwatch::start())
+    }
+
+    /// Boxed, because it may lead to another one.
+    fn shift(mut self, mut in_hand: Option<Next>, mut watch: Stopwatch) -> Shift {
+        Box::pin(async move {
+            loop {
+                let next = match in_hand.take() {
+                    None => self.next().await,
+                    in_hand => in_hand,
+                };
+                let is_shared = match next {
+                    Some(_) => self.stage.turns.are_short(),
+                    // To give up what an instance holds may take any time.
+                    None => self.is_shared && self.instance.is_none(),
+                };
+                if is_shared != self.is_shared {
+                    self.is_shared = is_shared;
+                    let home = if is_shared { &self.homes.shared } else { &self.homes.apart }.clone();
+                    return Ok(Some(Onward::on(home, self.shift(next, watch))));
+                }
+                watch.lap(&self.stage.counters.waiting);
+                match next {
+                    Some(next) => self.take_up(next, &mut watch).await?,
+                    None => return self.end(watch).await.map(|()| None),
+                }
+            }
+        })
+    }
+
+    async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
+        let flushed = self.retire().await?;
+        watch.lap(&self.stage.counters.busy);
+        if let Some(flushed) = flushed {
+            self.send_flushed(flushed).await?;
+        }
+        watch.lap(&self.stage.counters.blocked);
+        Ok(())
+    }
+
+    async fn take_up(&mut self, next: Next, watch: &mut Stopwatch) -> Result<()> {
+        self.turn = Duration::ZERO;
+        self.stage.turns.tried.fetch_add(1, Relaxed);
+        match next {
+            Next::Input(Received { sequence, batch }) => {
+                self.stage.counters.records_in.add(batch.len());
+                let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
+                self.work(Load::first(batch), turn, watch).await
+            }
+            Next::Due(waiting) => self.work(Load::again(waiting), None, watch).await,
+        }
+    }
+
+    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need not
+    /// wait for them: whoever lets a record wait comes back for it.
+    async fn next(&mut self) -> Option<Next> {
+        let mut is_closed = false;
+        loop {
+            let changed = self.stage.room.changed();
+            let Look { due, next, is_full } = self.stage.room.look(&self.stage.bounds);
+            if !due.is_empty() {
+                return Some(Next::Due(due));
+            }
+            if is_closed && next.is_none() {
+                return None;
+            }
+            tokio::select! {
+                // What is due first, however much input there is.
+                biased;
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = changed => {}
+                received = self.input.recv(&self.stage.bounds), if !is_full && !is_closed => match received {
+                    Some(received) => return Some(Next::Input(received)),
+                    None => is_closed = true,
+                },
+            }
+        }
+    }
+
+    /// Counts time inside guests for what is in hand.
+    pub(super) fn lengthen_turn(&mut self, time: Duration) {
+        self.turn += time;
+        if self.turn > LONG_TURN {
+            self.stage.turns.any_long.store(true, Relaxed);
+        }
+    }
+}
