@@ -82,6 +82,8 @@ pub(super) struct Floor {
     ledger: Arc<Ledger>,
     cut: CancellationToken,
     tasks: Tasks,
+    /// What tasks came to that have ended before the end.
+    ended: Vec<Result<()>>,
     folder: tempfile::TempDir,
 }
 
@@ -134,7 +136,8 @@ impl Floor {
         let delivered = Arc::default();
         tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered)));
         let (queue, counters) = (receiver.probe(), Arc::clone(&stage.counters));
-        Self { input: Some(input), queue, counters, delivered, begun: Instant::now(), ledger, cut, tasks, folder }
+        let (begun, ended) = (Instant::now(), Vec::new());
+        Self { input: Some(input), queue, counters, delivered, begun, ledger, cut, tasks, ended, folder }
     }
 
     /// Gives it these values, in one batch. Waits as a source does.
@@ -146,8 +149,15 @@ impl Floor {
     }
 
     /// Lets everything happen that happens without waiting for a backoff.
-    pub(super) async fn settle(&self) {
-        sleep(Duration::from_nanos(1)).await;
+    pub(super) async fn settle(&mut self) {
+        let mut moment = std::pin::pin!(sleep(Duration::from_nanos(1)));
+        loop {
+            tokio::select! {
+                // Whoever waits for tasks sends them on to other threads.
+                ended = self.tasks.next() => self.ended.extend(ended),
+                () = &mut moment => return,
+            }
+        }
     }
 
     /// What has been delivered so far, and when, from the start on, in whole milliseconds.
@@ -196,7 +206,11 @@ impl Floor {
     async fn end(&mut self) -> Result<()> {
         self.input = None;
         let mut failure: Option<Error> = None;
-        while let Some(ended) = timeout(BOUND, self.tasks.next()).await.expect("every pool ends") {
+        let mut earlier = std::mem::take(&mut self.ended).into_iter();
+        while let Some(ended) = match earlier.next() {
+            Some(ended) => Some(ended),
+            None => timeout(BOUND, self.tasks.next()).await.expect("every pool ends"),
+        } {
             if let Err(error) = ended {
                 self.cut.cancel();
                 failure.get_or_insert(error);

@@ -281,7 +281,11 @@ mod tests {
                 Err(error) => {
                     assert!(error.is_retryable());
                     let before = pulls.try_iter().count();
-                    assert_eq!(pulls.recv_timeout(Duration::from_millis(50)), Err(mpsc::RecvTimeoutError::Timeout), "{before}");
+                    assert_eq!(
+                        pulls.recv_timeout(Duration::from_millis(50)),
+                        Err(mpsc::RecvTimeoutError::Timeout),
+                        "{before}"
+                    );
                     seen.push(error.to_string());
                 }
             }
