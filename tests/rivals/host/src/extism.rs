@@ -1,11 +1,13 @@
 //! Extism: a call per record, and an instance that lives on.
 
+use std::fs;
+
 use anyhow::Result;
 use extism::{Manifest, Plugin, Wasm};
 use works::harness::{Arrived, Input, Job, Length, Measured, Portion, by_threads, each};
 
 pub(crate) fn run(input: Input, length: Length, job: Job) -> Result<Measured> {
-    let wasm = Wasm::file(crate::plugin("rivals_extism.wasm")?);
+    let wasm = Wasm::data(fs::read(crate::plugin("rivals_extism.wasm")?)?);
     let work = serde_json::to_string(&job.work)?;
     let manifest = Manifest::new([wasm]).with_config_key("work", work);
     let worker = || {
