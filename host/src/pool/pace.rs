@@ -1,4 +1,7 @@
-//! How much time an attempt is given.
+//! How many records an attempt is given, and how much time.
+//!
+//! A batch is as large as its bounds allow, unless its records take long: then so many workers could be idle while one has
+//! them all, and so much would be done again after a failure, that it is cut to what takes a twentieth of a second.
 //!
 //! A batch's budget is the sum of its records' limits, but a single record that spins or sleeps must not burn all of it: a
 //! batch of a thousand records at 30 s each would sleep for hours before anyone looked. So an attempt at several records is
@@ -6,21 +9,35 @@
 //! every record that is left alone gets its whole limit. Nothing that keeps to its limit ever fails for it; the price of
 //! a false suspicion is some work done twice.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::Budget;
 use crate::plan::Limits;
+use crate::record::BatchBounds;
 
 /// How many times longer than usual an attempt may take before it is suspected. Arbitrary; large enough for uneven
 /// records, small enough that a spinning one costs little.
 const SUSPICION: u64 = 32;
+
+/// What a batch is meant to take at most, where that is more than a few records. A person does not notice it, and what a
+/// call and a fresh instance cost is nothing beside it.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+/// So many times as long as its instance took to be made and opened, when that is more.
+const BATCH_OPENINGS: u64 = 20;
+
+/// Records of a batch of which nothing is known yet: should they wait for the host, others have work as well. Arbitrary.
+const FIRST_BATCH: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
 /// What a pool has learnt of the time a record takes: inside the guest, and in all.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     cpu: Usual,
     wall: Usual,
+    /// To make and open an instance.
+    opening: Usual,
 }
 
 /// What an attempt took: inside the guest, and in all.
@@ -31,6 +48,25 @@ pub(crate) struct Took {
 }
 
 impl Pace {
+    /// The bounds of the next batch: those of the stage, or less of records that take long.
+    pub(crate) fn batch(&self, bounds: &BatchBounds) -> BatchBounds {
+        let most = match self.wall.nanos() {
+            0 => FIRST_BATCH,
+            nanos => {
+                let meant = u64::try_from(BATCH_TIME.as_nanos()).unwrap_or(u64::MAX);
+                let meant = meant.max(self.opening.nanos().saturating_mul(BATCH_OPENINGS));
+                let records = usize::try_from(meant / nanos).unwrap_or(usize::MAX);
+                NonZeroUsize::new(records).unwrap_or(NonZeroUsize::MIN)
+            }
+        };
+        BatchBounds { records: bounds.records.min(most), ..*bounds }
+    }
+
+    /// Learns what it takes to make and open an instance that lives for one batch.
+    pub(crate) fn learn_opening(&self, took: Duration) {
+        self.opening.learn(took, 1);
+    }
+
     /// The budget of an attempt at `records` records that can be split when it fails.
     pub(crate) fn budget(&self, limits: &Limits, records: usize) -> Budget {
         let whole = whole_budget(limits, records);
@@ -55,7 +91,12 @@ struct Usual(AtomicU64);
 impl Usual {
     /// What so many records do not take.
     fn suspicious(&self, records: usize) -> Duration {
-        Duration::from_nanos(self.0.load(Relaxed).saturating_mul(records as u64).saturating_mul(SUSPICION))
+        Duration::from_nanos(self.nanos().saturating_mul(records as u64).saturating_mul(SUSPICION))
+    }
+
+    /// 0: nothing is known.
+    fn nanos(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 
     fn learn(&self, used: Duration, records: usize) {
@@ -103,6 +144,24 @@ mod tests {
 
     fn took(cpu: Duration, wall: Duration) -> Took {
         Took { cpu, wall }
+    }
+
+    #[test]
+    fn a_batch_is_as_large_as_it_may_be_unless_its_records_take_long() {
+        let bounds = BatchBounds {
+            records: NonZeroUsize::new(1024).unwrap(),
+            bytes: NonZeroUsize::new(1 << 20).unwrap(),
+            linger: Duration::ZERO,
+        };
+        let after = |micros, opening| {
+            let pace = Pace::default();
+            pace.learn(took(Duration::ZERO, Duration::from_micros(micros)), 1);
+            pace.learn_opening(Duration::from_millis(opening));
+            pace.batch(&bounds).records.get()
+        };
+        assert_eq!(Pace::default().batch(&bounds).records.get(), 64, "nothing is known");
+        assert_eq!([1, 48, 50, 1_000, 50_000, 5_000_000].map(|micros| after(micros, 0)), [1024, 1024, 1000, 50, 1, 1]);
+        assert_eq!(after(1_000, 25), 500, "its opening is to be a twentieth of it");
     }
 
     #[test]

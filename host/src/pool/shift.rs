@@ -123,7 +123,8 @@ impl Worker {
         let mut is_closed = false;
         loop {
             let changed = self.stage.room.changed();
-            let Look { due, next, is_full } = self.stage.room.look(&self.stage.bounds);
+            let bounds = self.stage.pace.batch(&self.stage.bounds);
+            let Look { due, next, is_full } = self.stage.room.look(&bounds);
             if !due.is_empty() {
                 return Some(Next::Due(due));
             }
@@ -135,7 +136,7 @@ impl Worker {
                 biased;
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
                 () = changed => {}
-                received = self.input.recv(&self.stage.bounds), if !is_full && !is_closed => match received {
+                received = self.input.recv(&bounds), if !is_full && !is_closed => match received {
                     Some(received) => return Some(Next::Input(received)),
                     None => is_closed = true,
                 },

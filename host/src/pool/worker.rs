@@ -203,7 +203,9 @@ impl Worker {
         match self.stage.reuse {
             Isolation::Worker => self.attempt_living(records).await,
             Isolation::Record | Isolation::Batch => {
+                let begun = Instant::now();
                 let mut instance = self.instantiate().await?;
+                self.stage.pace.learn_opening(begun.elapsed());
                 let came = self.attempt_pristine(&mut *instance, records).await;
                 self.charge(instance.time_in_guest(), came.is_err());
                 Ok(Attempted::of(came, &*instance))
