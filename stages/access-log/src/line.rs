@@ -36,15 +36,15 @@ impl<'a> Line<'a> {
         if line.is_empty() {
             return Err(Broken("it is empty"));
         }
-        let (ip, rest) = split(line, b' ').ok_or_else(|| Broken("expected an address and a space"))?;
-        let (_, rest) = split(rest, b'[').ok_or_else(|| Broken("expected [time] behind the user"))?;
-        let (time, rest) = split(rest, b']').ok_or_else(|| Broken("the time has no closing bracket"))?;
-        let time = Time::parse(time).ok_or_else(|| Broken("the time is not as in 10/Oct/2025:13:55:36 +0000"))?;
-        let (request, rest) = quoted(rest).ok_or_else(|| Broken("the request has no closing quote"))?;
-        let request = method_and_path(request).ok_or_else(|| Broken("the request is not METHOD PATH PROTOCOL"))?;
-        let (status, rest) = status(rest).ok_or_else(|| Broken("the status is not three digits"))?;
+        let (ip, rest) = split(line, b' ').ok_or(Broken("expected an address and a space"))?;
+        let (_, rest) = split(rest, b'[').ok_or(Broken("expected [time] behind the user"))?;
+        let (time, rest) = split(rest, b']').ok_or(Broken("the time has no closing bracket"))?;
+        let time = Time::parse(time).ok_or(Broken("the time is not as in 10/Oct/2025:13:55:36 +0000"))?;
+        let (request, rest) = quoted(rest).ok_or(Broken("the request has no closing quote"))?;
+        let request = method_and_path(request).ok_or(Broken("the request is not METHOD PATH PROTOCOL"))?;
+        let (status, rest) = status(rest).ok_or(Broken("the status is not three digits"))?;
         let (bytes, rest) = split(rest, b' ').unwrap_or((rest, b""));
-        let bytes = number(bytes).ok_or_else(|| Broken("the number of bytes is none"))?;
+        let bytes = number(bytes).ok_or(Broken("the number of bytes is none"))?;
         let (referer, agent) = if rest.is_empty() { (None, None) } else { referer_and_agent(rest)? };
         let (method, path) = request;
         Ok(Self { ip, time, method, path, status, bytes, referer, agent, is_plain })
@@ -168,8 +168,8 @@ type Given<'a> = Option<&'a [u8]>;
 
 fn referer_and_agent(text: &[u8]) -> Result<(Given<'_>, Given<'_>), Broken> {
     let given = |text| (text != b"-").then_some(text);
-    let (referer, rest) = quoted(text).ok_or_else(|| Broken("the referer has no closing quote"))?;
-    let (agent, _) = quoted(rest).ok_or_else(|| Broken("the agent has no closing quote"))?;
+    let (referer, rest) = quoted(text).ok_or(Broken("the referer has no closing quote"))?;
+    let (agent, _) = quoted(rest).ok_or(Broken("the agent has no closing quote"))?;
     Ok((given(referer), given(agent)))
 }
 
