@@ -23,6 +23,8 @@ pub struct Running {
     watch: Arc<Watch>,
     events: Option<EventStream>,
     stopper: Stopper,
+    /// Cancelled when the report is there.
+    over: CancellationToken,
     // Behind the tasks that run on them: fields are dropped in the order in which they stand.
     _runtimes: Runtimes,
 }
@@ -55,8 +57,14 @@ impl Running {
         runtimes: Runtimes,
     ) -> Self {
         let stopper = Stopper { stop: supervisor.stop.clone(), cut: supervisor.cut.clone() };
-        let supervisor = runtimes.io().spawn(supervisor.run());
-        Self { supervisor, watch, events: Some(events), stopper, _runtimes: runtimes }
+        let over = CancellationToken::new();
+        let told = over.clone().drop_guard();
+        let supervisor = runtimes.io().spawn(async move {
+            let report = supervisor.run().await;
+            drop(told);
+            report
+        });
+        Self { supervisor, watch, events: Some(events), stopper, over, _runtimes: runtimes }
     }
 
     /// The counts now.
@@ -69,6 +77,14 @@ impl Running {
     #[must_use]
     pub fn is_running(&self) -> bool {
         !self.supervisor.is_finished()
+    }
+
+    /// Waits until the run has ended, and leaves its report to [`Self::wait`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ended(&self) {
+        self.over.cancelled().await;
     }
 
     /// What happens, as it happens; `None` when it has been taken already.

@@ -142,9 +142,10 @@ impl Watch {
                 _ = redraw.tick() => self.screen.draw(&running.stats()),
                 event = next(&mut events) => match event {
                     Some(event) => self.tell(&event),
-                    // The run has ended: no need to wait for the next picture to find out.
                     None => break,
                 },
+                // No need to wait for the next picture to find out.
+                () = running.ended() => break,
             }
         }
         let mut end = pin!(running.wait());
