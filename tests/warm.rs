@@ -38,7 +38,7 @@ const COSTLY: Guest = Guest {
     ),
     open: "(local $i i32)
         (loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
-            (br_if $again (i32.lt_u (local.get $i) (i32.const 3000000))))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 20000000))))
         (call $log (i32.const 1) (i32.const 1024) (i32.const 6))
         (global.set $opened (i32.add (global.get $opened) (i32.const 1)))
         (local.set $i (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)))
@@ -67,7 +67,7 @@ const RECALLS: Guest = Guest {
     ),
     open: "(local $i i32)
         (loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
-            (br_if $again (i32.lt_u (local.get $i) (i32.const 3000000))))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 20000000))))
         (call $environment (i32.const 48)) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
     process: "(local.set $i (i32.load (i32.const 48)))
         (call $one (i32.load offset=8 (local.get $i)) (i32.load offset=12 (local.get $i)))",

@@ -31,9 +31,9 @@ use crate::report::Warmth;
 pub(super) const OPEN_BUDGET: Budget =
     Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
 
-/// An `open` that takes less is called for each instance. The first call of any takes some 100 µs: pages of code that nobody
-/// has touched before.
-const WARM_WORTH: Duration = Duration::from_micros(250);
+/// An `open` that takes less is called for each instance. The first call of any takes some 100 µs, on a loaded machine more:
+/// pages of code that nobody has touched before. What `check` says must not hang on that.
+const WARM_WORTH: Duration = Duration::from_millis(1);
 
 /// What a guest may hand over in one call, when its limits allow as much. Whatever comes in a call of the host's is
 /// copied before anybody can look at a clock. The engine's own default.
