@@ -165,6 +165,7 @@ impl StateFile {
     pub(crate) fn add(&self, letters: &[DeadLetter]) -> Result<()> {
         make_folder_of(&self.path)?;
         let mut inner = self.inner();
+        inner.go_on()?;
         if !self.path.exists() {
             make(&self.path, None)?;
         }
@@ -251,8 +252,14 @@ impl StateFile {
 }
 
 impl Inner {
+    /// Nothing is made or opened for a run that is over: the file may be gone by then, or another run's.
+    fn go_on(&self) -> Result<()> {
+        if self.is_closed { Err(Error::new(ErrorKind::Cancelled, "the run is over")) } else { Ok(()) }
+    }
+
     /// Makes sure that no other run has the file.
     fn own(&mut self, path: &Path) -> Result<()> {
+        self.go_on()?;
         if self.lock.is_none() {
             self.lock = Some(lock(path)?);
         }
@@ -261,9 +268,7 @@ impl Inner {
 
     /// The database, which is there.
     fn open(&mut self, path: &Path) -> Result<&Connection> {
-        if self.is_closed {
-            return Err(Error::new(ErrorKind::Cancelled, "the run is over"));
-        }
+        self.go_on()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => open(path)?,
@@ -367,5 +372,21 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
         ("ok", true) => Ok(()),
         ("ok", false) => Err(damaged(path, "its tables are missing")),
         (_, _) => Err(damaged(path, "it was cut short or overwritten").caused_by(found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A write that was left behind when the run was cut would bring back a file that is gone, or write into another run's.
+    #[test]
+    fn what_is_left_of_a_run_that_is_over_makes_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFile::at(&folder.path().join("p.state.db"));
+        let left_behind = state.clone();
+        state.close();
+        assert_eq!(left_behind.add(&[]).unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

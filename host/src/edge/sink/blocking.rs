@@ -3,8 +3,9 @@
 //! Memory: a copy of the batch that is being written, whose buffers are used again for the next one. The copy costs some
 //! 0.1 ns per byte; without it, the thread would have to borrow the batch across an `await`.
 
-use async_trait::async_trait;
 use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
 use crate::edge::{Delivery, Mark, Rejected, Sink};
