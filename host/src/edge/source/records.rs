@@ -167,10 +167,15 @@ impl Page {
         let records = self.records_max.saturating_sub(before + self.bad.len());
         let bytes = self.bytes_max.saturating_sub(self.values.bytes() + self.bad_bytes);
         let moved = lines.move_whole(records, bytes, &mut self.values) as u64;
-        for (line, count) in (first..first + moved).zip(before as u64..) {
-            self.note(line, count);
+        if moved == 0 {
+            return false;
         }
-        moved > 0
+        self.note(first, before as u64);
+        // The others stand right behind it: only where each has its number, there is more to note.
+        if let Lines::Each(lines) = &mut self.lines {
+            lines.extend(first + 1..first + moved);
+        }
+        true
     }
 
     /// Adds a record that has a key and stands on no line. Its value is moved in where it is the first: a whole file may

@@ -161,10 +161,11 @@ mod lines {
 
     #[test]
     fn a_line_that_is_too_long_is_a_bad_record_and_reading_goes_on() {
-        let folder = folder(&[("a.log", &[b"ok\n", vec![b'x'; 5000].as_slice(), b"\r\nafter\n"].concat())]);
+        let folder = folder(&[("a.log", &[b"ok\n", vec![b'x'; 5000].as_slice(), b"\r\nafter\nthat\nthis\n"].concat())]);
         let pattern = folder.path().join("a.log").display().to_string();
         let seen = drain(FileSource::open(&plan(&[pattern], Matter::Lines, 100)).unwrap(), &bounds(10, 1000));
         assert_eq!(seen.records()[1], ("a.log".into(), Some(3), "after".into()));
+        assert_eq!(seen.lines(), [1, 3, 4, 5], "lines behind it have their own numbers");
         let (line, reason, data) = seen.bad()[0];
         assert_eq!(
             (line, reason, data.len()),
