@@ -288,8 +288,9 @@ fn a_stalled_sink_holds_back_exactly_what_queues_and_hands_hold() {
     let plan = builder.sink(sink).plan().expect("a sound plan");
     runtime().block_on(async {
         let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
-        // Every queue full, a batch in each worker's hand, one in the sink's, one in the source's.
-        let expected = (QUEUE * (STAGES + 1) + BATCH * (WORKERS * STAGES + 1 + 1)) as u64;
+        // Every queue full, a batch in each worker's hand and one that waits for its turn, one in the sink's hand, one in the
+        // source's.
+        let expected = (QUEUE * (STAGES + 1) + BATCH * (2 * WORKERS * STAGES + 1 + 1)) as u64;
         let reached = timeout(BOUND, async {
             while running.stats().accounting.read < expected {
                 tokio::time::sleep(Duration::from_millis(1)).await;

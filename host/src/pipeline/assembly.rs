@@ -144,9 +144,9 @@ impl Floor {
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
         let output = self.wiring.outlet(node, plan.ports.len().max(1));
         let input = self.wiring.input(node);
-        for worker in 0..plan.workers.get() {
+        for task in 0..stage.tasks() {
             let homes = Homes { shared: self.io.clone(), apart: guests.clone() };
-            let worker = Worker::new(&stage, worker, (input.clone(), output.clone()), homes);
+            let worker = Worker::new(&stage, task % stage.workers, (input.clone(), output.clone()), homes);
             self.tasks.spawn_moving(&guests, worker.run());
         }
         WatchedStage {

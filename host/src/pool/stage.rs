@@ -1,6 +1,9 @@
 //! What all workers of a stage share.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Program;
 use super::breaker::Breaker;
@@ -18,6 +21,7 @@ use crate::record::{BatchBounds, Ledger};
 pub(crate) struct Stage {
     pub(crate) name: Arc<str>,
     pub(crate) program: Arc<dyn Program>,
+    pub(crate) workers: NonZeroUsize,
     pub(crate) bounds: BatchBounds,
     pub(crate) limits: Limits,
     pub(crate) reuse: Isolation,
@@ -33,6 +37,8 @@ pub(crate) struct Stage {
     pub(super) turns: Turns,
     /// Of a stage that keeps none: where records wait for their next attempt.
     pub(crate) room: Room,
+    /// As many as it has workers: one for each that is at work on records now.
+    places: Arc<Semaphore>,
 }
 
 impl Stage {
@@ -46,6 +52,7 @@ impl Stage {
         Self {
             name: Arc::clone(&plan.name),
             program,
+            workers: plan.workers,
             bounds: plan.batch,
             limits: plan.limits,
             reuse: plan.reuse,
@@ -59,6 +66,22 @@ impl Stage {
             retries,
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
+            places: Arc::new(Semaphore::new(plan.workers.get())),
         }
+    }
+
+    /// How many tasks its workers need. Where order is kept, two for each: while one waits for its turn, with a batch that is
+    /// done, the other works. They share the worker's place, so there are no more at work than workers, and no more
+    /// instances; but those that live on live in their task.
+    pub(crate) fn tasks(&self) -> usize {
+        let workers = self.workers.get();
+        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Isolation::Worker;
+        if may_wait { workers * 2 } else { workers }
+    }
+
+    /// A place to work at, as long as it is kept. Who waits for anything but a guest keeps none: then others can work.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // `None` only if it were closed, which nobody does.
+        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 }

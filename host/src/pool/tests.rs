@@ -22,6 +22,7 @@ use crate::task::Tasks;
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod homes;
+mod places;
 mod retries;
 
 /// Longer than any backoff here, all together: a pool that has not ended by then hangs.
@@ -128,9 +129,9 @@ impl Floor {
         let outlet = Outlet::new(vec![vec![output]], crate::failpoint::Failpoints::default());
         let cut = CancellationToken::new();
         let mut tasks = Tasks::new(cut.clone());
-        for worker in 0..plan.workers.get() {
+        for task in 0..stage.tasks() {
             let homes = Homes { shared: Handle::current(), apart: Handle::current() };
-            let worker = Worker::new(&stage, worker, (receiver.clone(), outlet.clone()), homes);
+            let worker = Worker::new(&stage, task % stage.workers, (receiver.clone(), outlet.clone()), homes);
             tasks.spawn_moving(&Handle::current(), worker.run());
         }
         let delivered = Arc::default();

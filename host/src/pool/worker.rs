@@ -1,4 +1,5 @@
-//! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out.
+//! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out. Where
+//! order is kept, there are two tasks to each, of which one works while the other waits for its turn.
 //!
 //! It holds one batch and at most one instance at a time. An instance that failed is dropped, never called again.
 
@@ -63,7 +64,10 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
+            let place = self.stage.place().await;
+            watch.lap(&self.stage.counters.waiting);
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
+            drop(place);
             done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
             let sorted = if gathered.waits() {
@@ -128,8 +132,10 @@ impl Worker {
                 () = sleep_until(due) => {}
                 () = turn.wait(), if held.leads() => continue,
             }
+            let place = self.stage.place().await;
             watch.lap(&self.stage.counters.blocked);
             self.try_again(&mut held, if is_full { 1 } else { usize::MAX }).await?;
+            drop(place);
             watch.lap(&self.stage.counters.busy);
         }
     }

@@ -1,5 +1,6 @@
 //! What moves through the pipeline: a payload (values and keys) with the lineage of each of its records.
 
+use std::iter;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Duration;
@@ -149,6 +150,11 @@ impl Payload {
         low.max(1).min(self.len().saturating_sub(start))
     }
 
+    /// The records from `start` on that fit; `None` behind the last one.
+    fn piece_from(&self, start: usize, bounds: &BatchBounds) -> Option<Range<usize>> {
+        (start < self.len()).then(|| start..start + self.fitting_from(start, bounds))
+    }
+
     fn push_key(&mut self, key: Option<&[u8]>) {
         match key {
             Some(key) => {
@@ -227,18 +233,17 @@ impl Batch {
         self.lineage.append(other.lineage);
     }
 
-    /// Cuts the batch into as many as `bounds` ask for, in order. Each byte is copied once.
+    /// Cuts the batch into pieces that `bounds` allow, in order, and evenly: a small rest would keep a worker waiting for
+    /// those with much. Each byte is copied once.
     #[must_use]
     pub fn cut(self, bounds: &BatchBounds) -> Vec<Self> {
         let (payload, mut lineage) = self.into_parts();
-        let mut pieces = Vec::new();
-        let mut start = 0;
-        while start < payload.len() {
-            let records = payload.fitting_from(start, bounds);
-            pieces.push(Self::new(payload.slice(start..start + records), lineage.split_front(records)));
-            start += records;
-        }
-        pieces
+        let least =
+            iter::successors(Some(0), |start| payload.piece_from(*start, bounds).map(|piece| piece.end)).count() - 1;
+        let even = NonZeroUsize::new(payload.len().div_ceil(least.max(1))).unwrap_or(NonZeroUsize::MIN);
+        let bounds = BatchBounds { records: even.min(bounds.records), ..*bounds };
+        let pieces = iter::successors(payload.piece_from(0, &bounds), |piece| payload.piece_from(piece.end, &bounds));
+        pieces.map(|piece| Self::new(payload.slice(piece.clone()), lineage.split_front(piece.len()))).collect()
     }
 
     /// The same records once more, for a second consumer: the ledger counts them as created.
@@ -319,5 +324,22 @@ mod tests {
             .map(|piece| piece.payload().values().iter().map(|v| String::from_utf8_lossy(v).into_owned()).collect())
             .collect();
         assert_eq!(pieces, [vec!["aaaa", "bb"], vec!["cc", "d"], vec!["eeeeeeeee"], vec!["f"]]);
+    }
+
+    /// With ten records in the first piece and one in the second, whoever had taken the second waited for the first.
+    #[test]
+    fn pieces_of_a_batch_are_of_a_size() {
+        let ledger = std::sync::Arc::default();
+        let sizes = |records: usize, bounds: BatchBounds| {
+            let claims =
+                crate::record::Ticket::issue(&ledger, &"s".into(), 1, records, crate::record::Places::default());
+            let batch = Batch::new(Payload::of_values((0..records).map(|_| "ab").collect()), claims);
+            batch.cut(&bounds).iter().map(Batch::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(11, bounds(10, 100)), [6, 5]);
+        assert_eq!(sizes(11, bounds(100, 20)), [6, 5]);
+        assert_eq!(sizes(9, bounds(4, 100)), [3, 3, 3]);
+        assert_eq!(sizes(4, bounds(1, 100)), [1, 1, 1, 1]);
+        assert!(sizes(0, bounds(1, 1)).is_empty());
     }
 }
