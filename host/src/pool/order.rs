@@ -3,7 +3,7 @@
 //! What waits is what the workers hold anyway, so order costs no memory. A worker that gives up its turn (it failed, or
 //! its task was dropped) still lets the next one through: nobody waits for ever.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -24,13 +24,14 @@ pub(crate) struct Turn {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    moved: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     next: u64,
     given_up: BTreeSet<u64>,
+    /// Who waits. Only the one whose turn has come is woken: there may be a thousand.
+    waiting: BTreeMap<u64, Arc<Notify>>,
 }
 
 impl Turnstile {
@@ -49,11 +50,15 @@ impl Turn {
     /// Waits until all batches before this one are through.
     pub(crate) async fn wait(&self) {
         loop {
-            let moved = self.shared.moved.notified();
-            if self.has_come() {
-                return;
-            }
-            moved.await;
+            let come = {
+                let mut state = self.shared.state();
+                if state.next == self.sequence {
+                    return;
+                }
+                Arc::clone(state.waiting.entry(self.sequence).or_default())
+            };
+            // Should it come in between, that is remembered.
+            come.notified().await;
         }
     }
 }
@@ -74,14 +79,29 @@ impl Drop for Turn {
             next += 1;
         }
         state.next = next;
+        state.waiting.remove(&self.sequence);
+        let come = state.waiting.remove(&next);
         drop(state);
-        self.shared.moved.notify_waiters();
+        if let Some(come) = come {
+            come.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_is_waited_for_twice_still_comes() {
+        let turnstile = Turnstile::default();
+        let [first, second] = [0, 1].map(|sequence| turnstile.turn(sequence));
+        let given_up = tokio::time::timeout(std::time::Duration::from_secs(1), second.wait()).await;
+        assert!(given_up.is_err(), "the second went before the first");
+        drop(first);
+        second.wait().await;
+        second.wait().await;
+    }
 
     #[tokio::test(start_paused = true)]
     async fn turns_come_in_order_even_when_some_are_given_up() {
