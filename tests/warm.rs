@@ -6,7 +6,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sandmill::plan::{Grants, Isolation, Limits, Variable, VariableSource, Warm};
+use sandmill::plan::{Grants, Isolation, Limits, OnError, Variable, VariableSource, Warm};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Event, Report, Warmth};
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -179,6 +179,20 @@ async fn what_has_nothing_to_gain_is_opened_as_ever() {
     assert_eq!(kept.warmth(), &Warmth::Unneeded);
     let batch = run(&costly.component, |of| of.reuse(Isolation::Batch), 3).await.expect("a sound pipeline");
     assert_eq!(batch.warmth(), &Warmth::Warm);
+}
+
+/// Both compile the image otherwise than a stage without them; and what `open` took is of no record's fuel.
+#[tokio::test]
+async fn a_warm_stage_can_be_deterministic_and_count_fuel() {
+    let home = home(&COSTLY);
+    let fuel = |units| Limits { fuel: NonZeroU64::new(units), ..Limits::default() };
+    let steady = run(&home.component, |of| of.config("7").deterministic(true), 10).await.expect("a sound pipeline");
+    assert_eq!((steady.warmth(), &steady.kept), (&Warmth::Warm, &vec!["11137".to_owned(); 10]));
+    let counted = run(&home.component, |of| of.config("7").limits(fuel(10_000)), 10).await.expect("a sound pipeline");
+    assert_eq!((counted.warmth(), &counted.kept), (&Warmth::Warm, &vec!["11137".to_owned(); 10]));
+    let starved = run(&home.component, |of| of.config("7").limits(fuel(5)).on_error(OnError::Drop), 10).await;
+    let starved = starved.expect("a sound pipeline");
+    assert_eq!((starved.warmth(), starved.report.stats.accounting.dropped), (&Warmth::Warm, 10));
 }
 
 /// The image of one configuration must not be taken for that of another.
