@@ -11,12 +11,22 @@ use super::toolchain::TARGET;
 /// instance has and no stage uses.
 const STACK_BYTES: u32 = 128 << 10;
 
-/// What an instance's heap begins with: a usual batch, once as input and once as output. Memory that an instance has from
-/// the start costs nothing until it is touched; growing by as much costs the host several system calls per instance.
-const HEAP_BYTES: u32 = 512 << 10;
+/// What an instance's heap begins with: the largest batch by default, once as input and once as output, and as much again.
+/// Memory that an instance has from the start costs nothing until it is touched; growing by as much costs the host several
+/// system calls per instance.
+const HEAP_BYTES: u32 = 3 << 20;
+
+/// How much code the compiler may copy into its callers: four times its default. A call costs a guest more than a native
+/// program, since every function asks at its beginning whether it has to stop. JSON is parsed in 0.8 of the time, and a
+/// component is half as large again; more than this only makes it larger.
+const INLINE_THRESHOLD: u32 = 1000;
+
+/// A loop over vectors asks as well, once for each round of it: so it does the work of two in one, and the rest by vectors,
+/// too. ASCII letters of 100 bytes are made upper case in 0.85 of the time.
+const UNROLLING: [&str; 2] = ["-force-vector-interleave=2", "-epilogue-vectorization-force-VF=16"];
 
 /// For every crate, the library's included, as a setting of cargo's: it is added to what the user's configuration says
-/// for the target. Vector instructions, and what `$SANDMILL_RUSTFLAGS` says.
+/// for the target. Vector instructions, larger functions, and what `$SANDMILL_RUSTFLAGS` says, which comes last and wins.
 ///
 /// `RUSTFLAGS` is left out: it is written for programs of this machine, and names its processor or its linker.
 pub(super) fn shared() -> String {
@@ -24,7 +34,9 @@ pub(super) fn shared() -> String {
 }
 
 fn setting(users: &str) -> String {
-    let flags = users.split_ascii_whitespace().chain(["-C", "target-feature=+simd128"]);
+    let llvm = format!("llvm-args=-inline-threshold={INLINE_THRESHOLD} {}", UNROLLING.join(" "));
+    let ours = ["-C", "target-feature=+simd128", "-C", &llvm];
+    let flags = ours.into_iter().chain(users.split_ascii_whitespace());
     let flags: toml::Value = flags.map(toml::Value::from).collect::<Vec<_>>().into();
     format!("target.{TARGET}.rustflags={flags}")
 }
@@ -52,8 +64,8 @@ mod tests {
     fn flags_for_all_crates_are_an_array_that_cargo_can_read() {
         let setting = setting("-C link-arg=\"x\"").parse::<toml::Table>().unwrap();
         let flags = &setting["target"][TARGET]["rustflags"];
-        assert_eq!(flags[1].as_str(), Some("link-arg=\"x\""));
-        assert_eq!(flags[3].as_str(), Some("target-feature=+simd128"));
+        assert_eq!(flags[1].as_str(), Some("target-feature=+simd128"));
+        assert_eq!(flags[5].as_str(), Some("link-arg=\"x\""), "the user's come last");
     }
 
     #[test]
