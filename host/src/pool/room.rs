@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::retries::Waiting;
 use crate::record::BatchBounds;
 
-/// Records at which it is full. Arbitrary: a batch of the default size.
+/// Records at which it is full. Arbitrary.
 const RECORDS_MAX: usize = 1024;
 
 /// Shared by the workers of a stage.

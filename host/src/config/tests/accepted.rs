@@ -46,8 +46,8 @@ fn every_default_is_as_documented() {
     assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("jobs/x")));
     assert_eq!(stage.config, "{}");
     assert_eq!(stage.workers.get(), 3);
-    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (8192, 16 << 20));
-    assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1024, 1 << 20));
+    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (16_384, 16 << 20));
+    assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (4096, 1 << 20));
     assert_eq!(stage.batch.linger, Duration::ZERO);
     assert_eq!((stage.order, stage.reuse), (Order::Input, Isolation::Batch));
     assert_eq!(stage.limits, Limits::default());
