@@ -97,7 +97,7 @@ impl Way {
             Self::Native => "native, same runner".to_owned(),
             Self::Raw => "raw wasmtime, a thread per core".to_owned(),
             Self::ChannelOfRecords => "tokio `mpsc`, a record per message".to_owned(),
-            Self::ChannelOfBatches => "tokio `mpsc`, 1024 records per message".to_owned(),
+            Self::ChannelOfBatches => format!("tokio `mpsc`, {CHUNK_RECORDS} records per message"),
             Self::Loop => "one thread, a loop".to_owned(),
             Self::Rival(rival) => rival.words().to_owned(),
             Self::Python(python) => format!("Python: {}", python.words()),

@@ -62,10 +62,10 @@ impl Python {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Loop => "one thread, a loop",
-            Self::Threads => "threads and queues, 1024 records per message",
-            Self::Processes => "`ProcessPoolExecutor`, 1024 records per task",
+            Self::Threads => "threads and queues, 4096 records per message",
+            Self::Processes => "`ProcessPoolExecutor`, 4096 records per task",
             Self::ProcessesByRecord => "`ProcessPoolExecutor`, a record per task",
-            Self::Interpreters => "sub-interpreters, 1024 records per task",
+            Self::Interpreters => "sub-interpreters, 4096 records per task",
         }
     }
 

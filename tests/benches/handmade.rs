@@ -14,7 +14,7 @@ use crate::machine;
 
 /// Messages in a channel that carries records; a channel of batches holds as many records as one of Sandmill's queues.
 const CHANNEL_RECORDS: usize = 1024;
-const CHANNEL_BATCHES: usize = 8;
+const CHANNEL_BATCHES: usize = 4;
 
 /// One `Vec` per record, one record per message, one task per stage.
 pub(crate) fn channel_of_records(input: Input, length: Length, job: Job) -> Result<Measured> {

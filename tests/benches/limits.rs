@@ -45,11 +45,11 @@ pub(crate) struct Cost {
 
 /// The columns of the table, with how many records make up a turn.
 const COLUMNS: [(Code, Isolation, usize); 5] = [
-    (Code::Upper, Isolation::Record, 2 * CHUNK_RECORDS),
-    (Code::Upper, Isolation::Batch, 512 * CHUNK_RECORDS),
-    (Code::Upper, Isolation::Worker, 512 * CHUNK_RECORDS),
-    (Code::TightLoop, Isolation::Batch, 128 * CHUNK_RECORDS),
-    (Code::TightLoop, Isolation::Worker, 128 * CHUNK_RECORDS),
+    (Code::Upper, Isolation::Record, CHUNK_RECORDS),
+    (Code::Upper, Isolation::Batch, 128 * CHUNK_RECORDS),
+    (Code::Upper, Isolation::Worker, 128 * CHUNK_RECORDS),
+    (Code::TightLoop, Isolation::Batch, 32 * CHUNK_RECORDS),
+    (Code::TightLoop, Isolation::Worker, 32 * CHUNK_RECORDS),
 ];
 
 /// Measures all of it: what a child does.

@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_millis(2);
 /// As Sandmill's engine has them.
 const MEMORIES_MAX: u32 = 4;
 const TABLES_MAX: u32 = 8;
-const RESIDENT_BYTES: usize = 1 << 20;
+const RESIDENT_BYTES: usize = 4 << 20;
 /// One worker's, and those to spare.
 const SLOTS: u32 = 9;
 

@@ -111,7 +111,7 @@ fn shapes() -> [Table; 3] {
             "batches",
             "Small and large batches",
             "One trivial stage; so many records at most in an invocation. A pristine instance for each.",
-            [1, 8, 64, 512, CHUNK_RECORDS, 8192]
+            [1, 8, 64, 512, 1024, CHUNK_RECORDS, 16_384]
                 .map(|batch| (batch.to_string(), Job::TRIVIAL, Setting { batch, ..Setting::default() }))
                 .to_vec(),
             both(),

@@ -9,7 +9,7 @@ use super::{Job, Length, Stopwatch};
 use crate::{Work, Worker, blur};
 
 /// Most records handed out at once, which is what one invocation of a stage is given by default.
-pub const CHUNK_RECORDS: usize = 1024;
+pub const CHUNK_RECORDS: usize = 4096;
 /// Most bytes handed out at once, as above.
 const CHUNK_BYTES: usize = 1 << 20;
 /// Chunks that differ: as many as make up so much, so that no cache holds the whole input.
