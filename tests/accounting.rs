@@ -288,9 +288,10 @@ fn a_stalled_sink_holds_back_exactly_what_queues_and_hands_hold() {
     let plan = builder.sink(sink).plan().expect("a sound plan");
     runtime().block_on(async {
         let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
-        // Every queue full, a batch in each worker's hand and one that waits for its turn, one in the sink's hand, one in the
-        // source's.
-        let expected = (QUEUE * (STAGES + 1) + BATCH * (2 * WORKERS * STAGES + 1 + 1)) as u64;
+        // Every queue full, a batch in each worker's hand, one in the sink's, one in the source's.
+        let expected = (QUEUE * (STAGES + 1) + BATCH * (WORKERS * STAGES + 1 + 1)) as u64;
+        // Should the machine have made batches take long: one more for each worker, which waits for its turn.
+        let most = expected + (BATCH * WORKERS * STAGES) as u64;
         let reached = timeout(BOUND, async {
             while running.stats().accounting.read < expected {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -298,7 +299,8 @@ fn a_stalled_sink_holds_back_exactly_what_queues_and_hands_hold() {
         });
         reached.await.expect("the queues fill up");
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(running.stats().accounting.read, expected, "more was pulled than queues and hands hold");
+        let read = running.stats().accounting.read;
+        assert!((expected..=most).contains(&read), "{read} were pulled, more than queues and hands hold: {expected}");
         gate.add_permits(10_000);
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");
         assert_eq!(report.ending, Ending::Completed);

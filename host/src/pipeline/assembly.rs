@@ -146,7 +146,7 @@ impl Floor {
         let input = self.wiring.input(node);
         for task in 0..stage.tasks() {
             let homes = Homes { shared: self.io.clone(), apart: guests.clone() };
-            let worker = Worker::new(&stage, task % stage.workers, (input.clone(), output.clone()), homes);
+            let worker = Worker::new(&stage, task, (input.clone(), output.clone()), homes);
             self.tasks.spawn_moving(&guests, worker.run());
         }
         WatchedStage {

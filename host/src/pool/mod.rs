@@ -8,6 +8,7 @@ mod load;
 mod native;
 mod order;
 mod pace;
+mod places;
 mod retries;
 mod room;
 mod shift;

@@ -31,6 +31,9 @@ const BATCH_OPENINGS: u64 = 20;
 /// Records of a batch of which nothing is known yet: should they wait for the host, others have work as well. Arbitrary.
 const FIRST_BATCH: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
+/// A millisecond: some ten times what it takes to wake a task on a machine that is busy. Nanoseconds.
+const LONG_BATCH: u64 = 1_000_000;
+
 /// What a pool has learnt of the time a record takes: inside the guest, and in all.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
@@ -38,6 +41,8 @@ pub(crate) struct Pace {
     wall: Usual,
     /// To make and open an instance.
     opening: Usual,
+    /// A whole attempt, by the wall.
+    attempt: Usual,
 }
 
 /// What an attempt took: inside the guest, and in all.
@@ -81,6 +86,12 @@ impl Pace {
     pub(crate) fn learn(&self, took: Took, records: usize) {
         self.cpu.learn(took.cpu, records);
         self.wall.learn(took.wall, records);
+        self.attempt.learn(took.wall, 1);
+    }
+
+    /// Whether what a worker has in hand usually takes much longer than to let another task run.
+    pub(crate) fn batches_take_long(&self) -> bool {
+        self.attempt.nanos() >= LONG_BATCH
     }
 }
 
@@ -162,6 +173,19 @@ mod tests {
         assert_eq!(Pace::default().batch(&bounds).records.get(), 64, "nothing is known");
         assert_eq!([1, 48, 50, 1_000, 50_000, 5_000_000].map(|micros| after(micros, 0)), [1024, 1024, 1000, 50, 1, 1]);
         assert_eq!(after(1_000, 25), 500, "its opening is to be a twentieth of it");
+    }
+
+    #[test]
+    fn batches_take_long_when_they_usually_do() {
+        let pace = Pace::default();
+        assert!(!pace.batches_take_long(), "nothing is known");
+        let millis = |millis| took(Duration::ZERO, Duration::from_millis(millis));
+        pace.learn(millis(2), 1_000);
+        assert!(pace.batches_take_long());
+        (0..20).for_each(|_| pace.learn(took(Duration::ZERO, Duration::from_micros(50)), 1_000));
+        assert!(!pace.batches_take_long());
+        pace.learn(millis(5), 1_000);
+        assert!(!pace.batches_take_long(), "the machine put it aside once");
     }
 
     #[test]

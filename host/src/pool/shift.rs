@@ -95,6 +95,7 @@ impl Worker {
     }
 
     async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
+        self.stage.places.end();
         let flushed = self.retire().await?;
         watch.lap(&self.stage.counters.busy);
         if let Some(flushed) = flushed {
@@ -120,6 +121,10 @@ impl Worker {
     /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need not
     /// wait for them: whoever lets a record wait comes back for it.
     async fn next(&mut self) -> Option<Next> {
+        let wanted = || self.stage.pace.batches_take_long();
+        if self.is_spare && !self.stage.places.are_short_of_hands(wanted).await {
+            return None;
+        }
         let mut is_closed = false;
         loop {
             let changed = self.stage.room.changed();

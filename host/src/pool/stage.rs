@@ -3,12 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::Program;
 use super::breaker::Breaker;
 use super::order::Turnstile;
 use super::pace::Pace;
+use super::places::Places;
 use super::retries::Retries;
 use super::room::Room;
 use super::shift::Turns;
@@ -37,8 +36,7 @@ pub(crate) struct Stage {
     pub(super) turns: Turns,
     /// Of a stage that keeps none: where records wait for their next attempt.
     pub(crate) room: Room,
-    /// As many as it has workers: one for each that is at work on records now.
-    places: Arc<Semaphore>,
+    pub(super) places: Places,
 }
 
 impl Stage {
@@ -66,22 +64,15 @@ impl Stage {
             retries,
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
-            places: Arc::new(Semaphore::new(plan.workers.get())),
+            places: Places::new(plan.workers.get()),
         }
     }
 
-    /// How many tasks its workers need. Where order is kept, two for each: while one waits for its turn, with a batch that is
-    /// done, the other works. They share the worker's place, so there are no more at work than workers, and no more
-    /// instances; but those that live on live in their task.
+    /// How many tasks its workers need: where order is kept, a spare one for each. But instances that live on live in their
+    /// task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
         let workers = self.workers.get();
         let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Isolation::Worker;
         if may_wait { workers * 2 } else { workers }
-    }
-
-    /// A place to work at, as long as it is kept. Who waits for anything but a guest keeps none: then others can work.
-    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        // `None` only if it were closed, which nobody does.
-        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 }

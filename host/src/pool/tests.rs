@@ -131,7 +131,7 @@ impl Floor {
         let mut tasks = Tasks::new(cut.clone());
         for task in 0..stage.tasks() {
             let homes = Homes { shared: Handle::current(), apart: Handle::current() };
-            let worker = Worker::new(&stage, task % stage.workers, (receiver.clone(), outlet.clone()), homes);
+            let worker = Worker::new(&stage, task, (receiver.clone(), outlet.clone()), homes);
             tasks.spawn_moving(&Handle::current(), worker.run());
         }
         let delivered = Arc::default();

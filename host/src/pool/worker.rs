@@ -1,5 +1,4 @@
-//! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out. Where
-//! order is kept, there are two tasks to each, of which one works while the other waits for its turn.
+//! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out.
 //!
 //! It holds one batch and at most one instance at a time. An instance that failed is dropped, never called again.
 
@@ -36,6 +35,8 @@ pub(crate) struct Worker {
     pub(super) instance: Option<Living>,
     pub(super) homes: Homes,
     pub(super) is_shared: bool,
+    /// It works only while it is wanted.
+    pub(super) is_spare: bool,
     /// Time inside guests for what it has in hand.
     pub(super) turn: Duration,
 }
@@ -53,9 +54,11 @@ pub(super) struct Living {
 
 impl Worker {
     /// A worker between a queue and an outlet, that begins apart from the other stages.
-    pub(crate) fn new(stage: &Arc<Stage>, worker: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
-        let (stage, id) = (Arc::clone(stage), WorkerId { stage: Arc::clone(&stage.name), worker });
-        Self { stage, id, input, output, instance: None, homes, is_shared: false, turn: Duration::ZERO }
+    /// Tasks beyond one for each worker are spare ones.
+    pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
+        let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
+        let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
+        Self { stage, id, input, output, instance: None, homes, is_shared: false, is_spare, turn: Duration::ZERO }
     }
 
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at its
@@ -64,10 +67,13 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let place = self.stage.place().await;
+            let place = self.stage.places.take().await;
             watch.lap(&self.stage.counters.waiting);
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
             drop(place);
+            if self.stage.pace.batches_take_long() {
+                self.stage.places.call();
+            }
             done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
             let sorted = if gathered.waits() {
@@ -132,7 +138,7 @@ impl Worker {
                 () = sleep_until(due) => {}
                 () = turn.wait(), if held.leads() => continue,
             }
-            let place = self.stage.place().await;
+            let place = self.stage.places.take().await;
             watch.lap(&self.stage.counters.blocked);
             self.try_again(&mut held, if is_full { 1 } else { usize::MAX }).await?;
             drop(place);
