@@ -198,7 +198,12 @@ mod tests {
     #[tokio::test]
     async fn what_would_exceed_a_limit_is_measured_and_not_guessed() {
         let limit = Duration::from_micros(50);
-        assert!(charged(limit, 1, || thread::park_timeout(Duration::from_micros(60))).await < limit);
+        // On a busy machine even parking may take that long: not each of many times, as it would if the wall's clock counted.
+        let mut parked = Duration::MAX;
+        for _ in 0..20 {
+            parked = parked.min(charged(limit, 1, || thread::park_timeout(Duration::from_micros(60))).await);
+        }
+        assert!(parked < limit, "{parked:?}");
         assert!(charged(limit, 1, || spin(limit * 2)).await > limit);
     }
 }
