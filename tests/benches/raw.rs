@@ -39,6 +39,7 @@ const TICK: Duration = Duration::from_millis(2);
 const MEMORIES_MAX: u32 = 4;
 const TABLES_MAX: u32 = 8;
 const RESIDENT_BYTES: usize = 4 << 20;
+const RESIDENT_TABLE_BYTES: usize = 64 << 10;
 /// One worker's, and those to spare.
 const SLOTS: u32 = 9;
 
@@ -214,6 +215,7 @@ fn settings(stop: Stop) -> Config {
         .max_memory_size(usize::try_from(MEMORY_MAX).unwrap_or(usize::MAX));
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         pooling.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(RESIDENT_BYTES);
+        pooling.table_keep_resident(RESIDENT_TABLE_BYTES);
     }
     let mut config = Config::new();
     config
