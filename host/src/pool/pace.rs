@@ -41,8 +41,8 @@ pub(crate) struct Pace {
     wall: Usual,
     /// To make and open an instance.
     opening: Usual,
-    /// A whole attempt, by the wall.
-    attempt: Usual,
+    /// All that a worker does with a batch before it waits for its turn.
+    batch: Usual,
 }
 
 /// What an attempt took: inside the guest, and in all.
@@ -86,12 +86,16 @@ impl Pace {
     pub(crate) fn learn(&self, took: Took, records: usize) {
         self.cpu.learn(took.cpu, records);
         self.wall.learn(took.wall, records);
-        self.attempt.learn(took.wall, 1);
     }
 
-    /// Whether what a worker has in hand usually takes much longer than to let another task run.
+    /// Learns what all attempts at a batch took together.
+    pub(crate) fn learn_batch(&self, took: Duration) {
+        self.batch.learn(took, 1);
+    }
+
+    /// Whether a batch usually takes much longer than to let another task run.
     pub(crate) fn batches_take_long(&self) -> bool {
-        self.attempt.nanos() >= LONG_BATCH
+        self.batch.nanos() >= LONG_BATCH
     }
 }
 
@@ -179,12 +183,11 @@ mod tests {
     fn batches_take_long_when_they_usually_do() {
         let pace = Pace::default();
         assert!(!pace.batches_take_long(), "nothing is known");
-        let millis = |millis| took(Duration::ZERO, Duration::from_millis(millis));
-        pace.learn(millis(2), 1_000);
+        pace.learn_batch(Duration::from_millis(2));
         assert!(pace.batches_take_long());
-        (0..20).for_each(|_| pace.learn(took(Duration::ZERO, Duration::from_micros(50)), 1_000));
+        (0..20).for_each(|_| pace.learn_batch(Duration::from_micros(50)));
         assert!(!pace.batches_take_long());
-        pace.learn(millis(5), 1_000);
+        pace.learn_batch(Duration::from_millis(5));
         assert!(!pace.batches_take_long(), "the machine put it aside once");
     }
 

@@ -53,8 +53,8 @@ pub(super) struct Living {
 }
 
 impl Worker {
-    /// A worker between a queue and an outlet, that begins apart from the other stages.
-    /// Tasks beyond one for each worker are spare ones.
+    /// A task of the stage between a queue and an outlet, that begins apart from the other stages. Those beyond one for each
+    /// worker are spare ones.
     pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
         let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
         let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
@@ -69,8 +69,10 @@ impl Worker {
         while done < load.len() {
             let place = self.stage.places.take().await;
             watch.lap(&self.stage.counters.waiting);
+            let begun = Instant::now();
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
             drop(place);
+            self.stage.pace.learn_batch(begun.elapsed());
             if self.stage.pace.batches_take_long() {
                 self.stage.places.call();
             }

@@ -16,7 +16,8 @@ pub(super) const TICK: Duration = Duration::from_millis(2);
 
 /// Instances made beyond one per worker: those of a pool that is being replaced while the old ones still unwind.
 const SPARE_INSTANCES: u32 = 8;
-/// Kept mapped in a pool slot when its instance goes: what a small guest touches, so that the next one faults less.
+/// Kept mapped in a pool slot when its instance goes, at most, and only of what that has touched: a guest's own pages and the
+/// largest batch by default, thrice. So the next one faults less.
 const RESIDENT_BYTES: usize = 4 << 20;
 /// The same for a table. One that fits into a page, as nearly all do, is then cleared without a system call.
 const RESIDENT_TABLE_BYTES: usize = 64 << 10;
