@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sandmill::plan::{Isolation, OnError, Order, Retry};
+use sandmill::plan::{Isolation, OnError, Order, Recycle, Retry};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
 use sandmill::report::Ending;
 use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
-use tests::edges::{Keeper, Numbers};
+use tests::edges::{Keeper, Kept, Numbers};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -38,8 +38,8 @@ struct Behaviour {
     drop: u64,
     /// Fails numbers that this divides.
     fail: u64,
-    /// Panics on numbers that this divides.
-    panic: u64,
+    /// Panics on numbers that this divides, where it panics at all.
+    panic: Option<u64>,
     /// Emits numbers that this divides twice.
     twice: u64,
     /// Is not ready for numbers that this divides, once or twice: no more often than they are retried.
@@ -58,13 +58,17 @@ enum Expected {
 impl Behaviour {
     fn of(&self, number: u64) -> Expected {
         let hit = |divisor: u64| number.is_multiple_of(divisor);
-        if hit(self.panic) || hit(self.fail) || hit(self.never) {
+        if self.panics(number) || hit(self.fail) || hit(self.never) {
             Expected::Failed
         } else if hit(self.drop) {
             Expected::Dropped
         } else {
             Expected::Outputs(if hit(self.twice) { 2 } else { 1 })
         }
+    }
+
+    fn panics(&self, number: u64) -> bool {
+        self.panic.is_some_and(|divisor| number.is_multiple_of(divisor))
     }
 
     fn native(&self) -> NativeStage {
@@ -81,11 +85,11 @@ impl Behaviour {
                 attempt = *attempts;
             }
             let is_early = (1..=number % 3).contains(&attempt);
-            if is_early || (number.is_multiple_of(behaviour.never) && !number.is_multiple_of(behaviour.panic)) {
+            if is_early || (number.is_multiple_of(behaviour.never) && !behaviour.panics(number)) {
                 return Verdict::Retryable(format!("not ready for {number}"));
             }
             match behaviour.of(number) {
-                Expected::Failed if number.is_multiple_of(behaviour.panic) => panic!("number {number}"),
+                Expected::Failed if behaviour.panics(number) => panic!("number {number}"),
                 Expected::Failed => Verdict::Failed(format!("{number} is no good")),
                 Expected::Dropped => Verdict::Done,
                 Expected::Outputs(count) => {
@@ -105,6 +109,7 @@ struct Layout {
     batch: usize,
     order: Order,
     reuse: Isolation,
+    recycle: Option<NonZeroUsize>,
     retry: Retry,
     on_error: OnError,
 }
@@ -119,7 +124,7 @@ fn layout() -> impl Strategy<Value = Layout> {
     let behaviour = faults.prop_map(|(drop, fail, panic, twice, flaky, never)| Behaviour {
         drop,
         fail,
-        panic,
+        panic: Some(panic),
         twice,
         flaky,
         never,
@@ -129,16 +134,19 @@ fn layout() -> impl Strategy<Value = Layout> {
     let backoff = prop_oneof![3 => Just(Duration::ZERO), 1 => Just(Duration::from_millis(1))];
     let retry = (crashes, backoff).prop_map(|(crashes, backoff)| Retry { crashes, ..Retry::times(2).backoff(backoff) });
     let order = prop_oneof![Just(Order::None), Just(Order::Input)];
-    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch)];
+    let recycle = prop::option::of((1_usize..50).prop_map(nonzero));
+    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
-    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, reuse, (retry, on_error)).prop_map(
-        |(behaviour, workers, queue, batch, order, reuse, (retry, on_error))| Layout {
-            behaviour,
+    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, (reuse, recycle), (retry, on_error)).prop_map(
+        |(behaviour, workers, queue, batch, order, (reuse, recycle), (retry, on_error))| Layout {
+            // An instance that lives on and panics takes what it holds with it, which ends the run.
+            behaviour: Behaviour { panic: behaviour.panic.filter(|_| reuse != Isolation::Worker), ..behaviour },
             workers,
             queue,
             batch,
             order,
             reuse,
+            recycle,
             retry,
             on_error,
         },
@@ -152,6 +160,7 @@ fn stage(index: usize, layout: &Layout) -> StageBuilder {
         .batch(batch(layout.batch))
         .order(layout.order)
         .reuse(layout.reuse)
+        .recycle(Recycle { records: layout.recycle.filter(|_| layout.reuse == Isolation::Worker), memory: None })
         .retry(layout.retry)
         .on_error(layout.on_error)
 }
@@ -188,17 +197,23 @@ proptest! {
         chunk in 1_usize..50,
         layouts in prop::collection::vec(layout(), 0..4),
         sink_batch in 1_usize..40,
+        sinks in 1_usize..3,
     ) {
         let folder = tempfile::tempdir().expect("a folder");
-        let keeper = Keeper::default();
-        let kept = keeper.kept.clone();
+        let keepers: Vec<Keeper> = (0..sinks).map(|_| Keeper::default()).collect();
+        let kept: Vec<Kept> = keepers.iter().map(|keeper| keeper.kept.clone()).collect();
         let mut builder = PipelineBuilder::new("random")
             .state_file(folder.path().join("dead.db"))
             .source(SourceBuilder::custom("numbers", Numbers { chunk, ..Numbers::up_to(count) }));
         for (index, layout) in layouts.iter().enumerate() {
             builder = builder.stage(stage(index, layout));
         }
-        let plan = builder.sink(SinkBuilder::custom("kept", keeper).batch(batch(sink_batch))).plan().expect("a sound plan");
+        let last = layouts.len().checked_sub(1).map_or("numbers".to_owned(), |last| format!("s{last}"));
+        for (index, keeper) in keepers.into_iter().enumerate() {
+            let sink = SinkBuilder::custom(&format!("kept{index}"), keeper).batch(batch(sink_batch));
+            builder = builder.sink(sink.from([last.clone()]));
+        }
+        let plan = builder.plan().expect("a sound plan");
         let (mut expected, dropped, dead) = model(count, &layouts);
 
         let report = runtime().block_on(async {
@@ -211,13 +226,18 @@ proptest! {
         prop_assert!(account.balances(), "{:?}", account);
         prop_assert_eq!((account.read, account.in_flight), (count, 0));
         prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
-        let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
-        if layouts.iter().any(|layout| layout.order == Order::None) {
-            found.sort_unstable();
+        let is_mixed = layouts.iter().any(|layout| layout.order == Order::None);
+        if is_mixed {
             expected.sort_unstable();
         }
-        prop_assert_eq!(account.delivered, found.len() as u64);
-        prop_assert_eq!(found, expected);
+        prop_assert_eq!(account.delivered, (expected.len() * sinks) as u64);
+        for kept in kept {
+            let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
+            if is_mixed {
+                found.sort_unstable();
+            }
+            prop_assert_eq!(&found, &expected);
+        }
         let letters = tests::letters::lines(&folder.path().join("dead.db"));
         prop_assert_eq!(letters.lines().count() as u64, dead);
     }

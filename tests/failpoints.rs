@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{
-    Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, Order, Retry, SinkKind, SourceKind, SqliteSink,
+    Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, LineFormat, Order, Recycle, Retry, SinkKind,
+    SourceKind, SqliteSink,
 };
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
@@ -70,24 +71,34 @@ struct Shape {
     table: bool,
     order: Order,
     workers: usize,
+    /// What 3 divides comes out twice.
+    doubles: bool,
+    /// Instances live on, for so many records: they hold what comes to nothing.
+    recycle: Option<NonZeroUsize>,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
     let sinks = prop::sample::select(vec![(true, false), (false, true), (true, true)]);
     let order = prop::sample::select(vec![Order::Input, Order::None]);
-    (sinks, order, 1_usize..3).prop_map(|((file, table), order, workers)| Shape { file, table, order, workers })
+    let recycle = prop::option::of((1_usize..150).prop_map(|records| NonZeroUsize::new(records).expect("positive")));
+    (sinks, order, 1_usize..3, any::<bool>(), recycle).prop_map(|((file, table), order, workers, doubles, recycle)| {
+        Shape { file, table, order, workers, doubles, recycle }
+    })
 }
 
-/// Drops what 5 divides, fails what 7 divides, and gives back the rest.
-fn sieve() -> NativeStage {
-    NativeStage::new(|_key, value, out| {
+/// How often a number that does not fail comes out: not at all if 5 divides it, twice if it `doubles` and 3 divides it.
+fn times(number: u64, doubles: bool) -> usize {
+    if number.is_multiple_of(5) { 0 } else { 1 + usize::from(doubles && number.is_multiple_of(3)) }
+}
+
+/// Fails what 7 divides, and gives back the rest, as often as [`times`] says.
+fn sieve(doubles: bool) -> NativeStage {
+    NativeStage::new(move |_key, value, out| {
         let number: u64 = std::str::from_utf8(value).expect("text").parse().expect("a number");
         if number.is_multiple_of(7) {
             return Verdict::Failed("seven".to_owned());
         }
-        if !number.is_multiple_of(5) {
-            out.push(None, format!("{{\"n\":{number}}}").as_bytes());
-        }
+        (0..times(number, doubles)).for_each(|_| out.push(None, format!("{{\"n\":{number}}}").as_bytes()));
         Verdict::Done
     })
 }
@@ -100,8 +111,12 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
         linger: Duration::ZERO,
     };
     let soon = Retry::times(2).backoff(Duration::from_millis(1));
-    let stage = StageBuilder::native("sieve", sieve()).order(shape.order).batch(batch);
+    let stage = StageBuilder::native("sieve", sieve(shape.doubles)).order(shape.order).batch(batch);
     let stage = stage.workers(NonZeroUsize::new(shape.workers).expect("positive"));
+    let stage = match shape.recycle {
+        Some(records) => stage.reuse(Isolation::Worker).recycle(Recycle { records: Some(records), memory: None }),
+        None => stage,
+    };
     let mut builder = PipelineBuilder::new("p")
         .state_file(folder.join("p.state.db"))
         .checkpoints(Checkpoints { every: Duration::from_millis(2), records: NonZeroU64::new(300) })
@@ -150,11 +165,12 @@ fn rows(path: &PathBuf) -> Vec<u64> {
 }
 
 /// Every number that is in no dead letter is there as often as it should be, in order where that is kept.
-fn check(found: &[u64], failed: &BTreeMap<u64, u32>, order: Order) {
+fn check(found: &[u64], failed: &BTreeMap<u64, u32>, shape: Shape) {
+    let passed = (1..=RECORDS).filter(|number| !failed.contains_key(number));
     let expected: Vec<u64> =
-        (1..=RECORDS).filter(|number| !number.is_multiple_of(5) && !failed.contains_key(number)).collect();
+        passed.flat_map(|number| std::iter::repeat_n(number, times(number, shape.doubles))).collect();
     let mut sorted = found.to_vec();
-    if order == Order::None {
+    if shape.order == Order::None {
         sorted.sort_unstable();
     }
     assert!(sorted == expected, "{} of {} records", found.len(), expected.len());
@@ -180,10 +196,10 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
     assert!(failed.values().all(|times| *times == 1), "set aside once each: {failed:?}");
     assert!((7..=RECORDS).step_by(7).all(|seventh| failed.contains_key(&seventh)), "{failed:?}");
     if shape.file {
-        check(&lines(&folder.path().join("out.jsonl")), &failed, shape.order);
+        check(&lines(&folder.path().join("out.jsonl")), &failed, shape);
     }
     if shape.table {
-        check(&rows(&folder.path().join("out.db")), &failed, shape.order);
+        check(&rows(&folder.path().join("out.db")), &failed, shape);
     }
     let before = report.checkpoints.and_then(|checkpoints| checkpoints.resumed_from);
     let before = before.map(|resumed| resumed.accounting).unwrap_or_default();
@@ -196,7 +212,8 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Whatever fails, wherever, and however often.
+    /// Whatever fails, wherever, and however often. Without claims for what instances hold and give up at their end, some of
+    /// these runs lose records (issue 12).
     #[test]
     fn a_run_that_fails_anywhere_goes_on_until_every_record_has_met_its_fate_once(
         shape in shape(),

@@ -4,6 +4,7 @@
 
 mod accounting;
 mod budgets;
+mod checkpoints;
 mod cli;
 mod differential;
 mod examples;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::record::Ledger;
+
 /// A count. It only grows, but for what is held.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -24,12 +26,6 @@ impl Counter {
         self.0.store(total, Relaxed);
     }
 
-    /// One more, for as long as the guard is kept.
-    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
-        self.add(1);
-        Hold(Arc::clone(self))
-    }
-
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -39,13 +35,27 @@ impl Counter {
     }
 }
 
-/// Counts one as long as it is there.
+/// Of an instance that holds records: as long as it does, no checkpoint is taken. One that is dropped instead of released
+/// stays counted, as a claim does: what the instance held is lost, and the run is about to end.
 #[derive(Debug)]
-pub(crate) struct Hold(Arc<Counter>);
+#[must_use]
+pub(crate) struct Hold {
+    holding: Arc<Counter>,
+    ledger: Arc<Ledger>,
+}
 
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
+impl Hold {
+    /// Counts one more of the `holding`, in a run with this account.
+    pub(crate) fn begin(holding: &Arc<Counter>, ledger: &Arc<Ledger>) -> Self {
+        ledger.start(1);
+        holding.add(1);
+        Self { holding: Arc::clone(holding), ledger: Arc::clone(ledger) }
+    }
+
+    /// What the instance held has claims of its own now, or there was nothing.
+    pub(crate) fn release(self) {
+        self.holding.0.fetch_sub(1, Relaxed);
+        self.ledger.stop(1);
     }
 }
 

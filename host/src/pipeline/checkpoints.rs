@@ -67,7 +67,7 @@ impl Checkpointer {
                 () = self.due(wait) => {}
             }
             let begun = Instant::now();
-            if self.holds_records() {
+            if self.held_in_stages() > 0 {
                 self.stats.held_off += 1;
                 continue;
             }
@@ -77,14 +77,16 @@ impl Checkpointer {
                 () = done.cancelled() => return Ok(()),
                 closed = gate.write() => closed,
             };
-            tokio::select! {
+            let is_level = tokio::select! {
                 biased;
                 () = done.cancelled() => return Ok(()),
-                () = self.level() => {}
-            }
+                is_level = self.level() => is_level,
+            };
             let level = begun.elapsed();
-            if !self.holds_records() {
+            if is_level {
                 self.take(false).await?;
+            } else {
+                self.stats.held_off += 1;
             }
             drop(closed);
             let paused = begun.elapsed();
@@ -138,24 +140,22 @@ impl Checkpointer {
         }
     }
 
-    /// Everything that was read has met its fate, but for what sinks hold back until they commit.
-    async fn level(&self) {
+    /// Waits until everything that was read has met its fate, except for what sinks keep until they commit. While the gate
+    /// is closed, this stays so. `false` if stages hold records, and nothing else moves: what they hold would be lost.
+    async fn level(&self) -> bool {
         loop {
-            let unsettled = self.ledger.accounting().unsettled();
-            let mut held = 0;
-            for sink in &self.sinks {
-                held += sink.lock().await.held() as u64;
+            match self.ledger.moving() {
+                0 => return true,
+                // An instance is counted there first: nothing else moves. If this is a moment late, nothing is lost.
+                moving if moving <= self.held_in_stages() => return false,
+                _ => sleep(LOOK_EVERY).await,
             }
-            if unsettled == held {
-                return;
-            }
-            sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Whether a stage keeps records for later: what it keeps would be lost.
-    fn holds_records(&self) -> bool {
-        self.stages.iter().any(|stage| stage.holding.get() > 0)
+    /// How many instances hold records until their flush.
+    fn held_in_stages(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.holding.get()).sum()
     }
 
     /// Writes everything down. Only when the pipeline is level. The state file does not keep the
@@ -175,7 +175,7 @@ impl Checkpointer {
             marks.push(SinkPoint { name: sink.name.to_string(), mark: sink.mark().await? });
         }
         next.sinks = marks;
-        next.accounting = self.total().await;
+        next.accounting = self.total();
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             let epoch = next.epoch;
             self.on_thread(move |state| state.sync(epoch)).await?;
@@ -191,12 +191,10 @@ impl Checkpointer {
     }
 
     /// The account since the run began, what will be committed now counted as delivered.
-    async fn total(&self) -> Accounting {
-        let mut account = self.ledger.accounting();
-        for sink in &self.sinks {
-            account.delivered += sink.lock().await.held() as u64;
-        }
-        self.keeping.before.plus(account)
+    fn total(&self) -> Accounting {
+        let account = self.ledger.accounting();
+        // Nothing moves: what has no fate yet is what sinks keep until they commit.
+        self.keeping.before.plus(Accounting { delivered: account.delivered + account.unsettled(), ..account })
     }
 
     /// Does something with the state file, which blocks.

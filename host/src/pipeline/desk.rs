@@ -1,4 +1,5 @@
-//! A sink with what it has written and not committed. Shared by its task and the checkpoints: one of them at a time.
+//! A sink with what it has written and not committed. Shared by its task and the checkpoints: one of them at a time. The
+//! lock may be held for as long as a write is retried, so nobody locks it only to look.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::patience::Patience;
 use crate::edge::{Mark, Rejected, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
-use crate::record::{Fate, Lineage, Payload};
+use crate::record::{Fate, Lineage, Parked, Payload};
 
 /// Where records are written and settled.
 pub(super) struct SinkDesk {
@@ -17,7 +18,7 @@ pub(super) struct SinkDesk {
     /// Whether what is written is held back until it is committed.
     holds: bool,
     /// Of records that are written and not committed. Dropped, they count as in flight: the sink forgets them too.
-    held: Lineage,
+    held: Parked,
     settler: Settler,
     counters: Arc<SinkCounters>,
     patience: Patience,
@@ -30,7 +31,7 @@ impl SinkDesk {
         (settler, counters): (Settler, Arc<SinkCounters>),
         patience: Patience,
     ) -> Self {
-        Self { name: Arc::clone(name), sink, holds, held: Lineage::default(), settler, counters, patience }
+        Self { name: Arc::clone(name), sink, holds, held: Parked::default(), settler, counters, patience }
     }
 
     /// Writes records: as [`Sink::write`], again where that is worth it.
@@ -50,16 +51,11 @@ impl SinkDesk {
     /// The claims of records that are written.
     pub(super) async fn settle(&mut self, written: Lineage) {
         if self.holds {
-            self.held.append(written);
+            self.held.park(written);
         } else {
             self.counters.delivered.add(written.len());
             self.settler.settle(written, Fate::Delivered, &self.name).await;
         }
-    }
-
-    /// How many records are written and not committed.
-    pub(super) fn held(&self) -> usize {
-        self.held.len()
     }
 
     /// What was held back will not be committed any more: it counts as in flight.
@@ -86,7 +82,7 @@ impl SinkDesk {
         while let Err(failure) = self.sink.commit(note).await {
             self.wait_after(failure, &mut failures).await?;
         }
-        let held = std::mem::take(&mut self.held);
+        let held = self.held.take();
         self.counters.delivered.add(held.len());
         self.settler.settle(held, Fate::Delivered, &self.name).await;
         Ok(())

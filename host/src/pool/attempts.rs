@@ -268,6 +268,17 @@ pub(crate) struct Flushed {
     pub(crate) hold: Option<Hold>,
 }
 
+impl Flushed {
+    /// Itself, if there is anything in it; else nothing was held.
+    pub(crate) fn unless_empty(self) -> Option<Self> {
+        if !self.outcome.emitted.is_empty() {
+            return Some(self);
+        }
+        self.hold.into_iter().for_each(Hold::release);
+        None
+    }
+}
+
 /// The ranges of a batch that are still to be tried, the first on top.
 #[derive(Debug)]
 pub(crate) struct Pending(Vec<Range<usize>>);

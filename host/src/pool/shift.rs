@@ -98,7 +98,7 @@ impl Worker {
         self.stage.places.end();
         let flushed = self.retire().await?;
         watch.lap(&self.stage.counters.busy);
-        if let Some(flushed) = flushed {
+        if let Some(flushed) = flushed.map(|flushed| self.claim(flushed)) {
             self.send_flushed(flushed).await?;
         }
         watch.lap(&self.stage.counters.blocked);

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
 use crate::queue::Receiver;
-use crate::record::{Fate, Payload, Ticket};
+use crate::record::{Fate, Lineage, Payload, Ticket};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
 /// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
@@ -192,7 +192,7 @@ impl Worker {
                     let failed = outcome.failures.len();
                     let waiting = gathered.add(&range, records.len(), outcome, &again);
                     stage.breaker.returned(range.len(), failed - waiting, waiting);
-                    gathered.flushed.extend(flushed.filter(|flushed| !flushed.outcome.emitted.is_empty()));
+                    gathered.flushed.extend(flushed.and_then(Flushed::unless_empty));
                 }
                 Err(failure) => {
                     stage.counters.failed_invocations.add(1);
@@ -267,7 +267,7 @@ impl Worker {
                 living.given += records.len();
                 living.held += outcome.silent(records.len());
                 if living.held > 0 && living.hold.is_none() {
-                    living.hold = Some(self.stage.counters.holding.hold());
+                    living.hold = Some(Hold::begin(&self.stage.counters.holding, &self.stage.ledger));
                 }
                 let is_due = self.is_due(&living);
                 self.instance = Some(living);
@@ -289,6 +289,7 @@ impl Worker {
     async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
         let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
+        let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
         counters.failed.add(failed.reasons.len());
@@ -308,15 +309,19 @@ impl Worker {
         }
     }
 
-    pub(super) async fn send_flushed(&mut self, flushed: Flushed) -> Result<()> {
+    /// Claims for what an instance gave up at its end. They are made before those of the records that it was made of end:
+    /// in between, a checkpoint would be taken without both.
+    pub(super) fn claim(&self, flushed: Flushed) -> (Flushed, Lineage) {
+        let records = flushed.outcome.emitted.len();
+        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records))
+    }
+
+    pub(super) async fn send_flushed(&mut self, (flushed, claims): (Flushed, Lineage)) -> Result<()> {
         let Flushed { outcome, hold } = flushed;
-        let records = outcome.emitted.len();
-        self.stage.counters.records_out.add(records);
-        let claims = Ticket::issue_created(&self.stage.ledger, &self.stage.name, records);
-        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await?;
-        // Now what was held is on its way, with claims of its own.
-        drop(hold);
-        Ok(())
+        // What was held is on its way now, with claims of its own.
+        hold.into_iter().for_each(Hold::release);
+        self.stage.counters.records_out.add(claims.len());
+        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
     }
 
     /// Ends a long-lived instance, and returns what it held.

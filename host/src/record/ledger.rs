@@ -33,6 +33,7 @@ pub struct Ledger {
     dropped: AtomicU64,
     dead_lettered: AtomicU64,
     abandoned: AtomicU64,
+    moving: AtomicU64,
 }
 
 impl Ledger {
@@ -48,12 +49,38 @@ impl Ledger {
         Accounting { read, created, delivered, dropped, dead_lettered, in_flight }
     }
 
+    /// Counts what a checkpoint has to wait for: claims without a fate, except those that a sink keeps until its commit,
+    /// and instances that hold records. The count only grows while a source issues tickets or while it is above 0, so
+    /// once no source does, 0 is final.
+    ///
+    /// It is a counter of its own because sums of other counters are not enough. They are read one after the other, and
+    /// what moves in between from one counter to another can be missing in both readings. What takes over work is added
+    /// here before what hands it over is subtracted, so this number is never 0 while there is work. Claims that were
+    /// given up are not subtracted: behind a lost record there must not be another checkpoint.
+    #[must_use]
+    pub fn moving(&self) -> u64 {
+        // Whoever reads 0 also sees everything that was done to the records before.
+        self.moving.load(Acquire)
+    }
+
+    /// More claims or instances that a checkpoint waits for.
+    pub(crate) fn start(&self, count: usize) {
+        self.moving.fetch_add(count as u64, Relaxed);
+    }
+
+    /// Claims or instances that no checkpoint waits for any more.
+    pub(crate) fn stop(&self, count: usize) {
+        self.moving.fetch_sub(count as u64, Release);
+    }
+
     pub(super) fn add_read(&self, records: usize) {
         self.read.fetch_add(records as u64, Relaxed);
+        self.start(records);
     }
 
     pub(super) fn add_created(&self, records: usize) {
         self.created.fetch_add(records as u64, Relaxed);
+        self.start(records);
     }
 
     pub(super) fn add(&self, fate: Fate, records: usize) {
@@ -64,6 +91,9 @@ impl Ledger {
             Fate::InFlight => &self.abandoned,
         };
         counter.fetch_add(records as u64, Release);
+        if fate != Fate::InFlight {
+            self.stop(records);
+        }
     }
 }
 

@@ -69,6 +69,16 @@ impl Lineage {
         self.close(fate);
     }
 
+    /// No checkpoint waits for these claims any more.
+    pub(super) fn stop(&self) {
+        self.spans.iter().for_each(|span| span.ticket.stop(span.rows.len()));
+    }
+
+    /// Checkpoints wait for these claims again.
+    pub(super) fn start(&self) {
+        self.spans.iter().for_each(|span| span.ticket.start(span.rows.len()));
+    }
+
     /// Where record `index` came from.
     #[must_use]
     pub fn place(&self, index: usize) -> Option<Place> {

@@ -5,10 +5,12 @@ mod batch;
 mod column;
 mod ledger;
 mod lineage;
+mod parked;
 mod ticket;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
+pub use parked::Parked;
 pub use ticket::{Lines, Place, Places, Ticket};

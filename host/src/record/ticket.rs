@@ -147,6 +147,14 @@ impl Ticket {
         self.open.fetch_sub(records as u64, AcqRel);
     }
 
+    pub(super) fn stop(&self, records: usize) {
+        self.ledger.stop(records);
+    }
+
+    pub(super) fn start(&self, records: usize) {
+        self.ledger.start(records);
+    }
+
     pub(super) fn create(&self, records: usize) {
         self.ledger.add_created(records);
         self.open.fetch_add(records as u64, AcqRel);

@@ -1,0 +1,184 @@
+//! When checkpoints are taken: only while nothing is in flight.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sandmill::edge::{Chunk, Cursor, Rejected, Sink, Source};
+use sandmill::plan::Checkpoints;
+use sandmill::pool::{NativeStage, Verdict};
+use sandmill::queue::QueueBounds;
+use sandmill::record::{BatchBounds, Payload};
+use sandmill::report::Ending;
+use sandmill::{Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// A run that has not ended by then hangs.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Records of a chunk.
+const CHUNK: u64 = 100;
+
+/// A first chunk that passes unhindered: the run is let in for more at once after that.
+const FIRST: u64 = 60 * CHUNK;
+
+/// Longer than a checkpoint takes to look again whether it can be taken.
+const A_WHILE: Duration = Duration::from_millis(100);
+
+/// What the parts of a pipeline tell each other, and what they have done.
+#[derive(Default)]
+struct Stagecraft {
+    commits: AtomicU64,
+    /// The slow sink is in the middle of a write.
+    is_writing: AtomicBool,
+    /// The stage may work on the last two chunks.
+    may_work: AtomicBool,
+    may_end: AtomicBool,
+    read: AtomicU64,
+    emitted: AtomicU64,
+    /// By the slow sink.
+    written: AtomicU64,
+    /// By the sink that holds back.
+    held: AtomicU64,
+}
+
+/// Waits until something holds: level-triggered, bounded by the test.
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Gives the first chunk; when it is committed, a small one; when that is being written, two more.
+struct Scripted(Arc<Stagecraft>);
+
+#[async_trait]
+impl Source for Scripted {
+    async fn pull(&mut self, _bounds: &BatchBounds) -> Result<Option<Chunk>> {
+        let craft = &self.0;
+        let from = craft.read.load(SeqCst);
+        if from == FIRST {
+            until(|| craft.commits.load(SeqCst) > 0).await;
+        } else if from == FIRST + CHUNK {
+            until(|| craft.is_writing.load(SeqCst)).await;
+        } else if from == FIRST + 3 * CHUNK {
+            until(|| craft.may_end.load(SeqCst)).await;
+            return Ok(None);
+        }
+        let to = if from == 0 { FIRST } else { from + CHUNK };
+        craft.read.store(to, SeqCst);
+        let records = Payload::of_values((from..to).map(|number| number.to_string()).collect());
+        Ok(Some(Chunk { records, cursor: Some(Cursor(to.to_string())), ..Chunk::default() }))
+    }
+
+    fn can_resume(&self) -> bool {
+        true
+    }
+}
+
+/// Writes the first chunk at once, and everything else when it is let.
+struct Slow(Arc<Stagecraft>, Arc<Semaphore>);
+
+#[async_trait]
+impl Sink for Slow {
+    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        let Self(craft, permits) = self;
+        if craft.written.load(SeqCst) >= 2 * FIRST {
+            craft.is_writing.store(true, SeqCst);
+            permits.acquire().await.expect("nobody closes it").forget();
+        }
+        craft.written.fetch_add(records.len() as u64, SeqCst);
+        Ok(Vec::new())
+    }
+}
+
+/// Holds back what it is given until it is committed.
+struct Holding(Arc<Stagecraft>);
+
+#[async_trait]
+impl Sink for Holding {
+    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+        self.0.held.fetch_add(records.len() as u64, SeqCst);
+        Ok(Vec::new())
+    }
+
+    fn is_transactional(&self) -> bool {
+        true
+    }
+
+    async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+        let craft = &self.0;
+        if note.is_some() {
+            let (emitted, written, held) =
+                (craft.emitted.load(SeqCst), craft.written.load(SeqCst), craft.held.load(SeqCst));
+            assert_eq!(
+                (written, held),
+                (emitted, emitted),
+                "all that was emitted is written when a checkpoint commits"
+            );
+            craft.commits.fetch_add(1, SeqCst);
+        }
+        Ok(())
+    }
+}
+
+fn nonzero(n: u64) -> NonZeroUsize {
+    NonZeroUsize::new(n as usize).expect("positive")
+}
+
+fn batch(records: u64) -> BatchBounds {
+    BatchBounds { records: nonzero(records), bytes: nonzero(1 << 20), linger: Duration::ZERO }
+}
+
+/// Two outputs of each record, and those of the last two chunks when that is allowed.
+fn twice(craft: &Arc<Stagecraft>) -> NativeStage {
+    let craft = Arc::clone(craft);
+    NativeStage::new(move |_key, value, out| {
+        let number: u64 = String::from_utf8_lossy(value).parse().expect("a number");
+        while number >= FIRST + CHUNK && !craft.may_work.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        out.push(None, value);
+        out.push(None, value);
+        craft.emitted.fetch_add(2, SeqCst);
+        Verdict::Done
+    })
+}
+
+/// Issue 12: what was in flight was read before the locks of the sinks were waited for, and what sinks held back was read
+/// behind them. Here both were `12 * CHUNK` when the first sink let go of its lock, and 400 of 600 outputs were committed as
+/// delivered that the slow sink had never seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_waits_for_what_is_in_flight_however_long_a_sink_keeps_its_lock() {
+    let craft = Arc::new(Stagecraft::default());
+    let permits = Arc::new(Semaphore::new(0));
+    let folder = tempfile::tempdir().expect("a folder");
+    let room = QueueBounds { records: nonzero(10 * FIRST), bytes: nonzero(1 << 20) };
+    let (slow, holding) = (Slow(Arc::clone(&craft), Arc::clone(&permits)), Holding(Arc::clone(&craft)));
+    let plan = PipelineBuilder::new("p")
+        .state_file(folder.path().join("p.state.db"))
+        .checkpoints(Checkpoints { every: 60 * BOUND, records: NonZeroU64::new(3 * CHUNK) })
+        .source(SourceBuilder::custom("scripted", Scripted(Arc::clone(&craft))))
+        .stage(StageBuilder::native("twice", twice(&craft)).workers(NonZeroUsize::MIN).batch(batch(CHUNK)))
+        .sink(SinkBuilder::custom("slow", slow).queue(room).batch(batch(CHUNK)).from(["twice"]))
+        .sink(SinkBuilder::custom("holding", holding).queue(room).batch(batch(10 * FIRST)).from(["twice"]))
+        .plan()
+        .expect("a sound plan");
+    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    timeout(BOUND, until(|| craft.read.load(SeqCst) == FIRST + 3 * CHUNK)).await.expect("the source gives all");
+    sleep(A_WHILE).await;
+    craft.may_work.store(true, SeqCst);
+    let all = 2 * (FIRST + 3 * CHUNK);
+    timeout(BOUND, until(|| craft.held.load(SeqCst) == all)).await.expect("the other sink is not held up");
+    permits.add_permits(1);
+    sleep(A_WHILE).await;
+    permits.add_permits(1000);
+    timeout(BOUND, until(|| craft.commits.load(SeqCst) == 2)).await.expect("then a checkpoint is taken");
+    craft.may_end.store(true, SeqCst);
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    assert_eq!(report.stats.accounting.delivered, 2 * all);
+}
