@@ -19,6 +19,7 @@ mod limits;
 mod resume;
 mod retries;
 mod state;
+mod stopped;
 mod stopping;
 mod tidy;
 mod warm;

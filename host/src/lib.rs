@@ -26,6 +26,7 @@ pub mod sandbox;
 pub mod state;
 mod suggest;
 mod task;
+mod time;
 
 pub use builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 pub use error::{Error, ErrorKind, Result};

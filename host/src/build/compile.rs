@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
 
 use super::encode;
 use super::flags;
 use super::stamp::{self, Stamp};
 use super::toolchain::{TARGET, Toolchain};
 use crate::error::{Error, Result};
+use crate::time::Instant;
 
 /// How a stage is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::{Checkpointer, Gate};
@@ -27,6 +26,7 @@ use crate::redact::Redactor;
 use crate::report::{CheckpointStats, EventSender};
 use crate::state::SourcePoint;
 use crate::task::Tasks;
+use crate::time::{Instant, missed};
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
@@ -81,7 +81,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let closing = Closing::new(checkpointer, sink_desks, failpoints);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(wiring);
-    let watch = Arc::new(Watch { begun: Instant::now(), ledger, sources, stages, sinks });
+    let watch = Arc::new(Watch { begun: Instant::now(), missed: missed(), ledger, sources, stages, sinks });
     let watched = Arc::clone(&watch);
     let io = runtimes.io().clone();
     let supervisor =

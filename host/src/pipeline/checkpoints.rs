@@ -10,7 +10,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedRwLockWriteGuard, RwLock};
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::SinkDesk;
@@ -20,6 +19,7 @@ use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
 use crate::report::CheckpointStats;
 use crate::state::{SinkPoint, SourcePoint, StateFile, now};
+use crate::time::{Instant, sleep};
 
 /// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
 /// settled would cost every run something, and a checkpoint is rare.

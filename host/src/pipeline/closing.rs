@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Checkpointer;
@@ -13,6 +12,7 @@ use super::desk::SinkDesk;
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::report::CheckpointStats;
+use crate::time::timeout;
 
 /// How long a write to the state file that nobody waits for any more may take.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
-
 use super::patience::Patience;
 use crate::edge::{Mark, Rejected, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
 use crate::record::{Fate, Lineage, Parked, Payload};
+use crate::time::sleep;
 
 /// Where records are written and settled.
 pub(super) struct SinkDesk {

@@ -6,11 +6,13 @@
 //! of what it can do alone. On threads of their own, a stage with many workers has no more of the machine than another.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, Result};
+use crate::time::Pulse;
 
 /// Threads of the shared runtime, at least: one may be held up for a moment.
 const SHARED_THREADS_MIN: usize = 2;
@@ -25,6 +27,8 @@ const GUEST_TURNS: u32 = 1;
 pub(super) struct Runtimes {
     io: Option<Runtime>,
     guests: Vec<Runtime>,
+    /// What runs on them has deadlines.
+    _pulse: Arc<Pulse>,
 }
 
 impl Runtimes {
@@ -34,7 +38,11 @@ impl Runtimes {
     /// When the process cannot start threads.
     pub(super) fn start() -> Result<Self> {
         let threads = processors().get().max(SHARED_THREADS_MIN);
-        Ok(Self { io: Some(runtime("sandmill-io", threads, SHARED_TURNS)?), guests: Vec::new() })
+        Ok(Self {
+            io: Some(runtime("sandmill-io", threads, SHARED_TURNS)?),
+            guests: Vec::new(),
+            _pulse: Pulse::take()?,
+        })
     }
 
     pub(super) fn io(&self) -> &Handle {

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Gate;
@@ -14,6 +13,7 @@ use crate::failpoint::{Failpoint, Failpoints};
 use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
 use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
 use crate::state::SourcePoint;
+use crate::time::sleep;
 
 /// What drives one source.
 pub(super) struct SourceTask {

@@ -1,8 +1,7 @@
 //! Takes snapshots of a run: reads the counters that its tasks write.
 
 use std::sync::Arc;
-
-use tokio::time::Instant;
+use std::time::Duration;
 
 use crate::edge::Extent;
 use crate::flow::{SinkCounters, SourceCounters, StageCounters};
@@ -15,6 +14,8 @@ use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warmt
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) begun: Instant,
+    /// What the process had missed by then.
+    pub(super) missed: Duration,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<WatchedSource>,
     pub(super) stages: Vec<WatchedStage>,
@@ -60,6 +61,7 @@ impl Watch {
     fn snapshot(&self, accounting: Accounting) -> Stats {
         Stats {
             elapsed: self.begun.elapsed(),
+            stopped: missed().saturating_sub(self.missed),
             accounting,
             sources: self.sources.iter().map(WatchedSource::stats).collect(),
             stages: self.stages.iter().map(WatchedStage::stats).collect(),

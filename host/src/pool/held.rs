@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use tokio::time::Instant;
-
 use super::attempts::{Flushed, Part, Sorted};
 use super::retries::Waiting;
+use crate::time::Instant;
 
 /// What came of a batch, by the first record that it is of.
 #[derive(Debug)]

@@ -4,12 +4,11 @@ use std::iter;
 use std::mem;
 use std::ops::Range;
 
-use tokio::time::Instant;
-
 use super::attempts::Pending;
 use super::retries::{Cause, Retries, Tried, Waiting};
 use crate::flow::{Earlier, Reason};
 use crate::record::{Batch, Lineage, Payload};
+use crate::time::Instant;
 
 /// Records with their claims, and what happened to them before. Claims leave it from the front.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 
 use super::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::Payload;
+use crate::time::Instant;
 
 /// What a native function says of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]

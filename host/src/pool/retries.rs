@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::GuestFailure;
 use crate::flow::{Backoff, Earlier, Reason};
 use crate::plan::Retry;
 use crate::record::{Lineage, Payload};
 use crate::redact::Redactor;
+use crate::time::Instant;
 
 /// Whose judgement a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::time::Instant;
 
 use super::retries::Waiting;
 use crate::record::BatchBounds;
+use crate::time::Instant;
 
 /// Records at which it is full. Arbitrary.
 const RECORDS_MAX: usize = 1024;

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep_until};
 
 use super::load::Load;
 use super::retries::Waiting;
@@ -20,6 +19,7 @@ use crate::error::Result;
 use crate::flow::Stopwatch;
 use crate::queue::Received;
 use crate::task::Onward;
+use crate::time::{Instant, sleep_until};
 
 /// More than this inside guests for one load is a long turn: a tick of the engine, after which others are let run.
 const LONG_TURN: Duration = Duration::from_millis(2);

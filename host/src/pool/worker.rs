@@ -5,8 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
-
 use super::attempts::{Attempted, Flushed, Gathered, Part, Pending, Sorted, last_words};
 use super::held::Held;
 use super::load::Load;
@@ -21,6 +19,7 @@ use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
 use crate::queue::Receiver;
 use crate::record::{Fate, Lineage, Payload, Ticket};
+use crate::time::{Instant, sleep_until};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
 /// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.

@@ -37,6 +37,7 @@ pub(crate) fn problem(kind: ErrorKind) -> Problem {
 fn stats() -> Stats {
     Stats {
         elapsed: Duration::from_millis(1_240),
+        stopped: Duration::ZERO,
         accounting: Accounting { read: 1_000_000, delivered: 913_000, dropped: 87_000, ..Accounting::default() },
         sources: vec![SourceStats {
             name: "log".into(),

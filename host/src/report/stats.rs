@@ -16,9 +16,12 @@ use super::Warmth;
 /// has ended; then they are exact and agree.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stats {
-    /// Since the start.
+    /// Since the start, without `stopped`.
     #[serde(serialize_with = "seconds", rename = "elapsed_seconds")]
     pub elapsed: Duration,
+    /// How long the process was stopped meanwhile (Ctrl-Z, `docker pause`): nobody is charged for it.
+    #[serde(serialize_with = "seconds", rename = "stopped_seconds")]
+    pub stopped: Duration,
     /// The account of all records.
     pub accounting: Accounting,
     /// In the order of the plan.

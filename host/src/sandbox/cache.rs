@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::pool::panic_message;
+use crate::time::Instant;
 
 /// Longest note, bytes: a sentence.
 const NOTE_BYTES_MAX: u64 = 64 << 10;
@@ -112,9 +113,15 @@ pub(super) fn within<T: Send + 'static>(
     if let Err(error) = compiler {
         return Some(Err(error.into()));
     }
-    let waiting = done.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = done.1.wait_timeout_while(waiting, most, |worked| worked.is_none());
-    waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    let by = Instant::now() + most;
+    let mut worked = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let left = by - Instant::now();
+        if worked.is_some() || left.is_zero() {
+            return worked.take();
+        }
+        worked = done.1.wait_timeout(worked, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
 }
 
 /// The hash that names a component: SHA-256 of its bytes, in hexadecimal.

@@ -1,5 +1,6 @@
 //! The engine: one for a pipeline, its pools of memories and stacks sized from the plan, its epochs ticked by one thread.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::cache::CodeCache;
 use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{MEMORY_MAX, TABLE_MAX};
+use crate::time::Pulse;
 
 /// How often running guests are asked to look at the clock and to let others run. A guest overruns its `cpu` limit by
 /// at most one tick plus the machine's own delays; each tick costs a running guest about a microsecond.
@@ -46,6 +48,8 @@ pub struct Engine {
     /// Whether stores count fuel.
     pub(super) fuel: bool,
     pub(super) cache: CodeCache,
+    /// Calls and compilations have deadlines.
+    _pulse: Arc<Pulse>,
 }
 
 impl Engine {
@@ -60,7 +64,7 @@ impl Engine {
             .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
             .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
         tick(&wasmtime)?;
-        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel: sizing.fuel, wasmtime })
+        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel: sizing.fuel, wasmtime, _pulse: Pulse::take()? })
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::{Instant, timeout};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::stage::sandmill::stage::types::{self as wit, BatchParam, ColumnParam};
@@ -25,6 +24,7 @@ use crate::plan::{Isolation, Limits, StagePlan, Warm};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
 use crate::report::Warmth;
+use crate::time::{Instant, timeout};
 
 /// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
 /// a dictionary; beyond ten, something is wrong.

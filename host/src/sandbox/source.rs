@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 use wasmtime::Store;
 
 use super::bindings::source::{RecordSource, RecordSourcePre};
@@ -21,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::plan::ComponentSource;
 use crate::pool::{GuestFailure, Outcome, WorkerId, whole_budget};
 use crate::record::BatchBounds;
+use crate::time::Instant;
 
 /// Longest cursor that a guest may give, bytes: it is kept with every checkpoint.
 const CURSOR_BYTES_MAX: usize = 64 << 10;

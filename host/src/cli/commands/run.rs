@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::components::build_components;
 use crate::cli::args::{RunArguments, ShownArguments};
@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::pipeline::{Pipeline, Running, Stopper};
 use crate::plan::{Plan, SinkKind};
 use crate::report::{Event, EventStream, Report};
+use crate::time::{Instant, sleep_until};
 
 /// How often the picture changes: often enough to look alive, seldom enough to cost nothing.
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
@@ -176,8 +177,7 @@ impl Watch {
             stopper.abort();
             self.screen.say("stopping at once: what is in flight is given up\n");
         } else {
-            // Longer than anybody waits, where the sum is beyond the clock.
-            self.until = Instant::now().checked_add(self.grace).or_else(|| Some(Instant::now() + ENDLESS));
+            self.until = Some(Instant::now() + self.grace);
             stopper.stop();
             self.screen.say("stopping: finishing what is in flight; press Ctrl-C again to stop at once\n");
         }

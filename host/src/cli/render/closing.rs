@@ -1,5 +1,7 @@
 //! What is said at the end of a run: one row per node, the account of all records, and what to do next.
 
+use std::time::Duration;
+
 use super::kept::kept;
 use super::numbers::{brief, bytes, count, duration, per_second, percent, plural, size};
 use super::problem::problem;
@@ -22,6 +24,9 @@ const BOTTLENECK_SHARE_MIN: f64 = 0.5;
 /// Guests that take this share of all cores leave the rest to the host: copies, sources and sinks need it. Measured: 0.79
 /// with three busy stages on two cores.
 const CORES_SHARE_MIN: f64 = 0.7;
+
+/// A machine that is busy may hold a process up for less.
+const STOPPED_MIN: Duration = Duration::from_secs(1);
 
 const HEADER: [&str; 10] =
     ["", "in", "out", "dropped", "failed", "calls", "in guest", "waiting", "blocked", "queue max"];
@@ -130,7 +135,7 @@ fn headline(report: &Report) -> String {
     let mut text = format!(
         "{ending} {} in {}, {} records/s",
         name(&report.pipeline),
-        duration(stats.elapsed),
+        lasted(stats),
         count(per_second(stats.accounting.read, stats.elapsed).round() as u64)
     );
     if let Some(read) = bytes_read(stats) {
@@ -138,6 +143,12 @@ fn headline(report: &Report) -> String {
     }
     text.push('\n');
     text
+}
+
+/// How long the run took; beside that, how long the process was stopped by somebody.
+fn lasted(stats: &Stats) -> String {
+    let took = duration(stats.elapsed);
+    if stats.stopped < STOPPED_MIN { took } else { format!("{took} (and stopped for {})", duration(stats.stopped)) }
 }
 
 /// Where every record went.
@@ -311,13 +322,11 @@ fn fullest(queue: &QueueStats) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::time::Duration;
-
     use super::*;
     use crate::error::ErrorKind;
     use crate::record::Accounting;
     use crate::report::{Problem, samples};
+    use std::path::PathBuf;
 
     fn plain(of: &Report) -> String {
         let text = anstream::adapter::strip_str(&closing(of, 4)).to_string();
@@ -356,6 +365,14 @@ mod tests {
         report.dead_letters = Some(PathBuf::from("out/access-log.dead-letters.jsonl"));
         report.events_lost = 412;
         report
+    }
+
+    #[test]
+    fn time_in_which_the_process_was_stopped_stands_apart() {
+        let mut report = samples::report(Ending::Completed);
+        assert!(!closing(&report, 2).contains("stopped"));
+        report.stats.stopped = Duration::from_secs(36);
+        assert!(closing(&report, 2).contains(" in 1.24 s (and stopped for 36.0 s), 806,452 records/s"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::Error;
 
 use super::exchange::{Connection, Times, failure};
 use super::warnings::Warnings;
+use crate::time::Instant;
 
 /// A body within bounds. Dropping it closes its connection; so does the first error.
 pub(super) struct BoundedBody {
@@ -21,7 +22,8 @@ pub(super) struct BoundedBody {
     /// Ends when the guest has waited for too long; set anew by each wait. Made on the I/O runtime, whose timer wakes
     /// it however busy the guests are.
     silence: Pin<Box<Sleep>>,
-    waiting: bool,
+    /// How long a guest that waits may wait.
+    silent_until: Option<Instant>,
 }
 
 /// What holds for an exchange, and how to say that it did not keep to it.
@@ -50,18 +52,30 @@ impl Bounds {
 impl BoundedBody {
     /// To be called on the I/O runtime.
     pub(super) fn new(incoming: Incoming, connection: Connection, bounds: Bounds) -> Self {
-        let silence = Box::pin(sleep_until(bounds.times.deadline));
-        Self { open: Some((incoming, connection)), bounds, bytes: 0, silence, waiting: false }
+        let silence = Box::pin(sleep_until(bounds.times.deadline.on_clock()));
+        Self { open: Some((incoming, connection)), bounds, bytes: 0, silence, silent_until: None }
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        if !self.waiting {
-            self.waiting = true;
-            let until = self.bounds.times.silent_until();
-            self.silence.as_mut().reset(until);
-        }
+        let until = match self.silent_until {
+            Some(until) => until,
+            None => self.await_more(),
+        };
         ready!(self.silence.as_mut().poll(cx));
+        while Instant::now() < until {
+            // The process was stopped meanwhile.
+            self.silence.as_mut().reset(until.on_clock());
+            ready!(self.silence.as_mut().poll(cx));
+        }
         Poll::Ready(if self.bounds.times.is_over() { self.late() } else { Error::ConnectionReadTimeout })
+    }
+
+    /// The guest begins to wait for a piece.
+    fn await_more(&mut self) -> Instant {
+        let until = self.bounds.times.silent_until();
+        self.silent_until = Some(until);
+        self.silence.as_mut().reset(until.on_clock());
+        until
     }
 
     fn late(&self) -> Error {
@@ -90,7 +104,7 @@ impl BoundedBody {
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Ok(frame))) => {
-                self.waiting = false;
+                self.silent_until = None;
                 Poll::Ready(Some(self.count(&frame).map(|()| frame)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(failure(&error)))),

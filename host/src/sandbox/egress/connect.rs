@@ -4,12 +4,12 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::Error;
 
 use super::Resolver;
 use super::request::Target;
 use crate::plan::{HttpRule, HttpTarget};
+use crate::time::{Instant, timeout, timeout_at};
 
 /// Addresses of one host that are tried: enough for a dead one or two among them.
 const ADDRESSES_MAX: usize = 8;
@@ -70,7 +70,7 @@ pub(super) async fn connect(addresses: &[SocketAddr], by: Instant) -> Result<Tcp
     let mut untried = addresses.iter();
     while let Some(address) = untried.next() {
         let shares = u32::try_from(untried.len() + 1).unwrap_or(u32::MAX);
-        let share = by.saturating_duration_since(Instant::now()) / shares;
+        let share = (by - Instant::now()) / shares;
         failed = match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => unconnected(&error),

@@ -8,10 +8,11 @@ use hyper::client::conn::http1;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+use crate::time::{Instant, timeout_at};
 
 /// The head of a response, and so what is read ahead of its body. Most servers allow requests a quarter of it.
 const HEAD_BYTES_MAX: usize = 64 << 10;

@@ -40,7 +40,6 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -53,6 +52,7 @@ use self::warnings::{Gate, Warnings};
 use crate::plan::HttpRule;
 use crate::pool::WorkerId;
 use crate::sandbox::log::Voice;
+use crate::time::timeout_at;
 
 /// Requests of one stage that are under way or wait for a connection: each holds some memory of the host's.
 const REQUESTS_MAX: usize = 1024;

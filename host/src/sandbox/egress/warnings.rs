@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::pool::WorkerId;
 use crate::sandbox::log::Voice;
+use crate::time::Instant;
 
 /// Warnings of one stage that are shown in a second; more are counted as lost. A guest that asks in a loop for what it
 /// is not granted should be seen, not heard all day.
@@ -21,7 +20,7 @@ impl Gate {
     fn lets_through(&self) -> bool {
         let now = Instant::now();
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (begun, told) = period.filter(|(begun, _)| now.duration_since(*begun) < PERIOD).unwrap_or((now, 0));
+        let (begun, told) = period.filter(|(begun, _)| now - *begun < PERIOD).unwrap_or((now, 0));
         *period = Some((begun, told.saturating_add(1)));
         told < WARNINGS_MAX
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use tokio::time::Instant;
 use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{ComponentExportIndex, ComponentType, HasSelf, Instance, Lift, Linker, WasmList};
 use wasmtime::{Result, Store, bail};
@@ -15,6 +14,7 @@ use super::super::limits::MEMORIES_MAX;
 use super::super::store::HostState;
 use super::{Cold, Opening, impossible};
 use crate::pool::GuestFailure;
+use crate::time::Instant;
 
 /// Where the transform puts its ways in.
 const ACCESS: &str = "wasmtime:wizer/access";
