@@ -162,6 +162,34 @@ async fn one_that_fails_too_often_ends_the_run_with_its_reason_and_an_account() 
     assert_eq!((account.delivered, account.in_flight), (0, account.read));
 }
 
+/// Sources and sinks make progress between their failures, and fail all the same. Begun again by each success, the count of
+/// their retries would never come to its end (issue 12).
+#[tokio::test]
+async fn a_source_that_traps_after_every_good_pull_ends_its_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = folder.path().join("source.wasm");
+    let wasm = tests::guest::source_that_traps_after_every_pull().expect("sound WAT");
+    std::fs::write(&component, wasm).expect("a file");
+    let source =
+        ComponentSource { component, config: "{}".to_owned(), limits: Limits::default(), grants: Grants::default() };
+    let keeper = Keeper::default();
+    let kept = keeper.kept.clone();
+    let plan = PipelineBuilder::new("again")
+        .state_file(folder.path().join("dead.db"))
+        .source(SourceBuilder::new("wheel", SourceKind::Component(source)).retry(soon(3)))
+        .sink(SinkBuilder::custom("kept", keeper))
+        .plan()
+        .expect("a sound plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Aborted);
+    let problem = report.problem.expect("it fails");
+    assert!(problem.message.starts_with("source \"wheel\": it failed after record "), "{}", problem.message);
+    assert!(problem.hints.iter().any(|hint| hint.contains("raise `retry` of source \"wheel\"")), "{:?}", problem.hints);
+    assert_eq!(report.stats.sources[0].retries, 11, "four times as many as it may fail in a row, less one");
+    assert!(kept.records().len() <= 12 * 3, "{:?}", kept.records());
+}
+
 #[tokio::test]
 async fn a_component_source_that_traps_goes_on_at_the_place_it_had_named() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -38,7 +38,7 @@ pub fn settle(records: &Payload, parts: Vec<(Range<usize>, Result<Outcome, Guest
         }
     }
     assert_eq!(gathered.through(), records.len(), "the parts make up the batch");
-    let sorted = gathered.sort(&mut Load::first(Batch::new(records.clone(), claims)));
+    let sorted = gathered.sort(&mut Load::first(Batch::new(records.clone(), claims), 0));
     let (emitted, hands) = (sorted.emitted, sorted.ports.unwrap_or_else(|| vec![0; sorted.claims.len()]));
     let mut outputs = Vec::with_capacity(ports);
     for (port, claims) in (0_u16..).zip(sorted.claims.deal(&hands, ports)) {

@@ -176,6 +176,11 @@ pub fn source(ends: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// When the WAT is wrong.
 pub fn source_that_traps_between_pulls() -> Result<Vec<u8>> {
+    trapping_source("(global.get $resumed)")
+}
+
+/// `last`: whether a chunk is the last one.
+fn trapping_source(last: &str) -> Result<Vec<u8>> {
     let module = r#"(module
         (memory (export "memory") 1)
         (data (i32.const 32) "abc")
@@ -192,9 +197,17 @@ pub fn source_that_traps_between_pulls() -> Result<Vec<u8>> {
             (i32.store (i32.const 68) (i32.const 32)) (i32.store (i32.const 72) (i32.const 3))
             (i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))
             (i32.store (i32.const 100) (i32.const 32)) (i32.store (i32.const 104) (i32.const 1))
-            (i32.store8 (i32.const 108) (global.get $resumed))
+            (i32.store8 (i32.const 108) LAST)
             (i32.const 64)))"#;
-    encode(module, "record-source", "")
+    encode(&module.replace("LAST", last), "record-source", "")
+}
+
+/// The same, but no chunk is ever the last: it traps after every good pull, wherever it is opened.
+///
+/// # Errors
+/// When the WAT is wrong.
+pub fn source_that_traps_after_every_pull() -> Result<Vec<u8>> {
+    trapping_source("(i32.const 0)")
 }
 
 /// Wraps a core module into a component of that world, with `more` in it.

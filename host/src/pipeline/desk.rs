@@ -41,7 +41,10 @@ impl SinkDesk {
         let mut failures = 0;
         loop {
             match self.sink.write(records).await {
-                Ok(rejected) => return Ok(rejected),
+                Ok(rejected) => {
+                    self.patience.succeeded();
+                    return Ok(rejected);
+                }
                 Err(failure) => self.wait_after(failure, &mut failures).await?,
             }
         }
@@ -81,6 +84,7 @@ impl SinkDesk {
         while let Err(failure) = self.sink.commit(note).await {
             self.wait_after(failure, &mut failures).await?;
         }
+        self.patience.succeeded();
         let held = self.held.take();
         self.counters.delivered.add(held.len());
         self.settler.settle(held, Fate::Delivered, &self.name).await;

@@ -80,7 +80,10 @@ impl SourceTask {
             loop {
                 let pulled = self.source.pull(&self.bounds).await;
                 self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
-                let Err(failure) = pulled else { return pulled };
+                let Err(failure) = pulled else {
+                    self.patience.succeeded();
+                    return pulled;
+                };
                 failures += 1;
                 sleep(self.patience.after(failures, failure, &self.counters.retries)?).await;
             }

@@ -10,6 +10,7 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::breaker::Came;
 use super::load::Load;
 use super::retries::{Cause, Retries, Waiting, crash};
 use super::{GuestFailure, Instance, Outcome};
@@ -95,17 +96,14 @@ impl Gathered {
         self.emitted.bytes() + self.flushed.iter().map(|flushed| flushed.outcome.emitted.bytes()).sum::<usize>()
     }
 
-    /// Adds the outcome of the records in `range`, behind those of the ranges before it. Returns how many of its failures
-    /// are tried again.
-    pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome, again: Again<'_>) -> usize {
+    /// Adds the outcome of the records in `range`, behind those of the ranges before it.
+    pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome, again: Again<'_>) {
         let Outcome { emitted, origins, ports, failures } = outcome;
         let first = index(range.start - self.base);
         self.through = range.end;
-        let mut waiting = 0;
         for failure in failures {
             let cause = if failure.retryable { Cause::Retryable } else { Cause::Final };
             let again = again(range.start + failure.index as usize, cause);
-            waiting += usize::from(again);
             let reason = Reason::new("returned", failure.message);
             self.failures.push(Failing { index: first + failure.index, reason, cause, again });
         }
@@ -114,7 +112,7 @@ impl Gathered {
             self.emitted = emitted;
             self.origins = origins;
             self.ports = ports;
-            return waiting;
+            return;
         }
         let (before, added) = (self.emitted.len(), emitted.len());
         let all = self.origins.get_or_insert_default();
@@ -124,7 +122,6 @@ impl Gathered {
         }
         append_ports(&mut self.ports, before, ports, added);
         self.emitted.append(&emitted);
-        waiting
     }
 
     /// The record at `position` failed by itself. Returns whether it is tried again.
@@ -135,6 +132,25 @@ impl Gathered {
         let again = again(position, cause);
         self.failures.push(Failing { index: index(position - self.base), reason, cause, again });
         again
+    }
+
+    /// What became of the records in `range`, which were tried last; their failures begin behind the `known` ones. Nothing yet
+    /// of those that are tried again.
+    pub(crate) fn fates(&self, known: usize, range: &Range<usize>, load: &Load) -> Vec<(Range<u64>, Came)> {
+        let mut fates = Vec::new();
+        let mut add =
+            |positions, came| fates.extend(load.numbers(positions).into_iter().map(|records| (records, came)));
+        let mut next = range.start;
+        for failing in self.failures.iter().skip(known) {
+            let position = self.base + failing.index as usize;
+            add(next..position, Came::Passed);
+            if !failing.again {
+                add(position..position + 1, Came::Failed);
+            }
+            next = position + 1;
+        }
+        add(next..range.end, Came::Passed);
+        fates
     }
 
     /// Tells what the guest said, of all failures but the first so many.
@@ -337,7 +353,7 @@ mod tests {
     fn load(ledger: &Arc<Ledger>, records: usize) -> Load {
         let values: Column = (1..=records).map(|number| number.to_string()).collect();
         let claims = Ticket::issue(ledger, &"s".into(), 1, records, Places::default());
-        Load::first(Batch::new(Payload::of_values(values), claims))
+        Load::first(Batch::new(Payload::of_values(values), claims), 0)
     }
 
     /// Of records that come to this: the outcome of a call that is given those of `range`.

@@ -2,21 +2,60 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use super::rows::Rows;
 use crate::error::Error;
 use crate::plan::{self, Share};
 
-/// Failures over all workers of a stage. A record counts once, whatever the number of attempts. Counts in a row may be off
-/// by what the other workers do at the same moment.
+/// What became of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// They passed, with outputs or without.
+    Passed,
+    /// They failed for good, by the stage's own judgement.
+    Failed,
+    /// Each ended its instance by itself, and is not tried again.
+    Crashed,
+}
+
+/// Failures over all workers of a stage. A record counts once, whatever the number of its attempts.
+///
+/// *In a row* is meant in the order of the stage's input: so many records one after the other, none of which fared better,
+/// whichever worker had them and whenever it heard. A share is of the records that had their fates last, whoever heard.
 #[derive(Debug)]
 pub(crate) struct Breaker {
-    bounds: plan::Breaker,
-    crashes: AtomicU64,
-    failures: AtomicU64,
+    crashes: Option<Row>,
+    failures: Option<Row>,
     /// Where a share of the records is bounded.
     window: Option<Mutex<Window>>,
+}
+
+/// Failures of one kind, in a row.
+#[derive(Debug)]
+struct Row {
+    bound: u64,
+    rows: Mutex<Rows>,
+    /// Of the longest row: asked for at every attempt.
+    longest: AtomicU64,
+}
+
+impl Row {
+    fn of(bound: Option<NonZeroU64>) -> Option<Self> {
+        bound.map(|bound| Self { bound: bound.get(), rows: Mutex::default(), longest: AtomicU64::new(0) })
+    }
+
+    fn hear(&self, fates: &[(Range<u64>, Came)], failed: impl Fn(Came) -> bool) {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        fates.iter().for_each(|(records, came)| rows.hear(records.clone(), failed(*came)));
+        self.longest.store(rows.longest(), Relaxed);
+    }
+
+    fn is_full(&self) -> bool {
+        self.longest.load(Relaxed) >= self.bound
+    }
 }
 
 /// The fates of the last records, in runs of one kind.
@@ -32,45 +71,38 @@ struct Window {
 impl Breaker {
     pub(crate) fn new(bounds: plan::Breaker) -> Self {
         let window = bounds.share.map(|share| Mutex::new(Window::of(share)));
-        Self { bounds, crashes: AtomicU64::new(0), failures: AtomicU64::new(0), window }
+        Self { crashes: Row::of(bounds.crashes), failures: Row::of(bounds.failures), window }
     }
 
-    /// A record ended its instance by itself, and is not tried again.
-    pub(crate) fn crashed(&self) {
-        self.crashes.fetch_add(1, Relaxed);
-        self.failed(1);
-        self.see(0, 1);
-    }
-
-    /// An instance did what it was asked to: of `records` records, `failed` failed for good by the stage's own judgement,
-    /// and `waiting` are tried again: nothing is known of them yet.
-    pub(crate) fn returned(&self, records: usize, failed: usize, waiting: usize) {
-        self.crashes.store(0, Relaxed);
-        if failed + waiting < records {
-            self.failures.store(0, Relaxed);
-        } else {
-            self.failed(failed);
+    /// Hears what became of records, by their numbers in the stage's input.
+    pub(crate) fn hear(&self, fates: &[(Range<u64>, Came)]) {
+        if let Some(crashes) = &self.crashes {
+            crashes.hear(fates, |came| came == Came::Crashed);
         }
-        self.see(records - failed - waiting, failed);
+        if let Some(failures) = &self.failures {
+            failures.hear(fates, |came| came != Came::Passed);
+        }
+        if let Some(window) = &self.window {
+            let count = |passed: bool| {
+                let chosen = fates.iter().filter(|(_, came)| (*came == Came::Passed) == passed);
+                chosen.map(|(records, _)| records.end - records.start).sum()
+            };
+            window.lock().unwrap_or_else(PoisonError::into_inner).see(count(true), count(false));
+        }
     }
 
     /// Whether nothing more is to be tried.
     pub(crate) fn is_open(&self) -> bool {
-        let reached = |bound: Option<NonZeroU64>, count: &AtomicU64| {
-            bound.is_some_and(|bound| count.load(Relaxed) >= bound.get())
-        };
-        reached(self.bounds.crashes, &self.crashes)
-            || reached(self.bounds.failures, &self.failures)
-            || self.too_many().is_some()
+        [&self.crashes, &self.failures].into_iter().flatten().any(Row::is_full) || self.too_many().is_some()
     }
 
     /// Why the run ends.
     pub(crate) fn error(&self, stage: &str, last: &str) -> Error {
-        let (crashes, failures) = (self.crashes.load(Relaxed), self.failures.load(Relaxed));
-        let in_a_row = |bound, what| format!("stage \"{stage}\" only fails: each of the last {bound} records {what}");
-        let (message, key) = match (self.bounds.crashes, self.bounds.failures, self.too_many()) {
-            (Some(bound), ..) if crashes >= bound.get() => (in_a_row(bound, "ended its instance"), "crashes"),
-            (_, Some(bound), _) if failures >= bound.get() => (in_a_row(bound, "failed"), "failures"),
+        let full = |row: &Option<Row>| row.as_ref().filter(|row| row.is_full()).map(|row| row.bound);
+        let in_a_row = |bound, what| format!("stage \"{stage}\" only fails: {bound} records in a row {what}");
+        let (message, key) = match (full(&self.crashes), full(&self.failures), self.too_many()) {
+            (Some(bound), ..) => (in_a_row(bound, "ended their instances"), "crashes"),
+            (_, Some(bound), _) => (in_a_row(bound, "failed"), "failures"),
             (.., Some((failed, of))) => {
                 (format!("stage \"{stage}\" fails too often: {failed} of the last {of} records failed"), "more_than")
             }
@@ -82,16 +114,6 @@ impl Breaker {
             .hint(format!(
                 "if so many are to be expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""
             ))
-    }
-
-    fn failed(&self, records: usize) {
-        self.failures.fetch_add(records as u64, Relaxed);
-    }
-
-    fn see(&self, passed: usize, failed: usize) {
-        if let Some(window) = &self.window {
-            window.lock().unwrap_or_else(PoisonError::into_inner).see(passed as u64, failed as u64);
-        }
     }
 
     /// How many of how many records failed, when that is more than is borne.
@@ -143,6 +165,24 @@ mod tests {
 
     use super::*;
 
+    /// Two workers with a batch each, of 60 records that pass and 60 that crash: both are done with the first halves before
+    /// either has come to the second. As they hear of them there are 120 crashes in a row, in the input 60.
+    #[test]
+    fn what_two_workers_hear_one_after_the_other_is_in_no_row() {
+        let breaker = Breaker::new(plan::Breaker { crashes: NonZeroU64::new(100), ..plan::Breaker::OFF });
+        breaker.hear(&[(0..60, Came::Passed)]);
+        breaker.hear(&[(120..180, Came::Passed)]);
+        for record in (60..120).chain(180..240) {
+            breaker.hear(&[(record..record + 1, Came::Crashed)]);
+            assert!(!breaker.is_open(), "{record}");
+        }
+        breaker.hear(&[(240..279, Came::Crashed), (279..280, Came::Failed)]);
+        assert!(!breaker.is_open(), "99, and one that did not end its instance");
+        (280..380).for_each(|record| breaker.hear(&[(record..record + 1, Came::Crashed)]));
+        let message = "stage \"s\" only fails: 100 records in a row ended their instances";
+        assert_eq!(breaker.error("s", "why").to_string(), message);
+    }
+
     proptest! {
         /// Against the list of all fates.
         #[test]
@@ -156,7 +196,9 @@ mod tests {
             let breaker = Breaker::new(plan::Breaker { share, ..plan::Breaker::OFF });
             let mut fates = Vec::new();
             for (passed, failed) in calls {
-                breaker.returned(passed + failed, failed, 0);
+                let first = fates.len() as u64;
+                let behind = first + passed as u64;
+                breaker.hear(&[(first..behind, Came::Passed), (behind..behind + failed as u64, Came::Failed)]);
                 fates.extend(std::iter::repeat_n(false, passed).chain(std::iter::repeat_n(true, failed)));
                 let last = &fates[fates.len().saturating_sub(usize::try_from(of).unwrap())..];
                 let count = last.iter().filter(|failed| **failed).count() as u64;

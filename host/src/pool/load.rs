@@ -17,18 +17,20 @@ pub(crate) struct Load {
     claims: Lineage,
     /// One for each record; empty: these are first attempts.
     tried: Vec<Tried>,
+    /// The number of the first record in the stage's input; those that are tried again know their own.
+    first: u64,
 }
 
 impl Load {
-    /// A batch that nothing has happened to yet.
-    pub(crate) fn first(batch: Batch) -> Self {
+    /// A batch that nothing has happened to yet, whose `first` record has this number in the stage's input.
+    pub(crate) fn first(batch: Batch, first: u64) -> Self {
         let (records, claims) = batch.into_parts();
-        Self { records, claims, tried: Vec::new() }
+        Self { records, claims, tried: Vec::new(), first }
     }
 
     /// Records that have waited for this.
     pub(crate) fn again(waiting: Vec<Waiting>) -> Self {
-        let mut load = Self { records: Payload::default(), claims: Lineage::default(), tried: Vec::new() };
+        let mut load = Self { records: Payload::default(), claims: Lineage::default(), tried: Vec::new(), first: 0 };
         for Waiting { record, claim, tried, .. } in waiting {
             load.records.append(&record);
             load.claims.append(claim);
@@ -48,6 +50,19 @@ impl Load {
     /// Whether its records have been tried before.
     pub(crate) fn is_retry(&self) -> bool {
         !self.tried.is_empty()
+    }
+
+    /// The numbers of the records at `positions` in the stage's input, in ranges.
+    pub(crate) fn numbers(&self, positions: Range<usize>) -> Vec<Range<u64>> {
+        if self.tried.is_empty() {
+            return vec![self.first + positions.start as u64..self.first + positions.end as u64];
+        }
+        let tried = self.tried.get(positions).unwrap_or_default();
+        tried.iter().map(|tried| tried.number..tried.number + 1).collect()
+    }
+
+    fn number(&self, position: usize) -> u64 {
+        self.tried.get(position).map_or(self.first + position as u64, |tried| tried.number)
     }
 
     /// How many attempts at a record have failed.
@@ -84,13 +99,14 @@ impl Load {
 
     /// The record at `position`, whose claim is the next one: it is tried again.
     pub(super) fn wait(&mut self, position: usize, (cause, reason): (Cause, &Reason), retries: &Retries) -> Waiting {
+        let number = self.number(position);
         let mut earlier = self.take_earlier(position);
         earlier.push(reason, retries.redactor());
         Waiting {
             record: self.records.slice(position..position + 1),
             claim: self.take_claims(1),
             due: Instant::now() + retries.delay(earlier.count()),
-            tried: Tried { earlier, cause },
+            tried: Tried { earlier, cause, number },
         }
     }
 

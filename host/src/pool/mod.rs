@@ -11,6 +11,7 @@ mod pace;
 mod places;
 mod retries;
 mod room;
+mod rows;
 mod shift;
 mod stage;
 mod words;

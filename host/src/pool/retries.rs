@@ -37,6 +37,8 @@ pub(crate) struct Tried {
     pub(crate) earlier: Earlier,
     /// Why the last attempt failed.
     pub(crate) cause: Cause,
+    /// Which record of the stage's input it is.
+    pub(crate) number: u64,
 }
 
 /// The rule of one stage.

@@ -109,10 +109,10 @@ impl Worker {
         self.turn = Duration::ZERO;
         self.stage.turns.tried.fetch_add(1, Relaxed);
         match next {
-            Next::Input(Received { sequence, batch }) => {
+            Next::Input(Received { sequence, first_record, batch }) => {
                 self.stage.counters.records_in.add(batch.len());
                 let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-                self.work(Load::first(batch), turn, watch).await
+                self.work(Load::first(batch, first_record), turn, watch).await
             }
             Next::Due(waiting) => self.work(Load::again(waiting), None, watch).await,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempts::{Attempted, Flushed, Gathered, Part, Pending, Sorted, last_words};
+use super::breaker::Came;
 use super::held::Held;
 use super::load::Load;
 use super::order::Turn;
@@ -188,9 +189,8 @@ impl Worker {
             let known = gathered.failed();
             match came {
                 Ok((outcome, flushed)) => {
-                    let failed = outcome.failures.len();
-                    let waiting = gathered.add(&range, records.len(), outcome, &again);
-                    stage.breaker.returned(range.len(), failed - waiting, waiting);
+                    gathered.add(&range, records.len(), outcome, &again);
+                    stage.breaker.hear(&gathered.fates(known, &range, load));
                     gathered.flushed.extend(flushed.and_then(Flushed::unless_empty));
                 }
                 Err(failure) => {
@@ -198,7 +198,8 @@ impl Worker {
                     if range.len() > 1 {
                         pending.halve(&range);
                     } else if !gathered.fail(range.start, &failure, &again) {
-                        stage.breaker.crashed();
+                        let crashed = load.numbers(range).into_iter().map(|records| (records, Came::Crashed));
+                        stage.breaker.hear(&crashed.collect::<Vec<_>>());
                     }
                 }
             }

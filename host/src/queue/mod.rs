@@ -70,6 +70,8 @@ pub struct Closed(pub Box<Batch>);
 pub struct Received {
     /// Which batch of this queue it is, from 0: the order that `order = "input"` keeps.
     pub sequence: u64,
+    /// Which record of this queue its first one is, from 0.
+    pub first_record: u64,
     /// The records.
     pub batch: Batch,
 }
@@ -117,6 +119,7 @@ struct Linger<'a>(&'a Shared);
 struct Line {
     batches: VecDeque<Queued>,
     next_sequence: u64,
+    next_record: u64,
     depth: Depth,
 }
 
@@ -261,8 +264,9 @@ impl Shared {
             }
             batch.append(take_front(&mut line, bounds)?);
         }
-        let sequence = line.next_sequence;
+        let (sequence, first_record) = (line.next_sequence, line.next_record);
         line.next_sequence += 1;
+        line.next_record += batch.len() as u64;
         line.depth.records -= batch.len();
         line.depth.bytes -= batch.bytes();
         let more = !line.batches.is_empty();
@@ -270,7 +274,7 @@ impl Shared {
         if more {
             self.arrived.notify_one();
         }
-        Some(Received { sequence, batch })
+        Some(Received { sequence, first_record, batch })
     }
 
     fn fills(&self, bounds: &BatchBounds) -> bool {

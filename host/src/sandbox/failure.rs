@@ -17,6 +17,13 @@ use crate::pool::{Budget, GuestFailure};
 /// A call stack longer than this says no more.
 const FRAMES_MAX: usize = 32;
 
+/// What is shown of a function's name, bytes: the component's author chose it, and it is kept with each record that failed.
+/// The longest of the standard library's have some 200.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Names longer than this are not taken apart: that costs time, and what is shown of them begins alike.
+const MANGLED_BYTES_MAX: usize = 4 << 10;
+
 /// What made a call fail with `error`, within `budget`.
 pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budget) -> GuestFailure {
     if state.meter.was_exceeded() {
@@ -101,7 +108,22 @@ pub(super) fn too_slow(used: Duration, budget: Budget) -> GuestFailure {
 
 fn backtrace(error: &wasmtime::Error, log: &GuestLog) -> Vec<String> {
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-    let named = frames.iter().filter_map(|frame| frame.func_name());
+    frames.iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX).map(|name| shown(name, log)).collect()
+}
+
+/// The name of a function, legible and bounded.
+fn shown(name: &str, log: &GuestLog) -> String {
+    if name.len() > MANGLED_BYTES_MAX {
+        return cut(log.legible(name));
+    }
     // `{:#}` leaves the hash off the end of a Rust name; names of other languages pass as they are.
-    named.map(|name| log.legible(&format!("{:#}", rustc_demangle::demangle(name)))).take(FRAMES_MAX).collect()
+    cut(log.legible(&format!("{:#}", rustc_demangle::demangle(name))))
+}
+
+fn cut(mut name: String) -> String {
+    if name.len() > NAME_BYTES_MAX {
+        name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+        name.push('…');
+    }
+    name
 }
