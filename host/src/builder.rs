@@ -1,5 +1,6 @@
 //! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
 
+mod partial;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -149,8 +150,7 @@ impl SourceBuilder {
         self
     }
 
-    /// How often it is tried again when it cannot be read for a reason that may pass; [`Retry::OF_EDGES`] unless said
-    /// otherwise.
+    /// How often a read that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.plan.retry = retry;
@@ -190,6 +190,7 @@ impl StageBuilder {
             reuse: Isolation::default(),
             warm: Warm::default(),
             recycle: Recycle::default(),
+            partial: false,
             limits: Limits::default(),
             grants: Grants::default(),
             deterministic: false,
@@ -371,8 +372,7 @@ impl SinkBuilder {
         self
     }
 
-    /// How often it is tried again when it cannot be written for a reason that may pass; [`Retry::OF_EDGES`] unless said
-    /// otherwise.
+    /// How often a write that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.plan.retry = retry;

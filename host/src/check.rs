@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
-    SinkKind, SourceKind, StagePlan,
+    Code, CsvFormat, Divided, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan,
+    Retry, SinkKind, SourceKind, StagePlan,
 };
-use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role};
+use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
 
 /// One instance of a size that any machine has: nothing runs on this engine.
@@ -58,7 +58,8 @@ fn tell_warmth(report: &mut CheckReport, pipeline: &Pipeline) {
 /// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no variable,
 /// no folder, no input. The plan's components become the files that were looked at.
 pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
-    let mut report = CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), problems: Vec::new() };
+    let mut report =
+        CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), warnings: Vec::new(), problems: Vec::new() };
     let deterministic = plan.stages.iter().any(|stage| stage.deterministic);
     let engine = match Engine::new(Sizing { deterministic, ..SIZING }) {
         Ok(engine) => engine,
@@ -78,7 +79,24 @@ pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Resul
         }
         note(&mut report, i, loaded.and_then(|component| component.check(world, grants)));
     }
+    report.warnings = partial_results(plan, &report);
     report
+}
+
+/// Stages that say that they give results at their end, and that have more than one instance to do so.
+fn partial_results(plan: &Plan, report: &CheckReport) -> Vec<Warning> {
+    let nodes = report.nodes.iter().filter(|node| node.role == Role::Stage);
+    let flushes = |node: &CheckedNode| node.component.as_ref().and_then(|component| component.flushes) == Some(true);
+    let found = plan.stages.iter().zip(nodes).filter(|(_, node)| flushes(node));
+    let warning = |stage: &StagePlan| {
+        let Divided { among, hints } = stage.divided()?;
+        let message = format!(
+            "stage \"{}\" gives results at its end, and its input is divided among {among}: each result is of a part",
+            stage.name
+        );
+        Some(Warning { node: stage.name.to_string(), kind: WarningKind::PartialResults, message, hints })
+    };
+    found.filter_map(|(stage, _)| warning(stage)).collect()
 }
 
 /// Adds what is wrong with the component of node `i`.

@@ -37,7 +37,7 @@ pub use crate::output::Output;
 pub use crate::outputs::{IntoOutputs, Keyed, To, Value};
 pub use crate::record::Record;
 pub use crate::source::{Pulled, Source};
-pub use crate::stage::Stage;
+pub use crate::stage::{Flush, Stage};
 pub use crate::trial::{Emitted, Fates, Trial};
 
 /// What the macros expand to. No part of the interface.
@@ -48,7 +48,13 @@ pub mod __private {
     pub use crate::guest::{flush, open_source, open_stage, process, pull, record_source, stage};
     pub use crate::record::Batch;
     pub use crate::source::{OpenSource, open as source_of};
-    pub use crate::stage::{Instance, open as stage_of};
+    pub use crate::stage::{Form, Instance, Unflushed};
+
+    /// The mark in a component that says whether it gives outputs at its end: the host reads it.
+    #[must_use]
+    pub const fn mark(flushes: bool) -> [u8; 8] {
+        if flushes { *b"flush=1\n" } else { *b"flush=0\n" }
+    }
 
     /// Opens a stage.
     pub type Opener = fn(&str) -> Result<Box<dyn Instance>, crate::Failure>;

@@ -40,6 +40,10 @@ macro_rules! stage {
                 }
             }
 
+            #[used]
+            #[unsafe(link_section = "sandmill:stage")]
+            static MARK: [u8; 8] = $crate::__private::mark($crate::__flushes!($($stage)+));
+
             $crate::__private::stage::export!(Component with_types_in $crate::__private::stage);
         };
 
@@ -105,9 +109,12 @@ macro_rules! trial {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __opener {
-    (impl $stage:ty) => {
-        $crate::__private::stage_of::<$stage>
-    };
+    (impl $stage:ty) => {{
+        // Taken where the type does not implement `Flush`.
+        #[allow(unused_imports)]
+        use $crate::__private::Unflushed as _;
+        <$crate::__private::Form<$stage>>::open
+    }};
     ($function:path) => {
         |config: &str| {
             let config = $crate::__private::config_of(&$function, config)?;
@@ -117,5 +124,19 @@ macro_rules! __opener {
                 },
             ))
         }
+    };
+}
+
+/// Whether the stage gives outputs at its end. A function has no way to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __flushes {
+    (impl $stage:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::Unflushed as _;
+        <$crate::__private::Form<$stage>>::FLUSHES
+    }};
+    ($function:path) => {
+        false
     };
 }

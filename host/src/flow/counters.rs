@@ -104,6 +104,8 @@ pub(crate) struct StageCounters {
     pub(crate) busy: Counter,
     pub(crate) waiting: Counter,
     pub(crate) blocked: Counter,
+    /// Instances that gave results at their end.
+    pub(crate) flushed: Counter,
     /// Instances that hold records until their flush.
     pub(crate) holding: Arc<Counter>,
 }

@@ -150,6 +150,7 @@ impl Floor {
             self.tasks.spawn_moving(&guests, worker.run());
         }
         WatchedStage {
+            divided: plan.divided(),
             name: plan.name,
             workers: plan.workers.get(),
             warmth,

@@ -177,7 +177,7 @@ impl Supervisor {
     }
 
     fn report(self, failure: Option<Error>) -> Report {
-        let stats = self.watch.at_the_end();
+        let (stats, warnings) = (self.watch.at_the_end(), self.watch.warnings());
         let (checkpoints, resumable) = self.closing.kept();
         let failure = failure.or_else(|| self.unaccounted(&stats));
         let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
@@ -190,6 +190,7 @@ impl Supervisor {
             pipeline: self.name,
             ending,
             problem: failure.as_ref().map(|failure| self.redactor.problem(Problem::from(failure))),
+            warnings,
             bottleneck: bottleneck::find(&stats),
             stats,
             dead_letters: self.dead_letters.written_to(),

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::edge::Extent;
 use crate::flow::{SinkCounters, SourceCounters, StageCounters};
+use crate::plan::Divided;
 use crate::pool::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
-use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warmth};
+use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warmth, Warning, WarningKind};
+use crate::time::{Instant, missed};
 
 /// What is watched. Shared by the supervisor and whoever asks.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(super) struct WatchedStage {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
     pub(super) warmth: Warmth,
+    /// Among which instances its input is divided, where that is not meant.
+    pub(super) divided: Option<Divided>,
     pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
@@ -56,6 +60,11 @@ impl Watch {
     /// The counts once all tasks are gone: in flight is what was given up.
     pub(super) fn at_the_end(&self) -> Stats {
         self.snapshot(self.ledger.accounting())
+    }
+
+    /// What is probably not meant: results at the end of several instances.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        self.stages.iter().filter_map(WatchedStage::partial_results).collect()
     }
 
     fn snapshot(&self, accounting: Accounting) -> Stats {
@@ -87,6 +96,19 @@ impl WatchedSource {
 }
 
 impl WatchedStage {
+    /// One instance alone has seen all that there was.
+    fn partial_results(&self) -> Option<Warning> {
+        let Divided { among, hints } = self.divided.clone()?;
+        let instances = self.counters.flushed.get();
+        let message = format!(
+            "stage \"{}\" gave results at the end of {instances} instances, because its input is divided among {among}: \
+             each result is of a part",
+            self.name
+        );
+        let node = self.name.to_string();
+        (instances > 1).then_some(Warning { node, kind: WarningKind::PartialResults, message, hints })
+    }
+
     fn stats(&self) -> StageStats {
         let counters = &self.counters;
         StageStats {

@@ -260,6 +260,7 @@ mod tests {
             reuse: Isolation::Batch,
             warm: Warm::default(),
             recycle: Recycle::default(),
+            partial: false,
             limits: Limits::default(),
             grants: Grants::default(),
             deterministic: false,

@@ -6,6 +6,7 @@
 mod address;
 mod assemble;
 pub mod bounds;
+mod divided;
 mod edge;
 mod grant;
 mod graph;
@@ -20,6 +21,7 @@ mod state;
 mod wiring;
 
 pub use assemble::{Flaw, Inputs, Part, Parts};
+pub(crate) use divided::Divided;
 pub use edge::{
     Column, ColumnType, ComponentSource, CsvFormat, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
     LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,

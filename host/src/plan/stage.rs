@@ -32,6 +32,8 @@ pub struct StagePlan {
     pub warm: Warm,
     /// When a long-lived instance is replaced all the same: only for [`Isolation::Worker`].
     pub recycle: Recycle,
+    /// Whether results of parts of the input, one from each instance, are meant: then nobody is warned of them.
+    pub partial: bool,
     /// What it may use up.
     pub limits: Limits,
     /// What it may reach.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Problem;
+use super::{Problem, Warning};
 
 /// What a component is, wants and gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,6 +23,9 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Linear memory that an instance begins with, bytes; `None` when the component does not say.
     pub memory_initial_bytes: Option<u64>,
+    /// For a stage: whether it gives outputs at its end, in `flush`. `None` when its component does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flushes: Option<bool>,
     /// For a stage folder: whether its sources are newer than the component. `None` for a file.
     pub stale: Option<bool>,
     /// Why it cannot run; empty when it can.
@@ -71,6 +74,8 @@ pub struct CheckReport {
     pub pipeline: String,
     /// In the order of the plan: sources, stages, sinks.
     pub nodes: Vec<CheckedNode>,
+    /// What is probably not meant.
+    pub warnings: Vec<Warning>,
     /// Why it cannot run; empty when it can.
     pub problems: Vec<Problem>,
 }

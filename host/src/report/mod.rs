@@ -6,6 +6,7 @@ mod inspection;
 #[cfg(test)]
 pub(crate) mod samples;
 mod stats;
+mod warning;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role, Warmth};
@@ -13,3 +14,4 @@ pub use stats::{
     Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
     Stats,
 };
+pub use warning::{Warning, WarningKind};

@@ -14,6 +14,7 @@ pub(crate) fn report(ending: Ending) -> Report {
         ending,
         problem: None,
         stats: stats(),
+        warnings: Vec::new(),
         bottleneck: Some(Bottleneck { node: "mask".into(), busy_share: 0.97 }),
         dead_letters: None,
         checkpoints: None,

@@ -10,7 +10,7 @@ use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
 
-use super::Warmth;
+use super::{Warmth, Warning};
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
 /// has ended; then they are exact and agree.
@@ -230,6 +230,8 @@ pub struct Report {
     /// Final counts and times.
     #[serde(flatten)]
     pub stats: Stats,
+    /// What is probably not meant.
+    pub warnings: Vec<Warning>,
     /// What held it back.
     pub bottleneck: Option<Bottleneck>,
     /// Where its dead letters are, when there are any.

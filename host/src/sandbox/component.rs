@@ -14,6 +14,7 @@ use super::cache;
 use super::engine::Engine;
 use super::interface;
 use super::limits;
+use super::mark;
 use super::reach;
 use super::store::HostState;
 use crate::error::{Error, Result};
@@ -215,6 +216,7 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], 
         imports,
         exports,
         memory_initial_bytes: memory_initial(wasm),
+        flushes: mark::flushes(wasm),
         stale: None,
         problems: Vec::new(),
     }

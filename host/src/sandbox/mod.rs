@@ -18,6 +18,7 @@ mod instance;
 mod interface;
 mod limits;
 mod log;
+mod mark;
 mod output;
 mod reach;
 mod source;

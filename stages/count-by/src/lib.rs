@@ -2,7 +2,7 @@
 //! were written, and `count`, sorted by the fields. A field that a record does not have is `null`.
 //!
 //! The stage keeps state, so its instances must outlive a batch: `reuse = "worker"`. With several workers each counts
-//! what it has seen; a second `count-by` with one worker and `sum = "count"` adds them up.
+//! what it has seen, which `partial = true` declares as meant; a second `count-by` with one worker and `sum = "count"` adds them up.
 //!
 //! | config | default | |
 //! |---|---|---|
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use flat_json::{Members, write_string};
 use hashbrown::HashMap;
-use sandmill_stage::{Failure, Output, Record, Stage};
+use sandmill_stage::{Failure, Flush, Output, Record, Stage};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -84,7 +84,9 @@ impl Stage for CountBy {
         }
         Ok(())
     }
+}
 
+impl Flush for CountBy {
     fn flush(&mut self, out: &mut Output) -> Result<(), Failure> {
         let mut groups: Vec<_> = std::mem::take(&mut self.groups).into_iter().collect();
         groups.sort_unstable();

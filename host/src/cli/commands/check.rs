@@ -23,6 +23,7 @@ pub(super) fn check(arguments: &CheckArguments, quiet: bool) -> Result<Exit> {
         if !quiet {
             print::result(&render::check(&report))?;
         }
+        print::message(&render::warnings(&report.warnings));
         print::message(&render::problems(&report.problems));
     }
     Ok(exit(&report))
@@ -49,6 +50,7 @@ fn findings(arguments: &CheckArguments, quiet: bool) -> CheckReport {
     found.unwrap_or_else(|error| CheckReport {
         pipeline: path.map_or_else(|| "pipeline.toml".to_owned(), |path| path.display().to_string()),
         nodes: Vec::new(),
+        warnings: Vec::new(),
         problems: vec![Problem::from(&error)],
     })
 }

@@ -91,6 +91,7 @@ fn say(report: &Report, json: bool, quiet: bool) -> Result<()> {
         return Ok(());
     }
     print::message(&render::failure(report));
+    print::message(&render::warnings(&report.warnings));
     print::message(&render::leftovers(report));
     if json { print::json(report) } else { Ok(()) }
 }

@@ -132,6 +132,7 @@ mod tests {
                 node(Role::Sink, "visits", "sqlite out.db, table visits", &["parse"]),
                 node(Role::Sink, "copy", "file all.jsonl", &["parse"]),
             ],
+            warnings: Vec::new(),
             problems: Vec::new(),
         };
         assert_eq!(
@@ -156,6 +157,7 @@ ok: 1 source, 1 stage, 2 sinks: it can run
         let of = CheckReport {
             pipeline: "odd".into(),
             nodes: vec![running(stranger(), node(Role::Stage, "odd", "1 worker", &["log"]))],
+            warnings: Vec::new(),
             problems: vec![Problem::from(&Error::config("stage \"odd\" cannot run"))],
         };
         assert_eq!(

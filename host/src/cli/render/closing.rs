@@ -8,6 +8,7 @@ use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
 use super::text::{cut, harmless, one_line, width};
+use super::warning::warnings;
 use crate::edge::Extent;
 use crate::record::Accounting;
 use crate::report::{Bottleneck, Ending, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
@@ -39,6 +40,7 @@ pub(crate) fn closing(report: &Report, cores: usize) -> String {
     text.push('\n');
     text.push_str(&headline(report));
     text.push_str(&format!("{}\n", equation(&report.stats)));
+    text.push_str(&warnings(&report.warnings));
     text.push_str(&kept(report));
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));

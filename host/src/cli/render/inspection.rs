@@ -93,6 +93,7 @@ pub(super) mod tests {
             }],
             exports: vec!["sandmill:stage/transform@0.1.0".into()],
             memory_initial_bytes: Some(1_114_112),
+            flushes: None,
             stale: Some(false),
             problems: Vec::new(),
         }
@@ -114,6 +115,7 @@ pub(super) mod tests {
             ],
             exports: Vec::new(),
             memory_initial_bytes: None,
+            flushes: None,
             stale: None,
             problems: vec!["exports neither sandmill:stage/transform nor sandmill:stage/source".into()],
             ..stage()

@@ -12,6 +12,7 @@ mod reach;
 pub(super) mod style;
 mod table;
 pub(super) mod text;
+mod warning;
 
 pub(super) use check::check;
 pub(super) use closing::{closing, failure, leftovers};
@@ -20,3 +21,4 @@ pub(super) use kept::resuming;
 pub(super) use letters::{letter, letter_line, letters_dropped, letters_in_all, letters_replayed};
 pub(super) use problem::{problem, problems};
 pub(super) use reach::reach;
+pub(super) use warning::warnings;

@@ -45,7 +45,7 @@ pub(crate) fn problems(of: &[Problem]) -> String {
 }
 
 /// The text, whose further lines stand under its first one, so many columns from the left.
-fn hanging(text: &str, columns: usize) -> String {
+pub(super) fn hanging(text: &str, columns: usize) -> String {
     let indent = " ".repeat(columns);
     let mut hung = String::new();
     for (i, line) in harmless(text.trim_end()).lines().enumerate() {

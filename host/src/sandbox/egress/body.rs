@@ -19,7 +19,7 @@ pub(super) struct BoundedBody {
     open: Option<(Incoming, Connection)>,
     bounds: Bounds,
     bytes: u64,
-    /// Ends when the guest has waited for too long; set anew by each wait. Made on the I/O runtime, whose timer wakes
+    /// Ends when the guest has waited for too long; set again by each wait. Made on the I/O runtime, whose timer wakes
     /// it however busy the guests are.
     silence: Pin<Box<Sleep>>,
     /// How long a guest that waits may wait.
