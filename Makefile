@@ -11,16 +11,16 @@ STAGES = $(dir $(shell grep -l cdylib stages/*/Cargo.toml tests/guests/*/Cargo.t
 # How long `make fuzz` spends on each target.
 SECONDS ?= 60
 
-.PHONY: demo test lint bench soak fuzz setup
+.PHONY: demo test lint bench soak fuzz setup dist man
 
 setup:
 	@scripts/setup.sh
 
 # Builds everything and runs the access-log example: a million lines, four sandboxed stages, one database.
 demo: setup
-	cargo build --release --locked -p sandmill
+	cargo build --profile demo --locked -p sandmill
 	@# 3 is what a run ends with that has set broken lines aside: this one does.
-	$(SANDMILL) run examples/access-log || [ $$? -eq 3 ]
+	$(TARGET_DIR)/demo/sandmill run examples/access-log || [ $$? -eq 3 ]
 	@examples/access-log/query.sh
 
 test: setup
@@ -48,6 +48,20 @@ lint:
 	cd tests/works && cargo clippy --locked --workspace --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd fuzz && cargo clippy --locked --target-dir $(TARGET_DIR) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
+
+# The program as it is given to others: without symbols, which lie beside it. A backtrace finds them there, by name.
+dist:
+	cargo build --profile dist --locked -p sandmill
+	cd $(TARGET_DIR)/dist && objcopy --only-keep-debug sandmill sandmill.debug && \
+		objcopy --strip-all --add-gnu-debuglink=sandmill.debug sandmill sandmill.stripped && mv sandmill.stripped sandmill
+
+# The pages for `man`, into target/man.
+man:
+	cargo build --release --locked -p sandmill
+	mkdir -p $(TARGET_DIR)/man
+	$(SANDMILL) man > $(TARGET_DIR)/man/sandmill.1
+	for verb in $$($(SANDMILL) help | sed -n '/^Commands:/,/^$$/s/^  \([a-z][a-z-]*\) .*/\1/p' | grep -v '^help$$'); do \
+		$(SANDMILL) man $$verb > $(TARGET_DIR)/man/sandmill-$$verb.1; done
 
 # All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
 bench: setup

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::documents::{CompletionsArguments, ManArguments};
 use crate::exit::Exit;
 use crate::plan::Start;
 use crate::report::LogLevel;
@@ -13,9 +14,8 @@ use crate::report::LogLevel;
 #[derive(Debug, Parser)]
 #[command(
     name = "sandmill",
-    version,
+    version = super::documents::VERSION,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     propagate_version = true,
     after_help = format!(
         "Example:\n  sandmill run examples/access-log\n\n{}\n\
@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     New(NewArguments),
     Inspect(InspectArguments),
     DeadLetters(DeadLettersArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
 }
 
 /// Run a pipeline to its end.

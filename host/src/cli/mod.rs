@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod documents;
 mod entry;
 mod locate;
 mod notices;

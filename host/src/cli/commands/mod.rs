@@ -9,6 +9,7 @@ mod new;
 mod run;
 
 use super::args::{Arguments, Verb};
+use super::documents;
 use crate::error::Result;
 use crate::exit::Exit;
 
@@ -25,5 +26,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
         Verb::New(new) => new::new(new, quiet),
         Verb::DeadLetters(letters) => dead_letters::dead_letters(letters, quiet),
         Verb::Inspect(inspect) => inspect::inspect(inspect, quiet),
+        Verb::Completions(completions) => documents::completions(completions),
+        Verb::Man(man) => documents::man(man),
     }
 }
