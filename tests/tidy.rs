@@ -68,6 +68,29 @@ fn the_plan_does_no_input_or_output() {
     assert_eq!(offenders(reads), [""; 0]);
 }
 
+/// What steers a terminal is decided in one place, and what is shown of paths has passed it.
+#[test]
+fn text_of_others_is_made_fit_to_be_read_in_one_place() {
+    // These refuse such text, or generate none.
+    const OTHERS: [&str; 4] =
+        ["legible.rs", "edge/sink/key.rs", "edge/source/generate/mod.rs", "plan/http_rule/path.rs"];
+    let decides =
+        |name: &str, code: &str| !OTHERS.contains(&name) && code_lines(code).any(|line| line.contains("is_control"));
+    assert_eq!(offenders(decides), [""; 0]);
+    let shows_a_path = |name: &str, code: &str| {
+        name.starts_with("cli/render/")
+            && code_lines(code).any(|line| line.contains(".display()") && !line.contains("one_line("))
+    };
+    assert_eq!(offenders(shows_a_path), [""; 0]);
+    // Errors have lines of their own, and their writers see to the rest.
+    let keeps_lines = |name: &str, code: &str| {
+        name.starts_with("cli/")
+            && name != "cli/render/problem.rs"
+            && code_lines(code).any(|line| line.contains("harmless("))
+    };
+    assert_eq!(offenders(keeps_lines), [""; 0]);
+}
+
 #[test]
 fn every_file_says_what_it_owns_and_stays_small() {
     let silent = |_: &str, code: &str| !(code.starts_with("//!") || code.starts_with("#![doc"));

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cli;
+use crate::legible;
 use crate::pool::{Gathered, GuestFailure, Load, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
@@ -57,5 +57,5 @@ pub fn settle(records: &Payload, parts: Vec<(Range<usize>, Result<Outcome, Guest
 /// Text of others as the command line shows it.
 #[must_use]
 pub fn harmless(text: &str) -> String {
-    cli::harmless(text).into_owned()
+    legible::harmless(text).into_owned()
 }

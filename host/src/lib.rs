@@ -14,6 +14,7 @@ pub mod error;
 pub mod exit;
 pub mod failpoint;
 mod flow;
+mod legible;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;

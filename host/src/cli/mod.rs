@@ -17,4 +17,3 @@ mod report_file;
 mod signals;
 
 pub use entry::main;
-pub(crate) use render::text::harmless;

@@ -1,9 +1,11 @@
-//! The only two ways out: results to standard output, everything else to standard error.
+//! The only two ways out: results to standard output, everything else to standard error. Both let through what was made
+//! fit to be read, line feeds and colours, and nothing else that steers a terminal, whoever forgot to see to it.
 
 use std::io::{ErrorKind, Write as _};
 
 use super::args::Color;
 use crate::error::{Error, Result};
+use crate::legible;
 
 /// Decides on colours, for the whole process.
 pub(crate) fn choose(color: Color) {
@@ -26,7 +28,7 @@ pub(crate) fn stderr_has_colours() -> bool {
 /// When standard output cannot be written to for another reason: a full disk.
 pub(crate) fn result(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(legible::printed(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::edge("cannot write to standard output").caused_by(error))
         }
@@ -49,11 +51,11 @@ pub(crate) fn json(of: &impl serde::Serialize) -> Result<()> {
 pub(crate) fn json_line(of: &impl serde::Serialize) -> Result<String> {
     let line = serde_json::to_string(of)
         .map_err(|error| Error::internal("cannot write this report as JSON").caused_by(error))?;
-    Ok(line + "\n")
+    Ok(legible::json(&line).into_owned() + "\n")
 }
 
 /// A message, for standard error. When that cannot be written to, there is nowhere left to say so.
 pub(crate) fn message(text: &str) {
     let mut stderr = anstream::stderr().lock();
-    stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
+    stderr.write_all(legible::printed(text).as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
 }

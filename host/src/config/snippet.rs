@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::legible::is_harmful;
 
 /// Most characters of a line that are shown. Arbitrary: a terminal's width.
 const WIDTH_MAX: usize = 100;
@@ -91,7 +92,7 @@ impl StdError for Snippet {}
 
 /// Keeps what a file says from steering the terminal.
 fn printable(c: char) -> char {
-    if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
+    if is_harmful(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// The start of the character in which byte `index` lies.

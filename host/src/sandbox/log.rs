@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::legible::is_harmful;
 use crate::pool::WorkerId;
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, LogLevel};
@@ -207,11 +208,11 @@ impl GuestLog {
     }
 }
 
-/// Bounded, and without control characters. `beyond` bytes of the text are gone already.
+/// Bounded, and without characters that steer a terminal. `beyond` bytes of the text are gone already.
 pub(super) fn shown(text: &str, beyond: usize) -> String {
     let end = text.floor_char_boundary(text.len().min(LINE_BYTES_MAX));
     let (kept, cut) = text.split_at(end);
-    let mut shown: String = kept.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = kept.chars().map(|c| if is_harmful(c) && c != '\t' { '\u{fffd}' } else { c }).collect();
     let cut = cut.len() + beyond;
     if cut > 0 {
         shown.push_str(&format!("… ({cut} bytes cut)"));

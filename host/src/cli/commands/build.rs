@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::build::{self, BuildOptions, Built};
 use crate::cli::args::BuildArguments;
-use crate::cli::render::text::harmless;
+use crate::cli::render::text::one_line;
 use crate::cli::{print, render};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -40,5 +40,5 @@ pub(super) fn build(arguments: &BuildArguments, quiet: bool) -> Result<Exit> {
 fn line(folder: &Path, built: &Built) -> String {
     let verb = if built.is_new { "built" } else { "up to date:" };
     let [folder, component] = [folder, &built.component].map(|path| path.display().to_string());
-    format!("{verb} {}: {}\n", harmless(&folder), harmless(&component))
+    format!("{verb} {}: {}\n", one_line(&folder), one_line(&component))
 }

@@ -3,7 +3,7 @@
 use crate::build;
 use crate::cli::args::NewArguments;
 use crate::cli::print;
-use crate::cli::render::text::harmless;
+use crate::cli::render::text::one_line;
 use crate::error::Result;
 use crate::exit::Exit;
 
@@ -16,13 +16,12 @@ pub(super) fn new(arguments: &NewArguments, quiet: bool) -> Result<Exit> {
     if !quiet {
         // `./shout` reads worse than `shout`, and means the same.
         let folder = folder.strip_prefix(".").unwrap_or(&folder);
-        let shown = folder.display().to_string();
-        let shown = harmless(&shown);
+        let shown = one_line(&folder.display().to_string());
         print::message(&format!(
             "made {shown}: change its function in {}\n\n\
              next:\n  echo hello | sandmill run {shown}/pipeline.toml\n\n\
              and in a pipeline:\n  [[stage]]\n  name = \"{}\"\n  component = \"{shown}\"\n",
-            harmless(&folder.join("src/lib.rs").display().to_string()),
+            one_line(&folder.join("src/lib.rs").display().to_string()),
             arguments.name,
         ));
     }

@@ -7,7 +7,7 @@ use super::numbers::{brief, bytes, count, duration, per_second, percent, plural,
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
-use super::text::{cut, harmless, one_line, width};
+use super::text::{cut, one_line, width};
 use super::warning::warnings;
 use crate::edge::Extent;
 use crate::record::Accounting;
@@ -109,7 +109,7 @@ pub(crate) fn leftovers(report: &Report) -> String {
         let place = report
             .dead_letters
             .as_ref()
-            .map_or_else(String::new, |path| format!(" in {}", harmless(&path.display().to_string())));
+            .map_or_else(String::new, |path| format!(" in {}", one_line(&path.display().to_string())));
         let records = plural(accounting.dead_lettered, "record");
         text.push_str(&format!("{} {records}{place}\n", paint(WARN, "dead letters:")));
     }

@@ -2,15 +2,18 @@
 
 use super::numbers::{bytes, plural};
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
-use super::text::{harmless, left, one_line, width};
+use super::text::{cut, left, one_line, width};
 use crate::report::{ImportUse, Inspection, Provision};
 
 /// Columns of the words at the left.
 const LABEL_COLUMNS: usize = 10;
 
+/// Names wider than this are cut: those of packages are half as wide.
+const NAME_COLUMNS_MAX: usize = 120;
+
 /// Everything that is known of it, one line each. What is wrong with it is not said here: those are errors.
 pub(crate) fn inspection(of: &Inspection) -> String {
-    let mut text = format!("{}\n\n", paint(STRONG, harmless(&of.path.display().to_string())));
+    let mut text = format!("{}\n\n", paint(STRONG, one_line(&of.path.display().to_string())));
     let world = of.world.as_deref().map_or_else(|| paint(BAD, "none that a pipeline can use"), one_line);
     text.push_str(&labelled("world", &world));
     text.push_str(&labelled("size", &bytes(of.bytes)));
@@ -23,7 +26,7 @@ pub(crate) fn inspection(of: &Inspection) -> String {
         Some(false) => text.push_str(&labelled("build", "up to date")),
         None => {}
     }
-    let exports: Vec<String> = of.exports.iter().map(|export| one_line(export)).collect();
+    let exports: Vec<String> = of.exports.iter().map(|export| name(export)).collect();
     text.push_str(&list("exports", &exports, "nothing"));
     text.push_str(&list("imports", &imports(&of.imports), "nothing: it can reach nothing"));
     if of.problems.is_empty() {
@@ -41,13 +44,14 @@ pub(crate) fn in_short(of: &Inspection) -> String {
         (_, refused) => paint(BAD, format!("{} not provided", plural(refused as u64, "import"))),
     };
     let stale = if of.stale == Some(true) { ", to be rebuilt" } else { "" };
-    format!("{} ({}, {imports}{stale})", harmless(&of.path.display().to_string()), bytes(of.bytes))
+    format!("{} ({}, {imports}{stale})", one_line(&of.path.display().to_string()), bytes(of.bytes))
 }
 
 /// One line each: what it is, and what it takes to be given it.
 fn imports(of: &[ImportUse]) -> Vec<String> {
-    let columns = of.iter().map(|import| width(&import.name)).max().unwrap_or(0);
-    let line = |import: &ImportUse| {
+    let names: Vec<String> = of.iter().map(|import| name(&import.name)).collect();
+    let columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let line = |(import, name): (&ImportUse, &String)| {
         let reaches = one_line(&import.reaches);
         let given = match import.provision {
             Provision::Always => reaches,
@@ -56,9 +60,14 @@ fn imports(of: &[ImportUse]) -> Vec<String> {
             }
             Provision::Never => format!("{} {reaches}", paint(BAD, "not provided:")),
         };
-        format!("{}  {given}", left(&one_line(&import.name), columns))
+        format!("{}  {given}", left(name, columns))
     };
-    of.iter().map(line).collect()
+    of.iter().zip(&names).map(line).collect()
+}
+
+/// The name of an import or export, which its component has chosen.
+pub(super) fn name(of: &str) -> String {
+    cut(&one_line(of), NAME_COLUMNS_MAX).into_owned()
 }
 
 pub(super) fn labelled(label: &str, value: &str) -> String {
@@ -144,6 +153,20 @@ imports   sandmill:stage/host@0.1.0  log lines and panic messages
 ok: it can run
 "
         );
+    }
+
+    /// Issue 12: a component could say of itself that it can run.
+    #[test]
+    fn names_and_paths_forge_no_lines() {
+        let forged = "a\n\nok: it can run\u{202e}";
+        let mut of = stranger();
+        of.path = PathBuf::from(forged);
+        of.exports = vec![forged.into(), "x".repeat(1_000)];
+        of.imports.iter_mut().for_each(|import| import.name = forged.into());
+        let shown = plain(&of);
+        assert!(!shown.lines().any(|line| line.starts_with("ok:")), "{shown}");
+        assert!(!shown.contains('\u{202e}') && shown.contains(r"a\n\nok: it can run\u{202e}"), "{shown}");
+        assert!(shown.lines().all(|line| width(line) < 200), "{shown}");
     }
 
     #[test]

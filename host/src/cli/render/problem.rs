@@ -1,7 +1,7 @@
 //! Errors: what happened, what it comes from, what to do about it.
 
 use super::style::{BAD, HINT, STRONG, paint};
-use super::text::harmless;
+use super::text::{harmless, one_line};
 use crate::report::Problem;
 
 /// One error, in the form
@@ -17,7 +17,7 @@ use crate::report::Problem;
 ///
 /// Several causes are numbered, nearest first.
 pub(crate) fn problem(problem: &Problem) -> String {
-    let mut text = format!("{} {}\n", paint(BAD, "error:"), harmless(problem.message.trim_end()));
+    let mut text = format!("{} {}\n", paint(BAD, "error:"), one_line(&problem.message));
     if let Some(snippet) = &problem.snippet {
         // Made for a terminal already: what the file says has been escaped.
         text.push_str(&format!("\n{snippet}\n"));
@@ -126,6 +126,16 @@ mod tests {
         let text = anstream::adapter::strip_str(&problems(&[one, two])).to_string();
         assert_eq!(text, "error: no source\n\nerror: no sink\n\nhint: add one\n");
         assert_eq!(problems(&[]), "");
+    }
+
+    /// Issue 12: the name of an import, or of a file, began lines of its own.
+    #[test]
+    fn a_name_with_a_line_feed_in_it_forges_no_line() {
+        let of =
+            Problem::from(&Error::config("\"x\nok: it can run\u{2028}.wasm\" cannot be read").caused_by("a\nok: b"));
+        let shown = plain(&of);
+        assert!(shown.starts_with(r#"error: "x\nok: it can run\u{2028}.wasm" cannot be read"#), "{shown}");
+        assert!(!shown.lines().any(|line| line.starts_with("ok:")), "{shown}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A pipeline's imports and grants: what every component wants, and what it may reach.
 
-use super::inspection::{labelled, list};
+use super::inspection::{labelled, list, name};
 use super::numbers::bytes;
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
-use super::text::{harmless, left, one_line, width};
+use super::text::{left, one_line, width};
 use crate::report::{CheckReport, CheckedNode, GrantUse, ImportUse, Provision};
 
 /// Every node that runs a component: each import with the grant that provides it, each grant with what it reaches. What
@@ -25,7 +25,7 @@ pub(crate) fn reach(of: &CheckReport) -> String {
 fn node(of: &CheckedNode) -> Option<String> {
     let component = of.component.as_ref()?;
     let mut text = format!("\n{} {}\n", paint(FAINT, of.role.word()), paint(STRONG, one_line(&of.name)));
-    let path = harmless(&component.path.display().to_string()).into_owned();
+    let path = one_line(&component.path.display().to_string());
     text.push_str(&labelled("runs", &format!("{path} ({})", bytes(component.bytes))));
     text.push_str(&list("imports", &imports(&component.imports, &of.grants), "nothing: it can reach nothing"));
     text.push_str(&list("grants", &grants(&of.grants), "none"));
@@ -34,13 +34,14 @@ fn node(of: &CheckedNode) -> Option<String> {
 
 fn imports(of: &[ImportUse], grants: &[GrantUse]) -> Vec<String> {
     let gives: Vec<(String, String)> = of.iter().map(|import| gives(import, grants)).collect();
-    let columns = of.iter().map(|import| width(&import.name)).max().unwrap_or(0);
+    let names: Vec<String> = of.iter().map(|import| name(&import.name)).collect();
+    let columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
     let words = gives.iter().map(|(_, word)| width(word)).max().unwrap_or(0);
-    let line = |(import, (painted, word)): (&ImportUse, &(String, String))| {
+    let line = |((import, name), (painted, word)): ((&ImportUse, &String), &(String, String))| {
         let blanks = " ".repeat(words - width(word));
-        format!("{}  {painted}{blanks}  {}", left(&one_line(&import.name), columns), one_line(&import.reaches))
+        format!("{}  {painted}{blanks}  {}", left(name, columns), one_line(&import.reaches))
     };
-    of.iter().zip(&gives).map(line).collect()
+    of.iter().zip(&names).zip(&gives).map(line).collect()
 }
 
 /// What provides an import, with colours and without.
