@@ -21,10 +21,14 @@
 //!   unique-local, 100.64.0.0/10). Never on the machine itself, nor at a link-local or metadata address.
 //!
 //! A path prefix is compared byte for byte. A path that a server could read as another (`.` and `..`, an encoded dot or
-//! slash, a backslash) is within no prefix.
+//! slash, a backslash, anything that is not plainly written) is within no prefix: the module `path` says which.
+
+mod path;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
+
+use path::is_unambiguous;
 
 use super::address::{Reach, reach};
 
@@ -285,24 +289,12 @@ fn parse_path(text: &str) -> Result<String, String> {
         return Err(expected("a path in the form in which it is sent, with %20 for a space", text));
     }
     if !is_unambiguous(text) {
-        return Err(expected("a path without . and .., backslashes, and encoded dots and slashes", text));
+        return Err(expected(
+            "a path without . and .., without encoded dots and slashes, and with %XX for what a URL has to encode",
+            text,
+        ));
     }
     Ok(if text == "/" { String::new() } else { text.to_owned() })
-}
-
-/// Whether nobody reads the path as another one: not a server that decodes it, decodes it twice, takes a backslash for
-/// a slash, or drops what follows a semicolon.
-fn is_unambiguous(path: &str) -> bool {
-    let dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    let decoded = |escape: &str| {
-        // %252e is %2e once decoded, and so on.
-        let mut code = escape;
-        while let Some(rest) = code.strip_prefix("25") {
-            code = rest;
-        }
-        ["2e", "2f", "5c"].iter().any(|hidden| code.get(..2).is_some_and(|code| code.eq_ignore_ascii_case(hidden)))
-    };
-    !path.contains('\\') && !path.split('/').any(dots) && !path.split('%').skip(1).any(decoded)
 }
 
 /// An address as a URL spells it; IPv6 in brackets, without a zone.

@@ -150,11 +150,51 @@ fn a_path_that_may_mean_another_is_within_no_prefix() {
         "/v1/..;x=1/admin",
         "/v1/%252e%252e/admin",
         "/v1/%25252F/admin",
+        // Issue 12: all of these passed.
+        "/v1/..%00/admin",
+        "/v1/..%09/admin",
+        "/v1/..%20/admin",
+        "/v1/%20../admin",
+        "/v1/..%3b/admin",
+        "/v1/..%3Bx/admin",
+        "/v1/..%253b/admin",
+        "/v1/%c0%ae%c0%ae/admin",
+        "/v1/%e0%80%ae./admin",
+        "/v1/%uff0e%uff0e/admin",
+        "/v1/%25u002e%25u002e/admin",
+        "/v1/%ef%bc%8e%ef%bc%8e/admin",
+        "/v1/%E2%80%A5/admin",
+        "/v1/..%c0%af..%c0%afadmin",
+        "/v1/%ef%bc%8fadmin",
+        "/v1/.%e2%80%8b./admin",
+        "/v1/..%3f/admin",
+        "/v1/..%23/admin",
+        "/v1/..+/admin",
+        "/v1/..,/admin",
+        "/v1/..%ad/admin",
+        "/v1/%2",
+        "/v1/%zz",
+        "/v1/a%0d%0aHost:",
+        "/v1/\u{ff0e}\u{ff0e}/admin",
+        "/v1/..\t/admin",
+        "/v1/a|b",
     ] {
         assert!(!allows_path("https://example.com/v1", path), "{path}");
         assert!(allows_path("https://example.com", path), "{path}: nothing to escape from");
     }
-    for path in ["/v1/a.b", "/v1/...", "/v1/.well-known", "/v1/a%20b", "/v1/100%25", "/v1/a;b", "/v1/%252x"] {
+    for path in [
+        "/v1/a.b",
+        "/v1/...",
+        "/v1/.well-known",
+        "/v1/..x",
+        "/v1/a%20b",
+        "/v1/100%25",
+        "/v1/a;b",
+        "/v1/%252x",
+        "/v1/%C3%BC/%E6%97%A5",
+        "/v1/a:b@c,d=e+f!$&'()*~_-",
+        "/v1//x",
+    ] {
         assert!(allows_path("https://example.com/v1", path), "{path}");
     }
 }
@@ -261,6 +301,95 @@ fn written(host: impl Strategy<Value = String>) -> impl Strategy<Value = String>
         .prop_map(|(front, host, port, path)| format!("{front}://{host}{port}{path}"))
 }
 
+/// A dot, a slash or something beside them, in one of the spellings that somebody reads as that, encoded up to twice.
+fn piece() -> impl Strategy<Value = String> {
+    let spelled = prop::sample::select(vec![
+        ".",
+        "..",
+        "/",
+        "a",
+        ";",
+        "%00",
+        "%09",
+        "%20",
+        " ",
+        "+",
+        "%3b",
+        "%23",
+        "%3f",
+        "%2e",
+        "%2F",
+        "%5c",
+        "\\",
+        "%c0%ae",
+        "%e0%80%ae",
+        "%c0%af",
+        "%ef%bc%8e",
+        "%ef%bc%8f",
+        "%u002e",
+        "%uff0e",
+        "%e2%80%8b",
+        "%ad",
+        "%E2%80%A5",
+        "\u{ff0e}",
+        "%",
+        "25",
+        "%25",
+        "2e",
+        "%e2%80%8d",
+        "%1f",
+    ]);
+    (spelled, 0_usize..3)
+        .prop_map(|(spelled, times)| (0..times).fold(spelled.to_owned(), |text, _| text.replace('%', "%25")))
+}
+
+/// Decodes so many times, `%uXXXX` and overlong forms too; takes what looks like a dot or a slash for one; drops blanks,
+/// control characters and whatever cannot be seen; cuts names at `;`, `?`, `#` and `,`.
+fn as_a_lax_server_reads(path: &[u8], times: usize) -> String {
+    let hex = |digits: Option<&[u8]>| {
+        digits.and_then(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
+    };
+    let mut read: Vec<char> = String::from_utf8_lossy(path).chars().collect();
+    for _ in 0..times {
+        let (text, mut bytes, mut at) = (read.iter().collect::<String>(), Vec::new(), 0);
+        let old = text.as_bytes();
+        while at < old.len() {
+            let wide =
+                (old[at] == b'%' && old.get(at + 1) == Some(&b'u')).then(|| hex(old.get(at + 2..at + 6))).flatten();
+            let byte = if old[at] == b'%' { hex(old.get(at + 1..at + 3)) } else { None };
+            match (wide.and_then(char::from_u32), byte) {
+                (Some(c), _) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                (None, Some(byte)) => bytes.push(byte as u8),
+                (None, None) => bytes.push(old[at]),
+            }
+            at += if wide.is_some() {
+                6
+            } else if byte.is_some() {
+                3
+            } else {
+                1
+            };
+        }
+        for (overlong, meant) in [(&b"\xc0\xae"[..], "."), (b"\xe0\x80\xae", "."), (b"\xc0\xaf", "/")] {
+            while let Some(place) = bytes.windows(overlong.len()).position(|found| found == overlong) {
+                bytes.splice(place..place + overlong.len(), meant.bytes());
+            }
+        }
+        read = String::from_utf8_lossy(&bytes).chars().collect();
+    }
+    let meant = read.into_iter().map(|c| match c {
+        '\u{ff0e}' => ".".to_owned(),
+        '\u{2025}' => "..".to_owned(),
+        '\u{ff0f}' | '\\' => "/".to_owned(),
+        '+' | '\u{200b}' | '\u{200d}' | '\u{fffd}' | '\u{ad}' => String::new(),
+        c if c.is_control() || c.is_whitespace() => String::new(),
+        c => c.to_string(),
+    });
+    let meant: String = meant.collect();
+    let cut = |name: &str| name.split([';', '?', '#', ',']).next().unwrap_or_default().to_owned();
+    meant.split('/').map(cut).collect::<Vec<_>>().join("/")
+}
+
 proptest! {
     #[test]
     fn a_rule_is_shown_as_it_was_written(text in written(any_host())) {
@@ -296,6 +425,18 @@ proptest! {
     fn any_text_is_a_rule_or_a_flaw(text in "\\PC{0,40}") {
         if let Ok(parsed) = HttpRule::parse(&text) {
             prop_assert_eq!(parsed.to_string(), text);
+        }
+    }
+
+    /// Whatever a server makes of a path that is allowed, it stays below the prefix.
+    #[test]
+    fn no_server_reads_an_allowed_path_as_one_outside_of_its_prefix(pieces in prop::collection::vec(piece(), 0..8)) {
+        let path = format!("/v1/{}", pieces.concat());
+        if allows_path("https://example.com/v1", &path) {
+            for times in 0..5 {
+                let read = as_a_lax_server_reads(path.as_bytes(), times);
+                prop_assert!(!read.split('/').any(|name| name == ".." || name == "."), "{} is {} to somebody", path, read);
+            }
         }
     }
 
