@@ -2,16 +2,20 @@
 //! secrets are replaced by `[secret NAME]`.
 //!
 //! A value is found as it is, and in the forms that accidents give it: escaped in JSON or in an error, percent-encoded in
-//! a URL, in hexadecimal, in base64 also in the middle of something longer, as in a header. A guest that means to give a
-//! secret away can: it may send it on in pieces, or backwards.
+//! a URL, in any mix of these, in hexadecimal, in base64 also in the middle of something longer, as in a header, and in
+//! lines. A guest that means to give a secret away can: it may send it on in pieces, or backwards.
 
 mod forms;
+mod reading;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
 use memchr::memmem::Finder;
+
+use reading::Pattern;
 
 use crate::error::Error;
 use crate::report::Problem;
@@ -29,9 +33,21 @@ pub(crate) struct Redactor {
 
 /// One form of one secret.
 struct Mark {
-    finder: Finder<'static>,
-    length: usize,
+    search: Search,
     replacement: String,
+}
+
+enum Search {
+    /// As it is.
+    Exact(Finder<'static>),
+    /// With escapes in it.
+    Escaped(Pattern),
+}
+
+/// A secret in a text.
+struct Found<'a> {
+    place: Range<usize>,
+    mark: &'a Mark,
 }
 
 impl Redactor {
@@ -40,13 +56,12 @@ impl Redactor {
         let mut seen = HashSet::new();
         let mut redactor = Self::default();
         for (name, value) in secrets {
-            for form in forms::of(value).into_iter().filter(|form| seen.insert(form.clone())) {
-                redactor.longest = redactor.longest.max(form.len());
-                redactor.marks.push(Mark {
-                    finder: Finder::new(form.as_bytes()).into_owned(),
-                    length: form.len(),
-                    replacement: format!("[secret {name}]"),
-                });
+            let forms = forms::of(value).into_iter().filter(|form| seen.insert(form.clone()));
+            let exact = forms.map(|form| (form.len(), Search::Exact(Finder::new(form.as_bytes()).into_owned())));
+            let escaped = forms::patterns(value).into_iter().map(|form| (form.longest(), Search::Escaped(form)));
+            for (longest, search) in exact.chain(escaped) {
+                redactor.longest = redactor.longest.max(longest);
+                redactor.marks.push(Mark { search, replacement: format!("[secret {name}]") });
             }
         }
         redactor
@@ -73,38 +88,43 @@ impl Redactor {
 
     /// Those of `bytes` before `end`, without secrets that begin there, wherever they end.
     pub(crate) fn until<'a>(&self, bytes: &'a [u8], end: usize) -> Cow<'a, [u8]> {
-        let mut next: Vec<Option<usize>> = self.marks.iter().map(|mark| mark.finder.find(bytes)).collect();
-        if next.iter().all(Option::is_none) {
+        let found = self.find_all(bytes);
+        if found.is_empty() {
             return Cow::Borrowed(bytes.get(..end).unwrap_or_default());
         }
         let mut clean = Vec::with_capacity(bytes.len());
-        let mut done = 0;
-        while let Some((start, mark)) = self.earliest(&next).filter(|(start, _)| *start < end) {
-            clean.extend_from_slice(bytes.get(done..start).unwrap_or_default());
+        let (mut done, mut found) = (0, found.into_iter().peekable());
+        while let Some(Found { place, mark }) = found.next_if(|found| found.place.start < end) {
+            clean.extend_from_slice(bytes.get(done..place.start).unwrap_or_default());
             clean.extend_from_slice(mark.replacement.as_bytes());
-            done = start;
+            done = place.end;
             // What begins inside of what is struck out goes with it, however far that leads.
-            while let Some((at, mark)) = self.earliest(&next).filter(|(at, _)| *at < done || *at == start) {
-                done = done.max(at + mark.length);
-                self.pass(&mut next, bytes, at);
+            while let Some(inside) = found.next_if(|inside| inside.place.start < done) {
+                done = done.max(inside.place.end);
             }
         }
         clean.extend_from_slice(bytes.get(done..end).unwrap_or_default());
         Cow::Owned(clean)
     }
 
-    /// The first of the next matches; of several at one place, the longest.
-    fn earliest(&self, next: &[Option<usize>]) -> Option<(usize, &Mark)> {
-        let found = next.iter().zip(&self.marks).filter_map(|(at, mark)| at.map(|at| (at, mark)));
-        found.min_by_key(|(at, mark)| (*at, usize::MAX - mark.length))
-    }
-
-    /// Looks for the next matches behind `at`.
-    fn pass(&self, next: &mut [Option<usize>], bytes: &[u8], at: usize) {
-        for (next, mark) in next.iter_mut().zip(&self.marks).filter(|(next, _)| **next == Some(at)) {
-            let rest = bytes.get(at + 1..).unwrap_or_default();
-            *next = mark.finder.find(rest).map(|found| at + 1 + found);
+    /// All secrets in `bytes`, the first one first; of several at one place, the longest first.
+    fn find_all(&self, bytes: &[u8]) -> Vec<Found<'_>> {
+        let mut all = Vec::new();
+        for mark in &self.marks {
+            let first_of_mark = all.len();
+            mark.search.find_all(bytes, &mut |place| match all
+                .get_mut(first_of_mark..)
+                .and_then(<[Found<'_>]>::last_mut)
+            {
+                // As one, or `aaaa` would be found as often as a long line of them has letters.
+                Some(Found { place: last, .. }) if (last.start..last.end).contains(&place.start) => {
+                    last.end = last.end.max(place.end);
+                }
+                Some(_) | None => all.push(Found { place, mark }),
+            });
         }
+        all.sort_by_key(|found| (found.place.start, usize::MAX - found.place.end));
+        all
     }
 
     /// What a report says of an error, without secrets.
@@ -130,6 +150,21 @@ impl Redactor {
             Some((first, rest)) => {
                 let whole = rest.iter().fold(first.clone(), |whole, cause| whole + ": " + cause);
                 clean.caused_by(self.text(&whole).into_owned())
+            }
+        }
+    }
+}
+
+impl Search {
+    fn find_all(&self, text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+        match self {
+            Self::Escaped(pattern) => pattern.find_all(text, found),
+            Self::Exact(finder) => {
+                let (length, mut from) = (finder.needle().len(), 0);
+                while let Some(at) = finder.find(text.get(from..).unwrap_or_default()).map(|at| from + at) {
+                    found(at..at + length);
+                    from = at + 1;
+                }
             }
         }
     }
@@ -201,6 +236,118 @@ mod tests {
             let clean = redactor.text(text);
             assert!(clean.contains("[secret TOKEN]") && clean.len() < text.len() + 10, "{text}: {clean}");
             assert!(!clean.contains("unter") && !clean.contains("VyL") && !clean.contains("ZXI"), "{text}: {clean}");
+        }
+    }
+
+    /// Issue 12: none of these was found.
+    #[test]
+    fn mixes_of_escapes_are_struck_out_too() {
+        let make = redactor;
+        let redactor = make(&[("TOKEN", "hunter/2?é &x")]);
+        for text in [
+            r"hunter\/2?\u00e9 \u0026x",
+            r"hunter\/2?\u00E9 &x",
+            "hunter/2%3Fé%20&x",
+            "hunter%2f2?%C3%a9+%26x",
+            "hunter%252F2%253F%25C3%25A9%2520%2526x",
+            r"hunter\\/2?\\u00e9 \\u0026x",
+            r"hunter/2?\u{e9} &x",
+            r"hunter/2?\xc3\xa9 &x",
+            r"\u0068\u0075nter/2?é &x",
+            // What stands before it makes an escape of its first letter.
+            "C:\\hunter/2?%C3%A9 &x",
+        ] {
+            let clean = redactor.text(text);
+            assert!(clean.ends_with("[secret TOKEN]") && !clean.contains("nter"), "{text}: {clean}");
+        }
+        let hex = make(&[("TOKEN", "41é5abc")]);
+        assert_eq!(hex.text("%41\\u00e95abc"), "%[secret TOKEN]");
+        assert_eq!(hex.text("hunter%412?"), "hunter%412?");
+        let percent = make(&[("TOKEN", "a%41b c")]);
+        for text in ["a%2541b%20c", "%61%25%34%31%62%20%63", "a%41b+c"] {
+            assert_eq!(percent.text(text), "[secret TOKEN]");
+        }
+    }
+
+    /// Issue 12: base64 is broken every 64 or 76 characters, and again by JSON.
+    #[test]
+    fn base64_in_lines_is_struck_out_wherever_it_is_broken() {
+        let secret = "correct horse battery staple";
+        let redactor = redactor(&[("PASS", secret)]);
+        let encode = |text: &str| {
+            let packed = forms::of(text).into_iter().find(|form| form.starts_with("eHh4")).expect("in base64");
+            packed
+        };
+        for before in 3..90 {
+            let whole = encode(&format!("{}{secret}{}", "x".repeat(before), "y".repeat(60)));
+            for (width, feed) in [(64, "\n"), (76, "\r\n"), (76, "\\n"), (64, "%0A"), (64, "\n    ")] {
+                let lines: Vec<_> =
+                    whole.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+                let text = lines.join(feed);
+                assert!(redactor.text(&text).contains("[secret PASS]"), "{before} {width} {feed:?}: {text}");
+            }
+        }
+    }
+
+    /// Any of the ways to write one character that JSON and URLs have.
+    fn spelled(c: char, way: u8) -> String {
+        let [upper, lower] = [true, false].map(|upper| {
+            let mut utf8 = [0; 4];
+            let bytes = c.encode_utf8(&mut utf8).bytes();
+            bytes.map(|byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") }).collect::<String>()
+        });
+        let units = |upper: bool| {
+            let mut utf16 = [0; 2];
+            let units = c.encode_utf16(&mut utf16).iter();
+            units
+                .map(|unit| if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") })
+                .collect::<String>()
+        };
+        match (way % 7, c) {
+            (1, _) => upper,
+            (2, _) => lower,
+            (3, _) => units(true),
+            (4, _) => units(false),
+            (5, '/' | '"' | '\\') => format!("\\{c}"),
+            (5, '\n') => "\\n".to_owned(),
+            (5, '\t') => "\\t".to_owned(),
+            (5, ' ') => "+".to_owned(),
+            (6, c) => c.escape_debug().to_string(),
+            _ => c.to_string(),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_mix_of_escapes_of_a_secret_is_struck_out(
+            secret in "[a-zA-Z0-9é/+=&\"\\\\ \n\t?😀-]{8,24}",
+            ways in proptest::collection::vec(0_u8..7, 24),
+            before in "[a-z0-9%\\\\ u]{0,6}",
+            after in "[^a-zA-Z0-9]{0,6}",
+        ) {
+            let redactor = redactor(&[("S", &secret)]);
+            let written: String = secret.chars().zip(&ways).map(|(c, &way)| spelled(c, way)).collect();
+            let enough = secret.chars().filter(|c| *c != '\\').count() >= 4;
+            if enough {
+                let text = format!("{before}{written}{after}");
+                let clean = redactor.text(&text).into_owned();
+                proptest::prop_assert!(clean.contains("[secret S]"), "{secret:?} as {text:?}: {clean:?}");
+            }
+        }
+
+        #[test]
+        fn a_text_without_a_secret_stays_as_it_is(text in "[a-g0-9%\\\\u\n+/]{0,80}") {
+            let redactor = redactor(&[("A", "hunter2"), ("B", "zzzz\nyyyyyyyyyyyyyyyy")]);
+            proptest::prop_assert_eq!(redactor.text(&text), text.as_str());
+        }
+
+        #[test]
+        fn what_is_struck_out_before_an_end_does_not_depend_on_what_follows(text in "[hunter2%\\\\6]{0,40}", end in 0_usize..40) {
+            let redactor = redactor(&[("A", "hunter2")]);
+            let end = end.min(text.len());
+            let whole = redactor.text(&text);
+            let cut = String::from_utf8(redactor.until(text.as_bytes(), end).into_owned()).unwrap();
+            proptest::prop_assert!(whole.starts_with(&cut) || cut.len() > end, "{whole} {cut}");
         }
     }
 

@@ -1,9 +1,10 @@
-//! The forms in which a secret may stand in a text. Whole values are looked for in all of them, single lines only as they
-//! are and escaped.
+//! The forms in which a secret may stand in a text without an escape, and its patterns where there are some. Whole values are
+//! looked for in all of them, single lines only as they are and escaped.
 
 use std::iter;
 
 use super::SECRET_BYTES_MIN;
+use super::reading::{Pattern, Reading};
 
 /// Lines of a secret (a certificate has many) that are struck out by themselves: shorter ones say nothing.
 const LINE_BYTES_MIN: usize = 8;
@@ -11,19 +12,29 @@ const LINE_BYTES_MIN: usize = 8;
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64_IN_URLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// All of them; some may be the same.
+/// The value, and those of its lines that say something by themselves.
+fn texts(value: &str) -> impl Iterator<Item = &str> {
+    let lines = value.lines().map(str::trim).filter(move |line| line.len() >= LINE_BYTES_MIN && *line != value);
+    iter::once(value).chain(lines)
+}
+
+/// All forms; some may be the same.
 pub(super) fn of(value: &str) -> Vec<String> {
-    let lines = value.lines().map(str::trim).filter(|line| line.len() >= LINE_BYTES_MIN && *line != value);
-    let escaped = iter::once(value)
-        .chain(lines)
-        .flat_map(|text| [text.to_owned(), in_json(text), text.escape_debug().to_string()]);
+    // What is nearly all backslashes has no pattern.
+    let escaped = texts(value).filter(|text| Pattern::new(text, Reading::Backslashes).is_none()).map(in_json);
     let hex = value.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let encoded = [hex.to_uppercase(), hex, in_url(value, |byte| format!("%{byte:02X}"))];
-    let in_small_letters = in_url(value, |byte| format!("%{byte:02x}"));
-    let packed = (0..3).flat_map(|offset| [BASE64, BASE64_IN_URLS].map(|alphabet| in_base64(value, offset, alphabet)));
-    // Shorter ones would stand in texts that have nothing to do with them.
-    let packed = packed.filter(|form| form.len() >= SECRET_BYTES_MIN);
-    escaped.chain(encoded).chain(iter::once(in_small_letters)).chain(packed).collect()
+    let packed = in_base64_anywhere(value, &[BASE64, BASE64_IN_URLS]);
+    texts(value).map(str::to_owned).chain(escaped).chain([hex.to_uppercase(), hex]).chain(packed).collect()
+}
+
+/// All patterns.
+pub(super) fn patterns(value: &str) -> Vec<Pattern> {
+    let escaped =
+        texts(value).flat_map(|text| [Reading::Backslashes, Reading::Urls].map(|reading| Pattern::new(text, reading)));
+    let literal = texts(value).filter(|text| text.contains('%')).map(|text| Pattern::literal(text, Reading::Urls));
+    let packed = in_base64_anywhere(value, &[BASE64]);
+    let packed = packed.into_iter().map(|form| Pattern::new(&form, Reading::Base64));
+    escaped.chain(literal).chain(packed).flatten().collect()
 }
 
 /// As a JSON string holds it, without its quotes.
@@ -32,10 +43,10 @@ fn in_json(text: &str) -> String {
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
-/// As a part of a URL, where every byte is encoded that is not at home in all of them.
-fn in_url(text: &str, encode: impl Fn(u8) -> String) -> String {
-    let at_home = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes().map(|byte| if at_home(byte) { char::from(byte).to_string() } else { encode(byte) }).collect()
+/// In base64, wherever in something longer it stands. Shorter ones would stand in texts that have nothing to do with them.
+fn in_base64_anywhere(value: &str, alphabets: &[&[u8; 64]]) -> Vec<String> {
+    let forms = (0..3).flat_map(|offset| alphabets.iter().map(move |alphabet| in_base64(value, offset, alphabet)));
+    forms.filter(|form| form.len() >= SECRET_BYTES_MIN).collect()
 }
 
 /// In base64, when so many bytes (modulo 3) stand before it: the characters that say nothing of what stands around it.
@@ -64,10 +75,5 @@ mod tests {
         }
         assert_eq!(in_base64("\u{ff}\u{ff}\u{ff}", 0, BASE64), "w7/Dv8O/");
         assert_eq!(in_base64("\u{ff}\u{ff}\u{ff}", 0, BASE64_IN_URLS), "w7_Dv8O_");
-    }
-
-    #[test]
-    fn urls_keep_what_is_at_home_in_them() {
-        assert_eq!(in_url("a-b c/d=é", |byte| format!("%{byte:02X}")), "a-b%20c%2Fd%3D%C3%A9");
     }
 }
