@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sandmill::cli::main().into()
+    sandmill::cli::main()
 }

@@ -20,6 +20,7 @@ macro_rules! table {
 }
 
 mod allocator;
+mod bombs;
 mod bounds;
 mod contract;
 mod http;

@@ -93,6 +93,28 @@ table! {
         &["does not keep to the stage interface"],
     );
 
+    /// Issue 12: the name was looked at and the types were not, so this came up as "there is no room for another instance".
+    functions_of_the_right_names_and_other_types_are_refused: refused(
+        Wasm::Bytes(
+            wat::parse_str(
+                "(component (core module $m (func (export \"f\") (result i32) i32.const 0))
+                    (core instance $i (instantiate $m)) (func $f (result u32) (canon lift (core func $i \"f\")))
+                    (instance $transform (export \"open\" (func $f)) (export \"process\" (func $f)) (export \"flush\" (func $f)))
+                    (export \"sandmill:stage/transform@0.1.0\" (instance $transform)))",
+            )
+            .expect("sound WAT"),
+        ),
+        Config,
+        &["does not keep to the stage interface", "`open` of sandmill:stage/transform@0.1.0 has other types"],
+    );
+
+    /// Issue 12: "the file is damaged or cut off".
+    a_component_of_too_many_parts_is_refused_for_that: refused(
+        Wasm::Bytes(wat::parse_str(format!("(component {})", "(core module)".repeat(1_001))).expect("sound WAT")),
+        Config,
+        &["cannot be run: it has 1001 components and modules; no more than 1000 are compiled", "of fewer parts"],
+    );
+
     a_trap_in_flush_costs_the_records_of_its_instance_only: Row {
         guest: Wasm::Guest(Guest { flush: "unreachable", ..Guest::default() }),
         reuse: &[Record, Batch],

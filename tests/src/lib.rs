@@ -1,6 +1,7 @@
 //! Harness shared by the tests: guests made of WAT, sources and sinks in memory, pipelines made of code, the command as
 //! a user runs it, and what the fuzzer tries.
 
+pub mod bombs;
 pub mod cases;
 pub mod command;
 pub mod edges;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::process::ExitCode;
 
 use clap::{Parser as _, ValueEnum as _};
 
@@ -12,10 +13,15 @@ use crate::allocator;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::Problem;
+use crate::sandbox::{COMPILER_VERB, compile_apart, serve_as_compiler};
 
 /// Does what the command line says. All that there is to say has been said when it returns.
 #[must_use]
-pub fn main() -> Exit {
+pub fn main() -> ExitCode {
+    if let Some(code) = compiler() {
+        return ExitCode::from(code);
+    }
+    compile_apart();
     allocator::keep_freed_memory();
     open_files::allow_many();
     let default_hook = panic::take_hook();
@@ -27,7 +33,19 @@ pub fn main() -> Exit {
         print::message(&render::problem(&defect(info)));
     }));
     // The hook has told it.
-    panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug)
+    panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug).into()
+}
+
+/// Whether this process is to be a compiler, and how that went. The verb is not one of the command line's: nobody but
+/// this program itself uses it.
+fn compiler() -> Option<u8> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != COMPILER_VERB {
+        return None;
+    }
+    let arguments: Vec<String> = arguments.filter_map(|argument| argument.into_string().ok()).collect();
+    let (mut wasm, mut code, mut words) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    Some(serve_as_compiler(&arguments, &mut wasm, &mut code, &mut words))
 }
 
 fn perform() -> Exit {

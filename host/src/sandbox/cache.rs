@@ -19,6 +19,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use super::compiler;
+use super::engine::Engine;
+
 use crate::pool::panic_message;
 use crate::time::Instant;
 
@@ -46,21 +49,69 @@ impl CodeCache {
     /// The compiled form of `wasm`: from the cache, else compiled and put there. `None` when that takes longer than `most`.
     pub(super) fn load(
         &self,
-        engine: &wasmtime::Engine,
+        engine: &Engine,
         wasm: &Arc<[u8]>,
         sha256: &str,
         most: Duration,
     ) -> Option<wasmtime::Result<Component>> {
-        if let Some(component) = self.find(engine, sha256) {
+        if let Some(component) = self.find(&engine.wasmtime, sha256) {
             return Some(Ok(component));
         }
-        let (with, of) = (engine.clone(), Arc::clone(wasm));
+        self.compile(engine, wasm, self.entry(sha256).as_deref(), most)
+    }
+
+    /// Compiles what is needed once, and not kept.
+    pub(super) fn compile_for_now(
+        &self,
+        engine: &Engine,
+        wasm: &Arc<[u8]>,
+        most: Duration,
+    ) -> Option<wasmtime::Result<Component>> {
+        self.compile(engine, wasm, None, most)
+    }
+
+    fn compile(
+        &self,
+        engine: &Engine,
+        wasm: &Arc<[u8]>,
+        entry: Option<&Path>,
+        most: Duration,
+    ) -> Option<wasmtime::Result<Component>> {
+        match self.compile_apart(engine, wasm, entry, most) {
+            Ok(compiled) => return compiled,
+            // Where no process can be started, compiling here is better than not at all.
+            Err(_unavailable) => {}
+        }
+        let (with, of) = (engine.wasmtime.clone(), Arc::clone(wasm));
         let compiled = within(most, move || Component::from_binary(&with, &of))?;
-        if let (Some(entry), Ok(component)) = (self.entry(sha256), &compiled) {
+        if let (Some(entry), Ok(component)) = (entry, &compiled) {
             // A full or read-only disk costs the next start a compilation, not this run.
-            drop(component.serialize().map(|code| to_disk(&entry, &code)));
+            drop(component.serialize().map(|code| to_disk(entry, &code)));
         }
         Some(compiled)
+    }
+
+    /// Compiles in a process of its own, which writes the code where it is kept, or where there is no such place, into a file
+    /// without a name.
+    fn compile_apart(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        entry: Option<&Path>,
+        most: Duration,
+    ) -> std::io::Result<Option<wasmtime::Result<Component>>> {
+        let folder = self.folder.clone().unwrap_or_else(std::env::temp_dir);
+        let file = tempfile::NamedTempFile::new_in(folder)?;
+        let compiled = match compiler::apart(engine, wasm, file.as_file(), most)? {
+            Some(Ok(())) => engine.load_code(file.path()),
+            Some(Err(error)) => return Ok(Some(Err(error))),
+            None => return Ok(None),
+        };
+        if let (Some(entry), Ok(_)) = (entry, &compiled) {
+            // The name must not outlive the bytes in a power failure. Where it cannot be kept, the next start compiles again.
+            drop(file.as_file().sync_all().map(|()| file.persist(entry)));
+        }
+        Ok(Some(compiled))
     }
 
     /// The compiled form of what is named so, when it is there.
@@ -94,7 +145,7 @@ impl CodeCache {
 /// The compiler has come upon something that it takes for impossible.
 #[derive(Debug, thiserror::Error)]
 #[error("the compiler panicked: {0}")]
-pub(super) struct Panicked(String);
+pub(super) struct Panicked(pub(super) String);
 
 /// Does this work on a thread of its own, which is left behind when it takes too long.
 pub(super) fn within<T: Send + 'static>(
@@ -146,6 +197,16 @@ fn from_disk(engine: &wasmtime::Engine, entry: &Path) -> Option<Component> {
     // written whole under another name and then renamed, so one is never seen half done; wasmtime refuses code of
     // another version or configuration by itself.
     unsafe { Component::deserialize_file(engine, entry) }.ok()
+}
+
+impl Engine {
+    /// Code that a compiler of this program has just written.
+    #[expect(unsafe_code, reason = "native code is mapped from a file that only this user can write")]
+    fn load_code(&self, file: &Path) -> wasmtime::Result<Component> {
+        // SAFETY: the file was made for this user alone, under a name that nobody could know, and written by this program;
+        // wasmtime refuses code of another version or configuration by itself.
+        unsafe { Component::deserialize_file(&self.wasmtime, file) }
+    }
 }
 
 fn to_disk(entry: &Path, code: &[u8]) -> std::io::Result<()> {

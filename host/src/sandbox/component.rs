@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker};
@@ -13,17 +12,22 @@ use super::bindings::{source, stage};
 use super::cache;
 use super::engine::Engine;
 use super::interface;
-use super::limits;
 use super::mark;
+use super::parts;
 use super::reach;
+use super::refusal;
+use super::signature;
 use super::store::HostState;
 use crate::error::{Error, Result};
+use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
 use crate::report::{ImportUse, Inspection, Provision};
-use crate::suggest;
 
-const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
-const SOURCE: &str = "sandmill:stage/source@0.1.0";
+pub(super) const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
+pub(super) const SOURCE: &str = "sandmill:stage/source@0.1.0";
+
+/// Names of a component that an error lists.
+const NAMES_SHOWN: usize = 20;
 
 /// Which of the two worlds a component keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +69,10 @@ impl Component {
         }
         let sha256 = cache::sha256(&wasm);
         let wasm: Arc<[u8]> = wasm.into();
-        let compiled = engine.cache.load(&engine.wasmtime, &wasm, &sha256, limits.compile);
-        let compiled =
-            compiled.ok_or_else(|| slow(path, limits.compile))?.map_err(|error| no_component(path, &wasm, &error))?;
+        let compiled = match engine.cache.find(&engine.wasmtime, &sha256) {
+            Some(compiled) => compiled,
+            None => compile(engine, &ComponentFile { path, wasm: &wasm, sha256: &sha256 }, limits)?,
+        };
         let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
         Ok(Self { engine: engine.clone(), compiled, wasm, inspection })
     }
@@ -138,7 +143,10 @@ impl Component {
         let mut linker = Linker::new(self.engine());
         interface::link(&mut linker, &imports)
             .and_then(|()| reach::replace(&mut linker, deterministic, imported))
-            .map_err(|error| Error::internal("the host's interfaces cannot be linked").caused_by(text(&error)))?;
+            .map_err(|error| {
+                Error::internal("the host's interfaces cannot be linked").caused_by(refusal::text(&error))
+            })?;
+        signature::check(&self.compiled, world).map_err(|error| self.other_world(world, &error))?;
         linker.instantiate_pre(&self.compiled).map_err(|error| self.other_world(world, &error))
     }
 
@@ -150,7 +158,7 @@ impl Component {
         };
         let exports = match self.inspection.exports.as_slice() {
             [] => "it exports nothing".to_owned(),
-            exports => format!("it exports {}", exports.join(", ")),
+            exports => format!("it exports {}", listed(exports)),
         };
         let error = Error::config(format!("\"{path}\" is not {role}: {exports}, not {wanted}"));
         match (world, self.inspection.world.as_deref()) {
@@ -166,17 +174,21 @@ impl Component {
     fn refuse(&self, imports: &[ImportUse], world: World) -> Result<()> {
         let path = self.inspection.path.display();
         if let Some(never) = imports.iter().find(|import| import.provision == Provision::Never) {
-            return Err(Error::config(format!("\"{path}\" imports {}, which no stage is given", never.name)).hint(
+            return Err(Error::config(format!(
+                "\"{path}\" imports {}, which no stage is given",
+                one_line(&never.name)
+            ))
+            .hint(
                 "build it without that import (for Rust: target wasm32-unknown-unknown, which is what `sandmill build` \
                  uses)",
             ));
         }
         let missing = imports.iter().filter(|import| import.provision == Provision::Missing);
-        let names: Vec<&str> = missing.clone().map(|import| import.name.as_str()).collect();
+        let names: Vec<String> = missing.clone().map(|import| import.name.clone()).collect();
         let (what, which) = match names.as_slice() {
             [] => return Ok(()),
-            [one] => ((*one).to_owned(), "it is"),
-            several => (several.join(", "), "they are"),
+            [one] => (one_line(one), "it is"),
+            several => (listed(several), "they are"),
         };
         let refused = Error::config(format!("\"{path}\" imports {what}, but {which} not granted"));
         let mut grants: Vec<Grant> = missing.filter_map(interface::grant_of).collect();
@@ -193,8 +205,33 @@ impl Component {
     fn other_world(&self, world: World, error: &wasmtime::Error) -> Error {
         let role = if world == World::Stage { "stage" } else { "source" };
         Error::config(format!("\"{}\" does not keep to the {role} interface", self.inspection.path.display()))
-            .caused_by(text(error))
+            .caused_by(one_line(&refusal::text(error)))
             .hint("rebuild it with the SDK that came with this version of sandmill")
+    }
+}
+
+/// What a file holds, with the hash of that.
+struct ComponentFile<'a> {
+    path: &'a Path,
+    wasm: &'a Arc<[u8]>,
+    sha256: &'a str,
+}
+
+/// Compiles a component, of which the parts are counted first.
+fn compile(engine: &Engine, file: &ComponentFile<'_>, limits: &Limits) -> Result<wasmtime::component::Component> {
+    let ComponentFile { path, wasm, sha256 } = file;
+    parts::count(wasm).map_err(|refused| refusal::uncounted(path, wasm, &refused))?;
+    let compiled = engine.cache.load(engine, wasm, sha256, limits.compile);
+    let compiled = compiled.ok_or_else(|| refusal::slow(path, limits.compile))?;
+    compiled.map_err(|error| refusal::uncompiled(path, wasm, &error))
+}
+
+/// Names that a component chose, as far as a person wants to read them.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|name| one_line(name)).collect();
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -255,10 +292,10 @@ fn is_types_only(import: &ComponentItem, engine: &wasmtime::Engine) -> bool {
 /// Reads a file of at most `most` bytes: it may be a device, or be growing.
 fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut wasm = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let file = File::open(path).map_err(|error| refusal::unreadable(path, error))?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let read = if length > most { Ok(0) } else { file.take(most + 1).read_to_end(&mut wasm) };
-    read.map_err(|error| unreadable(path, error))?;
+    read.map_err(|error| refusal::unreadable(path, error))?;
     let used = length.max(wasm.len() as u64);
     if used > most {
         let (used, limit) = (bytesize::ByteSize(used).display().iec(), bytesize::ByteSize(most).display().iec());
@@ -269,49 +306,4 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         .hint("raise limits.component, if this is the component that is meant"));
     }
     Ok(wasm)
-}
-
-fn slow(path: &Path, limit: Duration) -> Error {
-    let limit = humantime::format_duration(limit);
-    Error::config(format!(
-        "component \"{}\" is not compiled after {limit}; limits.compile allows no more",
-        path.display()
-    ))
-    .hint("raise limits.compile, or look at what makes it so large with `sandmill inspect`")
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    let missing = error.kind() == std::io::ErrorKind::NotFound;
-    let refused = Error::config(format!("component \"{}\" cannot be read", path.display())).caused_by(error);
-    if !missing {
-        return refused;
-    }
-    let is_meant = |path: &Path| path.is_dir() || path.extension().is_some_and(|ending| ending == "wasm");
-    match suggest::beside(path, is_meant) {
-        Some(meant) => refused.hint(format!("did you mean \"{}\"?", meant.display())),
-        None => refused.hint("is the path right? in a pipeline file, paths begin at the folder of that file"),
-    }
-}
-
-fn no_component(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> Error {
-    if let Some(why) = limits::too_many(&text(error)) {
-        return Error::config(format!("\"{}\" cannot be run: {why}", path.display())).hint("build it of fewer parts");
-    }
-    if let Some(panicked) = error.downcast_ref::<cache::Panicked>() {
-        return Error::config(format!("\"{}\" cannot be compiled", path.display()))
-            .caused_by(panicked.to_string())
-            .hint("this is a defect of the compiler: please report it, with the component");
-    }
-    let refused = Error::config(format!("\"{}\" is no component", path.display()));
-    if wasm.starts_with(b"\0asm") {
-        refused
-            .caused_by(text(error))
-            .hint("the file is damaged or cut off, or newer than this program: build it again")
-    } else {
-        refused.hint("a component is a binary file that begins with \\0asm: name a .wasm file, or a stage's folder")
-    }
-}
-
-fn text(error: &wasmtime::Error) -> String {
-    format!("{error:#}")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::cache::CodeCache;
+use super::compiler::Settings;
 use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 use crate::error::{Error, Result};
 use crate::plan::bounds::{MEMORY_MAX, TABLE_MAX};
@@ -47,6 +48,8 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     /// Whether stores count fuel.
     pub(super) fuel: bool,
+    /// What code is compiled for it.
+    pub(super) settings: Settings,
     pub(super) cache: CodeCache,
     /// Calls and compilations have deadlines.
     _pulse: Arc<Pulse>,
@@ -60,11 +63,29 @@ impl Engine {
     /// When this machine cannot run compiled Wasm at all.
     pub fn new(sizing: Sizing) -> Result<Self> {
         let pooled = InstanceAllocationStrategy::Pooling(pooling(sizing));
-        let wasmtime = wasmtime::Engine::new(&config(pooled, sizing))
-            .or_else(|_refused| wasmtime::Engine::new(&frugal(sizing)))
-            .map_err(|error| Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}")))?;
+        let Sizing { fuel, deterministic, memory_bytes_max, .. } = sizing;
+        let (wasmtime, frugal_memory) = match wasmtime::Engine::new(&config(pooled, sizing)) {
+            Ok(wasmtime) => (wasmtime, 0),
+            Err(_refused) => {
+                let frugal = wasmtime::Engine::new(&frugal(sizing)).map_err(|error| {
+                    Error::config("this machine cannot run WebAssembly").caused_by(format!("{error:#}"))
+                })?;
+                (frugal, memory_bytes_max)
+            }
+        };
         tick(&wasmtime)?;
-        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel: sizing.fuel, wasmtime, _pulse: Pulse::take()? })
+        let settings = Settings { fuel, deterministic, frugal_memory };
+        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel, settings, wasmtime, _pulse: Pulse::take()? })
+    }
+}
+
+/// For an engine that only compiles: its code runs on an engine with pools, too.
+pub(super) fn compiling(settings: Settings) -> Config {
+    let Settings { fuel, deterministic, frugal_memory } = settings;
+    let sizing = Sizing { instances: 1, memory_bytes_max: frugal_memory, fuel, deterministic };
+    match frugal_memory {
+        0 => config(InstanceAllocationStrategy::OnDemand, sizing),
+        _ => frugal(sizing),
     }
 }
 

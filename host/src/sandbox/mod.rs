@@ -7,6 +7,7 @@
 
 mod bindings;
 mod cache;
+mod compiler;
 mod component;
 mod contract;
 mod deadline;
@@ -20,11 +21,15 @@ mod limits;
 mod log;
 mod mark;
 mod output;
+mod parts;
 mod reach;
+mod refusal;
+mod signature;
 mod source;
 mod store;
 mod warm;
 
+pub use compiler::{VERB as COMPILER_VERB, compile_apart, serve as serve_as_compiler};
 pub use component::{Component, World};
 pub use egress::EgressBounds;
 pub use engine::{Engine, Sizing};

@@ -107,7 +107,7 @@ impl Opening<'_> {
                 let bytes = bytesize::ByteSize(snapshot.len() as u64).display().iec();
                 return Err(Cold::Lasting(format!("its image is {bytes} large, more than limits.component allows")));
             }
-            let loaded = engine.cache.load(&engine.wasmtime, &snapshot.into(), &key, most);
+            let loaded = engine.cache.load(&engine, &snapshot.into(), &key, most);
             let compiled = loaded.ok_or_else(|| slow(most))?;
             compiled.map_err(|error| Cold::Lasting(format!("its image does not compile: {error:#}")))
         })
@@ -126,12 +126,11 @@ impl Opening<'_> {
 
 /// The component with a way in to everything that an image is made of.
 fn instrumented(engine: &Engine, wasm: &Arc<[u8]>, most: Duration) -> Result<wasmtime::component::Component, Cold> {
-    let (engine, wasm) = (engine.wasmtime.clone(), Arc::clone(wasm));
-    let compile = move || {
-        let (_, instrumented) = wizer().instrument_component(&wasm)?;
-        wasmtime::component::Component::from_binary(&engine, &instrumented)
-    };
-    cache::within(most, compile).ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))
+    let wasm = Arc::clone(wasm);
+    let rewrite = move || wizer().instrument_component(&wasm).map(|(_, instrumented)| Arc::from(instrumented));
+    let instrumented = cache::within(most, rewrite).ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))?;
+    let compiled = engine.cache.compile_for_now(engine, &instrumented, most);
+    compiled.ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))
 }
 
 /// The component, with the image in place of what its instances begin with.

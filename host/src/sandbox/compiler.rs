@@ -1,0 +1,186 @@
+//! Compilation in a process of its own.
+//!
+//! The compiler cannot be stopped, and what it takes cannot be told from the size of what it is given. A process can be
+//! ended, and its memory has a bound that the system keeps. So a program that can be started as its own compiler says so
+//! ([`compile_apart`]), as `sandmill` does; components are then compiled in such processes, one each. Other programs compile
+//! within themselves, where `limits.compile` bounds only how long they wait. What comes back is a file that the engine maps.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use tokio::time::Instant;
+use wasmtime::component::Component;
+
+use super::cache::Panicked;
+use super::engine::{Engine, compiling};
+use crate::pool::panic_message;
+
+/// The verb by which a program is asked to be a compiler. Behind it: settings, as [`Settings::words`] writes them.
+pub const VERB: &str = "compile-component";
+
+/// Memory of a compilation, bytes: so much, and for each byte of the component so much more. A Rust stage takes some 30 MiB,
+/// CPython 14 bytes a byte; the largest function that is let in takes some hundred MiB by itself.
+const MEMORY_BASE: u64 = 384 << 20;
+const MEMORY_FACTOR: u64 = 32;
+
+/// Compilers at work at one time within the process: each may be at a large function.
+const THREADS_MAX: usize = 8;
+
+/// How often it is looked whether the compiler has ended: less than what the shortest compilation takes.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Words of the compiler about a failure, bytes.
+const WORDS_BYTES_MAX: u64 = 64 << 10;
+
+/// Codes with which the process ends.
+const REFUSED: i32 = 3;
+const PANICKED: i32 = 4;
+
+static APART: OnceLock<()> = OnceLock::new();
+
+/// From now on, components are compiled in processes of this program: it calls [`serve`] when it is started with [`VERB`].
+pub fn compile_apart() {
+    // Said twice, it is as true.
+    APART.set(()).unwrap_or_default();
+}
+
+/// What code depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Whether it counts fuel.
+    pub(super) fuel: bool,
+    /// Whether every NaN is the same one.
+    pub(super) deterministic: bool,
+    /// The largest memory, where it is compiled for memories without room around them; 0: it is not.
+    pub(super) frugal_memory: u64,
+}
+
+/// The compiler has taken more memory than it may.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("compiling it takes more than {} of memory", bytesize::ByteSize(*.0).display().iec())]
+pub(super) struct TooMuchMemory(u64);
+
+/// Compiles in a process of its own, into `code`. `None` when that takes longer than `most`; the error of the outer result
+/// says that there is no such process to be had.
+pub(super) fn apart(
+    engine: &Engine,
+    wasm: &[u8],
+    code: &File,
+    most: Duration,
+) -> io::Result<Option<wasmtime::Result<()>>> {
+    if APART.get().is_none() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let memory = MEMORY_BASE.saturating_add(MEMORY_FACTOR.saturating_mul(wasm.len() as u64));
+    let begun = Instant::now();
+    let mut child = spawn(engine.settings, memory, code)?;
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    thread::scope(|scope| {
+        // The component is larger than a pipe, and the compiler may end before it has read it.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(wasm)));
+        let words = scope.spawn(move || {
+            let mut words = Vec::new();
+            let read = stderr.map(|stderr| stderr.take(WORDS_BYTES_MAX).read_to_end(&mut words));
+            drop(read);
+            String::from_utf8_lossy(&words).trim_end().to_owned()
+        });
+        let ended = wait(&mut child, begun + most);
+        let words = words.join().unwrap_or_default();
+        Ok(ended?.map(|status| came_of(status, words, memory)))
+    })
+}
+
+fn spawn(settings: Settings, memory: u64, code: &File) -> io::Result<Child> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    // Its own file, whatever has been put in its place since: another version compiles other code.
+    Command::new("/proc/self/exe")
+        .arg(VERB)
+        .args(settings.words(memory))
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::piped())
+        .stdout(code.try_clone()?)
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// Waits for the end of the process, and ends it at `end`.
+fn wait(child: &mut Child, end: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::park_timeout(LOOK);
+    }
+}
+
+fn came_of(status: ExitStatus, words: String, memory: u64) -> wasmtime::Result<()> {
+    let ran_out = words.contains("memory allocation of") || words.contains("Cannot allocate memory");
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(PANICKED) if !ran_out => Err(Panicked(words).into()),
+        Some(REFUSED) if !ran_out => Err(wasmtime::Error::msg(words)),
+        Some(REFUSED | PANICKED) => Err(TooMuchMemory(memory).into()),
+        // A signal: the allocator's own, or the system's, which was short of memory before the bound was met.
+        None => Err(TooMuchMemory(memory).into()),
+        Some(other) => Err(wasmtime::Error::msg(format!("the compiler ended with {other}: {words}"))),
+    }
+}
+
+impl Settings {
+    /// As arguments of a process that may have so much memory.
+    fn words(self, memory: u64) -> [String; 4] {
+        let Self { fuel, deterministic, frugal_memory } = self;
+        [fuel.to_string(), deterministic.to_string(), frugal_memory.to_string(), memory.to_string()]
+    }
+
+    /// Reads what [`Self::words`] wrote.
+    fn read(words: &[String]) -> Option<(Self, u64)> {
+        let [fuel, deterministic, frugal_memory, memory] = words else { return None };
+        let settings = Self {
+            fuel: fuel.parse().ok()?,
+            deterministic: deterministic.parse().ok()?,
+            frugal_memory: frugal_memory.parse().ok()?,
+        };
+        Some((settings, memory.parse().ok()?))
+    }
+}
+
+/// Is a compiler: reads a component, and writes its code. Gives the code with which the process ends; what went wrong
+/// goes to `words`.
+pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, words: &mut dyn Write) -> u8 {
+    let compiled = panic::catch_unwind(AssertUnwindSafe(|| compile(arguments, wasm, code)));
+    let (exit, why) = match compiled {
+        Ok(Ok(())) => return 0,
+        Ok(Err(error)) => (REFUSED, format!("{error:#}")),
+        Err(panic) => (PANICKED, panic_message(&*panic)),
+    };
+    // Nobody is left to hear it when it cannot be written.
+    words.write_all(why.as_bytes()).unwrap_or_default();
+    u8::try_from(exit).unwrap_or(u8::MAX)
+}
+
+fn compile(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write) -> wasmtime::Result<()> {
+    let Some((settings, memory)) = Settings::read(arguments) else { wasmtime::bail!("these are no settings") };
+    // Nobody waits for it when the one that has asked is gone.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let limit = getrlimit(Resource::Data);
+    let most = limit.maximum.map_or(memory, |most| most.min(memory));
+    setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) })?;
+    let mut component = Vec::new();
+    wasm.read_to_end(&mut component)?;
+    let engine = wasmtime::Engine::new(&compiling(settings))?;
+    code.write_all(&Component::from_binary(&engine, &component)?.serialize()?)?;
+    Ok(())
+}
