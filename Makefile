@@ -64,9 +64,11 @@ man:
 		$(SANDMILL) man $$verb > $(TARGET_DIR)/man/sandmill-$$verb.1; done
 
 # All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
+# `make bench SECTIONS=peers`: beside DuckDB, polars, Miller, jq and sqlite3, which are installed for it.
 bench: setup
 	cargo build --release --locked -p sandmill -p tests
 	tests/rivals/build.sh $(TARGET_DIR)/rivals
+	@case " $(filter-out --quick,$(SECTIONS)) " in *" peers "*|"  ") tests/peers/install.sh $(TARGET_DIR)/peers ;; esac
 	$(TARGET_DIR)/release/bench $(SECTIONS)
 
 # A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.

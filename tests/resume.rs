@@ -245,7 +245,7 @@ async fn a_table_holds_every_record_once_in_order_however_often_its_run_is_kille
             name = "table"
             state.checkpoint = { every = "20ms" }
             source = { kind = "file", path = "part-*.jsonl", format = "jsonl" }
-            sink = { kind = "sqlite", path = "out.db", table = "t" }
+            sink = { kind = "sqlite", path = "out.db", table = "t", if_exists = "append" }
             [[stage]]
             name = "echo"
             component = "guests/echo.wasm"

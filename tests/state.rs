@@ -115,6 +115,237 @@ async fn an_input_that_has_changed_is_told_and_not_mixed_in() {
     assert_eq!((seen.code, cut.read("out.txt").as_str()), (0, "short\n"));
 }
 
+/// Of what had been read only the last bytes were looked at (12).
+#[tokio::test]
+async fn an_input_that_was_edited_long_before_the_place_is_told() {
+    let cut = Cut::new().await;
+    let mended = format!("{}mended\n", lines());
+    cut.write("in.txt", &mended.replacen("\n20000\n", "\n2ooo0\n", 1));
+    cut.is_refused(&["in.txt\" has changed since the run was cut at its line ", "it holds something else before byte"])
+        .await;
+    // Another file that holds the same is the same input: what it holds counts.
+    cut.write("other.txt", &format!("{mended}and more\n"));
+    let seen = cut.run("mv other.txt in.txt && sandmill run").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), format!("{mended}and more\n"));
+}
+
+/// Many files: one is done, the run is cut in the second, others are to come.
+async fn cut_among_files() -> Cut {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace("in.txt", "in-*.txt"));
+    for (name, text) in [("a", "first\n"), ("b", &format!("{}!last\n", lines())), ("c", "third\n"), ("d", "fourth\n")] {
+        cut.write(&format!("in-{name}.txt"), text);
+    }
+    let seen = cut.run("sandmill run").await;
+    assert!(seen.stderr.contains("stage \"work\" failed on in-b.txt:100001"), "{}", seen.stderr);
+    cut.write("in-b.txt", &format!("{}mended\n", lines()));
+    cut
+}
+
+/// Only the file that was read in part was looked at, and the others were told by their number (12).
+#[tokio::test]
+async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held() {
+    let cut = cut_among_files().await;
+    let is_refused = async |change: &str, word: &str| {
+        cut.run(&format!("cp in-c.txt c && cp in-d.txt d && {change}")).await;
+        cut.is_refused(&["the files of the source have changed since the run was cut", word, "--fresh"]).await;
+        cut.run("mv c in-c.txt && mv d in-d.txt").await;
+    };
+    is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes, and had 6").await;
+    is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-d.txt\" has 6 bytes, and had 7").await;
+    is_refused("printf 'other\\n' > in-c.txt", "in-c.txt\" holds something else").await;
+    is_refused("rm in-d.txt", "in-d.txt\" is gone").await;
+    // What grew is read as it is, what came is read last; what was read to its end may be gone.
+    let change = "echo more >> in-c.txt && echo new > in-aa.txt && rm in-a.txt";
+    let seen = cut.run(&format!("{change} && sandmill run -q")).await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), format!("first\n{}mended\nthird\nmore\nfourth\nnew\n", lines()));
+}
+
+/// A file that was read to its end and is another one now would be mixed with those to come (12).
+#[tokio::test]
+async fn a_file_that_was_read_to_its_end_must_not_be_another_one() {
+    let cut = cut_among_files().await;
+    cut.write("in-a.txt", "other!\n");
+    cut.is_refused(&["in-a.txt\" holds something else", "--fresh"]).await;
+}
+
+/// The sources of a checkpoint were told by their numbers (12).
+#[tokio::test]
+async fn sources_and_sinks_may_stand_in_another_order() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    let node = |role: &str, name: &str, rest: &str| format!("[[{role}]]\nname = \"{name}\"\nkind = \"file\"\n{rest}\n");
+    let sources =
+        [("a", "a.txt"), ("b", "b.txt")].map(|(name, path)| node("source", name, &format!("path = \"{path}\"")));
+    let work = "[[stage]]\nname = \"work\"\ncomponent = \"guests/bang.wasm\"\non_error = \"fail\"\nfrom = [\"b\"]\n";
+    let sinks = [("one", "work"), ("two", "a")]
+        .map(|(name, from)| node("sink", name, &format!("path = \"{name}.txt\"\nfrom = [\"{from}\"]")));
+    let head = "name = \"p\"\nstate.checkpoint = { every = \"10ms\" }\n".to_owned();
+    cut.write("pipeline.toml", &[head.clone(), sources.concat(), work.to_owned(), sinks.concat()].concat());
+    cut.write("a.txt", "first\nsecond\n");
+    cut.write("b.txt", &format!("{}!last\n", lines()));
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    cut.write("b.txt", &format!("{}mended\n", lines()));
+    let [[a, b], [one, two]] = [sources, sinks];
+    cut.write("pipeline.toml", &[head, b, a, work.to_owned(), two, one].concat());
+    let seen = cut.run("sandmill run").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("two.txt"), "first\nsecond\n");
+    assert_eq!(cut.read("one.txt"), format!("{}mended\n", lines()));
+}
+
+/// Paths were kept as they were from the root on (12).
+#[tokio::test]
+async fn a_folder_can_be_moved_or_copied_while_its_run_waits_to_be_resumed() {
+    let file = r#"{ kind = "file", path = "out.jsonl", format = "lines" }"#;
+    let table = r#"{ kind = "sqlite", path = "out.db", table = "t", if_exists = "append" }"#;
+    for (sink, output) in [(file, "out.jsonl"), (table, "out.db")] {
+        let cut = Cut(Sandbox::new().expect("a sandbox"));
+        fs::create_dir(cut.0.path().join("here")).expect("a folder of our own");
+        let pipeline = PIPELINE.replace(&file.replace("jsonl", "txt"), sink).replace("guests/", "../guests/");
+        cut.write("here/pipeline.toml", &pipeline);
+        let records: String = (0..LINES).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+        cut.write("here/in.txt", &format!("{records}!last\n"));
+        let seen = cut.run("cd here && sandmill run -q").await;
+        assert_eq!(seen.code, 4, "{}", seen.stderr);
+        cut.write("here/in.txt", &format!("{records}{{\"n\":-1}}\n"));
+        let seen = cut.run("mv here moved && cp -r moved there && sandmill run there/pipeline.toml").await;
+        assert_eq!(seen.code, 0, "{}", seen.stderr);
+        assert!(seen.stderr.contains("going on with the run that began at"), "{}", seen.stderr);
+        let path = cut.0.path().join("there").join(output);
+        let numbers: Vec<i64> = if sink == table {
+            numbers_of(&path)
+        } else {
+            let number = |line: &str| line["{\"n\":".len()..line.len() - 1].parse().expect("a number");
+            fs::read_to_string(path).expect("a file").lines().map(number).collect()
+        };
+        assert!((0..i64::from(LINES)).chain([-1]).eq(numbers), "{sink}");
+    }
+}
+
+fn numbers_of(path: &std::path::Path) -> Vec<i64> {
+    let database = rusqlite::Connection::open(path).expect("a database");
+    let mut rows = database.prepare("SELECT n FROM t ORDER BY rowid").expect("a table");
+    rows.query_map([], |row| row.get(0)).expect("rows").map(|row| row.expect("a row")).collect()
+}
+
+/// It was taken for none: then nothing was cut back, and records were there twice (12).
+#[tokio::test]
+async fn a_mark_that_cannot_be_read_is_told() {
+    let cut = Cut::new().await;
+    let database = rusqlite::Connection::open(cut.0.path().join("p.state.db")).expect("a database");
+    let spoil = r#"UPDATE checkpoint SET body = json_replace(body, '$.sinks[0].mark', 'many')"#;
+    assert_eq!(database.execute(spoil, []), Ok(1));
+    drop(database);
+    cut.is_refused(&["what the run that was cut noted of \"out.txt\" cannot be read", "--fresh"]).await;
+}
+
+/// They were counted for each part of a run (12).
+#[tokio::test]
+async fn a_resumed_run_tells_of_the_dead_letters_of_its_earlier_part() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace("on_error = \"fail\"", "breaker = { more_than = 2, of = 1000 }"));
+    cut.write("in.txt", &format!("!first\n{}!2\n!3\n!4\n", lines()));
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    cut.write("in.txt", &format!("!first\n{}\n", lines()));
+    let seen = cut.run("sandmill run -q").await;
+    assert_eq!(seen.code, 3, "{}", seen.stderr);
+    assert!(seen.stderr.contains("dead letters: 1 record in p.state.db"), "{}", seen.stderr);
+}
+
+/// The next run began in the middle, and a quiet one did not say so (12).
+#[tokio::test]
+async fn a_run_that_its_reader_ended_leaves_nothing_to_resume_and_what_is_resumed_is_always_told() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    let to_stdout = PIPELINE.replace(r#""file", path = "out.txt""#, r#""stdout""#);
+    cut.write("pipeline.toml", &to_stdout);
+    cut.write("in.txt", &lines());
+    for _ in 0..2 {
+        let seen = cut.run("(sandmill run -q; echo $? > code) | head -n 20000 | tail -n 1; cat code").await;
+        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str()), ("19999\n0\n", ""));
+        assert!(!cut.0.path().join("p.state.db").exists());
+    }
+    cut.write("in.txt", &format!("{}!last\n", lines()));
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    cut.write("in.txt", &format!("{}mended\n", lines()));
+    let seen = cut.run("sandmill run -q").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stderr.contains("going on with the run that began at"), "{}", seen.stderr);
+}
+
+/// A run that had ended, and was killed before it could say so, was done again: an appended table held all twice (12).
+#[tokio::test]
+async fn a_run_that_is_killed_in_its_last_moment_is_not_done_again() {
+    use std::io::Write as _;
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    let sink = r#"sink = { kind = "sqlite", path = "out.db", table = "t", if_exists = "append" }"#;
+    let pipeline = PIPELINE.lines().map(|line| if line.trim().starts_with("sink") { sink } else { line });
+    cut.write("pipeline.toml", &pipeline.collect::<Vec<_>>().join("\n").replace("lines", "jsonl"));
+    cut.write("in.txt", &(0..LINES).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>());
+    // Whoever has nobody to tell it waits before its last word.
+    let (silent, mut full) = std::io::pipe().expect("a pipe");
+    full.write_all(&[b'x'; 1 << 16]).expect("it takes so much");
+    let mut run = cut.0.sandmill(&["run"]).stderr(Stdio::from(full)).spawn().expect("it starts");
+    let state = cut.0.path().join("p.state.db");
+    let has_ended = || -> Option<bool> {
+        let database = rusqlite::Connection::open(&state).ok()?;
+        let select = "SELECT json_extract(body, '$.finished') FROM checkpoint";
+        database.query_row(select, [], |row| row.get(0)).ok()
+    };
+    let deadline = tokio::time::Instant::now() + tests::command::BOUND;
+    while has_ended() != Some(true) {
+        assert!(tokio::time::Instant::now() < deadline, "it never ends");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    run.kill().await.expect("it can be killed");
+    drop(silent);
+    // Neither has a change of the pipeline it do anything again.
+    let seen = cut.run("echo '{}' > in.txt && sandmill run -q").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stderr.contains("had ended when it was killed: all 100,000 records are done"), "{}", seen.stderr);
+    assert!((0..i64::from(LINES)).eq(numbers_of(&cut.0.path().join("out.db"))));
+    assert!(!state.exists(), "the next run is a new one");
+    let database = rusqlite::Connection::open(cut.0.path().join("out.db")).expect("a database");
+    let tables = database.query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0));
+    assert_eq!(tables, Ok(1), "the sink has forgotten its checkpoint");
+}
+
+/// A run was aborted when the first record failed, after others had been delivered (12).
+#[tokio::test]
+async fn a_state_file_that_cannot_be_written_is_found_before_a_record_moves() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    let pipeline = r#"
+        name = "p"
+        state.path = "state/p.state.db"
+        source = { kind = "stdin", format = "jsonl" }
+        sink = { kind = "file", path = "out.jsonl", format = "lines" }
+    "#;
+    cut.write("pipeline.toml", pipeline);
+    cut.write(
+        "ended.toml",
+        &pipeline
+            .replace("\"jsonl\" }", "\"jsonl\", on_error = \"fail\" }")
+            .replace("\"lines\" }", "\"lines\", on_error = \"fail\" }"),
+    );
+    // To the superuser nothing is read-only.
+    let run = if rustix::process::geteuid().is_root() {
+        "setpriv --reuid 65534 --clear-groups env SANDMILL_CACHE=$PWD/cache sandmill"
+    } else {
+        "sandmill"
+    };
+    let seen = cut.run("mkdir state cache && chmod 777 . cache && chmod 555 state").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    for verb in ["check", "run"] {
+        let seen = cut.run(&format!("echo '{{}}' | {run} {verb}")).await;
+        assert_eq!(seen.code, 2, "{}", seen.stderr);
+        assert!(seen.stderr.contains("the state file \"state/p.state.db\" cannot be written"), "{}", seen.stderr);
+        assert!(!cut.0.path().join("out.jsonl").exists());
+    }
+    let seen = cut.run(&format!("echo '{{}}' | {run} run ended.toml")).await;
+    assert_eq!(seen.code, 0, "nothing would be written to it: {}", seen.stderr);
+}
+
 #[tokio::test]
 async fn an_output_that_was_cut_short_is_told() {
     let cut = Cut::new().await;

@@ -2,7 +2,7 @@
 
 mod partial;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -61,7 +61,7 @@ impl PipelineBuilder {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let path = PathBuf::from(format!("{name}.state.db"));
-        let state = StatePlan { path, checkpoints: None, start: Start::default() };
+        let state = StatePlan { path, folder: PathBuf::new(), checkpoints: None, start: Start::default() };
         let parts = Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), state };
         Self { parts, failpoints: Failpoints::default() }
     }
@@ -87,10 +87,13 @@ impl PipelineBuilder {
         self
     }
 
-    /// Keeps state elsewhere: dead letters, and checkpoints if there are any.
+    /// Keeps state elsewhere: dead letters, and checkpoints if there are any. The folder of this file can be moved, with the
+    /// inputs and outputs in it, while a run waits to be resumed.
     #[must_use]
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.parts.state.path = path.into();
+        let path = path.into();
+        self.parts.state.folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.parts.state.path = path;
         self
     }
 

@@ -100,12 +100,12 @@ impl From<&Error> for Exit {
 
 impl From<&Report> for Exit {
     fn from(report: &Report) -> Self {
-        let accounting = &report.stats.accounting;
+        let (accounting, whole) = (&report.stats.accounting, report.whole());
         match report.ending {
             // A run that lost count of its records is not "ok", whatever else it says.
             Ending::Completed | Ending::Stopped if !accounting.balances() => Self::Bug,
-            Ending::Aborted if report.reader_had_enough() => Self::finished(accounting),
-            Ending::Completed => Self::finished(accounting),
+            Ending::Aborted if report.reader_had_enough() => Self::finished(&whole),
+            Ending::Completed => Self::finished(&whole),
             Ending::Stopped | Ending::Interrupted => Self::Interrupted,
             // The engine gives every aborted run its problem; one without is a defect.
             Ending::Aborted => report.problem.as_ref().map_or(Self::Bug, |problem| problem.kind.into()),

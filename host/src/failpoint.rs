@@ -31,6 +31,8 @@ pub enum Failpoint {
     AfterCommit,
     /// Nothing is in flight any more, and the run is about to be ended.
     Drain,
+    /// The end of a run is a step further: the last checkpoint is taken, the sinks are closed, its end is written down.
+    Closing,
 }
 
 /// How it fails there.

@@ -16,6 +16,7 @@ mod machine;
 mod neighbour;
 mod overshoot;
 mod page;
+mod peers;
 mod raw;
 mod runner;
 mod spinner;
@@ -40,10 +41,11 @@ use crate::machine::Machine;
 use crate::neighbour::Company;
 use crate::overshoot::Load;
 use crate::page::Results;
+use crate::peers::Peers;
 
 /// What can be asked for beside the tables of contenders.
-const SECTIONS: [&str; 8] =
-    ["lengths", "waiting", "files", "checkpoints", "start", "limits", "overshoot", "neighbours"];
+const SECTIONS: [&str; 9] =
+    ["lengths", "waiting", "files", "peers", "checkpoints", "start", "limits", "overshoot", "neighbours"];
 
 /// What is asked for.
 struct Asked {
@@ -111,6 +113,7 @@ impl Asked {
             lengths: Vec::new(),
             waiting: Vec::new(),
             files: Vec::new(),
+            peers: Vec::new(),
             checkpoints: Vec::new(),
             starts: Vec::new(),
             limits: Vec::new(),
@@ -124,9 +127,14 @@ impl Asked {
         } else {
             None
         };
+        let peers =
+            self.has("peers").then(|| Peers::make(if self.is_quick { 100_000 } else { 1_000_000 })).transpose()?;
         for round in 1..=self.rounds() {
             say(&format!("round {round} of {}", self.rounds()))?;
             self.round(round, files.as_ref(), &mut results)?;
+            if let Some(peers) = &peers {
+                results.peers.push(peers.round(round)?);
+            }
         }
         self.once(&mut results)?;
         results.load_after = machine::load();

@@ -14,6 +14,7 @@ use crate::limits::{self, Code, Cost};
 use crate::machine::Machine;
 use crate::neighbour::{self, Beside};
 use crate::overshoot::{self, Late, Load};
+use crate::peers::{self, Timed};
 use crate::raw::Stop;
 use crate::startup::Start;
 use crate::summary::{Rounds, Spread};
@@ -32,6 +33,7 @@ pub(crate) struct Results {
     pub(crate) lengths: Vec<Run>,
     pub(crate) waiting: Vec<Vec<Waited>>,
     pub(crate) files: Vec<Vec<Read>>,
+    pub(crate) peers: Vec<Vec<Timed>>,
     pub(crate) checkpoints: Vec<Vec<Paused>>,
     pub(crate) starts: Vec<Start>,
     pub(crate) limits: Vec<Vec<Cost>>,
@@ -64,6 +66,9 @@ impl Results {
         }
         if !self.files.is_empty() {
             files::write(&self.files, page)?;
+        }
+        if !self.peers.is_empty() {
+            peers::write(&self.peers, page)?;
         }
         if !self.checkpoints.is_empty() {
             checkpoints::write(&self.checkpoints, page)?;

@@ -35,9 +35,14 @@ pub(crate) fn native(work: Work, name: &str) -> StageBuilder {
 
 /// Builds all stages where that has not been done.
 pub(crate) fn build_guests() -> Result<()> {
-    for folder in
-        ["../stages/identity", "../stages/upper", "../stages/parse-access-log", "works/stage", "guests/reach-http"]
-    {
+    for folder in [
+        "../stages/identity",
+        "../stages/upper",
+        "../stages/parse-access-log",
+        "works/stage",
+        "works/pick",
+        "guests/reach-http",
+    ] {
         build::build(&beside(folder), &BuildOptions::default(), &mut |_line| {})?;
     }
     Ok(())

@@ -23,7 +23,7 @@ pub(super) fn read(root: &Table<'_>, name: &str, folder: &Path) -> Result<StateP
         Some(table) => checkpoints(table)?,
         None => Some(Checkpoints::default()),
     };
-    Ok(StatePlan { path, checkpoints, start: Start::default() })
+    Ok(StatePlan { path, folder: folder.to_owned(), checkpoints, start: Start::default() })
 }
 
 /// `checkpoint`: when, or `"off"`.

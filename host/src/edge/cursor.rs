@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Cursor(pub String);
 
+/// One part of what a source reads, a file for example, as it was when a run began. Only the source that made it can read
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Which part: its name, the same wherever the whole is moved to.
+    pub name: Vec<u8>,
+    /// What tells whether it is still the same.
+    pub what: String,
+}
+
 /// A place in a sink, behind what it holds. Only the sink that made it can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

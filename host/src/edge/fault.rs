@@ -62,6 +62,13 @@ pub(super) fn unwritable_stdout(cause: io::Error) -> Error {
     hinted(Error::edge("cannot write standard output"), WRITE_HINTS, cause)
 }
 
+/// What an earlier run noted of an output cannot be read. Never passed over: the output would not be cut back.
+pub(super) fn no_mark(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::config(format!("what the run that was cut noted of \"{}\" cannot be read", path.display()))
+        .caused_by(cause)
+        .hint("start over with --fresh")
+}
+
 fn hinted(error: Error, hints: &[(ErrorKind, &str)], cause: io::Error) -> Error {
     let hint = hints.iter().find_map(|(kind, hint)| (*kind == cause.kind()).then_some(*hint));
     let error = hint.into_iter().fold(error, |error, hint| error.hint(hint));

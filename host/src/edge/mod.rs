@@ -12,7 +12,7 @@ mod source;
 mod tests;
 mod thread;
 
-pub use self::cursor::{Cursor, Delivery, Mark};
+pub use self::cursor::{Cursor, Delivery, Input, Mark};
 pub use self::sink::open_sink;
 pub use self::source::open_source;
 
@@ -48,12 +48,22 @@ pub trait Source: Send {
         false
     }
 
-    /// Goes to the place where a chunk of an earlier run ended. Called at most once, before the first pull.
+    /// The parts of the input as they are now. They are kept with the checkpoints of the run, and a run that resumes there
+    /// gives them to [`Self::seek`]. Called before the first pull, after [`Self::seek`] where that is called.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    fn inputs(&mut self) -> Result<Vec<Input>> {
+        Ok(Vec::new())
+    }
+
+    /// Goes to the place where a chunk of an earlier run ended, whose input consisted of `inputs`. Called at most once,
+    /// before the first pull.
     ///
     /// # Errors
     /// When the input has changed so that the place is not there any more, or the source cannot resume.
-    async fn seek(&mut self, cursor: &Cursor) -> Result<()> {
-        let _ = cursor;
+    async fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
+        let _ = (cursor, inputs);
         Err(Error::internal("a source that cannot resume was asked to"))
     }
 

@@ -49,7 +49,12 @@ impl DeadLetters {
 
     /// Where they are, if there are any.
     pub(crate) fn written_to(&self) -> Option<PathBuf> {
-        self.any.load(Ordering::Acquire).then(|| self.state.path().to_path_buf())
+        self.any.load(Ordering::Acquire).then(|| self.path())
+    }
+
+    /// Where they are, or would be.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.state.path().to_path_buf()
     }
 }
 

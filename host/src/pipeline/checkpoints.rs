@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
 use crate::report::CheckpointStats;
-use crate::state::{SinkPoint, SourcePoint, StateFile, now};
+use crate::state::{Beginning, SinkPoint, SourcePoint, StateFile, now};
 use crate::time::{Instant, sleep};
 
 /// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
@@ -104,13 +104,28 @@ impl Checkpointer {
         if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
     }
 
-    /// Leaves nothing behind of a run that has come to its end, with all sinks closed. The sink that commits checkpoints
-    /// keeps its note until the state file is gone: a run that is killed in between has still come to its end.
+    /// Whether the run that is resumed had ended: nothing moves.
+    pub(super) fn had_ended(&self) -> bool {
+        self.keeping.from.finished
+    }
+
+    /// Writes down that the run has ended, with all sinks closed. From here on, whoever resumes it does nothing but
+    /// [`Self::forget`].
     ///
     /// # Errors
     /// When the state file fails.
-    pub(super) async fn forget(&mut self) -> Result<()> {
-        self.on_thread(StateFile::finish).await?;
+    pub(super) async fn write_end(&mut self) -> Result<()> {
+        let mut last = self.keeping.from.clone();
+        (last.epoch, last.taken, last.finished) = (last.epoch + 1, now(), true);
+        last.accounting = self.total().await;
+        // What the sink forgets must not come back as a checkpoint that has lost its sink.
+        let is_durable = self.keeping.ledger.is_some();
+        self.on_thread(move |state| state.finish(&last, is_durable)).await
+    }
+
+    /// Has the sink that commits checkpoints forget its own. Of the run, the state file is left, which says that it has
+    /// ended; it goes with the [`Conclusion`](super::closing::Conclusion).
+    pub(super) async fn forget(&mut self) {
         self.keeping.is_over = true;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             // Best effort: everything is where it belongs, and a note that stays is of no run that anybody goes on with.
@@ -118,14 +133,14 @@ impl Checkpointer {
             drop(desk.commit(None).await);
             drop(desk.finish().await);
         }
-        Ok(())
     }
 
     /// The gate is closed until it is written down where the run begins.
     async fn begin(&mut self) -> Result<()> {
         let opening = self.opening.take();
         let (from, fresh) = (self.keeping.from.clone(), self.keeping.fresh);
-        self.on_thread(move |state| state.begin(&from, fresh)).await?;
+        let inputs = std::mem::take(&mut self.keeping.inputs);
+        self.on_thread(move |state| state.begin(&Beginning { checkpoint: &from, inputs: &inputs }, fresh)).await?;
         drop(opening);
         Ok(())
     }
@@ -184,8 +199,8 @@ impl Checkpointer {
         if !finished {
             let saved = next.clone();
             self.on_thread(move |state| state.save(&saved)).await?;
-            self.keeping.from = next;
         }
+        self.keeping.from = next;
         self.stats.taken += 1;
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::desk::SinkDesk;
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::report::CheckpointStats;
+use crate::state::StateFile;
 use crate::time::timeout;
 
 /// How long a write to the state file that nobody waits for any more may take.
@@ -54,23 +55,47 @@ impl Closing {
         self.failpoints.pass(Failpoint::Drain)?;
         let Some(checkpointer) = &self.checkpointer else { return finish(&self.sinks).await };
         let mut checkpointer = checkpointer.lock().await;
-        checkpointer.take_last(finished).await?;
-        // Before the run is forgotten: should one fail to close, the run can be resumed.
-        finish(&self.sinks).await?;
-        if finished { checkpointer.forget().await } else { Ok(()) }
+        // A kill after any of these steps leaves what the next run does the others with, and nothing else.
+        if !checkpointer.had_ended() {
+            checkpointer.take_last(finished).await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+            // Before the run is forgotten: should one fail to close, the run can be resumed.
+            finish(&self.sinks).await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+            if !finished {
+                return Ok(());
+            }
+            checkpointer.write_end().await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+        }
+        checkpointer.forget().await;
+        Ok(())
     }
 
-    /// Gives up what sinks still hold back, and lets go of the state file. A write that was left behind when the run was
-    /// cut is waited for, a while: were it still under way, a run that goes on at once would find the file taken.
-    pub(super) async fn release(&self) {
+    /// Ends a run whose only reader has had enough: what it did not read is not missed, so there is nothing to resume.
+    pub(super) async fn give_up(&self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.lock().await.keeping.is_over = true;
+        }
+    }
+
+    /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was left
+    /// behind when the run was cut is waited for, a while: were it still under way, a run that goes on at once would find
+    /// the file taken.
+    pub(super) async fn release(&self) -> Conclusion {
         for sink in &self.sinks {
             sink.lock().await.give_up();
         }
-        let Some(checkpointer) = &self.checkpointer else { return };
-        let state = checkpointer.lock().await.keeping.state.clone();
+        let Some(checkpointer) = &self.checkpointer else { return Conclusion(None) };
+        let keeping = &checkpointer.lock().await.keeping;
+        let state = keeping.state.clone();
+        if keeping.is_over {
+            return Conclusion(Some(state));
+        }
         let closed = tokio::task::spawn_blocking(move || state.close());
         // Neither a disk that does not answer nor a panic keeps the run from telling how it ended.
         drop(timeout(RELEASE_WITHIN, closed).await);
+        Conclusion(None)
     }
 
     /// What was kept, and where what is left of it lies. When a write is stuck, this is not known.
@@ -82,6 +107,23 @@ impl Closing {
         let keeping = &checkpointer.keeping;
         let left = (!keeping.is_over).then(|| keeping.state.path().to_path_buf());
         (Some(checkpointer.stats.clone()), left)
+    }
+}
+
+/// Removes the state of a run that is over, when it is dropped: after its end has been told. Whoever is killed before that
+/// leaves a state file that says that the run has ended; were it removed earlier, a run that has done all its work but was
+/// killed before it could say so would do it again.
+#[derive(Debug)]
+pub(crate) struct Conclusion(Option<StateFile>);
+
+impl Drop for Conclusion {
+    fn drop(&mut self) {
+        if let Some(state) = &self.0
+            && state.conclude().is_err()
+        {
+            // The next run finds that this one has ended, and tries again.
+            state.close();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::edge::{Chunk, Cursor, Delivery, Extent, Mark, Rejected, Sink, Source};
+use crate::edge::{Chunk, Cursor, Delivery, Extent, Input, Mark, Rejected, Sink, Source};
 use crate::error::Result;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
@@ -65,8 +65,12 @@ impl Source for Failing<Box<dyn Source>> {
         self.inner.can_resume()
     }
 
-    async fn seek(&mut self, cursor: &Cursor) -> Result<()> {
-        self.inner.seek(cursor).await
+    fn inputs(&mut self) -> Result<Vec<Input>> {
+        self.inner.inputs()
+    }
+
+    async fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
+        self.inner.seek(cursor, inputs).await
     }
 
     fn log_bytes_cut(&self) -> u64 {

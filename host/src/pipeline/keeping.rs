@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::edge::Sink;
+use crate::edge::{Cursor, Input, Sink};
 use crate::error::{Error, Result};
 use crate::plan::{Checkpoints, Start, StatePlan};
 use crate::record::Accounting;
 use crate::report::Resumed;
-use crate::state::{Checkpoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
+use crate::state::{Checkpoint, InputPoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
 
 /// What a run that keeps checkpoints has in hand.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Keeping {
     pub(super) resumes: bool,
     /// Which sink commits the checkpoint with its rows.
     pub(super) ledger: Option<usize>,
+    /// What the sources read: of the run that was cut, then of this one, until it is written down.
+    pub(super) inputs: Vec<InputPoint>,
     /// Whether nothing is left to resume.
     pub(super) is_over: bool,
 }
@@ -41,19 +43,32 @@ impl Keeping {
     ) -> Result<Self> {
         let fresh = plan.start == Start::Fresh;
         let state = state.clone();
-        let cut = if fresh { None } else { state.checkpoint()? };
-        let resumes = cut.is_some();
+        // Of a run that is to be forgotten only the name counts under which a sink may know it.
+        let cut = if fresh { state.checkpoint().ok().flatten() } else { state.checkpoint()? };
+        let resumes = cut.is_some() && !fresh;
+        let inputs = if resumes { state.inputs()? } else { Vec::new() };
         let from = match cut {
+            Some(cut) if fresh => beginning(pipeline, cut.owner),
+            Some(cut) if cut.finished => over(cut, pipeline),
             Some(cut) => as_planned(cut, pipeline, plan)?,
-            None => beginning(pipeline),
+            None => beginning(pipeline, String::new()),
         };
         let before = from.accounting;
-        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None, is_over: false })
+        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None, inputs, is_over: false })
+    }
+
+    /// Where a source resumes, and what it read; nothing where it begins at its beginning.
+    pub(super) fn resumption(&self, source: usize) -> Option<Resumption> {
+        let point = self.from.sources.get(source).filter(|_| !self.from.finished)?;
+        let cursor = point.cursor.clone()?;
+        let of_it = self.inputs.iter().filter(|input| input.source == point.name);
+        Some(Resumption { cursor, inputs: of_it.map(|input| input.input.clone()).collect() })
     }
 
     /// The run that was cut, if one was.
     pub(super) fn resumed_from(&self) -> Option<Resumed> {
-        self.resumes.then_some(Resumed { begun: self.from.begun, accounting: self.before })
+        let has_ended = self.from.finished;
+        self.resumes.then_some(Resumed { begun: self.from.begun, accounting: self.before, has_ended })
     }
 
     /// Finds the sink that can commit the checkpoint with its rows, and where it has come to: it may be a step ahead of
@@ -66,14 +81,23 @@ impl Keeping {
         // Two of them could not commit as one: then neither does.
         let (Some((index, sink)), None) = (able.next(), able.next()) else { return Ok(()) };
         let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
-        let path = self.state.path();
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let owner = format!("{} {name}", path.display());
-        let note = sink.hold(&owner).await?;
+        let note = sink.hold(&format!("{} {name}", self.from.owner)).await?;
         self.ledger = Some(index);
+        if self.from.finished {
+            // Everything is where it belongs, whether the sink has forgotten its own checkpoint by then or not.
+            return Ok(());
+        }
+        // A note of a run that is forgotten is of no interest, whatever it says.
+        let note = note.filter(|_| self.resumes);
         let ahead = match note.as_deref().map(Checkpoint::from_json).transpose() {
-            Ok(note) => note.filter(|note| note.run == self.from.run && self.resumes),
-            Err(error) => return Err(Error::config("the sink's own checkpoint is none").caused_by(error)),
+            Ok(note) => {
+                note.filter(|note| note.run == self.from.run).map(|note| in_order(note, self.from.pipeline.clone()))
+            }
+            Err(error) => {
+                return Err(Error::config(format!("the checkpoint stored in sink \"{name}\" cannot be read"))
+                    .caused_by(error)
+                    .hint("bring back what was there, or start over with --fresh"));
+            }
         };
         match ahead {
             Some(ahead) if ahead.epoch >= self.from.epoch => {
@@ -97,6 +121,9 @@ impl Keeping {
     /// # Errors
     /// When a sink has changed meanwhile.
     pub(super) async fn place(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
+        if self.from.finished {
+            return Ok(());
+        }
         for (sink, point) in sinks.iter_mut().zip(&mut self.from.sinks) {
             let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
             if self.resumes {
@@ -109,17 +136,27 @@ impl Keeping {
     }
 }
 
-fn beginning(pipeline: Vec<NodePoint>) -> Checkpoint {
+/// Where a source resumes.
+pub(super) struct Resumption {
+    pub(super) cursor: Cursor,
+    /// What the earlier run read.
+    pub(super) inputs: Vec<Input>,
+}
+
+/// The names of all nodes of a role.
+fn named(pipeline: &[NodePoint], role: &'static str) -> impl Iterator<Item = String> {
+    pipeline.iter().filter(move |node| node.role == role).map(|node| node.name.clone())
+}
+
+fn beginning(pipeline: Vec<NodePoint>, owner: String) -> Checkpoint {
     let begun = now();
-    let named = |role: &'static str| {
-        let names: Vec<String> =
-            pipeline.iter().filter(|node| node.role == role).map(|node| node.name.clone()).collect();
-        names.into_iter()
-    };
-    let sources = named("source").map(|name| SourcePoint { name, ..SourcePoint::default() }).collect();
-    let sinks = named("sink").map(|name| SinkPoint { name, mark: None }).collect();
+    let drawn = || format!("{:016x}", fastrand::u64(..));
+    let sources = named(&pipeline, "source").map(|name| SourcePoint { name, ..SourcePoint::default() }).collect();
+    let sinks = named(&pipeline, "sink").map(|name| SinkPoint { name, mark: None }).collect();
     Checkpoint {
-        run: format!("{:016x}", fastrand::u64(..)),
+        run: drawn(),
+        owner: if owner.is_empty() { drawn() } else { owner },
+        finished: false,
         begun,
         epoch: 0,
         taken: begun,
@@ -130,12 +167,19 @@ fn beginning(pipeline: Vec<NodePoint>) -> Checkpoint {
     }
 }
 
+/// A run that had ended when it was cut: nothing of the pipeline as it is now is read or written.
+fn over(cut: Checkpoint, pipeline: Vec<NodePoint>) -> Checkpoint {
+    let Checkpoint { sources, sinks, pipeline, .. } = beginning(pipeline, String::new());
+    let sources = sources.into_iter().map(|point| SourcePoint { done: true, ..point }).collect();
+    Checkpoint { sources, sinks, pipeline, ..cut }
+}
+
 /// The run that was cut, if it was one of this pipeline.
 fn as_planned(cut: Checkpoint, pipeline: Vec<NodePoint>, plan: &StatePlan) -> Result<Checkpoint> {
     let may_change = |node: &NodePoint| plan.start == Start::ResumeChanged && node.role == "stage";
     let changes: Vec<String> = differences(&cut.pipeline, &pipeline, may_change);
     if changes.is_empty() {
-        return Ok(Checkpoint { pipeline, ..cut });
+        return Ok(in_order(cut, pipeline));
     }
     let only_stages = differences(&cut.pipeline, &pipeline, |node| node.role == "stage").is_empty();
     let error = Error::config("a run of this pipeline was cut, and the pipeline has changed since")
@@ -146,6 +190,15 @@ fn as_planned(cut: Checkpoint, pipeline: Vec<NodePoint>, plan: &StatePlan) -> Re
         error
     };
     Err(error.hint("--fresh starts over; or take the changes back, and finish the run first"))
+}
+
+/// The same checkpoint, its sources and sinks in the order in which the pipeline has them now.
+fn in_order(cut: Checkpoint, pipeline: Vec<NodePoint>) -> Checkpoint {
+    let source = |name: String| cut.sources.iter().find(|point| point.name == name).cloned();
+    let sources = named(&pipeline, "source").filter_map(source).collect();
+    let sink = |name: String| cut.sinks.iter().find(|point| point.name == name).cloned();
+    let sinks = named(&pipeline, "sink").filter_map(sink).collect();
+    Checkpoint { pipeline, sources, sinks, ..cut }
 }
 
 /// What differs, in words.

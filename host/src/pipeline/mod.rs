@@ -22,4 +22,5 @@ mod source;
 mod watch;
 
 pub use prepare::Pipeline;
+pub(crate) use running::Ended;
 pub use running::{Running, Stopper};

@@ -8,11 +8,11 @@ use tokio::runtime::Handle;
 
 use super::assembly;
 use super::failing;
-use super::keeping::Keeping;
-use super::points::points;
+use super::keeping::{Keeping, Resumption};
+use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
-use crate::edge::{self, Cursor, Sink, Source};
+use crate::edge::{self, Sink, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
@@ -26,7 +26,7 @@ use crate::record::BatchBounds;
 use crate::redact::Redactor;
 use crate::report::{EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
-use crate::state::StateFile;
+use crate::state::{InputPoint, StateFile};
 
 /// A pipeline that is ready to start.
 pub struct Pipeline {
@@ -108,23 +108,31 @@ impl Pipeline {
             let program = failing::program(ready.program, &failpoints);
             ready_stages.push(ReadyStage { program, ..ready });
         }
-        let nodes = points(&sources, &ready_stages, &sinks, &graph);
+        let (stages, folder) = (&ready_stages, &state_plan.folder);
+        let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
+        let may_fail = keeps_failures(&sources, stages, &sinks);
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
         let state = StateFile::at(&state_plan.path);
+        let resumable = state_plan.checkpoints.is_some() && opened.iter().all(OpenSource::can_resume);
+        if resumable || may_fail {
+            state.examine()?;
+        }
         let keeping = match state_plan.checkpoints {
             Some(checkpoints) if opened.iter().all(OpenSource::can_resume) => {
                 Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?)
             }
             Some(_) | None => None,
         };
-        let (sinks, keeping) = ready_sinks(sinks, keeping, &failpoints).await?;
-        let mut ready_sources = Vec::with_capacity(opened.len());
+        let (sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints).await?;
+        let (mut ready_sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
-            let cursor = keeping.as_ref().and_then(|keeping| keeping.from.sources.get(index)?.cursor.as_ref());
-            let given = (granted, voice.clone(), cursor.cloned());
-            let ready = ready_source(source, &engine, given, &mut runtimes).await?;
+            let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
+            let given = (granted, voice.clone(), resumption);
+            let mut ready = ready_source(source, &engine, given, &mut runtimes).await?;
+            inputs.extend(ready.inputs(keeping.is_some())?);
             ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
+        keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
         let settler = Settler::default();
         Ok(Self {
             name,
@@ -174,6 +182,26 @@ impl Pipeline {
     pub async fn run(self) -> Report {
         self.start().wait().await
     }
+}
+
+impl ReadySource {
+    /// What it reads, where that `is_kept`.
+    fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
+        if !is_kept {
+            return Ok(Vec::new());
+        }
+        let inputs = self.source.inputs().map_err(|error| in_node("source", &self.name, error))?;
+        let of_it = |input| InputPoint { source: self.name.to_string(), input };
+        Ok(inputs.into_iter().map(of_it).collect())
+    }
+}
+
+/// Whether a record that fails is kept: then the state file is written, without checkpoints, too.
+fn keeps_failures(sources: &[SourcePlan], stages: &[ReadyStage], sinks: &[SinkPlan]) -> bool {
+    let sources = sources.iter().map(|source| source.on_error);
+    let stages = stages.iter().map(|stage| stage.plan.on_error);
+    let mut all = sources.chain(stages).chain(sinks.iter().map(|sink| sink.on_error));
+    all.any(|on_error| on_error == OnError::DeadLetter)
 }
 
 /// What the nodes of a plan are granted, read; in the order of the plan.
@@ -316,7 +344,7 @@ fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result
 async fn ready_source(
     OpenSource { name, on_error, retry, opening }: OpenSource,
     engine: &Engine,
-    (granted, voice, cursor): (Provisions, Voice, Option<Cursor>),
+    (granted, voice, resumption): (Provisions, Voice, Option<Resumption>),
     runtimes: &mut Runtimes,
 ) -> Result<ReadySource> {
     let mut guests = None;
@@ -326,15 +354,16 @@ async fn ready_source(
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
             let opened = Arc::clone(&name);
             let opening = async move {
-                SandboxedSource::open(&compiled, &opened, &component, (granted, voice), cursor.as_ref()).await
+                let cursor = resumption.as_ref().map(|resumption| &resumption.cursor);
+                SandboxedSource::open(&compiled, &opened, &component, (granted, voice), cursor).await
             };
             let opened = guests.insert(runtimes.add_guests(NonZeroUsize::MIN)?).spawn(opening).await;
             let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
             Box::new(opened?) as Box<dyn Source>
         }
         Opening::Done(mut source) => {
-            if let Some(cursor) = cursor {
-                source.seek(&cursor).await.map_err(|error| in_node("source", &name, error))?;
+            if let Some(Resumption { cursor, inputs }) = resumption {
+                source.seek(&cursor, &inputs).await.map_err(|error| in_node("source", &name, error))?;
             }
             source
         }

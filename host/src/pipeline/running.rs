@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bottleneck;
-use super::closing::Closing;
+use super::closing::{Closing, Conclusion};
 use super::runtimes::Runtimes;
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ use crate::task::Tasks;
 /// A run in the background. Dropping it stops the run at once.
 #[derive(Debug)]
 pub struct Running {
-    supervisor: JoinHandle<Report>,
+    supervisor: JoinHandle<Ended>,
     watch: Arc<Watch>,
     events: Option<EventStream>,
     stopper: Stopper,
@@ -27,6 +27,14 @@ pub struct Running {
     over: CancellationToken,
     // Behind the tasks that run on them: fields are dropped in the order in which they stand.
     _runtimes: Runtimes,
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) report: Report,
+    /// To be dropped when the report has been told.
+    pub(crate) conclusion: Conclusion,
 }
 
 /// Stops a run. Can be cloned and kept while the run is waited for.
@@ -60,9 +68,9 @@ impl Running {
         let over = CancellationToken::new();
         let told = over.clone().drop_guard();
         let supervisor = runtimes.io().spawn(async move {
-            let report = supervisor.run().await;
+            let ended = supervisor.run().await;
             drop(told);
-            report
+            ended
         });
         Self { supervisor, watch, events: Some(events), stopper, over, _runtimes: runtimes }
     }
@@ -111,7 +119,12 @@ impl Running {
     ///
     /// # Panics
     /// When the supervisor panicked, which is a defect of Sandmill.
-    pub async fn wait(mut self) -> Report {
+    pub async fn wait(self) -> Report {
+        self.end().await.report
+    }
+
+    /// As [`Self::wait`], but leaves it to the caller to remove the state of the run, once its end has been told.
+    pub(crate) async fn end(mut self) -> Ended {
         (&mut self.supervisor).await.expect("the supervisor only counts and waits")
     }
 }
@@ -138,7 +151,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self) -> Report {
+    async fn run(mut self) -> Ended {
         let mut failure: Option<Error> = None;
         let done = CancellationToken::new();
         let mut checkpoints = Tasks::new(self.cut.clone());
@@ -162,8 +175,11 @@ impl Supervisor {
                 self.hear(ended, &mut failure);
             }
         }
-        self.closing.release().await;
-        self.report(failure)
+        if failure.as_ref().is_some_and(|failure| failure.is_broken_pipe() && self.watch.sinks.len() == 1) {
+            self.closing.give_up().await;
+        }
+        let conclusion = self.closing.release().await;
+        Ended { report: self.report(failure), conclusion }
     }
 
     /// A task that failed ends the run. The first real reason counts: what follows from it (a consumer that has gone)
@@ -180,6 +196,8 @@ impl Supervisor {
         let (stats, warnings) = (self.watch.at_the_end(), self.watch.warnings());
         let (checkpoints, resumable) = self.closing.kept();
         let failure = failure.or_else(|| self.unaccounted(&stats));
+        let resumed = checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from);
+        let earlier = resumed.filter(|run| run.accounting.dead_lettered > 0).map(|_| self.dead_letters.path());
         let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
             (Some(_), _, _) => Ending::Aborted,
             (None, true, _) => Ending::Interrupted,
@@ -193,7 +211,7 @@ impl Supervisor {
             warnings,
             bottleneck: bottleneck::find(&stats),
             stats,
-            dead_letters: self.dead_letters.written_to(),
+            dead_letters: self.dead_letters.written_to().or(earlier),
             checkpoints,
             resumable,
             events_lost: self.events.lost(),

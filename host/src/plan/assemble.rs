@@ -292,7 +292,12 @@ mod tests {
             }],
             stages: vec![(stage, Inputs::Before)],
             sinks: vec![(sink, Inputs::Before)],
-            state: StatePlan { path: "p.state.db".into(), checkpoints: None, start: Start::default() },
+            state: StatePlan {
+                path: "p.state.db".into(),
+                folder: "".into(),
+                checkpoints: None,
+                start: Start::default(),
+            },
         }
     }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct StatePlan {
     /// The state file: an SQLite database, for checkpoints and dead letters. Made when there is something to keep.
     pub path: PathBuf,
+    /// The folder of the pipeline. Paths below it are kept relative to it, so that it can be moved while a run waits to be
+    /// resumed.
+    pub folder: PathBuf,
     /// When to take checkpoints; `None`: never. Without sources that can resume there are none either.
     pub checkpoints: Option<Checkpoints>,
     /// What to do about a run that was cut.

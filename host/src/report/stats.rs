@@ -202,6 +202,8 @@ pub struct Resumed {
     pub begun: f64,
     /// Its account.
     pub accounting: Accounting,
+    /// Whether it had ended: it was killed in its last moment, and there was nothing left to do.
+    pub has_ended: bool,
 }
 
 /// What checkpoints a run took, and what they cost.
@@ -245,6 +247,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// The account of the whole run: where an earlier one was cut and this one resumed it, of both.
+    #[must_use]
+    pub fn whole(&self) -> Accounting {
+        let before = self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from);
+        before.map(|resumed| resumed.accounting).unwrap_or_default().plus(self.stats.accounting)
+    }
+
     /// Whether the run ended because the reader of its only sink had enough (`sandmill run … | head`): nobody misses
     /// what was not written. With a second sink, somebody does.
     #[must_use]

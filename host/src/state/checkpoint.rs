@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::edge::{Cursor, Mark};
+use crate::edge::{Cursor, Input, Mark};
 use crate::record::Accounting;
 
 /// All that is needed to go on.
@@ -26,6 +26,13 @@ pub(crate) struct Checkpoint {
     pub(crate) sinks: Vec<SinkPoint>,
     /// Of all records since the run began.
     pub(crate) accounting: Accounting,
+    /// Under which name a sink keeps the checkpoints that it commits with its rows. Drawn once and handed on to the runs
+    /// that start over, so that a folder may be moved and no sink collects the checkpoints of runs that are over.
+    #[serde(default)]
+    pub(crate) owner: String,
+    /// Whether the run has ended, and all its sinks are closed: there is nothing left to do but to remove this.
+    #[serde(default)]
+    pub(crate) finished: bool,
 }
 
 /// A source, stage or sink as it was.
@@ -48,6 +55,14 @@ pub(crate) struct SourcePoint {
     /// Whether it had come to its end.
     #[serde(default)]
     pub(crate) done: bool,
+}
+
+/// One part of a source's input, a file for example, as it was when the run began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InputPoint {
+    /// The name of its source.
+    pub(crate) source: String,
+    pub(crate) input: Input,
 }
 
 /// Where a sink stood.

@@ -22,6 +22,12 @@ pub(super) fn taken(path: &Path) -> Error {
         .hint("wait for it to end; two pipelines that are to run at once need different names, or [state] path")
 }
 
+/// It was there when the run began.
+pub(super) fn vanished(path: &Path) -> Error {
+    Error::edge(format!("the state file \"{}\" was removed or replaced during the run", path.display()))
+        .hint("nothing can be kept in it any more: the next run starts over")
+}
+
 /// It cannot be made.
 pub(super) fn unwritable(path: &Path, cause: std::io::Error) -> Error {
     Error::config(format!("the state file \"{}\" cannot be written", path.display()))

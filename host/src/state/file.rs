@@ -1,23 +1,21 @@
 //! The state file: opened, checked, written. Nothing is touched before there is something to write or to read.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, InputPoint};
 use super::choice::Choice;
-use super::fault::{damaged, fault, no_state_file, taken, unwritable};
+use super::fault::{damaged, fault, taken, unwritable, vanished};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
-use super::making::{APPLICATION, VERSION, make, sweep};
+use super::making::{make, remove_logs, sweep};
+use super::opening::{BUSY_TIMEOUT, durably, make_folder_of, open, put_aside};
+use super::{inputs, writable};
 use crate::error::{Error, ErrorKind, Result};
-
-/// How long to wait for somebody else who writes to it.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The state file of one pipeline. Cloned by all who use it. Every call blocks.
 #[derive(Clone, Debug)]
@@ -31,6 +29,8 @@ struct Inner {
     // Closed before the lock is given back: fields are dropped in the order in which they stand.
     connection: Option<Connection>,
     lock: Option<Lock>,
+    /// Which file the connection is to: whether it is still the one of that name.
+    inode: u64,
     /// Which run it is that writes, and behind which of its checkpoints: what it sets aside after the last one is set
     /// aside again when it is resumed there.
     run: String,
@@ -39,6 +39,20 @@ struct Inner {
     is_closed: bool,
     /// Whether something was set aside that may not outlast a loss of power yet.
     unsynced: bool,
+}
+
+/// What a run begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) checkpoint: &'a Checkpoint,
+    pub(crate) inputs: &'a [InputPoint],
+}
+
+impl Beginning<'_> {
+    pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+        save(connection, self.checkpoint)?;
+        inputs::save(connection, self.inputs)
+    }
 }
 
 impl StateFile {
@@ -68,9 +82,28 @@ impl StateFile {
             connection.query_row("SELECT body FROM checkpoint", [], |row| row.get(0)).optional()
         })?;
         let read = |body: String| {
-            Checkpoint::from_json(&body).map_err(|error| damaged(&self.path, "its checkpoint is none").caused_by(error))
+            Checkpoint::from_json(&body)
+                .map_err(|error| damaged(&self.path, "its checkpoint cannot be read").caused_by(error))
         };
         body.map(read).transpose()
+    }
+
+    /// The inputs of the run whose checkpoint [`Self::checkpoint`] has given.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn inputs(&self) -> Result<Vec<InputPoint>> {
+        let mut inner = self.inner();
+        self.run(inner.open(&self.path)?, inputs::read)
+    }
+
+    /// Makes sure that the file can be written, and that what is there is one of ours. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// When it cannot, or is not.
+    pub(crate) fn examine(&self) -> Result<()> {
+        writable::check(&self.path)?;
+        if self.path.exists() { open(&self.path).map(drop) } else { Ok(()) }
     }
 
     /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is never
@@ -78,7 +111,8 @@ impl StateFile {
     ///
     /// # Errors
     /// When another run has it, and when it cannot be written.
-    pub(crate) fn begin(&self, checkpoint: &Checkpoint, fresh: bool) -> Result<()> {
+    pub(crate) fn begin(&self, beginning: &Beginning<'_>, fresh: bool) -> Result<()> {
+        let checkpoint = beginning.checkpoint;
         let mut inner = self.inner();
         let Inner { run, epoch, .. } = &mut *inner;
         (*run, *epoch) = (checkpoint.run.clone(), checkpoint.epoch);
@@ -89,14 +123,15 @@ impl StateFile {
         }
         sweep(&self.path);
         if !self.path.exists() {
-            make(&self.path, Some(checkpoint))?;
+            inner.connection = None;
+            make(&self.path, Some(beginning))?;
             return inner.open(&self.path).map(drop);
         }
         self.run(inner.open(&self.path)?, |connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let forget = "DELETE FROM dead_letter WHERE run = ?1 AND epoch > ?2";
             connection.execute(forget, (&checkpoint.run, checkpoint.epoch.cast_signed()))?;
-            save(connection, checkpoint)?;
+            beginning.save(connection)?;
             connection.execute_batch("COMMIT")
         })
     }
@@ -128,27 +163,41 @@ impl StateFile {
         Ok(())
     }
 
-    /// Ends a run that is done: nothing is left to resume. The file goes with it, unless it holds dead letters.
+    /// Writes down that the run has ended: whoever finds this begins nothing again. `durably` where a sink is about to
+    /// forget its own checkpoint: then a loss of power must not take this one.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn finish(&self) -> Result<()> {
+    pub(crate) fn finish(&self, last: &Checkpoint, is_durable: bool) -> Result<()> {
+        let mut inner = self.inner();
+        self.run(inner.open(&self.path)?, |connection| match is_durable {
+            true => durably(connection, || save(connection, last)),
+            false => save(connection, last),
+        })
+    }
+
+    /// Removes what a run that is over has no use for: all of the file, unless it holds dead letters. Whoever is killed in
+    /// here leaves a file that says that the run is over, or none. Lets go of the file, as [`Self::close`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn conclude(&self) -> Result<()> {
         let mut inner = self.inner();
         let letters = self.run(inner.open(&self.path)?, |connection| {
             let letters: i64 = connection.query_row("SELECT count(*) FROM dead_letter", [], |row| row.get(0))?;
             match letters {
                 // It goes: nothing of it needs to be synced.
                 0 => connection.pragma_update(None, "synchronous", "OFF")?,
-                _ => connection.execute("DELETE FROM checkpoint", []).map(drop)?,
+                _ => connection.execute_batch("BEGIN; DELETE FROM checkpoint; DELETE FROM input; COMMIT")?,
             }
             Ok(letters)
         })?;
         // Closing merges the log into the file.
         inner.connection = None;
         if letters == 0 {
-            drop(fs::remove_file(&self.path));
-            remove_logs(&self.path);
+            remove(&self.path);
         }
+        *inner = Inner { is_closed: true, ..Inner::default() };
         Ok(())
     }
 
@@ -165,10 +214,7 @@ impl StateFile {
     pub(crate) fn add(&self, letters: &[DeadLetter]) -> Result<()> {
         make_folder_of(&self.path)?;
         let mut inner = self.inner();
-        inner.go_on()?;
-        if !self.path.exists() {
-            make(&self.path, None)?;
-        }
+        inner.make_if_missing(&self.path)?;
         // They belong to the checkpoint that is still to come.
         let (run, epoch) = (inner.run.clone(), inner.epoch.saturating_add(1).cast_signed());
         self.run(inner.open(&self.path)?, |connection| {
@@ -236,8 +282,7 @@ impl StateFile {
         // A run that goes on may still need it.
         if left == 0 && inner.own(&self.path).is_ok() {
             inner.connection = None;
-            drop(fs::remove_file(&self.path));
-            remove_logs(&self.path);
+            remove(&self.path);
         }
         Ok(ids.len() as u64)
     }
@@ -266,127 +311,52 @@ impl Inner {
         Ok(())
     }
 
+    /// Makes the file for dead letters, unless it is there. Others may be about to make it, too: one of them has the lock.
+    fn make_if_missing(&mut self, path: &Path) -> Result<()> {
+        self.go_on()?;
+        if path.exists() || self.connection.is_some() {
+            return Ok(());
+        }
+        let passing = match self.lock {
+            Some(_) => None,
+            None => {
+                let lock = Lock::take_within(path, BUSY_TIMEOUT).map_err(|error| unwritable(path, error))?;
+                Some(lock.ok_or_else(|| taken(path))?)
+            }
+        };
+        let made = if path.exists() { Ok(()) } else { make(path, None) };
+        drop(passing);
+        made
+    }
+
     /// The database, which is there.
     fn open(&mut self, path: &Path) -> Result<&Connection> {
         self.go_on()?;
+        let inode = fs::metadata(path).map_or(0, |status| status.ino());
         let connection = match self.connection.take() {
-            Some(connection) => connection,
+            Some(connection) if inode == self.inode => connection,
+            // What is written to a file without a name is lost.
+            Some(_) => return Err(vanished(path)),
             None => open(path)?,
         };
+        self.inode = inode;
         Ok(self.connection.insert(connection))
     }
 }
 
-fn make_folder_of(path: &Path) -> Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => fs::create_dir_all(folder).map_err(|error| {
-            // What "exists" is a file, where the path needs a folder.
-            let is_file = error.kind() == io::ErrorKind::AlreadyExists;
-            unwritable(path, if is_file { io::ErrorKind::NotADirectory.into() } else { error })
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Nothing is thrown away unasked.
-fn put_aside(path: &Path) -> io::Result<()> {
-    fs::rename(path, with_end(path, ".damaged"))?;
-    remove_logs(path);
-    Ok(())
+fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
+    connection.execute(replace, (checkpoint.epoch.cast_signed(), checkpoint.to_json())).map(drop)
 }
 
 fn lock(path: &Path) -> Result<Lock> {
     Lock::take(path).map_err(|error| unwritable(path, error))?.ok_or_else(|| taken(path))
 }
 
-fn open(path: &Path) -> Result<Connection> {
-    match fs::metadata(path) {
-        Ok(status) if !status.is_file() => return Err(no_state_file(path)),
-        Ok(status) if status.len() == 0 => return Err(damaged(path, "it is empty")),
-        Ok(_) | Err(_) => {}
-    }
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| fault(path, error))?;
-    check(path, &connection)?;
-    let prepare = || {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")
-    };
-    prepare().map_err(|error| fault(path, error))?;
-    Ok(connection)
-}
-
-/// Does something that has outlasted a loss of power when this returns.
-fn durably<T>(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let done = work()?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    Ok(done)
-}
-
-pub(super) fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let replace = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
-    connection.execute(replace, (checkpoint.epoch.cast_signed(), checkpoint.to_json())).map(drop)
-}
-
-pub(super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
-}
-
-/// What `SQLite` keeps beside a file.
-fn remove_logs(path: &Path) {
-    for end in ["-wal", "-shm"] {
-        drop(fs::remove_file(with_end(path, end)));
-    }
-}
-
-pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(end);
-    PathBuf::from(path)
-}
-
-/// Makes sure that the file is one of ours, and whole: what is lost must not look like what never was.
-fn check(path: &Path, connection: &Connection) -> Result<()> {
-    let failed = |error| fault(path, error);
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(failed);
-    if number("application_id")? != APPLICATION {
-        return Err(no_state_file(path));
-    }
-    let version = number("user_version")?;
-    if version == 1 {
-        connection.execute_batch(letter::FROM_1).map_err(failed)?;
-    } else if version != VERSION {
-        return Err(Error::config(format!(
-            "\"{}\" was written by another version of sandmill: it has format {version}, this one knows {VERSION}",
-            path.display()
-        ))
-        .hint("finish the run with that version, or start over with --fresh"));
-    }
-    let found: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| damaged(path, "it cannot be read").caused_by(error))?;
-    let has_table = connection.table_exists(None, "checkpoint").map_err(failed)?;
-    match (found.as_str(), has_table) {
-        ("ok", true) => Ok(()),
-        ("ok", false) => Err(damaged(path, "its tables are missing")),
-        (_, _) => Err(damaged(path, "it was cut short or overwritten").caused_by(found)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A write that was left behind when the run was cut would bring back a file that is gone, or write into another run's.
-    #[test]
-    fn what_is_left_of_a_run_that_is_over_makes_no_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateFile::at(&folder.path().join("p.state.db"));
-        let left_behind = state.clone();
-        state.close();
-        assert_eq!(left_behind.add(&[]).unwrap_err().kind(), ErrorKind::Cancelled);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+/// Best effort: what is left of it is passed over, or removed by the next run. The file first: without its log it would
+/// be what it was before.
+fn remove(path: &Path) {
+    if fs::remove_file(path).is_ok() {
+        drop(remove_logs(path));
     }
 }

@@ -77,8 +77,7 @@ pub(super) const TABLE: &str = "CREATE TABLE dead_letter (
     log TEXT NOT NULL);";
 
 /// Format 1 knew nothing of logs.
-pub(super) const FROM_1: &str = "BEGIN IMMEDIATE; ALTER TABLE dead_letter ADD COLUMN log TEXT NOT NULL DEFAULT '';
-    PRAGMA user_version = 2; COMMIT;";
+pub(super) const FROM_1: &str = "ALTER TABLE dead_letter ADD COLUMN log TEXT NOT NULL DEFAULT '';";
 
 impl DeadLetter {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -16,7 +17,26 @@ pub(super) struct Lock {
     _file: File,
 }
 
+/// How often is looked whether a lock that somebody else has is free.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 impl Lock {
+    /// As [`Self::take`], but waits for whoever has it, so long. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) fn take_within(state: &Path, patience: Duration) -> io::Result<Option<Self>> {
+        let mut looks = patience.as_millis() / LOOK_EVERY.as_millis();
+        loop {
+            let lock = Self::take(state)?;
+            if lock.is_some() || looks == 0 {
+                return Ok(lock);
+            }
+            looks -= 1;
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
     /// `None` when another process, or another run in this one, has it.
     ///
     /// # Errors

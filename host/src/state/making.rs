@@ -1,22 +1,24 @@
 //! How a state file comes to be: whole, or not at all.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rusqlite::OpenFlags;
 use rustix::process::{Pid, test_kill_process};
 
-use super::checkpoint::Checkpoint;
 use super::fault::{fault, unwritable};
-use super::file::{connect, save, with_end};
-use super::letter;
+use super::file::Beginning;
+use super::opening::{connect, with_end};
+use super::writable::MODE;
+use super::{inputs, letter};
 use crate::error::Result;
 
 /// `SQLite`'s own place to say whose file it is: "SAND".
 pub(super) const APPLICATION: i32 = 0x5341_4E44;
 /// Of the tables.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 const CHECKPOINT_TABLE: &str =
     "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
@@ -25,12 +27,17 @@ const CHECKPOINT_TABLE: &str =
 const NEW: &str = ".new";
 
 /// Makes the file under another name, whole, and gives it its own. Somebody else may have made it meanwhile: then theirs
-/// is used.
-pub(super) fn make(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<()> {
+/// is used. Only for who has the lock: the log of a file that was removed is removed, too, for `SQLite` would play it
+/// into the new one.
+pub(super) fn make(path: &Path, beginning: Option<&Beginning<'_>>) -> Result<()> {
     let new = with_end(path, &format!(".{}{NEW}", std::process::id()));
     drop(fs::remove_file(&new));
     let made = || {
-        write_new(&new, checkpoint).map_err(|error| fault(path, error))?;
+        // SQLite gives its logs the permissions of the file.
+        let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new);
+        made.map_err(|error| unwritable(path, error))?;
+        write_new(&new, beginning).map_err(|error| fault(path, error))?;
+        remove_logs(path).map_err(|error| unwritable(path, error))?;
         let synced = fs::File::open(&new).and_then(|file| file.sync_all());
         let linked = synced.and_then(|()| fs::hard_link(&new, path));
         match linked {
@@ -41,6 +48,20 @@ pub(super) fn make(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<()> {
     let made = made();
     drop(fs::remove_file(&new));
     made
+}
+
+/// Removes what `SQLite` keeps beside a file.
+///
+/// # Errors
+/// When one is there and cannot be removed.
+pub(super) fn remove_logs(path: &Path) -> std::io::Result<()> {
+    for end in ["-wal", "-shm", "-journal"] {
+        match fs::remove_file(with_end(path, end)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Removes what processes that were killed while they made it have left.
@@ -58,8 +79,8 @@ pub(super) fn sweep(path: &Path) {
 }
 
 /// A whole file, under a name of its own. The caller syncs it before it gets its real one.
-fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<()> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+fn write_new(path: &Path, beginning: Option<&Beginning<'_>>) -> rusqlite::Result<()> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // One transaction, and no sync before the end of it: every run begins with this.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
@@ -68,8 +89,9 @@ fn write_new(path: &Path, checkpoint: Option<&Checkpoint>) -> rusqlite::Result<(
     connection.pragma_update(None, "user_version", VERSION)?;
     connection.execute_batch(CHECKPOINT_TABLE)?;
     connection.execute_batch(letter::TABLE)?;
-    if let Some(checkpoint) = checkpoint {
-        save(&connection, checkpoint)?;
+    connection.execute_batch(inputs::TABLE)?;
+    if let Some(beginning) = beginning {
+        beginning.save(&connection)?;
     }
     connection.execute_batch("COMMIT")?;
     // Here, where nothing needs to be synced; it is a property of the file from then on.

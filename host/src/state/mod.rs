@@ -5,11 +5,17 @@ mod checkpoint;
 mod choice;
 mod fault;
 mod file;
+mod inputs;
 mod letter;
 mod lock;
 mod making;
+mod opening;
+#[cfg(test)]
+mod tests;
+mod writable;
 
-pub(crate) use checkpoint::{Checkpoint, NodePoint, SinkPoint, SourcePoint, now};
+pub(crate) use checkpoint::{Checkpoint, InputPoint, NodePoint, SinkPoint, SourcePoint, now};
 pub use choice::Choice;
+pub(crate) use file::Beginning;
 pub use file::StateFile;
 pub use letter::{DeadLetter, EarlierAttempt};

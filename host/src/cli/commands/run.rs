@@ -19,7 +19,7 @@ use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::pipeline::{Pipeline, Running, Stopper};
+use crate::pipeline::{Ended, Pipeline, Running, Stopper};
 use crate::plan::{Plan, SinkKind};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
@@ -62,7 +62,9 @@ pub(super) fn follow(
     let wants_picture = !(quiet || shown.json || shown.no_progress || data_on_terminal);
     let screen = if wants_picture { Screen::live() } else { Screen::plain() };
     let notices = (!quiet).then(|| Notices::new(shown.log));
-    let report = drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
+    // The conclusion is dropped last: when everything has been said.
+    let Ended { report, conclusion: _conclusion } =
+        drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
 
     say(&report, shown.json, quiet)?;
     afterwards(&report)?;
@@ -98,15 +100,16 @@ fn say(report: &Report, json: bool, quiet: bool) -> Result<()> {
 
 /// Prepares and starts the pipeline, and stays with it to its end. The pipeline has runtimes of its own: this one only
 /// watches.
-fn drive(plan: Plan, mut watch: Watch) -> Result<Report> {
+fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
-    let report = runtime.block_on(async move {
+    let ended = runtime.block_on(async move {
         watch.screen.show("preparing");
         let pipeline = Pipeline::prepare(plan).await?;
-        if let (Some(from), true) = (pipeline.resumed_from(), watch.notices.is_some()) {
+        // Said in a quiet run, too: it changes what the output is.
+        if let Some(from) = pipeline.resumed_from() {
             watch.screen.say(&render::resuming(&from));
         }
         // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
@@ -115,7 +118,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Report> {
     });
     // A thread that still waits for a terminal's input must not keep the process.
     runtime.shutdown_background();
-    report
+    ended
 }
 
 /// Shows a run to a person, and takes that person's wish to end it.
@@ -130,7 +133,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn accompany(mut self, mut running: Running, mut signals: Signals) -> Report {
+    async fn accompany(mut self, mut running: Running, mut signals: Signals) -> Ended {
         let mut events = running.events();
         let stopper = running.stopper();
         let mut redraw = interval(REDRAW_EVERY);
@@ -150,12 +153,12 @@ impl Watch {
                 () = running.ended() => break,
             }
         }
-        let mut end = pin!(running.wait());
-        let report = loop {
+        let mut end = pin!(running.end());
+        let ended = loop {
             tokio::select! {
                 // A report that is there is taken, whatever else there is.
                 biased;
-                report = &mut end => break report,
+                ended = &mut end => break ended,
                 () = signals.next() => self.stop(&stopper),
                 () = at(self.until) => self.lose_patience(&stopper),
             }
@@ -163,7 +166,7 @@ impl Watch {
         while let Some(event) = taken(&mut events).await {
             self.tell(&event);
         }
-        report
+        ended
     }
 
     fn tell(&mut self, event: &Event) {

@@ -104,13 +104,14 @@ pub(crate) fn failure(report: &Report) -> String {
 /// What needs somebody's attention after the run: said even when nothing else is to be said. Empty when all is well.
 pub(crate) fn leftovers(report: &Report) -> String {
     let accounting = &report.stats.accounting;
+    let dead_lettered = report.whole().dead_lettered;
     let mut text = String::new();
-    if accounting.dead_lettered > 0 {
+    if dead_lettered > 0 {
         let place = report
             .dead_letters
             .as_ref()
             .map_or_else(String::new, |path| format!(" in {}", one_line(&path.display().to_string())));
-        let records = plural(accounting.dead_lettered, "record");
+        let records = plural(dead_lettered, "record");
         text.push_str(&format!("{} {records}{place}\n", paint(WARN, "dead letters:")));
     }
     if !accounting.balances() && report.ending != Ending::Aborted {
@@ -127,7 +128,7 @@ pub(crate) fn leftovers(report: &Report) -> String {
 fn headline(report: &Report) -> String {
     let stats = &report.stats;
     let ending = match report.ending {
-        Ending::Completed if stats.accounting.dead_lettered > 0 => paint(WARN, "completed, with dead letters:"),
+        Ending::Completed if report.whole().dead_lettered > 0 => paint(WARN, "completed, with dead letters:"),
         Ending::Completed => paint(GOOD, "completed:"),
         Ending::Stopped => paint(WARN, "stopped:"),
         Ending::Interrupted => paint(WARN, "interrupted:"),

@@ -9,11 +9,14 @@ use crate::report::{CheckpointStats, Ending, Report, Resumed};
 /// Before the first record moves.
 pub(crate) fn resuming(from: &Resumed) -> String {
     let begun = UNIX_EPOCH + Duration::try_from_secs_f64(from.begun).unwrap_or_default();
-    format!(
-        "going on with the run that began at {}: {} records are done (--fresh starts over)\n",
-        humantime::format_rfc3339_seconds(begun),
-        count(from.accounting.read)
-    )
+    let (begun, records) = (humantime::format_rfc3339_seconds(begun), count(from.accounting.read));
+    if from.has_ended {
+        return format!(
+            "the run that began at {begun} had ended when it was killed: all {records} records are done, and nothing is \
+             left to do (run it again to start over)\n"
+        );
+    }
+    format!("going on with the run that began at {begun}: {records} records are done (--fresh starts over)\n")
 }
 
 /// At the end: the account of the whole run, where it had more than one part, and what to do when it is not over.

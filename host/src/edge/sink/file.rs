@@ -188,8 +188,14 @@ impl BlockingSink for FileSink {
     }
 
     fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
-        let Some(length) = mark.and_then(|mark| mark.0.parse::<u64>().ok()) else { return Ok(()) };
-        let now = std::fs::metadata(&self.path).map_or(0, |status| status.len());
+        let Some(mark) = mark else { return Ok(()) };
+        let length: u64 = mark.0.parse().map_err(|error| fault::no_mark(&self.path, error))?;
+        let status = std::fs::metadata(&self.path);
+        if status.as_ref().is_ok_and(|status| !status.is_file()) {
+            // Marked before it was opened: a pipe or a device cannot be cut back.
+            return Ok(());
+        }
+        let now = status.map_or(0, |status| status.len());
         if now < length {
             let path = self.path.display();
             return Err(Error::config(format!(

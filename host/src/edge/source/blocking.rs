@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Chunk, Cursor, Extent, Source};
+use crate::edge::{Chunk, Cursor, Extent, Input, Source};
 use crate::error::{Error, Result};
 use crate::record::BatchBounds;
 
@@ -36,11 +36,19 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
         false
     }
 
+    /// As [`Source::inputs`].
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    fn inputs(&mut self) -> Result<Vec<Input>> {
+        Ok(Vec::new())
+    }
+
     /// As [`Source::seek`].
     ///
     /// # Errors
     /// When the place is not there any more.
-    fn seek(&mut self, _cursor: &Cursor) -> Result<()> {
+    fn seek(&mut self, _cursor: &Cursor, _inputs: &[Input]) -> Result<()> {
         Err(Error::internal("a source that cannot resume was asked to"))
     }
 }
@@ -173,9 +181,16 @@ impl<S: BlockingSource> Source for Blocking<S> {
         self.can_resume
     }
 
-    async fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+    fn inputs(&mut self) -> Result<Vec<Input>> {
         match &mut self.state {
-            State::New(source) => source.seek(cursor),
+            State::New(source) => source.inputs(),
+            State::Reading(_) | State::Ended => Ok(Vec::new()),
+        }
+    }
+
+    async fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
+        match &mut self.state {
+            State::New(source) => source.seek(cursor, inputs),
             State::Reading(_) | State::Ended => {
                 Err(Error::internal("a source that has begun is asked to go elsewhere"))
             }

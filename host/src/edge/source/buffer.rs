@@ -4,6 +4,8 @@
 
 use std::io::{self, Read};
 
+use super::digest::{Digest, Prefix};
+
 /// How much one read asks for. Fits into a second-level cache, and is large enough for the cost of a call to vanish
 /// beside that of its copy.
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
@@ -19,6 +21,8 @@ pub(super) struct Buffer {
     ended: bool,
     /// Bytes of the input before the rest.
     taken: u64,
+    /// Of what was taken; nothing where nobody will ask.
+    digest: Option<Digest>,
 }
 
 /// So much of what was taken last tells whether an input is still what it was. Arbitrary: a line, more or less.
@@ -26,7 +30,12 @@ const TAIL_BYTES: usize = 64;
 
 impl Buffer {
     pub(super) fn new(input: Box<dyn Read + Send>, block: usize) -> Self {
-        Self { input, bytes: vec![0; block], start: 0, end: 0, block, ended: false, taken: 0 }
+        Self { input, bytes: vec![0; block], start: 0, end: 0, block, ended: false, taken: 0, digest: None }
+    }
+
+    /// The same, which can say later what it was that was taken: for inputs that a later run may have to find again.
+    pub(super) fn with_digest(self) -> Self {
+        Self { digest: Some(Digest::default()), ..self }
     }
 
     /// What was read and not taken.
@@ -53,10 +62,41 @@ impl Buffer {
         self.bytes.get(self.start.saturating_sub(TAIL_BYTES)..self.start).unwrap_or_default()
     }
 
-    /// Goes on with `input`, which is the same input from byte `at` on.
+    /// Remembers the place before the rest: [`Self::digest_at`] can still tell what was before it when more has been taken.
+    #[inline]
+    pub(super) fn mark(&mut self) {
+        if let Some(digest) = &mut self.digest {
+            digest.mark(self.taken);
+        }
+    }
+
+    /// What was taken before a place: at the rest, or where [`Self::mark`] was called last. Of less than that, or of
+    /// nothing, where the bytes are not at hand any more.
+    pub(super) fn digest_at(&mut self, at: u64) -> Prefix {
+        self.digest_up_to(at);
+        self.digest.as_ref().map(|digest| digest.at(at)).unwrap_or_default()
+    }
+
+    /// Goes on with `input`, which is the same input from byte `at` on. What is before that is not in the digest: see
+    /// [`Self::set_digest`].
     pub(super) fn go_on_with(&mut self, input: Box<dyn Read + Send>, at: u64) {
         (self.input, self.taken) = (input, at);
         (self.start, self.end, self.ended) = (0, 0, false);
+        self.digest = None;
+    }
+
+    /// What was taken up to here is known to be `before`.
+    pub(super) fn set_digest(&mut self, before: Prefix) {
+        self.digest = Some(Digest::of(before));
+    }
+
+    /// Adds what was taken up to a place to the digest.
+    fn digest_up_to(&mut self, at: u64) {
+        let Some(digest) = &mut self.digest else { return };
+        let first = self.taken - self.start as u64;
+        let of = |place: u64| usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX).min(self.start);
+        let taken = self.bytes.get(of(digest.bytes())..of(at)).unwrap_or_default();
+        digest.add(taken);
     }
 
     /// Takes bytes until so many were taken in all; `false` when the input ends before.
@@ -88,6 +128,12 @@ impl Buffer {
     /// When the input cannot be read. The rest stays.
     pub(super) fn read(&mut self) -> io::Result<()> {
         if self.start > 0 {
+            let marked = self.digest.as_ref().map(Digest::marked);
+            if let Some(marked) = marked.filter(|marked| *marked <= self.taken) {
+                self.digest_up_to(marked);
+                self.digest.iter_mut().for_each(Digest::keep_mark);
+            }
+            self.digest_up_to(self.taken);
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;

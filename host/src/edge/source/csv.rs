@@ -46,8 +46,10 @@ enum Next {
 
 impl CsvRecords {
     pub(super) fn new(input: Box<dyn Read + Send>, format: CsvFormat, row_bytes_max: usize, eager: bool) -> Self {
+        let buffer = Buffer::new(input, BLOCK_BYTES);
         Self {
-            buffer: Buffer::new(input, BLOCK_BYTES),
+            // Who is eager reads what gives nothing twice.
+            buffer: if eager { buffer } else { buffer.with_digest() },
             parser: ReaderBuilder::new().delimiter(format.delimiter).build(),
             row: Row::new(row_bytes_max),
             line: 1,
@@ -73,6 +75,7 @@ impl CsvRecords {
             }
             if !self.row.is_begun() {
                 self.row_at = self.buffer.taken();
+                self.buffer.mark();
             }
             self.row.begin(self.line);
             let input = self.buffer.rest();
@@ -169,11 +172,13 @@ impl RecordReader for CsvRecords {
         self.buffer.rest().len()
     }
 
-    fn spot(&self) -> Spot {
+    fn spot(&mut self) -> Spot {
         match &self.held {
             // It was taken from the input, and what stood before it may not be at hand any more.
-            Some(Held { line, at, .. }) => Spot { bytes: *at, line: *line, tail: Vec::new() },
-            None => Spot::of(&self.buffer, self.line),
+            Some(Held { line, at, .. }) => {
+                Spot { bytes: *at, line: *line, tail: Vec::new(), before: self.buffer.digest_at(*at) }
+            }
+            None => Spot::of(&mut self.buffer, self.line),
         }
     }
 

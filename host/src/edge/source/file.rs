@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::again::{self, FRESH, Progress};
 use super::blocking::{AHEAD, BlockingSource};
 use super::csv::CsvRecords;
 use super::find::{Found, find};
-use super::input::{Input, Packing, RawBytes};
+use super::input::{Input as InputFile, Packing, RawBytes};
 use super::reader::{self, Shape};
 use super::records::{Fault, Page, RecordReader, Size, Spot};
-use crate::edge::{Chunk, Cursor, Extent, fault};
+use crate::edge::{Chunk, Cursor, Extent, Input, fault};
 use crate::error::{Error, Result};
 use crate::plan;
 use crate::record::BatchBounds;
@@ -34,23 +35,21 @@ pub(super) struct FileSource {
     extent: Extent,
     /// Bytes of the files that are done.
     done: u64,
-    /// How many files are done, and the last of them.
+    /// How many files are done.
     files_done: usize,
-    last_done: Option<Arc<Path>>,
     last: Size,
+    /// All files, as they were found again.
+    inputs: Vec<Input>,
 }
 
-/// Where in which file.
+/// Where in which file. The files have no names here: how they are numbered is kept once, and not with every cursor.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct FileCursor {
-    /// So many files are done.
+    /// The number of files that are done.
     done: usize,
-    /// The last of them.
+    /// Where in the next one, if it has been begun.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<PathBuf>,
-    /// The next one, if it has been begun, and where in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    begun: Option<(PathBuf, Spot)>,
+    begun: Option<Spot>,
 }
 
 /// The file that is being read.
@@ -78,8 +77,8 @@ impl FileSource {
             extent: total.map_or(Extent::Unknown, Extent::Bytes),
             done: 0,
             files_done: 0,
-            last_done: None,
             last: Size::default(),
+            inputs: Vec::new(),
         })
     }
 
@@ -88,7 +87,7 @@ impl FileSource {
         if self.open.is_none() {
             let Some(file) = self.files.front().cloned() else { return Ok(None) };
             self.open = Some(match &self.again {
-                Some(spot) => Open::at(file, &self.shape, spot)?,
+                Some(spot) => Open::at(file, &self.shape, spot, true)?,
                 None => Open::file(file, &self.shape)?,
             });
             // Only now: an opening that failed may be tried again.
@@ -100,7 +99,7 @@ impl FileSource {
 
     /// The file that is open cannot be read on. Where that may pass, it is opened again, behind the last record.
     fn fail(&mut self, fault: Fault) {
-        let Some(open) = &self.open else { return };
+        let Some(open) = &mut self.open else { return };
         let mut error = open.error(fault);
         if open.found.bytes.is_none() {
             // A pipe does not give again what it has given.
@@ -118,20 +117,14 @@ impl FileSource {
         if let Some(open) = self.open.take() {
             self.done += open.raw.get();
             self.files_done += 1;
-            self.last_done = Some(open.found.path);
         }
     }
 
     /// Where this source stands.
-    fn cursor(&self) -> Cursor {
-        let begun = match (&self.open, &self.again) {
-            (Some(open), _) => Some((whole(&open.found.path), open.reader.spot())),
-            (None, Some(spot)) => self.files.front().map(|file| (whole(&file.path), spot.clone())),
-            (None, None) => None,
-        };
-        let last = self.last_done.as_deref().map(whole);
-        let cursor = FileCursor { done: self.files_done, last, begun };
-        Cursor(serde_json::to_string(&cursor).expect("a cursor is made of paths and numbers"))
+    fn cursor(&mut self) -> Cursor {
+        let begun = self.open.as_mut().map(|open| open.reader.spot()).or_else(|| self.again.clone());
+        let cursor = FileCursor { done: self.files_done, begun };
+        Cursor(serde_json::to_string(&cursor).expect("a cursor is made of numbers"))
     }
 
     fn position(&self) -> u64 {
@@ -175,50 +168,31 @@ impl BlockingSource for FileSource {
         self.extent != Extent::Unknown
     }
 
-    fn seek(&mut self, cursor: &Cursor) -> Result<()> {
-        let cursor: FileCursor = serde_json::from_str(&cursor.0).map_err(|error| {
-            Error::config("the cursor of the earlier run is none of a file source").caused_by(error)
+    fn inputs(&mut self) -> Result<Vec<Input>> {
+        if self.inputs.is_empty() { again::inputs(&self.files) } else { Ok(std::mem::take(&mut self.inputs)) }
+    }
+
+    fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
+        let FileCursor { done, begun } = serde_json::from_str(&cursor.0).map_err(|error| {
+            Error::config("the cursor of the earlier run is not one of a file source").caused_by(error)
         })?;
-        for _ in 0..cursor.done {
-            let Some(file) = self.files.pop_front() else { return Err(files_changed("there are fewer files now")) };
-            self.done += file.bytes.unwrap_or_default();
-            self.last_done = Some(file.path);
-        }
-        self.files_done = cursor.done;
-        if let (Some(then), Some(now)) = (&cursor.last, &self.last_done)
-            && *then != whole(now)
+        let progress = Progress { done, has_begun: begun.is_some() };
+        let found = again::find_again(std::mem::take(&mut self.files), inputs, progress)?;
+        (self.files, self.inputs) = (found.files, found.inputs);
+        (self.files_done, self.done) = (done, found.bytes_done);
+        if let Some(spot) = begun
+            && let Some(file) = self.files.pop_front()
         {
-            return Err(files_changed(&format!("\"{}\" stands where \"{}\" stood", now.display(), then.display())));
-        }
-        let Some((path, spot)) = cursor.begun else { return Ok(()) };
-        match self.files.pop_front() {
-            Some(file) if whole(&file.path) == path => self.open = Some(Open::at(file, &self.shape, &spot)?),
-            Some(other) => {
-                let (now, then) = (other.path.display(), path.display());
-                return Err(files_changed(&format!("\"{now}\" stands where \"{then}\" stood")));
-            }
-            None => return Err(files_changed(&format!("\"{}\" is gone", path.display()))),
+            self.open = Some(Open::at(file, &self.shape, &spot, found.is_untouched)?);
         }
         Ok(())
     }
 }
 
-/// A path as it is wherever the command is given from.
-fn whole(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// The list of files is another one.
-fn files_changed(what: &str) -> Error {
-    Error::config(format!("the files of the source have changed since the run was cut: {what}")).hint(FRESH)
-}
-
-/// What to do about an input that is another one.
-const FRESH: &str = "bring back what was there, or start over with --fresh";
-
 impl Open {
     fn file(file: Found, shape: &Shape) -> Result<Self> {
-        let Input { stream, raw } = Input::open(&file.path).map_err(|error| fault::unreadable(&file.path, error))?;
+        let InputFile { stream, raw } =
+            InputFile::open(&file.path).map_err(|error| fault::unreadable(&file.path, error))?;
         let packing = Packing::of(&file.path);
         let eager = file.bytes.is_none();
         let name = unpacked_name(file.name.clone(), packing);
@@ -226,17 +200,18 @@ impl Open {
         Ok(Self { found: file, reader, raw, packing })
     }
 
-    /// A file, from the place on where an earlier run was cut.
-    fn at(file: Found, shape: &Shape, spot: &Spot) -> Result<Self> {
+    /// A file, from the place on where an earlier run was cut. What is before that is read again, to see that it is what it
+    /// was, unless the file `is_untouched`.
+    fn at(file: Found, shape: &Shape, spot: &Spot, is_untouched: bool) -> Result<Self> {
         let path = Arc::clone(&file.path);
         let bytes = file.bytes;
         let mut open = Self::file(file, shape)?;
         let shortcut = match open.packing {
-            // What tells whether the file is the same stands before the place.
-            Packing::Plain => Input::shortcut(&path, spot.bytes.saturating_sub(spot.tail.len() as u64), &open.raw)
-                .map_err(|error| fault::unreadable(&path, error))
-                .map(Some)?,
-            Packing::Gzip | Packing::Zstandard => None,
+            Packing::Plain if is_untouched => {
+                let shortcut = InputFile::shortcut(&path, spot.shortcut(), &open.raw);
+                Some(shortcut.map_err(|error| fault::unreadable(&path, error))?)
+            }
+            Packing::Plain | Packing::Gzip | Packing::Zstandard => None,
         };
         if open.reader.go_to(spot, shortcut).map_err(|fault| open.error(fault))? {
             return Ok(open);

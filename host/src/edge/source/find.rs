@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 /// A file to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
+    /// The pattern that it was found by, from 0.
+    pub(super) pattern: usize,
     /// Where it is.
     pub(super) path: Arc<Path>,
     /// Its name below the fixed part of its pattern.
@@ -34,8 +36,9 @@ const ALIKE: f64 = 0.8;
 pub(super) fn find(patterns: &[String]) -> Result<Vec<Found>> {
     let mut found: Vec<Found> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for pattern in patterns {
-        found.extend(expand(pattern)?.into_iter().filter(|file| seen.insert(Arc::clone(&file.path))));
+    for (number, pattern) in patterns.iter().enumerate() {
+        let files = expand(pattern)?.into_iter().map(|file| Found { pattern: number, ..file });
+        found.extend(files.filter(|file| seen.insert(Arc::clone(&file.path))));
     }
     Ok(found)
 }
@@ -75,7 +78,7 @@ fn look_at(path: &Path, fixed: &Path) -> Result<Found> {
         File::open(path).map_err(|error| fault::unreadable(path, error))?;
     }
     let name = path.strip_prefix(fixed).unwrap_or(path).to_owned();
-    Ok(Found { path: Arc::from(path), name, bytes: plain.then_some(status.len()) })
+    Ok(Found { pattern: 0, path: Arc::from(path), name, bytes: plain.then_some(status.len()) })
 }
 
 /// The cause, as far as it can be copied.

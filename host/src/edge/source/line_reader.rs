@@ -57,6 +57,11 @@ impl LineReader {
         Self { buffer: Buffer::new(input, block), searched: 0, line_bytes_max, number: 1, overlong: None }
     }
 
+    /// The same, of an input that a later run may have to find again.
+    pub(super) fn with_digest(self) -> Self {
+        Self { buffer: self.buffer.with_digest(), ..self }
+    }
+
     /// The number of the next line to be taken, from 1.
     #[inline]
     pub(super) fn number(&self) -> u64 {
@@ -75,8 +80,8 @@ impl LineReader {
     }
 
     /// Where the next line begins.
-    pub(super) fn spot(&self) -> Spot {
-        Spot::of(&self.buffer, self.number)
+    pub(super) fn spot(&mut self) -> Spot {
+        Spot::of(&mut self.buffer, self.number)
     }
 
     /// Goes to where a line begins; `false` when that place is not in the input any more.

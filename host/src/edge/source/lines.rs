@@ -71,7 +71,7 @@ impl RecordReader for LineRecords {
         self.lines.rest().len()
     }
 
-    fn spot(&self) -> Spot {
+    fn spot(&mut self) -> Spot {
         self.lines.spot()
     }
 

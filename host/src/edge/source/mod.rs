@@ -3,10 +3,12 @@
 //! Every source here reads on a thread of its own, one chunk ahead; what it holds in memory is bounded by the batch, the
 //! longest record and a block of input.
 
+mod again;
 mod blocking;
 mod buffer;
 mod csv;
 mod csv_row;
+mod digest;
 mod file;
 mod find;
 mod generate;

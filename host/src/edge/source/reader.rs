@@ -45,7 +45,11 @@ impl Shape {
     /// A reader of one input.
     pub(super) fn reader(&self, input: Box<dyn Read + Send>, origin: Origin) -> Box<dyn RecordReader> {
         let limit = self.record_bytes_max;
-        let lines = |input, kind| LineRecords::new(LineReader::new(input, limit), kind, origin.eager);
+        let lines = |input, kind| {
+            let lines = LineReader::new(input, limit);
+            // A pipe gives nothing twice.
+            LineRecords::new(if origin.eager { lines } else { lines.with_digest() }, kind, origin.eager)
+        };
         match &self.matter {
             Matter::Lines => Box::new(lines(input, LineKind::Plain)),
             Matter::JsonLines => Box::new(lines(input, LineKind::Json)),

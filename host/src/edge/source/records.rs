@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::buffer::Buffer;
+use super::digest::Prefix;
 use super::line_reader::LineReader;
 use crate::edge::{BadRecord, Chunk, Cursor};
 use crate::record::{BatchBounds, Column, Lines, Payload, Places};
@@ -23,7 +24,7 @@ pub(super) trait RecordReader: Send {
     fn buffered(&self) -> usize;
 
     /// Where the input goes on behind what is on the page.
-    fn spot(&self) -> Spot;
+    fn spot(&mut self) -> Spot;
 
     /// Goes to such a place, before anything is read. `shortcut` is the same input, opened at a byte before that place.
     /// `false` when the input is not what it was then.
@@ -43,6 +44,8 @@ pub(super) struct Spot {
     /// Some of the bytes before it.
     #[serde(with = "hex")]
     pub(super) tail: Vec<u8>,
+    /// All of the bytes before it, or most.
+    pub(super) before: Prefix,
 }
 
 /// An input, opened not at its beginning.
@@ -54,17 +57,35 @@ pub(super) struct Shortcut {
 
 impl Spot {
     /// Where the rest of `buffer` begins.
-    pub(super) fn of(buffer: &Buffer, line: u64) -> Self {
-        Self { bytes: buffer.taken(), line, tail: buffer.tail().to_vec() }
+    pub(super) fn of(buffer: &mut Buffer, line: u64) -> Self {
+        let bytes = buffer.taken();
+        Self { bytes, line, tail: buffer.tail().to_vec(), before: buffer.digest_at(bytes) }
     }
 
-    /// Moves `buffer` there; `false` when what stands before it is something else than it was.
+    /// The last byte at which an input may be opened that is known to be the same: from there on it is read.
+    pub(super) fn shortcut(&self) -> u64 {
+        self.before.bytes.min(self.bytes.saturating_sub(self.tail.len() as u64))
+    }
+
+    /// Moves `buffer` there; `false` when what stands before it is something else than it was. With a `shortcut`, only what
+    /// stands right before it is looked at.
     ///
     /// # Errors
     /// When the input cannot be read.
     pub(super) fn reach(&self, buffer: &mut Buffer, shortcut: Option<Shortcut>) -> io::Result<bool> {
-        if let Some(Shortcut { stream, at }) = shortcut.filter(|shortcut| shortcut.at > buffer.taken()) {
-            buffer.go_on_with(stream, at);
+        let bytes = self.before.bytes;
+        match shortcut.filter(|shortcut| shortcut.at > buffer.taken()) {
+            Some(Shortcut { stream, at }) => {
+                buffer.go_on_with(stream, at);
+                if !buffer.skip_to(bytes)? {
+                    return Ok(false);
+                }
+                buffer.set_digest(self.before);
+            }
+            // Of the part that was read by now, its reader makes sure.
+            None if bytes < buffer.taken() => {}
+            None if buffer.skip_to(bytes)? && buffer.digest_at(bytes) == self.before => {}
+            None => return Ok(false),
         }
         Ok(buffer.skip_to(self.bytes)? && is_end_of(buffer.tail(), &self.tail))
     }

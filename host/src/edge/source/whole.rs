@@ -37,7 +37,7 @@ impl RecordReader for WholeFile {
         0
     }
 
-    fn spot(&self) -> Spot {
+    fn spot(&mut self) -> Spot {
         Spot::default()
     }
 

@@ -26,6 +26,7 @@ use self::table::Table;
 use self::target::{Target, all_rejected};
 use super::blocking::BlockingSink;
 use super::writable::{check_file, make_folders_of};
+use crate::edge::fault::no_mark;
 use crate::edge::{Delivery, Mark, Rejected};
 use crate::error::{Error, Result};
 use crate::plan::{self, IfExists};
@@ -202,7 +203,7 @@ impl BlockingSink for SqliteSink {
             let existing = existing.map_err(|error| fault(&self.sink.path, error))?;
             return existing.map_or(Ok(()), |existing| check_existing(&self.sink, &existing));
         };
-        self.earlier = serde_json::from_str(made).ok();
+        self.earlier = Some(serde_json::from_str(made).map_err(|error| no_mark(&self.sink.path, error))?);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use self::access_log::AccessLog;
 use self::digits::Counter;
 use self::text::Text;
 use super::blocking::{AHEAD, BlockingSource};
-use crate::edge::{Chunk, Cursor, Extent};
+use crate::edge::{Chunk, Cursor, Extent, Input};
 use crate::error::{Error, Result};
 use crate::plan::{Generate, Generated};
 use crate::record::{BatchBounds, Column, Payload, Places};
@@ -100,7 +100,7 @@ impl BlockingSource for GenerateSource {
     }
 
     /// What was made before is made again and forgotten.
-    fn seek(&mut self, cursor: &Cursor) -> Result<()> {
+    fn seek(&mut self, cursor: &Cursor, _inputs: &[Input]) -> Result<()> {
         let made = cursor.0.parse().map_err(|error| {
             Error::config(format!("\"{}\" is no number of records", cursor.0.escape_default())).caused_by(error)
         })?;

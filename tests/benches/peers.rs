@@ -1,0 +1,76 @@
+//! Sandmill beside the tools that people use for such work: whole processes, their start included, on the same files. What
+//! they write is compared row by row before anybody's time counts.
+
+mod contest;
+mod input;
+mod rows;
+mod tools;
+
+use std::fmt::{Result as Written, Write};
+
+use self::contest::Job;
+pub(crate) use self::contest::{Peers, Timed};
+use self::tools::{Tool, versions};
+use crate::page::{mebibytes, short, spread};
+use crate::summary::Spread;
+use crate::tables::grid;
+
+/// Of several rounds, as a table for each job.
+pub(crate) fn write(rounds: &[Vec<Timed>], page: &mut String) -> Written {
+    writeln!(
+        page,
+        "## Beside tools that are made for it\n\n\
+         Files in, a file or a table out, by whole processes: their start, and Python's where that is how one runs them, \
+         included. All values of CSV stay text, in all tools. What they wrote was compared row by row with what Sandmill \
+         wrote. Sandmill takes its checkpoints, as it does by default; its transform is a stage in Rust, in the sandbox, with \
+         an instance for every batch. {}. A dash: the tool does not do it by itself.\n",
+        versions()
+    )?;
+    for job in Job::ALL.into_iter().filter(|job| rounds.iter().flatten().any(|timed| timed.job == *job)) {
+        writeln!(page, "{}:\n", job.words())?;
+        let heads = ["seconds", "of Sandmill's time, ×", "peak memory, MiB"].map(str::to_owned);
+        let labels = Tool::ALL.map(|tool| tool.words().to_owned());
+        grid(page, &labels, &heads, |row, column| {
+            let tool = Tool::ALL.get(row).copied().unwrap_or(Tool::Sandmill);
+            cell(rounds, (job, tool), column).unwrap_or_default()
+        })?;
+    }
+    write_losses(rounds, page)
+}
+
+/// What is known of a tool in a job.
+fn cell(rounds: &[Vec<Timed>], (job, tool): (Job, Tool), column: usize) -> Option<String> {
+    match column {
+        0 => Spread::of(of(rounds, job, tool).map(|timed| timed.seconds)).map(spread),
+        1 => ratio(rounds, job, tool).map(spread),
+        _ => Spread::of(of(rounds, job, tool).map(|timed| mebibytes(timed.peak_bytes))).map(|peak| short(peak.median)),
+    }
+}
+
+/// Where another tool was faster.
+fn write_losses(rounds: &[Vec<Timed>], page: &mut String) -> Written {
+    let lost: Vec<String> = Job::ALL
+        .into_iter()
+        .flat_map(|job| Tool::ALL.map(|tool| (job, tool)))
+        .filter(|(_, tool)| !tool.is_ours())
+        .filter_map(|(job, tool)| Some((job, tool, ratio(rounds, job, tool)?)))
+        .filter(|(_, _, ratio)| ratio.median < 1.0)
+        .map(|(job, tool, ratio)| format!("- {}: {} takes {} of the time", job.words(), tool.words(), spread(ratio)))
+        .collect();
+    match lost.as_slice() {
+        [] => writeln!(page, "None of them was faster in any of these.\n"),
+        lost => writeln!(page, "**Where another tool is faster:**\n\n{}\n", lost.join("\n")),
+    }
+}
+
+fn of(rounds: &[Vec<Timed>], job: Job, tool: Tool) -> impl Iterator<Item = &Timed> {
+    rounds.iter().flatten().filter(move |timed| timed.job == job && timed.tool == tool)
+}
+
+/// A tool's time as a part of Sandmill's, each pair taken in one round.
+fn ratio(rounds: &[Vec<Timed>], job: Job, tool: Tool) -> Option<Spread> {
+    let find = |round: &[Timed], tool| {
+        round.iter().find(|timed| timed.job == job && timed.tool == tool).map(|timed| timed.seconds)
+    };
+    Spread::of(rounds.iter().filter_map(|round| Some(find(round, tool)? / find(round, Tool::Sandmill)?)))
+}
