@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 /// What a refusal may take: the file is read, and walked once.
 const REFUSED_MIB_MAX: u64 = 256;
 /// What a compilation may take, with the command around it. A bound, and not what most of these take.
-const TAKEN_MIB_MAX: u64 = 1_024;
+const TAKEN_MIB_MAX: u64 = 768;
 /// A bound on hanging, not on speed: `limits.compile`, and the time to notice.
 const BOUND: Duration = Duration::from_secs(90);
 

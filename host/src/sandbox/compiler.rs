@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -41,6 +42,8 @@ const WORDS_BYTES_MAX: u64 = 64 << 10;
 /// Codes with which the process ends.
 const REFUSED: i32 = 3;
 const PANICKED: i32 = 4;
+/// The process could not do its work: a full disk.
+const UNABLE: i32 = 5;
 
 static APART: OnceLock<()> = OnceLock::new();
 
@@ -92,7 +95,7 @@ pub(super) fn apart(
         });
         let ended = wait(&mut child, begun + most);
         let words = words.join().unwrap_or_default();
-        Ok(ended?.map(|status| came_of(status, words, memory)))
+        ended?.map(|status| came_of(status, words, memory)).transpose()
     })
 }
 
@@ -104,6 +107,8 @@ fn spawn(settings: Settings, memory: u64, code: &File) -> io::Result<Child> {
         .args(settings.words(memory))
         .env("RAYON_NUM_THREADS", threads.to_string())
         .env_remove("RUST_BACKTRACE")
+        // Ctrl-C is for the one that waits, whose end ends this process, too.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(code.try_clone()?)
         .stderr(Stdio::piped())
@@ -125,17 +130,22 @@ fn wait(child: &mut Child, end: Instant) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-fn came_of(status: ExitStatus, words: String, memory: u64) -> wasmtime::Result<()> {
+/// What the end of the process says of the component.
+///
+/// # Errors
+/// Nothing: the process could not do its work.
+fn came_of(status: ExitStatus, words: String, memory: u64) -> io::Result<wasmtime::Result<()>> {
     let ran_out = words.contains("memory allocation of") || words.contains("Cannot allocate memory");
-    match status.code() {
+    Ok(match status.code() {
         Some(0) => Ok(()),
-        Some(PANICKED) if !ran_out => Err(Panicked(words).into()),
-        Some(REFUSED) if !ran_out => Err(wasmtime::Error::msg(words)),
-        Some(REFUSED | PANICKED) => Err(TooMuchMemory(memory).into()),
-        // A signal: the allocator's own, or the system's, which was short of memory before the bound was met.
-        None => Err(TooMuchMemory(memory).into()),
-        Some(other) => Err(wasmtime::Error::msg(format!("the compiler ended with {other}: {words}"))),
-    }
+        Some(REFUSED | PANICKED) if ran_out => Err(TooMuchMemory(memory).into()),
+        Some(REFUSED) => Err(wasmtime::Error::msg(words)),
+        Some(PANICKED) => Err(Panicked(words).into()),
+        Some(_) => return Err(io::Error::other(words)),
+        // By a signal: the allocator's own, or the system's, which was short of memory before the bound was met.
+        None if ran_out || words.is_empty() => Err(TooMuchMemory(memory).into()),
+        None => Err(Panicked(words).into()),
+    })
 }
 
 impl Settings {
@@ -160,10 +170,19 @@ impl Settings {
 /// Is a compiler: reads a component, and writes its code. Gives the code with which the process ends; what went wrong
 /// goes to `words`.
 pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, words: &mut dyn Write) -> u8 {
-    let compiled = panic::catch_unwind(AssertUnwindSafe(|| compile(arguments, wasm, code)));
-    let (exit, why) = match compiled {
-        Ok(Ok(())) => return 0,
-        Ok(Err(error)) => (REFUSED, format!("{error:#}")),
+    // A panic is told once, by the one that waits.
+    panic::set_hook(Box::new(|_| {}));
+    let served = panic::catch_unwind(AssertUnwindSafe(|| -> io::Result<wasmtime::Result<()>> {
+        let (settings, component) = begin(arguments, wasm)?;
+        match compile(settings, &component) {
+            Ok(compiled) => code.write_all(&compiled).and_then(|()| code.flush()).map(Ok),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }));
+    let (exit, why) = match served {
+        Ok(Ok(Ok(()))) => return 0,
+        Ok(Ok(Err(refused))) => (REFUSED, format!("{refused:#}")),
+        Ok(Err(error)) => (UNABLE, error.to_string()),
         Err(panic) => (PANICKED, panic_message(&*panic)),
     };
     // Nobody is left to hear it when it cannot be written.
@@ -171,8 +190,9 @@ pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, wo
     u8::try_from(exit).unwrap_or(u8::MAX)
 }
 
-fn compile(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write) -> wasmtime::Result<()> {
-    let Some((settings, memory)) = Settings::read(arguments) else { wasmtime::bail!("these are no settings") };
+/// Binds the process, and reads what it is given.
+fn begin(arguments: &[String], wasm: &mut dyn Read) -> io::Result<(Settings, Vec<u8>)> {
+    let (settings, memory) = Settings::read(arguments).ok_or(io::ErrorKind::InvalidInput)?;
     // Nobody waits for it when the one that has asked is gone.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let limit = getrlimit(Resource::Data);
@@ -180,7 +200,38 @@ fn compile(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write) -> w
     setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) })?;
     let mut component = Vec::new();
     wasm.read_to_end(&mut component)?;
-    let engine = wasmtime::Engine::new(&compiling(settings))?;
-    code.write_all(&Component::from_binary(&engine, &component)?.serialize()?)?;
-    Ok(())
+    Ok((settings, component))
+}
+
+fn compile(settings: Settings, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    Component::from_binary(&wasmtime::Engine::new(&compiling(settings))?, component)?.serialize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_were_written() {
+        let settings = Settings { fuel: true, deterministic: false, frugal_memory: 1 << 32 };
+        assert_eq!(Settings::read(&settings.words(7)), Some((settings, 7)));
+        assert_eq!(Settings::read(&["true".to_owned()]), None);
+    }
+
+    /// A full disk, or a process that was not started as it should be, says nothing of the component.
+    #[test]
+    fn what_the_end_of_a_compiler_says() {
+        use std::os::unix::process::ExitStatusExt;
+
+        let of = |status: i32, words: &str| came_of(ExitStatus::from_raw(status), words.to_owned(), 7);
+        assert!(of(0, "").unwrap().is_ok());
+        assert!(of(UNABLE << 8, "No space left on device").is_err() && of(127 << 8, "").is_err());
+        let refused = |status, words| of(status, words).unwrap().unwrap_err();
+        assert!(refused(6, "memory allocation of 5 bytes failed").is::<TooMuchMemory>());
+        assert!(refused(9, "").is::<TooMuchMemory>());
+        assert!(refused(REFUSED << 8, "mmap: Cannot allocate memory").is::<TooMuchMemory>());
+        assert!(refused(6, "thread has overflowed its stack").is::<Panicked>());
+        assert!(refused(PANICKED << 8, "seventeen").is::<Panicked>());
+        assert_eq!(refused(REFUSED << 8, "unexpected end").to_string(), "unexpected end");
+    }
 }

@@ -13,8 +13,15 @@ use crate::suggest;
 
 /// What the engine and its reader of components say when there is too much of something. They have no errors of their own
 /// for these.
-const TOO_LARGE: [&str; 6] =
-    ["exceeds limit of", "exceeds the limit of", "too many", "too deep", "is too large", "mplementation limit"];
+const TOO_LARGE: [&str; 7] = [
+    "exceeds limit of",
+    "exceeds the limit of",
+    "too many",
+    "too deep",
+    "is too large",
+    "mplementation limit",
+    "does not fit in pooling allocator",
+];
 
 /// What they say of a part of the language that they know, and that is switched off.
 const SWITCHED_OFF: [&str; 4] = ["not enabled", "is disabled", "requires the component model", "must be enabled"];

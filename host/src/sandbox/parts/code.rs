@@ -8,6 +8,11 @@ use super::{Bound, Result};
 /// Values that the instructions of one function move, themselves counted as one each. The largest loop of an interpreter
 /// has some hundred thousand; the compiler takes some 500 bytes for each.
 const WORK: Bound = Bound::new(1_000_000, "instructions and values in one function");
+/// Blocks and branches of one function: the compiler's time grows with their square. The loop of CPython has some
+/// thousand; 190,000 took more than a minute.
+const BLOCKS: Bound = Bound::new(50_000, "blocks and branches in one function");
+/// Loops within loops of one function. People nest a handful; with 10,000 the compiler takes more than a minute.
+const LOOPS: Bound = Bound::new(256, "loops within each other in one function");
 /// Blocks within blocks of one function. A switch of a thousand cases has as many.
 const DEPTH: Bound = Bound::new(10_000, "blocks within each other in one function");
 /// The compiler may have to know of each local variable that is used what it is in each block. Large functions that
@@ -21,8 +26,18 @@ struct Body {
     blocks: u64,
     /// Instructions that name a local variable.
     uses: u64,
-    /// Of each block that is open, how many values a branch to it moves.
-    open: Vec<u32>,
+    /// Blocks that are open.
+    open: Vec<Label>,
+    /// How many of them are loops.
+    loops: u64,
+}
+
+/// A block that is open.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    /// Values that a branch to it moves.
+    moves: u32,
+    is_loop: bool,
 }
 
 /// Counts a body, which belongs to `module`. How many local variables it declares.
@@ -32,12 +47,14 @@ pub(super) fn count(body: &FunctionBody<'_>, of: Arity, module: &ModuleScope) ->
     for _ in 0..locals.get_count() {
         declared = declared.saturating_add(u64::from(locals.read()?.0));
     }
-    let mut seen = Body { work: u64::from(of.gives), open: vec![of.gives], ..Body::default() };
+    let mut seen =
+        Body { work: u64::from(of.gives), open: vec![Label { moves: of.gives, is_loop: false }], ..Body::default() };
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         seen.see(&operators.read()?, module)?;
         WORK.hold(seen.work)?;
     }
+    BLOCKS.hold(seen.blocks)?;
     VARIABLES.hold(declared.min(seen.uses).saturating_mul(seen.blocks))?;
     Ok(declared)
 }
@@ -49,19 +66,22 @@ impl Body {
         match operator {
             Operator::Block { blockty } | Operator::If { blockty } => {
                 let arity = arity(*blockty, module);
-                self.begin(arity, arity.gives)?;
+                self.begin(arity, Label { moves: arity.gives, is_loop: false })?;
             }
             Operator::TryTable { try_table } => {
                 let arity = arity(try_table.ty, module);
                 self.work += try_table.catches.len() as u64;
-                self.begin(arity, arity.gives)?;
+                self.begin(arity, Label { moves: arity.gives, is_loop: false })?;
             }
             Operator::Loop { blockty } => {
                 let arity = arity(*blockty, module);
-                self.begin(arity, arity.takes)?;
+                self.begin(arity, Label { moves: arity.takes, is_loop: true })?;
             }
             Operator::Else => self.blocks += 1,
-            Operator::End => drop(self.open.pop()),
+            Operator::End => {
+                let ended = self.open.pop().is_some_and(|label| label.is_loop);
+                self.loops -= u64::from(ended);
+            }
             Operator::Br { relative_depth } => self.work += self.moved_to(*relative_depth),
             Operator::BrIf { relative_depth } => {
                 self.blocks += 1;
@@ -75,7 +95,7 @@ impl Body {
                     WORK.hold(self.work)?;
                 }
             }
-            Operator::Return => self.work += u64::from(self.open.first().copied().unwrap_or(0)),
+            Operator::Return => self.work += u64::from(self.open.first().map_or(0, |label| label.moves)),
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 self.work += module.function_at(*function_index).both();
             }
@@ -89,17 +109,19 @@ impl Body {
         Ok(())
     }
 
-    fn begin(&mut self, of: Arity, label: u32) -> Result<()> {
+    fn begin(&mut self, of: Arity, label: Label) -> Result<()> {
         self.blocks += 1;
         self.work += of.both();
+        self.loops += u64::from(label.is_loop);
         self.open.push(label);
+        LOOPS.hold(self.loops)?;
         DEPTH.hold(self.open.len() as u64)
     }
 
     /// How many values a branch out of so many blocks moves.
     fn moved_to(&self, depth: u32) -> u64 {
         let open = self.open.iter().nth_back(depth as usize);
-        u64::from(open.copied().unwrap_or(0))
+        u64::from(open.map_or(0, |label| label.moves))
     }
 }
 

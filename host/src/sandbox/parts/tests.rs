@@ -129,6 +129,8 @@ fn the_values_that_a_function_moves_count_as_its_instructions_do() {
 #[test]
 fn blocks_and_local_variables_are_bounded_one_by_one_and_together() {
     too_many(&function(&format!("{} {}", "block ".repeat(10_001), "end ".repeat(10_001))), "blocks within each other");
+    too_many(&function(&format!("{} {}", "loop ".repeat(257), "end ".repeat(257))), "loops within each other");
+    too_many(&function(&"block end ".repeat(50_001)), "blocks and branches");
     let many = format!("(func (local {}))", "i32 ".repeat(40_000)).repeat(300);
     too_many(&module(&many), "local variables");
     let body = format!(
