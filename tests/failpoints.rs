@@ -137,7 +137,7 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
     if shape.table {
         let path = folder.join("out.db");
         let (columns, if_exists) = (Vec::new(), IfExists::Append);
-        let sqlite = SqliteSink { path, table: "t".to_owned(), columns, if_exists };
+        let sqlite = SqliteSink { path, table: "t".to_owned(), columns, extra_columns: None, if_exists };
         let sink = SinkBuilder::new("table", SinkKind::Sqlite(sqlite)).batch(batch).retry(soon);
         builder = builder.sink(sink.from(["sieve"]));
     }

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
 
-use super::Failed;
 use super::attempt::Attempt;
+use super::{BAD_INPUT, Failed};
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
 use crate::state::{DeadLetter, EarlierAttempt, StateFile};
@@ -62,7 +62,9 @@ fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &
     let letter = |(index, reason): (usize, &super::Reason)| {
         let place = failed.claims.place(index);
         let key = failed.records.key(index).map(|key| redactor.bytes(key));
-        let value = redactor.bytes(failed.records.value(index).unwrap_or_default());
+        let value = failed.records.value(index).unwrap_or_default();
+        // A source keeps the start of what is too long to be a record.
+        let value = if reason.kind == BAD_INPUT { redactor.cut(value) } else { redactor.bytes(value) };
         let redacted = [key.as_ref(), Some(&value)].into_iter().flatten().any(|bytes| matches!(bytes, Cow::Owned(_)));
         DeadLetter {
             id: 0,

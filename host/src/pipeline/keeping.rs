@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::patience::Patience;
 use crate::edge::{Cursor, Input, Sink};
 use crate::error::{Error, Result};
 use crate::plan::{Checkpoints, Start, StatePlan};
@@ -76,12 +77,19 @@ impl Keeping {
     ///
     /// # Errors
     /// When it cannot be read, or is not where it was left.
-    pub(super) async fn consult(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
-        let mut able = sinks.iter_mut().enumerate().filter(|(_, sink)| sink.is_transactional());
+    pub(super) async fn consult(&mut self, sinks: &mut [Box<dyn Sink>], patience: &[Patience]) -> Result<()> {
+        let mut able = sinks.iter_mut().zip(patience).enumerate().filter(|(_, (sink, _))| sink.is_transactional());
         // Two of them could not commit as one: then neither does.
-        let (Some((index, sink)), None) = (able.next(), able.next()) else { return Ok(()) };
+        let (Some((index, (sink, patience))), None) = (able.next(), able.next()) else { return Ok(()) };
         let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
-        let note = sink.hold(&format!("{} {name}", self.from.owner)).await?;
+        let owner = format!("{} {name}", self.from.owner);
+        let mut failures = 0;
+        let note = loop {
+            match sink.hold(&owner).await {
+                Ok(note) => break note,
+                Err(failure) => patience.wait_after(failure, &mut failures).await?,
+            }
+        };
         self.ledger = Some(index);
         if self.from.finished {
             // Everything is where it belongs, whether the sink has forgotten its own checkpoint by then or not.
@@ -120,15 +128,18 @@ impl Keeping {
     ///
     /// # Errors
     /// When a sink has changed meanwhile.
-    pub(super) async fn place(&mut self, sinks: &mut [Box<dyn Sink>]) -> Result<()> {
+    pub(super) async fn place(&mut self, sinks: &mut [Box<dyn Sink>], patience: &[Patience]) -> Result<()> {
         if self.from.finished {
             return Ok(());
         }
-        for (sink, point) in sinks.iter_mut().zip(&mut self.from.sinks) {
-            let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
+        for ((sink, patience), point) in sinks.iter_mut().zip(patience).zip(&mut self.from.sinks) {
             if self.resumes {
-                sink.return_to(point.mark.as_ref()).await.map_err(named)?;
+                let mut failures = 0;
+                while let Err(failure) = sink.return_to(point.mark.as_ref()).await {
+                    patience.wait_after(failure, &mut failures).await?;
+                }
             } else {
+                let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
                 point.mark = sink.mark().await.map_err(named)?;
             }
         }

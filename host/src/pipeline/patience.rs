@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use crate::error::{Error, Result};
 use crate::flow::{Backoff, Counter};
 use crate::plan::Retry;
@@ -53,6 +55,16 @@ impl Patience {
         }
     }
 
+    /// Waits after a failure to open, until the next attempt; `failures` in a row came before it.
+    ///
+    /// # Errors
+    /// The failure, when there is no next attempt.
+    pub(super) async fn wait_after(&self, failure: Error, failures: &mut u32) -> Result<()> {
+        *failures += 1;
+        sleep(self.after(*failures, failure, &Counter::default())?).await;
+        Ok(())
+    }
+
     /// After the `failures`th failure in a row: how long to wait before the next attempt, which `retries` counts.
     ///
     /// # Errors
@@ -91,9 +103,14 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use proptest::prelude::*;
+    use rusqlite::Connection;
 
     use super::*;
+    use crate::config;
+    use crate::pipeline::Pipeline;
     use crate::report::event_channel;
 
     fn patience(times: u32) -> Patience {
@@ -125,6 +142,34 @@ mod tests {
         let error = ended.unwrap();
         assert_eq!(error.to_string(), "source \"wheel\": no");
         assert!(error.hints()[1].ends_with("raise `retry` of source \"wheel\""), "{:?}", error.hints());
+    }
+
+    /// Fails when a sink is tried again only once it has begun: a database that is locked when a run begins ends it. (12)
+    #[tokio::test]
+    async fn a_sink_that_is_locked_when_it_is_opened_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.db");
+        let locked = Connection::open(&path).unwrap();
+        locked.execute_batch("CREATE TABLE t (a)").unwrap();
+        let prepare = async |times: u32| {
+            let text = format!(
+                "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 1\n\
+                 [sink]\nkind = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"\nretry = {{ times = {times}, backoff = \"50ms\" }}\n"
+            );
+            let workers = NonZeroUsize::new(1).unwrap();
+            let plan = config::parse(&text, &folder.path().join("pipeline.toml"), workers).unwrap();
+            Pipeline::prepare(plan).await.map(drop)
+        };
+        locked.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let error = prepare(0).await.expect_err("it is locked");
+        assert!(error.to_string().starts_with("sink \"sqlite\": cannot write to the database"), "{error}");
+        assert!(error.hints()[0].starts_with("another process has been writing"), "{:?}", error.hints());
+        let unlock = async {
+            sleep(Duration::from_millis(400)).await;
+            locked.execute_batch("ROLLBACK").unwrap();
+        };
+        let (prepared, ()) = tokio::join!(prepare(20), unlock);
+        prepared.expect("it is opened when the lock is gone");
     }
 
     proptest! {

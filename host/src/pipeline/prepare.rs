@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::assembly;
 use super::failing;
 use super::keeping::{Keeping, Resumption};
+use super::patience::{Patience, Told};
 use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
@@ -17,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
-    Warm,
+    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkKind, SinkPlan, SourceKind, SourcePlan,
+    StagePlan, Warm,
 };
 use crate::pool::{Program, cannot_open};
 use crate::queue::QueueBounds;
@@ -123,7 +124,8 @@ impl Pipeline {
             }
             Some(_) | None => None,
         };
-        let (sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints).await?;
+        let told = Told { events: events.0.clone(), redactor: Arc::clone(&redactor) };
+        let (sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
         let (mut ready_sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
@@ -376,17 +378,19 @@ async fn ready_sinks(
     plans: Vec<SinkPlan>,
     mut keeping: Option<Keeping>,
     failpoints: &Failpoints,
+    told: &Told,
 ) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
     let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
-    let (mut sinks, mut rest) = (Vec::with_capacity(plans.len()), Vec::with_capacity(plans.len()));
+    let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
     for SinkPlan { name, kind, queue, batch, on_error, retry } in plans {
-        let opened = edge::open_sink(kind, resumes).map_err(|error| in_node("sink", &name, error))?;
-        sinks.push(failing::sink(opened, failpoints));
+        let again = Patience::new(("sink", &name), retry, told.clone());
+        sinks.push(failing::sink(open_sink(kind, resumes, &again).await?, failpoints));
+        patience.push(again);
         rest.push((name, queue, batch, (on_error, retry)));
     }
     if let Some(keeping) = &mut keeping {
-        keeping.consult(&mut sinks).await?;
-        keeping.place(&mut sinks).await?;
+        keeping.consult(&mut sinks, &patience).await?;
+        keeping.place(&mut sinks, &patience).await?;
     }
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
     let ready =
@@ -394,6 +398,22 @@ async fn ready_sinks(
             ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error, retry }
         });
     Ok((ready.collect(), keeping))
+}
+
+/// Opens a sink, again where what stands in the way may pass.
+async fn open_sink(kind: SinkKind, resumes: bool, patience: &Patience) -> Result<Box<dyn Sink>> {
+    let (mut next, mut failures) = (kind, 0);
+    loop {
+        let again = next.again();
+        match (edge::open_sink(next, resumes), again) {
+            (Ok(sink), _) => return Ok(sink),
+            (Err(failure), Some(again)) => {
+                patience.wait_after(failure, &mut failures).await?;
+                next = again;
+            }
+            (Err(failure), None) => return Err(failure),
+        }
+    }
 }
 
 /// Reads and compiles on a thread that may take its time.

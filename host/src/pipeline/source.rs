@@ -10,7 +10,7 @@ use super::patience::Patience;
 use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
-use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
+use crate::flow::{BAD_INPUT, Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
 use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
 use crate::state::SourcePoint;
 use crate::time::sleep;
@@ -117,7 +117,7 @@ impl SourceTask {
         for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
             failed.claims.append(Ticket::issue(&self.ledger, &self.name, number, 1, record.places));
-            failed.reasons.push(Reason::new("bad-input", record.reason));
+            failed.reasons.push(Reason::new(BAD_INPUT, record.reason));
         }
         failed
     }

@@ -150,6 +150,20 @@ pub enum SinkKind {
     Custom(CustomSink),
 }
 
+impl SinkKind {
+    /// The same once more; `None` for a sink of the host program's own, of which there is one.
+    pub(crate) fn again(&self) -> Option<Self> {
+        Some(match self {
+            Self::File(file) => Self::File(file.clone()),
+            Self::Folder(folder) => Self::Folder(folder.clone()),
+            Self::Stdout(format) => Self::Stdout(*format),
+            Self::Null => Self::Null,
+            Self::Sqlite(sqlite) => Self::Sqlite(sqlite.clone()),
+            Self::Custom(_) => return None,
+        })
+    }
+}
+
 /// How records are written as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineFormat {
@@ -186,10 +200,23 @@ pub struct SqliteSink {
     pub path: PathBuf,
     /// The table; made when missing.
     pub table: String,
-    /// Its columns; empty: taken from the records of the first batch.
+    /// Its columns; empty: taken from the first records, up to 1,000 of them.
     pub columns: Vec<Column>,
+    /// What becomes of a field that has no column. When nobody says: it is given one where the columns are taken from the
+    /// records, and refused elsewhere.
+    pub extra_columns: Option<ExtraColumns>,
     /// What to do with what is there.
     pub if_exists: IfExists,
+}
+
+/// What becomes of a field that has no column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExtraColumns {
+    /// It is given one, which takes anything.
+    Add,
+    /// Its record is refused.
+    Refuse,
 }
 
 /// One column of a table.
@@ -211,6 +238,8 @@ pub enum ColumnType {
     Real,
     /// Text; arrays and objects are stored as their JSON.
     Text,
+    /// Anything, as it comes: the column is declared without a type.
+    Any,
 }
 
 /// What a sink does with what is there.

@@ -90,6 +90,21 @@ impl Pattern {
         }
     }
 
+    /// How many bytes at the end of `text` may be the start of it.
+    pub(super) fn start_at_end_of(&self, text: &[u8]) -> Option<usize> {
+        let mut search = Search::new(self, text);
+        let mut at = text.len().saturating_sub(self.longest());
+        while let Some(unit) = self.reading.unit(text, at) {
+            for byte in unit.meant() {
+                search.read(*byte, at..unit.end, &mut |_| {});
+            }
+            at = unit.end;
+        }
+        let first = search.count.checked_sub(search.matched)? % self.reduced.len();
+        let start = search.starts.get(first)?;
+        (search.matched >= SECRET_BYTES_MIN).then(|| text.len() - start)
+    }
+
     fn next_escape(&self, text: &[u8], from: usize) -> Option<usize> {
         let rest = text.get(from..)?;
         match self.reading {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::good;
 use crate::plan::{
-    Breaker, Checkpoints, Code, ColumnType, CsvFormat, Feed, FileSink, FileSource, FolderSink, Generated, IfExists,
-    Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, Share, SinkKind, SourceKind,
-    Warm, Wire,
+    Breaker, Checkpoints, Code, ColumnType, CsvFormat, ExtraColumns, Feed, FileSink, FileSource, FolderSink, Generated,
+    IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, Share, SinkKind,
+    SourceKind, Warm, Wire,
 };
 
 const LEAST: &str =
@@ -228,12 +228,16 @@ fn the_columns_of_a_table_keep_their_order() {
     let text = "name = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'sqlite'\npath = 'o.db'\ntable = 't'\n";
     let plan = good(text);
     let SinkKind::Sqlite(plain) = &plan.sinks[0].kind else { panic!() };
-    assert_eq!((plain.if_exists, plain.columns.len()), (IfExists::Append, 0));
-    let plan = good(&format!("{text}columns = {{ z = 'text', a = 'integer', m = 'real' }}\nif_exists = 'replace'\n"));
+    assert_eq!((plain.if_exists, plain.columns.len(), plain.extra_columns), (IfExists::Append, 0, None));
+    let columns = "columns = { z = 'text', a = 'integer', m = 'real', b = 'any' }\nextra_columns = 'add'\n";
+    let plan = good(&format!("{text}{columns}if_exists = 'replace'\n"));
     let SinkKind::Sqlite(sqlite) = &plan.sinks[0].kind else { panic!() };
     let columns: Vec<_> = sqlite.columns.iter().map(|column| (&*column.name, column.kind)).collect();
-    assert_eq!(columns, [("z", ColumnType::Text), ("a", ColumnType::Integer), ("m", ColumnType::Real)]);
+    let expected =
+        [("z", ColumnType::Text), ("a", ColumnType::Integer), ("m", ColumnType::Real), ("b", ColumnType::Any)];
+    assert_eq!(columns, expected);
     assert_eq!((sqlite.table.as_str(), sqlite.if_exists), ("t", IfExists::Replace));
+    assert_eq!(sqlite.extra_columns, Some(ExtraColumns::Add));
     assert_eq!(sqlite.path, Path::new("jobs/o.db"));
 }
 

@@ -361,7 +361,7 @@ fn details_belong_to_their_kinds() {
         ),
         (
             sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = { a = 'int' }"),
-            r#"7:17: column "a" of the sink: expected "integer", "real" or "text", found "int" | did you mean "integer"?"#,
+            r#"7:17: column "a" of the sink: expected "integer", "real", "text" or "any", found "int" | did you mean "integer"?"#,
         ),
         (
             sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = {}"),
@@ -370,6 +370,10 @@ fn details_belong_to_their_kinds() {
         (
             sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\ncolumns = { a = 'text', A = 'text' }"),
             r#"7:25: columns "a" and "A" have the same name to SQLite"#,
+        ),
+        (
+            sink("kind = 'sqlite'\npath = 'x'\ntable = 't'\nextra_columns = 'ad'"),
+            r#"7:17: "extra_columns" of the sink: expected "add" or "refuse", found "ad" | did you mean "add"?"#,
         ),
         (
             sink("kind = 'sqlite'\npath = 'x'\ntable = 'sqlite_t'"),

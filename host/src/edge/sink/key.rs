@@ -56,8 +56,9 @@ impl<'a> Key<'a> {
     }
 }
 
+/// Quotes the whole key, so that secrets in it can be found: whoever shows it cuts it.
 fn refusal(key: &[u8], what: &str) -> String {
-    let shown: String = String::from_utf8_lossy(key).chars().take(100).collect();
+    let shown = String::from_utf8_lossy(key);
     format!("the key {shown:?} {what}: only a plain relative path, such as \"a/b.png\", can name a file")
 }
 

@@ -51,7 +51,7 @@ pub(super) fn check_folder(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When the nearest folder that is there cannot be written to, or is none.
-fn check_folder_of(path: &Path) -> Result<()> {
+pub(super) fn check_folder_of(path: &Path) -> Result<()> {
     check_nearest(path, path.ancestors().skip(1))
 }
 

@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
-const TABLE: &str = "sandmill_checkpoint";
+/// The table of checkpoints.
+pub(super) const TABLE: &str = "sandmill_checkpoint";
 
 /// What `owner` committed last.
 ///
