@@ -30,7 +30,8 @@ ports = ["x", "y"]
 kind = "sqlite"
 path = "o.db"
 table = "t"
-columns = { a = "text", b = "real" }
+columns = { a = "text", b = "real", c = "any" }
+extra_columns = "add"
 from = "ä-1.x"
 [[sink]]
 kind = "stdout"
