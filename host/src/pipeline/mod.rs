@@ -12,6 +12,7 @@ mod closing;
 mod desk;
 mod failing;
 mod keeping;
+mod opening;
 mod patience;
 mod points;
 mod prepare;

@@ -9,21 +9,20 @@ use tokio::runtime::Handle;
 use super::assembly;
 use super::failing;
 use super::keeping::{Keeping, Resumption};
-use super::patience::{Patience, Told};
+use super::opening::{ReadySink, ready_sinks};
+use super::patience::Told;
 use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
-use crate::edge::{self, Sink, Source};
+use crate::edge::{self, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkKind, SinkPlan, SourceKind, SourcePlan,
-    StagePlan, Warm,
+    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
+    Warm,
 };
 use crate::pool::{Program, cannot_open};
-use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
 use crate::redact::Redactor;
 use crate::report::{EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
@@ -64,17 +63,6 @@ pub(super) struct ReadyStage {
     pub(super) warmth: Warmth,
     /// Where its workers run.
     pub(super) guests: Handle,
-}
-
-pub(super) struct ReadySink {
-    pub(super) name: Arc<str>,
-    pub(super) sink: Box<dyn Sink>,
-    /// Whether it holds back what is written until it is committed with a checkpoint.
-    pub(super) holds: bool,
-    pub(super) queue: QueueBounds,
-    pub(super) batch: BatchBounds,
-    pub(super) on_error: OnError,
-    pub(super) retry: Retry,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -371,49 +359,6 @@ async fn ready_source(
         }
     };
     Ok(ReadySource { name, source, guests, on_error, retry })
-}
-
-/// Opens the sinks, and takes them to where the run begins.
-async fn ready_sinks(
-    plans: Vec<SinkPlan>,
-    mut keeping: Option<Keeping>,
-    failpoints: &Failpoints,
-    told: &Told,
-) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
-    let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
-    let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
-    for SinkPlan { name, kind, queue, batch, on_error, retry } in plans {
-        let again = Patience::new(("sink", &name), retry, told.clone());
-        sinks.push(failing::sink(open_sink(kind, resumes, &again).await?, failpoints));
-        patience.push(again);
-        rest.push((name, queue, batch, (on_error, retry)));
-    }
-    if let Some(keeping) = &mut keeping {
-        keeping.consult(&mut sinks, &patience).await?;
-        keeping.place(&mut sinks, &patience).await?;
-    }
-    let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
-    let ready =
-        sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, (on_error, retry))))| {
-            ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error, retry }
-        });
-    Ok((ready.collect(), keeping))
-}
-
-/// Opens a sink, again where what stands in the way may pass.
-async fn open_sink(kind: SinkKind, resumes: bool, patience: &Patience) -> Result<Box<dyn Sink>> {
-    let (mut next, mut failures) = (kind, 0);
-    loop {
-        let again = next.again();
-        match (edge::open_sink(next, resumes), again) {
-            (Ok(sink), _) => return Ok(sink),
-            (Err(failure), Some(again)) => {
-                patience.wait_after(failure, &mut failures).await?;
-                next = again;
-            }
-            (Err(failure), None) => return Err(failure),
-        }
-    }
 }
 
 /// Reads and compiles on a thread that may take its time.

@@ -1,0 +1,71 @@
+//! Sinks made ready: opened as they will be written to, again where what stands in the way may pass.
+
+use std::sync::Arc;
+
+use super::failing;
+use super::keeping::Keeping;
+use super::patience::{Patience, Told};
+use crate::edge::{self, Sink};
+use crate::error::Result;
+use crate::failpoint::Failpoints;
+use crate::plan::{OnError, Retry, SinkKind, SinkPlan};
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+
+/// A sink that is open.
+pub(super) struct ReadySink {
+    pub(super) name: Arc<str>,
+    pub(super) sink: Box<dyn Sink>,
+    /// Whether it holds back what is written until it is committed with a checkpoint.
+    pub(super) holds: bool,
+    pub(super) queue: QueueBounds,
+    pub(super) batch: BatchBounds,
+    pub(super) on_error: OnError,
+    pub(super) retry: Retry,
+}
+
+/// Opens the sinks, and takes them to where the run begins.
+///
+/// # Errors
+/// When a sink cannot be written to, or is not where the interrupted run has left it.
+pub(super) async fn ready_sinks(
+    plans: Vec<SinkPlan>,
+    mut keeping: Option<Keeping>,
+    failpoints: &Failpoints,
+    told: &Told,
+) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
+    let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
+    let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
+    for SinkPlan { name, kind, queue, batch, on_error, retry } in plans {
+        let again = Patience::new(("sink", &name), retry, told.clone());
+        sinks.push(failing::sink(open_sink(kind, resumes, &again).await?, failpoints));
+        patience.push(again);
+        rest.push((name, queue, batch, (on_error, retry)));
+    }
+    if let Some(keeping) = &mut keeping {
+        keeping.consult(&mut sinks, &patience).await?;
+        keeping.place(&mut sinks, &patience).await?;
+    }
+    let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
+    let ready =
+        sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, (on_error, retry))))| {
+            ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error, retry }
+        });
+    Ok((ready.collect(), keeping))
+}
+
+/// Opens a sink, again where what stands in the way may pass.
+async fn open_sink(kind: SinkKind, resumes: bool, patience: &Patience) -> Result<Box<dyn Sink>> {
+    let (mut next, mut failures) = (kind, 0);
+    loop {
+        let again = next.again();
+        match (edge::open_sink(next, resumes), again) {
+            (Ok(sink), _) => return Ok(sink),
+            (Err(failure), Some(again)) => {
+                patience.wait_after(failure, &mut failures).await?;
+                next = again;
+            }
+            (Err(failure), None) => return Err(failure),
+        }
+    }
+}
