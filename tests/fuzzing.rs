@@ -53,6 +53,16 @@ fn any_chunk_is_refused_or_keeps_its_records() {
 }
 
 #[test]
+fn any_csv_gives_the_same_rows_wherever_it_is_cut() {
+    holds("csv");
+}
+
+#[test]
+fn any_json_is_taken_if_and_only_if_it_is_json() {
+    holds("json");
+}
+
+#[test]
 fn any_text_is_bounded_and_cannot_steer_a_terminal() {
     holds("text");
 }

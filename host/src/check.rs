@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, CsvFormat, Divided, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan,
-    Retry, SinkKind, SourceKind, StagePlan,
+    Code, Divided, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
+    SinkKind, SourceKind, StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
@@ -193,7 +193,8 @@ fn matter(of: &Matter) -> String {
     match of {
         Matter::Lines => "lines".to_owned(),
         Matter::JsonLines => "JSON Lines".to_owned(),
-        Matter::Csv(format) => csv(*format),
+        Matter::Csv(dialect) if dialect.lenient => format!("{}, lenient", csv(dialect.delimiter)),
+        Matter::Csv(dialect) => csv(dialect.delimiter),
         Matter::Files => "whole files".to_owned(),
     }
 }
@@ -243,12 +244,12 @@ fn lines(format: LineFormat) -> String {
     match format {
         LineFormat::Lines => "lines".to_owned(),
         LineFormat::JsonLines => "JSON Lines".to_owned(),
-        LineFormat::Csv(format) => csv(format),
+        LineFormat::Csv(format) => csv(format.delimiter),
     }
 }
 
-fn csv(format: CsvFormat) -> String {
-    match format.delimiter {
+fn csv(delimiter: u8) -> String {
+    match delimiter {
         b',' => "CSV".to_owned(),
         other => format!("CSV with {:?}", char::from(other)),
     }

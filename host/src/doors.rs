@@ -8,6 +8,7 @@ use crate::legible;
 use crate::pool::{Gathered, GuestFailure, Load, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
+pub use crate::edge::doors::{Given, Reading, fields, is_json, read};
 pub use crate::sandbox::doors::{Returned, check_columns, check_outcome, legible};
 
 /// What became of a batch.

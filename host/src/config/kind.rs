@@ -1,14 +1,16 @@
 //! What sections of several kinds have in common: the words of their choices, and groups of keys.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
 use super::fault::Fault;
 use super::table::Table;
 use crate::plan::bounds::{
-    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_DEFAULT, QUEUE_RECORDS_MAX,
+    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, FIELDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_DEFAULT,
+    QUEUE_RECORDS_MAX,
 };
-use crate::plan::{CsvFormat, IfExists, LineFormat, OnError};
+use crate::plan::{CsvDialect, CsvFormat, IfExists, LineFormat, OnError};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
@@ -83,22 +85,64 @@ pub(super) fn batch(section: &Table<'_>) -> Result<BatchBounds, Fault> {
     })
 }
 
-/// The details of CSV, for when `format` is that.
-pub(super) fn csv(section: &Table<'_>) -> Result<CsvFormat, Fault> {
-    Ok(CsvFormat { delimiter: section.or("delimiter", b',', |value| value.delimiter())? })
+/// How CSV is written, for when `format` is that.
+fn csv_format(section: &Table<'_>) -> Result<CsvFormat, Fault> {
+    Ok(CsvFormat { delimiter: delimiter(section)? })
 }
+
+/// How CSV is read, for when `format` is that.
+pub(super) fn csv_dialect(section: &Table<'_>) -> Result<CsvDialect, Fault> {
+    let dialect = CsvDialect {
+        delimiter: delimiter(section)?,
+        lenient: section.or("lenient", false, |value| value.truth())?,
+        header: section.or("header", true, |value| value.truth())?,
+        columns: csv_columns(section)?,
+    };
+    if let (false, true, Some(header)) = (dialect.header, dialect.columns.is_empty(), section.get("header")) {
+        return Err(header
+            .fault("without a header, the columns have no names")
+            .hint("name them: columns = [\"id\", \"name\"]"));
+    }
+    Ok(dialect)
+}
+
+fn delimiter(section: &Table<'_>) -> Result<u8, Fault> {
+    section.or("delimiter", b',', |value| value.delimiter())
+}
+
+/// `columns` of CSV that is read.
+fn csv_columns(section: &Table<'_>) -> Result<Vec<String>, Fault> {
+    let Some(value) = section.get("columns") else { return Ok(Vec::new()) };
+    let names = value.text_array()?;
+    if names.is_empty() {
+        return Err(value.fault("must not be empty").hint("leave it out to take the names from the header"));
+    }
+    if names.len() > FIELDS_MAX {
+        return Err(value.fault(&format!("there may be {FIELDS_MAX} columns at most")));
+    }
+    let mut known = HashSet::new();
+    for name in &names {
+        if !known.insert(name.name()?) {
+            return Err(name.fault("this name stands for two columns").hint("give each column a name of its own"));
+        }
+    }
+    names.iter().map(|name| name.text().map(str::to_owned)).collect()
+}
+
+/// The keys that only CSV has.
+const ONLY_CSV: [&str; 4] = ["delimiter", "lenient", "header", "columns"];
 
 /// Refuses details of CSV for a format that is something else.
 pub(super) fn refuse_csv(section: &Table<'_>) -> Result<(), Fault> {
-    match section.get("delimiter") {
+    match ONLY_CSV.iter().find_map(|key| section.get(key)) {
         None => Ok(()),
-        Some(delimiter) => Err(delimiter.fault("only format = \"csv\" has one")),
+        Some(value) => Err(value.fault("only format = \"csv\" has it")),
     }
 }
 
 /// `format` of a sink.
 pub(super) fn line_format(section: &Table<'_>) -> Result<LineFormat, Fault> {
-    let csv = LineFormat::Csv(csv(section)?);
+    let csv = LineFormat::Csv(csv_format(section)?);
     let choices = [("lines", LineFormat::Lines), ("jsonl", LineFormat::JsonLines), ("csv", csv)];
     let format = section.or("format", LineFormat::Lines, |value| value.choice(&choices))?;
     if format != csv {

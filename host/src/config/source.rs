@@ -6,7 +6,7 @@ use std::path::Path;
 use super::fault::Fault;
 use super::grant::grants;
 use super::json;
-use super::kind::{Kind, csv, refuse_csv};
+use super::kind::{Kind, csv_dialect, refuse_csv};
 use super::limits::limits;
 use super::table::Table;
 use super::value::Value;
@@ -21,8 +21,12 @@ pub(super) const COMMON: &[&str] = &["name", "kind", "on_error", "retry"];
 
 /// All kinds of sources.
 pub(super) const KINDS: &[Kind<SourceKind>] = &[
-    Kind { word: "file", keys: &["path", "format", "delimiter", "record_max"], read: file },
-    Kind { word: "stdin", keys: &["format", "delimiter", "record_max"], read: stdin },
+    Kind {
+        word: "file",
+        keys: &["path", "format", "delimiter", "lenient", "header", "columns", "record_max"],
+        read: file,
+    },
+    Kind { word: "stdin", keys: &["format", "delimiter", "lenient", "header", "columns", "record_max"], read: stdin },
     Kind { word: "generate", keys: &["what", "records", "seed", "record_bytes"], read: generate },
     Kind { word: "component", keys: &["component", "config", "limits", "grant"], read: component },
 ];
@@ -69,11 +73,11 @@ fn component(section: &Table<'_>, folder: &Path) -> Result<SourceKind, Fault> {
 
 /// `format`, with what this kind of source has beside the formats of all.
 fn matter(section: &Table<'_>, more: &[(&str, Matter)]) -> Result<Matter, Fault> {
-    let csv = Matter::Csv(csv(section)?);
+    let csv = Matter::Csv(csv_dialect(section)?);
     let all = [("lines", Matter::Lines), ("jsonl", Matter::JsonLines), ("csv", csv.clone())];
     let choices: Vec<_> = all.iter().chain(more).cloned().collect();
     let matter = section.or("format", Matter::Lines, |value| value.choice(&choices))?;
-    if matter != csv {
+    if !matches!(matter, Matter::Csv(_)) {
         refuse_csv(section)?;
     }
     Ok(matter)

@@ -4,8 +4,10 @@
 //! each on the I/O runtime, and dropped when the run is cut.
 
 mod cursor;
+pub(crate) mod doors;
 mod fault;
 mod format;
+mod header;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod tests;
 mod thread;
 
 pub use self::cursor::{Cursor, Delivery, Input, Mark};
+pub use self::header::Header;
 pub use self::sink::open_sink;
 pub use self::source::open_source;
 
@@ -67,6 +70,12 @@ pub trait Source: Send {
         Err(Error::internal("a source that cannot resume was asked to"))
     }
 
+    /// The names of the columns that it reads, where its records have columns: they become known when the first input is
+    /// begun. A sink that the source feeds without a stage in between writes them even when there is no record.
+    fn header(&self) -> Option<Header> {
+        None
+    }
+
     /// Bytes of log lines that it wrote beyond its limit, so far: of a component.
     fn log_bytes_cut(&self) -> u64 {
         0
@@ -84,6 +93,12 @@ pub trait Sink: Send {
     /// nothing of them was left at the destination, or writing them again changes nothing. After any other, how many of
     /// them were written is not known: they count as in flight.
     async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>>;
+
+    /// A source feeds this sink without a stage in between: its columns are those of the output if there is no record
+    /// to take them from. Called once for each such source, before the first write.
+    fn expect_header(&mut self, header: &Header) {
+        let _ = header;
+    }
 
     /// No more records will come.
     ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::edge::{Chunk, Cursor, Delivery, Extent, Input, Mark, Rejected, Sink, Source};
+use crate::edge::{Chunk, Cursor, Delivery, Extent, Header, Input, Mark, Rejected, Sink, Source};
 use crate::error::Result;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
@@ -65,6 +65,10 @@ impl Source for Failing<Box<dyn Source>> {
         self.inner.can_resume()
     }
 
+    fn header(&self) -> Option<Header> {
+        self.inner.header()
+    }
+
     fn inputs(&mut self) -> Result<Vec<Input>> {
         self.inner.inputs()
     }
@@ -89,6 +93,10 @@ impl Sink for Failing<Box<dyn Sink>> {
 
     async fn finish(&mut self) -> Result<()> {
         self.inner.finish().await
+    }
+
+    fn expect_header(&mut self, header: &Header) {
+        self.inner.expect_header(header);
     }
 
     fn delivery(&self) -> Delivery {

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan, StagePlan,
-    Warm,
+    Code, ComponentSource, Grants, Graph, Limits, Node, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan,
+    StagePlan, Warm,
 };
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
@@ -113,7 +113,7 @@ impl Pipeline {
             Some(_) | None => None,
         };
         let told = Told { events: events.0.clone(), redactor: Arc::clone(&redactor) };
-        let (sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
+        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
         let (mut ready_sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
@@ -123,6 +123,7 @@ impl Pipeline {
             ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
         keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
+        announce_headers(&ready_sources, &mut sinks, &graph);
         let settler = Settler::default();
         Ok(Self {
             name,
@@ -192,6 +193,18 @@ fn keeps_failures(sources: &[SourcePlan], stages: &[ReadyStage], sinks: &[SinkPl
     let stages = stages.iter().map(|stage| stage.plan.on_error);
     let mut all = sources.chain(stages).chain(sinks.iter().map(|sink| sink.on_error));
     all.any(|on_error| on_error == OnError::DeadLetter)
+}
+
+/// Tells sinks that sources feed directly which columns these have.
+fn announce_headers(sources: &[ReadySource], sinks: &mut [ReadySink], graph: &Graph) {
+    for wire in &graph.wires {
+        if let (Node::Source(source), Node::Sink(sink)) = (wire.from.node, wire.to)
+            && let (Some(source), Some(sink)) = (sources.get(source), sinks.get_mut(sink))
+            && let Some(header) = source.source.header()
+        {
+            sink.sink.expect_header(&header);
+        }
+    }
 }
 
 /// What the nodes of a plan are granted, read; in the order of the plan.

@@ -12,6 +12,9 @@ pub const WORKERS_MAX: usize = 1024;
 pub const BATCH_RECORDS_MAX: usize = 1_000_000;
 /// Most bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than its input.
 pub const BATCH_BYTES_MAX: usize = 1 << 30;
+/// Most fields of a record where they become columns, and most columns of a CSV file: what spreadsheets hold. A record with
+/// more is refused by itself.
+pub const FIELDS_MAX: usize = 16_384;
 /// Most records in a queue. The queue counts in 32 bits.
 pub const QUEUE_RECORDS_MAX: usize = 1_000_000_000;
 /// Most bytes in a queue. The queue counts in 32 bits.

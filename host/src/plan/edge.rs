@@ -65,9 +65,29 @@ pub enum Matter {
     /// A line that holds one JSON value. Blank lines are skipped.
     JsonLines,
     /// A row, as a JSON object whose names are the header's.
-    Csv(CsvFormat),
+    Csv(CsvDialect),
     /// The whole file; its key is the file's name.
     Files,
+}
+
+/// How CSV is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvDialect {
+    /// Between two fields, `,` by default.
+    pub delimiter: u8,
+    /// Whether rows that are not well quoted are read all the same, in the way that programs commonly do. Otherwise they
+    /// are bad records.
+    pub lenient: bool,
+    /// Whether the first row is a header: `true` by default.
+    pub header: bool,
+    /// The names of the columns; empty: those of the header. Without a header, there must be some.
+    pub columns: Vec<String>,
+}
+
+impl Default for CsvDialect {
+    fn default() -> Self {
+        Self { delimiter: b',', lenient: false, header: true, columns: Vec::new() }
+    }
 }
 
 /// How CSV is written.

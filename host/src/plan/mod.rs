@@ -23,8 +23,9 @@ mod wiring;
 pub use assemble::{Flaw, Inputs, Part, Parts};
 pub(crate) use divided::Divided;
 pub use edge::{
-    Column, ColumnType, ComponentSource, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate,
-    Generated, IfExists, LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink, StdinSource,
+    Column, ColumnType, ComponentSource, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink,
+    Generate, Generated, IfExists, LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink,
+    StdinSource,
 };
 pub use grant::{Clock, FolderGrant, Grant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};

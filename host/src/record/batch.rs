@@ -8,23 +8,49 @@ use std::time::Duration;
 use super::{Column, Lineage};
 
 /// Values and keys of some records. `keys` is empty when no record has a key, else as long as `values`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// It also carries what is known of the values, so that a sink need not check what a source has checked. Only sources of
+/// this crate make it known, nothing outside of it can, and whatever adds a value takes it back: so what a guest gives is
+/// never vouched for.
+#[derive(Clone, Debug, Default)]
 pub struct Payload {
     values: Column,
     keys: Column,
+    /// Whether each value is known to be one JSON value without a line feed or a carriage return.
+    json_lines: bool,
 }
+
+/// What is known of the values is not a part of them.
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values && self.keys == other.keys
+    }
+}
+
+impl Eq for Payload {}
 
 impl Payload {
     /// Records with values and no keys.
     #[must_use]
     pub fn of_values(values: Column) -> Self {
-        Self { values, keys: Column::default() }
+        Self { values, keys: Column::default(), json_lines: false }
     }
 
     /// Records with values and keys. `None` when `keys` is neither empty nor as long as `values`.
     #[must_use]
     pub fn new(values: Column, keys: Column) -> Option<Self> {
-        (keys.is_empty() || keys.len() == values.len()).then_some(Self { values, keys })
+        (keys.is_empty() || keys.len() == values.len()).then_some(Self { values, keys, json_lines: false })
+    }
+
+    /// Says of each value that it is one JSON value without a line feed or a carriage return. For those who have made or
+    /// checked all of them.
+    pub(crate) fn vouch_for_json_lines(&mut self) {
+        self.json_lines = true;
+    }
+
+    /// Whether each value is known to be one JSON value without a line feed or a carriage return.
+    pub(crate) fn are_json_lines(&self) -> bool {
+        self.json_lines
     }
 
     /// The values.
@@ -72,6 +98,7 @@ impl Payload {
 
     /// Adds a record. A payload whose earlier records had no key gives them empty ones.
     pub fn push(&mut self, key: Option<&[u8]>, value: &[u8]) {
+        self.json_lines = false;
         self.push_key(key);
         self.values.push(value);
     }
@@ -81,12 +108,15 @@ impl Payload {
     /// # Panics
     /// When `write` shortens the data.
     pub fn push_with(&mut self, key: Option<&[u8]>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.json_lines = false;
         self.push_key(key);
         self.values.push_with(write);
     }
 
     /// Adds all records of `other`.
     pub fn append(&mut self, other: &Self) {
+        // Of no value, everything is known.
+        self.json_lines = (self.json_lines || self.is_empty()) && (other.json_lines || other.is_empty());
         if !other.keys.is_empty() {
             self.fill_keys();
             self.keys.append(&other.keys);
@@ -100,7 +130,8 @@ impl Payload {
     /// Removes the first `count` records (or all) and returns them.
     #[must_use]
     pub fn split_front(&mut self, count: usize) -> Self {
-        Self { values: self.values.split_front(count), keys: self.keys.split_front(count) }
+        let json_lines = self.json_lines;
+        Self { values: self.values.split_front(count), keys: self.keys.split_front(count), json_lines }
     }
 
     /// Keeps the first `count` records.
@@ -112,7 +143,8 @@ impl Payload {
     /// A copy of the records in `range`, cut to those that exist.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        Self { values: self.values.slice(range.clone()), keys: self.keys.slice(range) }
+        let json_lines = self.json_lines;
+        Self { values: self.values.slice(range.clone()), keys: self.keys.slice(range), json_lines }
     }
 
     /// A copy of the records at `indices`; those out of range are left out.
@@ -271,6 +303,40 @@ mod tests {
     fn bounds(records: usize, bytes: usize) -> BatchBounds {
         let nonzero = |n| NonZeroUsize::new(n).expect("tests give positive bounds");
         BatchBounds { records: nonzero(records), bytes: nonzero(bytes), linger: Duration::ZERO }
+    }
+
+    /// Would fail if anything that adds a value kept what was known without it: a sink would write what is not JSON.
+    #[test]
+    fn what_is_known_of_values_holds_for_parts_and_for_sums_of_what_it_is_known_of() {
+        let values = |json: bool| {
+            let mut payload = Payload::of_values(["1", "2", "3"].iter().collect());
+            if json {
+                payload.vouch_for_json_lines();
+            }
+            payload
+        };
+        let (known, unknown) = (values(true), values(false));
+        let sum = |a: &Payload, b: &Payload| {
+            let mut sum = a.clone();
+            sum.append(b);
+            sum.are_json_lines()
+        };
+        assert!(sum(&known, &known) && !sum(&known, &unknown) && !sum(&unknown, &known) && !sum(&unknown, &unknown));
+        let empty = Payload::default();
+        assert!(sum(&empty, &known) && sum(&known, &empty) && !sum(&empty, &unknown) && !sum(&unknown, &empty));
+
+        let mut rest = known.clone();
+        let front = rest.split_front(1);
+        assert!(front.are_json_lines() && rest.are_json_lines() && known.slice(1..2).are_json_lines());
+        rest.truncate(1);
+        assert!(rest.are_json_lines());
+        rest.truncate(0);
+        rest.push(None, b"?");
+        assert!(!rest.are_json_lines());
+        let mut written = known.clone();
+        written.push_with(None, |out| out.push(b'?'));
+        assert!(!written.are_json_lines() && !known.select([0]).are_json_lines());
+        assert_eq!(known, unknown, "it is not a part of the records");
     }
 
     #[test]

@@ -9,6 +9,8 @@
 mod answer;
 mod chunk;
 mod component;
+mod csv;
+mod json;
 mod mutate;
 mod outcome;
 mod pipeline_file;
@@ -35,10 +37,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "pipeline_file", run: pipeline_file::run, mutations: 3_000 },
     Target { name: "outcome", run: outcome::run, mutations: 20_000 },
     Target { name: "chunk", run: chunk::run, mutations: 20_000 },
+    Target { name: "csv", run: csv::run, mutations: 5_000 },
+    Target { name: "json", run: json::run, mutations: 10_000 },
     Target { name: "text", run: text::run, mutations: 3_000 },
     Target { name: "wasm", run: wasm::run, mutations: 100 },
     Target { name: "answer", run: answer::run, mutations: 50 },

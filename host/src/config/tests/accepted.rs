@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::good;
 use crate::plan::{
-    Breaker, Checkpoints, Code, ColumnType, CsvFormat, ExtraColumns, Feed, FileSink, FileSource, FolderSink, Generated,
-    IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry, Share, SinkKind,
-    SourceKind, Warm, Wire,
+    Breaker, Checkpoints, Code, ColumnType, CsvDialect, CsvFormat, ExtraColumns, Feed, FileSink, FileSource,
+    FolderSink, Generated, IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry,
+    Share, SinkKind, SourceKind, Warm, Wire,
 };
 
 const LEAST: &str =
@@ -176,7 +176,7 @@ fn paths_begin_at_the_folder_of_the_file() {
     let SourceKind::File(first) = &plan.sources[0].kind else { panic!() };
     let SourceKind::File(second) = &plan.sources[1].kind else { panic!() };
     let patterns = vec!["jobs/in/*.csv".to_owned(), "/abs/[ab].gz".to_owned()];
-    let matter = Matter::Csv(CsvFormat { delimiter: b'\t' });
+    let matter = Matter::Csv(CsvDialect { delimiter: b'\t', ..CsvDialect::default() });
     assert_eq!(*first, FileSource { patterns, matter, record_bytes_max: 1024.try_into().expect("not zero") });
     assert_eq!(second.matter, Matter::Files);
     let SinkKind::File(file) = &plan.sinks[0].kind else { panic!() };
@@ -185,6 +185,23 @@ fn paths_begin_at_the_folder_of_the_file() {
     let SinkKind::Folder(folder) = &plan.sinks[1].kind else { panic!() };
     assert_eq!(*folder, FolderSink { path: PathBuf::from("jobs/out") });
     assert_eq!(wires(&plan), ["file -> file-3", "file-2 -> file-3", "file -> folder", "file-2 -> folder"]);
+}
+
+#[test]
+fn how_csv_is_read() {
+    let dialect = |rest: &str| {
+        let plan =
+            good(&format!("name = 'p'\n[source]\nkind = 'stdin'\nformat = 'csv'\n{rest}\n[sink]\nkind = 'null'\n"));
+        let SourceKind::Stdin(stdin) = &plan.sources[0].kind else { panic!() };
+        let Matter::Csv(dialect) = stdin.matter.clone() else { panic!() };
+        dialect
+    };
+    assert_eq!(dialect(""), CsvDialect::default());
+    assert!(dialect("lenient = true").lenient);
+    let columns = vec!["a".to_owned(), "b".to_owned()];
+    let named = CsvDialect { header: false, columns, ..CsvDialect::default() };
+    assert_eq!(dialect("header = false\ncolumns = ['a', 'b']"), named);
+    assert_eq!(dialect("columns = ['a', 'b']"), CsvDialect { header: true, ..named });
 }
 
 #[test]

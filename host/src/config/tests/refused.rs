@@ -52,7 +52,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (source("kidn = 'stdin'"), r#"4:1: unknown key "kidn" in the source | did you mean "kind"?"#),
         (
             source("kind = 'stdin'\npath = 'x'"),
-            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, retry, format, delimiter, record_max"#,
+            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, retry, format, delimiter, lenient, header, columns, record_max"#,
         ),
         (
             sink("kind = 'file'\npth = 'x'"),
@@ -342,7 +342,20 @@ fn details_belong_to_their_kinds() {
             source("kind = 'file'\npath = 'x'\nformat = 'json'"),
             r#"6:10: "format" of the source: expected "lines", "jsonl", "csv" or "bytes", found "json" | did you mean "jsonl"?"#,
         ),
-        (source("kind = 'stdin'\ndelimiter = ';'"), r#"5:13: "delimiter" of the source: only format = "csv" has one"#),
+        (source("kind = 'stdin'\ndelimiter = ';'"), r#"5:13: "delimiter" of the source: only format = "csv" has it"#),
+        (source("kind = 'stdin'\nlenient = true"), r#"5:11: "lenient" of the source: only format = "csv" has it"#),
+        (
+            source("kind = 'stdin'\nformat = 'csv'\nheader = false"),
+            r#"6:10: "header" of the source: without a header, the columns have no names | name them: columns = ["id", "name"]"#,
+        ),
+        (
+            source("kind = 'stdin'\nformat = 'csv'\ncolumns = ['a', 'b', 'a']"),
+            r#"6:22: "columns" of the source: this name stands for two columns | give each column a name of its own"#,
+        ),
+        (
+            source("kind = 'stdin'\nformat = 'csv'\ncolumns = []"),
+            r#"6:11: "columns" of the source: must not be empty | leave it out to take the names from the header"#,
+        ),
         (
             sink("kind = 'stdout'\nformat = 'csv'\ndelimiter = ';;'"),
             r#"6:13: "delimiter" of the sink: expected a string of one ASCII character, no quote and no line feed, found a string | such as ";" or "\t""#,

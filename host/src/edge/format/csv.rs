@@ -1,8 +1,12 @@
 //! JSON objects as rows of CSV.
 
+use std::collections::HashSet;
+
+use super::eight::Eight;
 use super::fields::{Fields, Value};
 use super::json;
 use super::placing::{Misplaced, Placing};
+use crate::edge::Header;
 
 /// Writes rows. The names of the first record are the header, unless there is one already.
 #[derive(Clone, Debug)]
@@ -10,11 +14,16 @@ pub(in crate::edge) struct CsvWriter {
     delimiter: u8,
     /// No names: there is no header yet.
     placing: Placing,
+    /// Of the sources whose records these are, for when there is none.
+    expected: Vec<Header>,
 }
+
+/// How many of the header's names a reason lists. Arbitrary: a few lines.
+const NAMES_MAX: usize = 20;
 
 impl CsvWriter {
     pub(in crate::edge) fn new(delimiter: u8) -> Self {
-        Self { delimiter, placing: Placing::default() }
+        Self { delimiter, placing: Placing::default(), expected: Vec::new() }
     }
 
     /// Between two fields.
@@ -25,6 +34,20 @@ impl CsvWriter {
     /// The header that the rows must follow, because it stands in the output already.
     pub(in crate::edge) fn follow(&mut self, header: Vec<String>) {
         self.placing = Placing::new(header, false);
+    }
+
+    /// The header to write if there is no record.
+    pub(in crate::edge) fn expect(&mut self, header: &Header) {
+        self.expected.push(header.clone());
+    }
+
+    /// There are no more records: appends the header if there was none.
+    pub(in crate::edge) fn end(&mut self, out: &mut Vec<u8>) {
+        if self.placing.names().is_empty()
+            && let Some(names) = self.expected.iter().find_map(Header::get)
+        {
+            self.push_header(out, names);
+        }
     }
 
     /// Appends a record as a row.
@@ -47,12 +70,14 @@ impl CsvWriter {
         if fields.is_empty() {
             return Err("the object has no field, so that there is no header to write".to_owned());
         }
-        let mut names: Vec<String> = Vec::with_capacity(fields.len());
-        for (name, _) in fields {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.clone().into_owned());
-            }
-        }
+        let mut known = HashSet::with_capacity(fields.len());
+        let once = fields.iter().filter(|(name, _)| known.insert(name.as_ref()));
+        let names = once.map(|(name, _)| name.clone().into_owned()).collect();
+        self.push_header(out, names);
+        Ok(())
+    }
+
+    fn push_header(&mut self, out: &mut Vec<u8>, names: Vec<String>) {
         for (column, name) in names.iter().enumerate() {
             if column > 0 {
                 out.push(self.delimiter);
@@ -61,7 +86,6 @@ impl CsvWriter {
         }
         out.push(b'\n');
         self.follow(names);
-        Ok(())
     }
 
     fn push_row(&self, out: &mut Vec<u8>, Fields(fields): &Fields<'_>, places: &[Option<usize>]) {
@@ -76,7 +100,11 @@ impl CsvWriter {
     }
 
     fn reason(&self, misplaced: Misplaced) -> String {
-        let header = self.placing.names().join(", ");
+        let names = self.placing.names();
+        let mut header = names.get(..NAMES_MAX).unwrap_or(names).join(", ");
+        if names.len() > NAMES_MAX {
+            header = format!("{header} and {} more", names.len() - NAMES_MAX);
+        }
         match misplaced {
             Misplaced::Unknown(name) => format!("the field \"{name}\" is not in the header ({header})"),
             Misplaced::Same(a, b) => format!("the fields \"{a}\" and \"{b}\" are one column of the header ({header})"),
@@ -100,8 +128,7 @@ impl CsvWriter {
 
     fn push_field(&self, out: &mut Vec<u8>, field: &str, columns: usize) {
         // A row that is one empty field would be a blank line, which readers skip.
-        let must_quote = field.bytes().any(|byte| matches!(byte, b'"' | b'\n' | b'\r') || byte == self.delimiter)
-            || (field.is_empty() && columns == 1);
+        let must_quote = has_mark(field.as_bytes(), self.delimiter) || (field.is_empty() && columns == 1);
         if !must_quote {
             out.extend_from_slice(field.as_bytes());
             return;
@@ -115,4 +142,21 @@ impl CsvWriter {
         }
         out.push(b'"');
     }
+}
+
+/// Whether a field has something for which it must be quoted.
+fn has_mark(field: &[u8], delimiter: u8) -> bool {
+    let mut at = 0;
+    while at < field.len() {
+        // These are a few more bytes than those that matter.
+        for mark in Eight::load(field, at).marks_of_json_and(delimiter) {
+            match field.get(at + mark) {
+                Some(b'"' | b'\n' | b'\r') => return true,
+                Some(byte) if *byte == delimiter => return true,
+                _ => {}
+            }
+        }
+        at += 8;
+    }
+    false
 }

@@ -7,6 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json;
+use super::json_scan::{FoundField, FoundString, FoundValue, each_field};
+use crate::plan::bounds::FIELDS_MAX;
 
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,11 +33,33 @@ impl<'a> Fields<'a> {
     /// Reads a record.
     ///
     /// # Errors
-    /// With the reason why it is no JSON object.
+    /// With the reason why it is not a JSON object of at most [`FIELDS_MAX`] fields.
     pub(in crate::edge) fn parse(record: &'a [u8]) -> Result<Self, String> {
         let text = json::text(record)?;
+        let mut fields = Vec::with_capacity(8);
+        let known = each_field(record, |FoundField { name, value }| {
+            let string = |found: FoundString| json::string(text.get(found.at)?, found.escaped);
+            let value = match value {
+                FoundValue::String(found) => Value::Text(string(found)?),
+                FoundValue::Other(at) => Value::of(text.get(at)?)?,
+            };
+            fields.push((string(name)?, value));
+            (fields.len() <= FIELDS_MAX).then_some(())
+        });
+        match known {
+            Some(()) => Ok(Self(fields)),
+            None if fields.len() > FIELDS_MAX => Err(too_many()),
+            None => Self::parse_slowly(text),
+        }
+    }
+
+    /// Reads what the scan does not know, and finds the words for what is not an object.
+    fn parse_slowly(text: &'a str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| {
-            if error.is_data() {
+            if error.is_data() && error.to_string().starts_with(&too_many()) {
+                return too_many();
+            }
+            if error.is_data() && !text.trim_start().starts_with('{') {
                 return "not a JSON object: only an object has fields".to_owned();
             }
             json::fault(&error)
@@ -44,10 +68,10 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn of(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
-        let raw = raw.get();
-        Ok(match raw.as_bytes().first() {
-            Some(b'"') => Self::Text(string(raw)?),
+    /// A value that is JSON. `None`: a string with half of a surrogate pair, which is not text.
+    fn of(raw: &'a str) -> Option<Self> {
+        Some(match raw.as_bytes().first() {
+            Some(b'"') => Self::Text(json::string(raw, raw.contains('\\'))?),
             Some(b'{' | b'[') => Self::Nested(raw),
             Some(b'n') => Self::Null,
             Some(b't') => Self::Bool(true),
@@ -57,12 +81,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A string without its quotes; borrowed, unless something in it is escaped.
-fn string(raw: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
-        Some(plain) if memchr::memchr(b'\\', plain.as_bytes()).is_none() => Ok(Cow::Borrowed(plain)),
-        _ => serde_json::from_str::<String>(raw).map(Cow::Owned),
-    }
+fn too_many() -> String {
+    format!("the object has more than {FIELDS_MAX} fields, which is as many as there may be columns")
 }
 
 /// A name: borrowed, unless something in it is escaped.
@@ -103,7 +123,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut fields = Vec::with_capacity(8);
                 while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    fields.push((name, Value::of(raw).map_err(serde::de::Error::custom)?));
+                    if fields.len() == FIELDS_MAX {
+                        return Err(serde::de::Error::custom(too_many()));
+                    }
+                    let not_text = || serde::de::Error::custom("half of a surrogate pair in a string");
+                    fields.push((name, Value::of(raw.get()).ok_or_else(not_text)?));
                 }
                 Ok(Fields(fields))
             }

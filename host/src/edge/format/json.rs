@@ -1,12 +1,23 @@
 //! JSON text, written by hand where it is written for every record.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
+
+use super::eight::find_json_mark;
+use super::json_scan::is_value_on_a_line;
 
 /// Appends text as a JSON string, in quotes.
 pub(in crate::edge) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| must_escape(byte)) {
+    push_string_body(out, text.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes of a JSON string.
+pub(in crate::edge) fn push_string_body(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some(at) = find_json_mark(rest) {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((&byte, behind)) = from.split_first() else { break };
@@ -14,11 +25,6 @@ pub(in crate::edge) fn push_string(out: &mut Vec<u8>, text: &str) {
         rest = behind;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
-fn must_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn push_escaped(out: &mut Vec<u8>, byte: u8) {
@@ -34,15 +40,37 @@ fn push_escaped(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-/// Why these bytes are not one JSON value; their text, if they are.
+/// A JSON value, and whether it is on one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::edge) enum Checked<'a> {
+    /// It has neither a line feed nor a carriage return.
+    Line,
+    /// It has one between its parts.
+    Lines(&'a str),
+}
+
+/// Why these bytes are not one JSON value.
 ///
 /// # Errors
 /// With the reason, worded for a person.
-pub(in crate::edge) fn check(data: &[u8]) -> Result<&str, String> {
+pub(in crate::edge) fn check(data: &[u8]) -> Result<Checked<'_>, String> {
     let text = text(data)?;
+    if is_value_on_a_line(data) {
+        return Ok(Checked::Line);
+    }
     match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(IgnoredAny) => Ok(text),
+        // Deeper than the scan goes.
+        Ok(IgnoredAny) if memchr::memchr2(b'\n', b'\r', data).is_none() => Ok(Checked::Line),
+        Ok(IgnoredAny) => Ok(Checked::Lines(text)),
         Err(error) => Err(fault(&error)),
+    }
+}
+
+/// The text of a JSON string with its quotes; `None` when it is not one. Borrowed, unless something in it is escaped.
+pub(in crate::edge) fn string(raw: &str, escaped: bool) -> Option<Cow<'_, str>> {
+    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
+        Some(plain) if !escaped => Some(Cow::Borrowed(plain)),
+        _ => serde_json::from_str::<String>(raw).ok().map(Cow::Owned),
     }
 }
 

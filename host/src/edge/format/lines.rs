@@ -1,8 +1,8 @@
 //! A batch of records as text, one line (of CSV: one row) per record.
 
 use super::csv::CsvWriter;
-use super::json;
-use crate::edge::Rejected;
+use super::json::{self, Checked};
+use crate::edge::{Header, Rejected};
 use crate::plan::{CsvFormat, LineFormat};
 use crate::record::Payload;
 
@@ -38,9 +38,27 @@ impl TextWriter {
         }
     }
 
+    /// The columns of the source whose records these are, for when there is no record to take them from.
+    pub(in crate::edge) fn expect(&mut self, header: &Header) {
+        if let Self::Csv(csv) = self {
+            csv.expect(header);
+        }
+    }
+
+    /// There are no more records: appends what is to be written all the same.
+    pub(in crate::edge) fn end(&mut self, out: &mut Vec<u8>) {
+        if let Self::Csv(csv) = self {
+            csv.end(out);
+        }
+    }
+
     /// Appends all records but those it returns.
     pub(in crate::edge) fn push_all(&mut self, out: &mut Vec<u8>, records: &Payload) -> Vec<Rejected> {
         out.reserve(records.values().bytes() + records.len());
+        if let (Self::JsonLines, true) = (&*self, records.are_json_lines()) {
+            push_checked(out, records);
+            return Vec::new();
+        }
         let mut rejected = Vec::new();
         for (index, value) in records.values().iter().enumerate() {
             let pushed = match self {
@@ -70,12 +88,18 @@ fn push_line(out: &mut Vec<u8>, value: &[u8]) -> Result<(), String> {
 }
 
 fn push_json(out: &mut Vec<u8>, value: &[u8]) -> Result<(), String> {
-    let text = json::check(value)?;
-    if memchr::memchr2(b'\n', b'\r', value).is_some() {
-        json::push_compact(out, text);
-    } else {
-        out.extend_from_slice(value);
+    match json::check(value)? {
+        Checked::Line => out.extend_from_slice(value),
+        Checked::Lines(text) => json::push_compact(out, text),
     }
     out.push(b'\n');
     Ok(())
+}
+
+/// Appends values that are known to be JSON on one line each.
+fn push_checked(out: &mut Vec<u8>, records: &Payload) {
+    for value in records.values().iter() {
+        out.extend_from_slice(value);
+        out.push(b'\n');
+    }
 }

@@ -1,8 +1,10 @@
 //! How records are written as text, and read out of JSON.
 
 mod csv;
+pub(super) mod eight;
 pub(super) mod fields;
 pub(super) mod json;
+mod json_scan;
 mod lines;
 pub(super) mod placing;
 

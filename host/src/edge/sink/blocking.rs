@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Delivery, Mark, Rejected, Sink};
+use crate::edge::{Delivery, Header, Mark, Rejected, Sink};
 use crate::error::{Error, Result};
 use crate::record::Payload;
 
@@ -21,6 +21,8 @@ pub(in crate::edge) trait BlockingSink: Send + 'static {
     /// # Errors
     /// When the destination cannot be closed properly.
     fn finish(&mut self) -> Result<()>;
+
+    fn expect_header(&mut self, _header: &Header) {}
 
     fn delivery(&self) -> Delivery {
         Delivery::AtLeastOnce
@@ -155,6 +157,12 @@ impl<S: BlockingSink> Sink for Blocking<S> {
         match self.call(Request::Write(copy)).await? {
             Reply::Written(rejected) => Ok(rejected),
             Reply::Marked(_) | Reply::Done => Ok(Vec::new()),
+        }
+    }
+
+    fn expect_header(&mut self, header: &Header) {
+        if let State::New(sink) = &mut self.state {
+            sink.expect_header(header);
         }
     }
 

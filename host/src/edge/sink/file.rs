@@ -13,7 +13,7 @@ use super::writable::{check_file, exists, make_folders_of};
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::edge::source::csv_header;
-use crate::edge::{Delivery, Mark, Rejected};
+use crate::edge::{Delivery, Header, Mark, Rejected};
 use crate::error::{Error, Result};
 use crate::plan::{self, IfExists, LineFormat};
 use crate::record::Payload;
@@ -168,8 +168,15 @@ impl BlockingSink for FileSink {
         Err(if is_cut { error } else { error.retryable(false) })
     }
 
+    fn expect_header(&mut self, header: &Header) {
+        self.text.expect(header);
+    }
+
     fn finish(&mut self) -> Result<()> {
-        self.output().map(|_| ())
+        let mut rest = Vec::new();
+        self.text.end(&mut rest);
+        let written = self.output()?.write(&rest);
+        written.map_err(|(error, _)| fault::unwritable(&self.path, error))
     }
 
     /// A pipe or a device cannot be cut back.

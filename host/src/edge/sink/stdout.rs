@@ -6,9 +6,9 @@
 use std::io::{self, Write};
 
 use super::blocking::BlockingSink;
-use crate::edge::Rejected;
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
+use crate::edge::{Header, Rejected};
 use crate::error::{Error, Result};
 use crate::plan::LineFormat;
 use crate::record::Payload;
@@ -42,8 +42,15 @@ impl<W: Write + Send + 'static> BlockingSink for StdoutSink<W> {
         Ok(rejected)
     }
 
+    fn expect_header(&mut self, header: &Header) {
+        self.text.expect(header);
+    }
+
     fn finish(&mut self) -> Result<()> {
-        Ok(())
+        self.buffer.clear();
+        self.text.end(&mut self.buffer);
+        let written = self.output.write_all(&self.buffer).and_then(|()| self.output.flush());
+        written.map_err(unwritable)
     }
 }
 

@@ -10,7 +10,7 @@ use super::blocking::BlockingSink;
 use super::open_sink;
 use super::stdout::StdoutSink;
 use crate::edge::tests::records;
-use crate::edge::{Rejected, Sink};
+use crate::edge::{Header, Rejected, Sink};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{CsvFormat, FileSink, FolderSink, IfExists, LineFormat, SinkKind};
 use crate::record::Payload;
@@ -144,6 +144,20 @@ mod json_lines {
         );
     }
 
+    /// Checking again what our own source has made was a quarter of the time (issue 12).
+    #[tokio::test]
+    async fn what_is_known_to_be_json_is_not_checked_again_and_everything_else_is() {
+        let (_folder, path) = holding("");
+        // Not JSON, so that it shows.
+        let mut known = records(&["?"]);
+        known.vouch_for_json_lines();
+        let mut changed = known.clone();
+        changed.push(None, b"{}");
+        let rejected = write(&path, LineFormat::JsonLines, IfExists::Replace, &[known, changed]).await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), "?\n{}\n");
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [0]);
+    }
+
     #[tokio::test]
     async fn bytes_that_are_no_text_are_rejected() {
         let (_folder, path) = holding("");
@@ -177,6 +191,47 @@ mod csv {
                 (2, "the field \"y\" is not in the header (id, name, x)"),
             ]
         );
+    }
+
+    /// A file that is a header only lost it on its way (issue 12).
+    #[tokio::test]
+    async fn the_columns_of_the_source_are_written_where_there_is_no_record() {
+        let header = Header::default();
+        let run = async |path: &Path, if_exists, batches: &[Payload]| {
+            let mut sink = file(path, CSV, if_exists).expect("it can be opened");
+            sink.expect_header(&header);
+            for batch in batches {
+                sink.write(batch).await.expect("it can be written");
+            }
+            sink.finish().await.expect("it can be closed");
+            fs::read_to_string(path).expect("it is text")
+        };
+        let (_folder, path) = holding("old");
+        assert_eq!(run(&path, IfExists::Replace, &[]).await, "", "the source has not begun");
+        header.set(vec!["a".to_owned(), "b, c".to_owned()]);
+        assert_eq!(run(&path, IfExists::Replace, &[]).await, "a,\"b, c\"\n");
+        assert_eq!(run(&path, IfExists::Append, &[]).await, "a,\"b, c\"\n", "it has one");
+        assert_eq!(run(&path, IfExists::Replace, &[records(&["[1]"])]).await, "a,\"b, c\"\n");
+        assert_eq!(run(&path, IfExists::Replace, &[records(&[r#"{"x":1}"#])]).await, "x\n1\n");
+    }
+
+    /// It took a scan of all columns for each field, and half a minute for such a record (issue 12).
+    #[tokio::test]
+    async fn a_record_of_very_many_fields_is_refused_by_itself() {
+        let object = |fields: usize, first: usize| {
+            let fields: Vec<_> =
+                (0..fields).map(|field| format!("\"f{}\":{field}", (field + first) % fields)).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        let (_folder, path) = holding("");
+        let batch = records(&[object(16_384, 0), object(100_000, 0), object(16_384, 1), object(16_385, 0)]);
+        let rejected = write(&path, CSV, IfExists::Replace, &[batch, records(&[r#"{"x":1}"#])]).await;
+        let written = fs::read_to_string(&path).unwrap();
+        assert_eq!(written.lines().map(|line| line.split(',').count()).collect::<Vec<_>>(), [16_384; 3]);
+        assert!(written.ends_with(",16381,16382\n") && written.contains("\n16383,0,1,"), "fields find their columns");
+        assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [1, 3, 0]);
+        assert!(rejected[0].reason.contains("more than 16384 fields"), "{}", rejected[0].reason);
+        assert!(rejected[2].reason.len() < 300 && rejected[2].reason.ends_with("f19 and 16364 more)"), "{rejected:?}");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Chunk, Cursor, Extent, Input, Source};
+use crate::edge::{Chunk, Cursor, Extent, Header, Input, Source};
 use crate::error::{Error, Result};
 use crate::record::BatchBounds;
 
@@ -34,6 +34,11 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     /// As [`Source::can_resume`].
     fn can_resume(&self) -> bool {
         false
+    }
+
+    /// As [`Source::header`].
+    fn header(&self) -> Option<Header> {
+        None
     }
 
     /// As [`Source::inputs`].
@@ -62,6 +67,7 @@ pub(in crate::edge) struct Blocking<S> {
     ahead: NonZeroUsize,
     extent: Extent,
     can_resume: bool,
+    header: Option<Header>,
     state: State<S>,
 }
 
@@ -99,6 +105,7 @@ impl<S: BlockingSource> Blocking<S> {
             ahead: source.ahead(),
             extent: source.extent(),
             can_resume: source.can_resume(),
+            header: source.header(),
             state: State::New(source),
         }
     }
@@ -179,6 +186,10 @@ impl<S: BlockingSource> Source for Blocking<S> {
 
     fn can_resume(&self) -> bool {
         self.can_resume
+    }
+
+    fn header(&self) -> Option<Header> {
+        self.header.clone()
     }
 
     fn inputs(&mut self) -> Result<Vec<Input>> {

@@ -16,7 +16,7 @@ use super::find::{Found, find};
 use super::input::{Input as InputFile, Packing, RawBytes};
 use super::reader::{self, Shape};
 use super::records::{Fault, Page, RecordReader, Size, Spot};
-use crate::edge::{Chunk, Cursor, Extent, Input, fault};
+use crate::edge::{Chunk, Cursor, Extent, Header, Input, fault};
 use crate::error::{Error, Result};
 use crate::plan;
 use crate::record::BatchBounds;
@@ -168,6 +168,10 @@ impl BlockingSource for FileSource {
         self.extent != Extent::Unknown
     }
 
+    fn header(&self) -> Option<Header> {
+        self.shape.header()
+    }
+
     fn inputs(&mut self) -> Result<Vec<Input>> {
         if self.inputs.is_empty() { again::inputs(&self.files) } else { Ok(std::mem::take(&mut self.inputs)) }
     }
@@ -277,7 +281,8 @@ pub(in crate::edge) fn csv_header(path: &Path, format: plan::CsvFormat) -> Resul
         Fault::Malformed { what, hint } => Error::edge(format!("\"{}\" {what}", path.display())).hint(hint),
     };
     let file = std::fs::File::open(path).map_err(|error| fault::unreadable(path, error))?;
-    CsvRecords::new(Box::new(file), format, HEADER_BYTES_MAX, false).read_header().map_err(malformed)
+    let dialect = plan::CsvDialect { delimiter: format.delimiter, ..plan::CsvDialect::default() };
+    CsvRecords::new(Box::new(file), dialect, HEADER_BYTES_MAX, (Header::default(), false)).names().map_err(malformed)
 }
 
 /// The name of what a packed file holds.

@@ -4,7 +4,7 @@ use std::io;
 
 use super::line_reader::{HEAD_BYTES, LineReader, Next, Overlong};
 use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
-use crate::edge::format::json;
+use crate::edge::format::json::{self, Checked};
 
 /// What a line must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,8 @@ fn push_json(page: &mut Page, number: u64, line: &[u8]) {
         return;
     }
     match json::check(line) {
-        Ok(_) => page.push(number, line),
+        Ok(Checked::Line) => page.push_json(number, line),
+        Ok(Checked::Lines(_)) => page.push(number, line),
         Err(reason) => page.push_bad(Some(number), line.to_vec(), reason),
     }
 }

@@ -7,7 +7,10 @@ mod again;
 mod blocking;
 mod buffer;
 mod csv;
-mod csv_row;
+mod csv_bad;
+mod csv_scan;
+#[cfg(test)]
+mod csv_tests;
 mod digest;
 mod file;
 mod find;
@@ -23,6 +26,7 @@ mod tests;
 mod whole;
 
 pub(super) use self::file::csv_header;
+pub(super) use self::stdin::read_all;
 
 use self::blocking::Blocking;
 use self::file::FileSource;

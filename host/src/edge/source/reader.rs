@@ -9,6 +9,7 @@ use super::line_reader::LineReader;
 use super::lines::{LineKind, LineRecords};
 use super::records::RecordReader;
 use super::whole::WholeFile;
+use crate::edge::Header;
 use crate::plan::Matter;
 
 /// The longest record, whatever the plan allows: a column holds under 4 GiB, and a row of CSV may grow sixfold when it
@@ -20,6 +21,8 @@ const RECORD_BYTES_MOST: usize = 1 << 29;
 pub(super) struct Shape {
     matter: Matter,
     record_bytes_max: usize,
+    /// Filled when the first of the inputs is begun.
+    header: Header,
 }
 
 /// What there is to know of an input beside its bytes.
@@ -34,7 +37,13 @@ pub(super) struct Origin {
 impl Shape {
     /// Records of this kind, up to this length.
     pub(super) fn new(matter: Matter, record_bytes_max: NonZeroUsize) -> Self {
-        Self { matter, record_bytes_max: record_bytes_max.get().min(RECORD_BYTES_MOST) }
+        let record_bytes_max = record_bytes_max.get().min(RECORD_BYTES_MOST);
+        Self { matter, record_bytes_max, header: Header::default() }
+    }
+
+    /// The names of the columns, where records have columns.
+    pub(super) fn header(&self) -> Option<Header> {
+        matches!(self.matter, Matter::Csv(_)).then(|| self.header.clone())
     }
 
     /// Whether each input is one record.
@@ -53,7 +62,10 @@ impl Shape {
         match &self.matter {
             Matter::Lines => Box::new(lines(input, LineKind::Plain)),
             Matter::JsonLines => Box::new(lines(input, LineKind::Json)),
-            Matter::Csv(format) => Box::new(CsvRecords::new(input, *format, limit, origin.eager)),
+            Matter::Csv(dialect) => {
+                let header = self.header.clone();
+                Box::new(CsvRecords::new(input, dialect.clone(), limit, (header, origin.eager)))
+            }
             Matter::Files => Box::new(WholeFile::new(input, origin.name, limit)),
         }
     }

@@ -142,6 +142,8 @@ pub(super) struct Page {
     gaps: Vec<u32>,
     bad: Vec<BadRecord>,
     bad_bytes: usize,
+    /// Whether each value is known to be JSON on one line.
+    are_json_lines: bool,
     path: Option<Arc<Path>>,
     records_max: usize,
     bytes_max: usize,
@@ -157,6 +159,7 @@ impl Page {
             gaps: Vec::new(),
             bad: Vec::new(),
             bad_bytes: 0,
+            are_json_lines: true,
             path,
             records_max: bounds.records.get(),
             bytes_max: bounds.bytes.get(),
@@ -178,8 +181,29 @@ impl Page {
     /// Adds a record that stands on a line.
     #[inline]
     pub(super) fn push(&mut self, line: u64, value: &[u8]) {
+        self.are_json_lines = false;
+        self.push_json(line, value);
+    }
+
+    /// The same of one that is JSON on one line.
+    #[inline]
+    pub(super) fn push_json(&mut self, line: u64, value: &[u8]) {
         self.note(line, self.values.len() as u64);
         self.values.push(value);
+    }
+
+    /// Adds a record that `write` appends, and that is JSON on one line. `false`: there is no room for it.
+    #[inline]
+    pub(super) fn push_json_with(&mut self, line: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let before = self.values.len();
+        self.values.push_with(write);
+        let is_first = before + self.bad.len() == 0;
+        if !is_first && self.values.bytes() + self.bad_bytes > self.bytes_max {
+            self.values.truncate(before);
+            return false;
+        }
+        self.note(line, before as u64);
+        true
     }
 
     /// Adds the lines that are at hand, as they are, as long as there is room; whether there were any.
@@ -191,6 +215,7 @@ impl Page {
         if moved == 0 {
             return false;
         }
+        self.are_json_lines = false;
         self.note(first, before as u64);
         // The others stand right behind it: only where each has its number, there is more to note.
         if let Lines::Each(lines) = &mut self.lines {
@@ -202,6 +227,7 @@ impl Page {
     /// Adds a record that has a key and stands on no line. Its value is moved in where it is the first: a whole file may
     /// be large.
     pub(super) fn push_keyed(&mut self, key: &[u8], value: Vec<u8>) {
+        self.are_json_lines = false;
         self.keys.push(key);
         if self.values.is_empty() {
             let end = u32::try_from(value.len()).expect("records are kept under 4 GiB");
@@ -228,7 +254,10 @@ impl Page {
     /// The chunk.
     pub(super) fn into_chunk(self, position: u64, cursor: Option<Cursor>) -> Chunk {
         let places = Places { path: self.path, lines: self.lines, gaps: self.gaps };
-        let records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
+        let mut records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
+        if self.are_json_lines {
+            records.vouch_for_json_lines();
+        }
         Chunk { records, places, bad: self.bad, position, cursor }
     }
 

@@ -5,11 +5,12 @@
 //! process that reads standard input while such a thread is left may therefore miss a block.
 
 use std::io;
+use std::num::NonZeroUsize;
 
 use super::blocking::BlockingSource;
 use super::reader::{Origin, Shape};
 use super::records::{Fault, Page, RecordReader, Size};
-use crate::edge::Chunk;
+use crate::edge::{Chunk, Header};
 use crate::error::{Error, Result};
 use crate::plan::{self, Matter};
 use crate::record::BatchBounds;
@@ -17,6 +18,7 @@ use crate::record::BatchBounds;
 /// Reads standard input.
 pub(super) struct StdinSource {
     reader: Box<dyn RecordReader>,
+    header: Option<Header>,
     failed: Option<Error>,
     ended: bool,
     records: u64,
@@ -35,16 +37,21 @@ impl StdinSource {
         }
         let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
         let origin = Origin { name: "stdin".into(), eager: true };
-        Ok(Self::of(shape.reader(Box::new(io::stdin()), origin)))
+        let header = shape.header();
+        Ok(Self { header, ..Self::of(shape.reader(Box::new(io::stdin()), origin)) })
     }
 
     /// Reads what a reader gives.
     pub(super) fn of(reader: Box<dyn RecordReader>) -> Self {
-        Self { reader, failed: None, ended: false, records: 0, last: Size::default() }
+        Self { reader, header: None, failed: None, ended: false, records: 0, last: Size::default() }
     }
 }
 
 impl BlockingSource for StdinSource {
+    fn header(&self) -> Option<Header> {
+        self.header.clone()
+    }
+
     fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -72,4 +79,20 @@ fn unreadable(fault: Fault) -> Error {
         Fault::Io(error) => Error::edge("cannot read standard input").caused_by(error),
         Fault::Malformed { what, hint } => Error::edge(format!("standard input {what}")).hint(hint),
     }
+}
+
+/// All that an input gives; `None` when it cannot be read. For the fuzzer.
+pub(in crate::edge) fn read_all(
+    input: Box<dyn io::Read + Send>,
+    matter: Matter,
+    record_bytes_max: NonZeroUsize,
+    bounds: &BatchBounds,
+) -> Option<Vec<Chunk>> {
+    let origin = Origin { name: "input".into(), eager: false };
+    let mut source = StdinSource::of(Shape::new(matter, record_bytes_max).reader(input, origin));
+    let mut chunks = Vec::new();
+    while let Some(chunk) = source.pull(bounds).ok()? {
+        chunks.push(chunk);
+    }
+    Some(chunks)
 }

@@ -14,10 +14,10 @@ use super::stdin::StdinSource;
 use crate::edge::tests::bounds;
 use crate::edge::{Chunk, Extent};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{self, CsvFormat, Matter};
+use crate::plan::{self, CsvDialect, Matter};
 use crate::record::{BatchBounds, Lines};
 
-const CSV: Matter = Matter::Csv(CsvFormat { delimiter: b',' });
+const CSV: Matter = Matter::Csv(CsvDialect { delimiter: b',', lenient: false, header: true, columns: Vec::new() });
 
 /// All that a source gives.
 #[derive(Default)]
@@ -211,7 +211,7 @@ mod csv {
     use super::*;
     use crate::edge::format::TextWriter;
     use crate::edge::tests::{Pieces, records};
-    use crate::plan::LineFormat;
+    use crate::plan::{CsvFormat, LineFormat};
 
     fn read_pieces(data: &[u8], sizes: Vec<usize>, bounds: &BatchBounds) -> Seen {
         let shape = shape(CSV, 1 << 16);
@@ -259,7 +259,8 @@ mod csv {
 
     #[test]
     fn a_row_is_an_object_of_strings() {
-        let seen = read(b"\xef\xbb\xbfid,the \"name\"\r\n1,\"a \"\"b\"\"\"\r\n\r\n2,\"x\ny\"\n3,\\\t\x01\n", CSV);
+        let seen =
+            read(b"\xef\xbb\xbfid,\"the \"\"name\"\"\"\r\n1,\"a \"\"b\"\"\"\r\n\r\n2,\"x\ny\"\n3,\\\t\x01\n", CSV);
         assert_eq!(
             seen.values(),
             [
@@ -307,12 +308,60 @@ mod csv {
         assert!(read(b"a,b\n", CSV).chunks.is_empty());
     }
 
+    fn named(header: bool, columns: &[&str]) -> Matter {
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        Matter::Csv(CsvDialect { header, columns, ..CsvDialect::default() })
+    }
+
+    /// "name them in `columns`" was the advice, and no source had it (issue 12).
+    #[test]
+    fn columns_can_be_named_in_place_of_the_header_or_without_one() {
+        let data = b"a,,a\n1,2,3\n";
+        let seen = read(data, named(true, &["x", "y", "z"]));
+        assert_eq!(seen.values(), [r#"{"x":"1","y":"2","z":"3"}"#]);
+        let seen = read(data, named(false, &["x", "y", "z"]));
+        assert_eq!(seen.values(), [r#"{"x":"a","y":"","z":"a"}"#, r#"{"x":"1","y":"2","z":"3"}"#]);
+        assert_eq!(seen.lines(), [1, 2]);
+        let error = read(data, named(true, &["x", "y"])).error.expect("there are three columns");
+        assert!(
+            error.to_string().ends_with("has a header of 3 columns, but `columns` of the source names 2"),
+            "{error}"
+        );
+        assert!(read(data, CSV).error.expect("`a` stands twice").hints()[0].contains("columns = ["));
+    }
+
+    #[test]
+    fn a_header_that_is_not_well_quoted_or_has_too_many_columns_ends_the_source() {
+        let error = read(b"a,\"b\"c\n1,2\n", CSV).error.expect("two readers would read two names");
+        assert!(
+            error.to_string().ends_with("has no usable header: text follows the closing quote of field 2"),
+            "{error}"
+        );
+        let commas = [b"x".as_slice(), &b",".repeat(20_000), b"\n1\n"].concat();
+        let error = read(&commas, CSV).error.expect("these are too many");
+        assert!(error.to_string().ends_with("header of 20001 columns, more than the 16384 there may be"), "{error}");
+    }
+
+    #[test]
+    fn rows_and_lines_that_were_checked_are_known_to_be_json() {
+        let known = |data: &[u8], matter| {
+            let seen = read(data, matter);
+            seen.chunks.iter().map(|chunk| chunk.records.are_json_lines()).collect::<Vec<_>>()
+        };
+        assert_eq!(known(b"a\n1\n\"x\ny\"\n", CSV), [true]);
+        assert_eq!(known(b"{\"a\": [1, 2]}\nnull\n", Matter::JsonLines), [true]);
+        // A carriage return between the parts is JSON, and two lines to some.
+        assert_eq!(known(b"{\"a\":\r1}\n", Matter::JsonLines), [false]);
+        assert_eq!(known(b"{}\n", Matter::Lines), [false]);
+        assert_eq!(known(b"{}", Matter::Files), [false]);
+    }
+
     #[test]
     fn a_quote_that_is_never_closed_is_told_and_held_within_bounds() {
         let seen = read(b"a,b\n1,2\n3,\"open\n4,5\n", CSV);
         assert_eq!(seen.values().len(), 1);
         let (line, reason, data) = seen.bad()[0];
-        assert_eq!((line, reason), (Some(3), "a quote that begins a field of this row is never closed"));
+        assert_eq!((line, reason), (Some(3), "the quote that begins field 2 is never closed"));
         assert_eq!(data, b"3,\"open\n4,5\n");
 
         let endless = std::io::Cursor::new("a,b\n1,2\n3,\"").chain(std::io::repeat(b'x').take(100 << 20));
@@ -321,7 +370,8 @@ mod csv {
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         let (line, reason, data) = seen.bad()[0];
         assert_eq!((line, data.len()), (Some(3), 1024));
-        assert!(reason.starts_with("the row has 104857603 bytes, more than the 65536"), "{reason}");
+        let expected = "the quote that begins field 2 is not closed within 65536 bytes; no row was found behind it";
+        assert_eq!(reason, expected);
     }
 
     #[test]
@@ -332,7 +382,7 @@ mod csv {
         let reader = shape.reader(Box::new(input), Origin { name: "x".into(), eager: false });
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         assert_eq!(seen.records(), [(String::new(), Some(3), r#"{"a":"1","b":"2"}"#.into())]);
-        assert!(seen.bad()[0].1.starts_with("the row has 10485761 bytes"), "{}", seen.bad()[0].1);
+        assert!(seen.bad()[0].1.starts_with("the row has 10485760 bytes"), "{}", seen.bad()[0].1);
     }
 
     #[test]
