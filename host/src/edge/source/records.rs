@@ -153,7 +153,8 @@ impl Page {
     /// An empty page; `like` tells how much room is likely to be needed.
     pub(super) fn new(bounds: &BatchBounds, path: Option<Arc<Path>>, like: Size) -> Self {
         Self {
-            values: Column::with_capacity(like.records, like.bytes),
+            // A little more than the last one took: growing would copy all of it.
+            values: Column::with_capacity(like.records, like.bytes + like.bytes / 16),
             keys: Column::default(),
             lines: Lines::None,
             gaps: Vec::new(),
