@@ -219,7 +219,7 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
 async fn a_run_that_is_cut_at_any_step_of_its_end_is_done_once() {
     for (file, table) in [(true, false), (false, true), (true, true)] {
         for time in 0..4 {
-            let shape = Shape { file, table, order: Order::Input, workers: 1 };
+            let shape = Shape { file, table, doubles: true, recycle: None, order: Order::Input, workers: 1 };
             let fate = Fate { point: Failpoint::Closing, time, breakage: Breakage::Lasting };
             meets_its_fate_once(shape, &[vec![fate]]).await;
         }

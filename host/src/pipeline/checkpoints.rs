@@ -117,7 +117,7 @@ impl Checkpointer {
     pub(super) async fn write_end(&mut self) -> Result<()> {
         let mut last = self.keeping.from.clone();
         (last.epoch, last.taken, last.finished) = (last.epoch + 1, now(), true);
-        last.accounting = self.total().await;
+        last.accounting = self.total();
         // What the sink forgets must not come back as a checkpoint that has lost its sink.
         let is_durable = self.keeping.ledger.is_some();
         self.on_thread(move |state| state.finish(&last, is_durable)).await

@@ -268,9 +268,10 @@ mod tests {
     fn files_that_have_come_since_are_read_behind_the_others() {
         let folder = tempfile::tempdir().unwrap();
         let pattern = [folder.path().join("*").to_str().unwrap().to_owned()];
-        ["b", "d"].map(|name| fs::write(folder.path().join(name), name).unwrap());
+        let write = |name: &&str| fs::write(folder.path().join(name), name).unwrap();
+        ["b", "d"].iter().for_each(write);
         let before = inputs(&find(&pattern).unwrap()).unwrap();
-        ["a", "c", "e"].map(|name| fs::write(folder.path().join(name), name).unwrap());
+        ["a", "c", "e"].iter().for_each(write);
         let progress = Progress { done: 1, has_begun: false };
         let again = find_again(find(&pattern).unwrap().into(), &before, progress).unwrap();
         let names: Vec<_> = again.files.iter().map(|file| file.name.to_str().unwrap()).collect();
