@@ -20,7 +20,7 @@ use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
     Code, ComponentSource, Grants, Graph, Limits, Node, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan,
-    StagePlan, Warm,
+    StagePlan, Start, Warm,
 };
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
@@ -88,6 +88,7 @@ impl Pipeline {
     async fn prepare_with(plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
+        let keeps_failures = plan.keeps_failures();
         let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
@@ -99,18 +100,13 @@ impl Pipeline {
         }
         let (stages, folder) = (&ready_stages, &state_plan.folder);
         let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
-        let may_fail = keeps_failures(&sources, stages, &sinks);
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
         let state = StateFile::at(&state_plan.path);
-        let resumable = state_plan.checkpoints.is_some() && opened.iter().all(OpenSource::can_resume);
-        if resumable || may_fail {
-            state.examine()?;
-        }
-        let keeping = match state_plan.checkpoints {
-            Some(checkpoints) if opened.iter().all(OpenSource::can_resume) => {
-                Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?)
-            }
-            Some(_) | None => None,
+        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
+        let keeping = match checkpoints {
+            Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
+            None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
+            None => None,
         };
         let told = Told { events: events.0.clone(), redactor: Arc::clone(&redactor) };
         let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
@@ -185,14 +181,6 @@ impl ReadySource {
         let of_it = |input| InputPoint { source: self.name.to_string(), input };
         Ok(inputs.into_iter().map(of_it).collect())
     }
-}
-
-/// Whether a record that fails is kept: then the state file is written, without checkpoints, too.
-fn keeps_failures(sources: &[SourcePlan], stages: &[ReadyStage], sinks: &[SinkPlan]) -> bool {
-    let sources = sources.iter().map(|source| source.on_error);
-    let stages = stages.iter().map(|stage| stage.plan.on_error);
-    let mut all = sources.chain(stages).chain(sinks.iter().map(|sink| sink.on_error));
-    all.any(|on_error| on_error == OnError::DeadLetter)
 }
 
 /// Tells sinks that sources feed directly which columns these have.

@@ -60,6 +60,15 @@ impl Plan {
         };
         name.cloned()
     }
+
+    /// Whether a record that fails is kept anywhere: then the state file is written, even without checkpoints.
+    #[must_use]
+    pub fn keeps_failures(&self) -> bool {
+        let sources = self.sources.iter().map(|source| source.on_error);
+        let stages = self.stages.iter().map(|stage| stage.on_error);
+        let mut all = sources.chain(stages).chain(self.sinks.iter().map(|sink| sink.on_error));
+        all.any(|on_error| on_error == OnError::DeadLetter)
+    }
 }
 
 /// A whole pipeline, checked.

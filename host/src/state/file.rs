@@ -71,8 +71,9 @@ impl StateFile {
     /// The last checkpoint, if there is one. From here on no other run can have the file.
     ///
     /// # Errors
-    /// When another run has it, when it is damaged or none of ours, and when it cannot be read.
+    /// When another run has it, when it is damaged or none of ours, and when it cannot be read, or could not be written.
     pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        writable::check(&self.path)?;
         if !self.path.exists() {
             return Ok(None);
         }
@@ -97,13 +98,26 @@ impl StateFile {
         self.run(inner.open(&self.path)?, inputs::read)
     }
 
-    /// Makes sure that the file can be written, and that what is there is one of ours. Nothing is made or changed.
+    /// Makes sure that the file can be written, as far as that can be told without writing, and that what is there, if
+    /// anything is, is one of ours and whole: for a run that takes no checkpoints, which would find out with its first dead
+    /// letter. With `fresh`, a damaged one is put aside.
     ///
     /// # Errors
     /// When it cannot, or is not.
-    pub(crate) fn examine(&self) -> Result<()> {
+    pub(crate) fn examine(&self, fresh: bool) -> Result<()> {
         writable::check(&self.path)?;
-        if self.path.exists() { open(&self.path).map(drop) } else { Ok(()) }
+        if !self.path.exists() {
+            return Ok(());
+        }
+        match open(&self.path) {
+            Err(_) if fresh => {
+                let passing = lock(&self.path)?;
+                let aside = put_aside(&self.path).map_err(|error| unwritable(&self.path, error));
+                drop(passing);
+                aside
+            }
+            opened => opened.map(drop),
+        }
     }
 
     /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is never
