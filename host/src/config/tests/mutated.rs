@@ -11,6 +11,9 @@ kind = "file"
 path = ["a*.log", "b.log"]
 format = "csv"
 delimiter = ";"
+lenient = true
+header = false
+columns = ["a", "b"]
 record_max = "1MiB"
 [[source]]
 kind = "generate"

@@ -18,8 +18,9 @@ pub(in crate::edge) struct CsvWriter {
     expected: Vec<Header>,
 }
 
-/// How many of the header's names a reason lists. Arbitrary: a few lines.
-const NAMES_MAX: usize = 20;
+/// How many of the header's names a reason lists, and how many bytes of them. Arbitrary: a few lines.
+const LISTED_NAMES_MAX: usize = 20;
+const LISTED_BYTES_MAX: usize = 1024;
 
 impl CsvWriter {
     pub(in crate::edge) fn new(delimiter: u8) -> Self {
@@ -100,11 +101,7 @@ impl CsvWriter {
     }
 
     fn reason(&self, misplaced: Misplaced) -> String {
-        let names = self.placing.names();
-        let mut header = names.get(..NAMES_MAX).unwrap_or(names).join(", ");
-        if names.len() > NAMES_MAX {
-            header = format!("{header} and {} more", names.len() - NAMES_MAX);
-        }
+        let header = listed(self.placing.names());
         match misplaced {
             Misplaced::Unknown(name) => format!("the field \"{name}\" is not in the header ({header})"),
             Misplaced::Same(a, b) => format!("the fields \"{a}\" and \"{b}\" are one column of the header ({header})"),
@@ -141,6 +138,22 @@ impl CsvWriter {
             }
         }
         out.push(b'"');
+    }
+}
+
+/// Names for a reason: whole ones, because half a secret could not be found in them.
+fn listed(names: &[String]) -> String {
+    let mut bytes = 0;
+    let fits = |name: &&String| {
+        bytes += name.len();
+        bytes <= LISTED_BYTES_MAX
+    };
+    let first: Vec<&str> = names.iter().take(LISTED_NAMES_MAX).take_while(fits).map(String::as_str).collect();
+    let listed = first.join(", ");
+    match names.len() - first.len() {
+        0 => listed,
+        more if first.is_empty() => format!("{more} names, which are long"),
+        more => format!("{listed} and {more} more"),
     }
 }
 

@@ -238,35 +238,48 @@ impl Case {
         Model { input, lenient, max, columns, at: 0, line: 1, seen: Vec::new() }.read()
     }
 
-    fn reader(&self) -> CsvRecords {
+    fn reader(&self, eager: bool) -> CsvRecords {
         let columns = (0..self.columns).map(|column| format!("c{column}")).collect();
         let dialect = CsvDialect { lenient: self.lenient, header: false, columns, ..CsvDialect::default() };
         let input: Box<dyn io::Read + Send> = Box::new(Pieces::new(self.input.clone(), self.sizes.clone()));
-        let eager = self.sizes.len() % 2 == 1;
         CsvRecords::with_block(input, dialect, self.max, (Header::default(), eager, self.block))
     }
 
     /// What is read, in pages of so many records.
     fn seen(&self, records: usize) -> Vec<Seen> {
-        let mut reader = self.reader();
+        let mut reader = self.reader(self.sizes.len() % 2 == 1);
         let mut seen = Vec::new();
-        loop {
-            let mut page = Page::new(&bounds(records, 200), None, Size::default());
-            let more = reader.fill(&mut page).unwrap_or_else(|fault| panic!("{fault:?}"));
-            let chunk = page.into_chunk(0, None);
-            let mut bad = chunk.bad.into_iter().zip(chunk.places.gaps).peekable();
-            for (row, value) in chunk.records.values().iter().enumerate() {
-                while let Some((bad, _)) = bad.next_if(|(_, gap)| *gap as usize <= row) {
-                    seen.push(seen_bad(bad));
-                }
-                seen.push(Seen::Row(line(&chunk.places.lines, row), fields(value)));
-            }
-            seen.extend(bad.map(|(bad, _)| seen_bad(bad)));
-            if !more {
-                return seen;
-            }
-        }
+        while fill(&mut reader, records, &mut seen) {}
+        seen
     }
+
+    /// The same, by another reader for each page, which begins where the one before it was.
+    fn seen_in_runs(&self, records: usize) -> Vec<Seen> {
+        let mut reader = self.reader(false);
+        let mut seen = Vec::new();
+        while fill(&mut reader, records, &mut seen) {
+            let spot = reader.spot();
+            reader = self.reader(false);
+            assert!(matches!(reader.go_to(&spot, None), Ok(true)), "the input is the same");
+        }
+        seen
+    }
+}
+
+/// Adds what stands on the next page; `false` behind the last one.
+fn fill(reader: &mut CsvRecords, records: usize, seen: &mut Vec<Seen>) -> bool {
+    let mut page = Page::new(&bounds(records, 200), None, Size::default());
+    let more = reader.fill(&mut page).unwrap_or_else(|fault| panic!("{fault:?}"));
+    let chunk = page.into_chunk(0, None);
+    let mut bad = chunk.bad.into_iter().zip(chunk.places.gaps).peekable();
+    for (row, value) in chunk.records.values().iter().enumerate() {
+        while let Some((bad, _)) = bad.next_if(|(_, gap)| *gap as usize <= row) {
+            seen.push(seen_bad(bad));
+        }
+        seen.push(Seen::Row(line(&chunk.places.lines, row), fields(value)));
+    }
+    seen.extend(bad.map(|(bad, _)| seen_bad(bad)));
+    more
 }
 
 fn seen_bad(bad: crate::edge::BadRecord) -> Seen {
@@ -316,7 +329,9 @@ proptest! {
         (columns, records) in (1_usize..4, 1_usize..6),
     ) {
         let case = Case { input, sizes, block, lenient, max, columns };
-        prop_assert_eq!(case.seen(records), case.model());
+        let expected = case.model();
+        prop_assert_eq!(case.seen(records), expected.clone());
+        prop_assert_eq!(case.seen_in_runs(records), expected);
     }
 
     #[test]
