@@ -318,6 +318,10 @@ impl BlockingSink for SqliteSink {
 
     fn commit(&mut self, note: Option<&str>) -> Result<()> {
         let owner = self.owner.clone().unwrap_or_default();
+        if note.is_none() {
+            // The run has ended, whoever wrote the table: there is nothing to make or to empty any more.
+            self.begun.get_or_insert(Begun { is_inferred: false });
+        }
         self.with(|sink, connection| {
             let commit = || {
                 if connection.is_autocommit() {

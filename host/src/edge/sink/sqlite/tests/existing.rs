@@ -260,6 +260,20 @@ fn a_mark_that_cannot_be_read_is_an_error() {
     sink.return_to(Some(&crate::edge::Mark("{\"inferred\":false}".into()))).unwrap();
 }
 
+/// Fails when the run that only tidies up after one that was killed at its very end takes itself for an empty one, and
+/// empties the table.
+#[test]
+fn a_run_that_had_ended_keeps_its_rows() {
+    for columns in [&[][..], &[("a", ColumnType::Integer)]] {
+        let database = Database::with("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1)");
+        let mut sink = SqliteSink::open(database.plan(columns, IfExists::Replace), true).unwrap();
+        assert_eq!(sink.hold("somebody").unwrap(), None);
+        sink.commit(None).unwrap();
+        sink.finish().unwrap();
+        assert_eq!(database.rows(), [[integer(1)]]);
+    }
+}
+
 #[test]
 fn text_that_utf_16_cannot_hold_is_refused() {
     let database = Database::with("PRAGMA encoding = 'UTF-16'; CREATE TABLE t (a)");
