@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -22,13 +22,18 @@ use super::cache::Panicked;
 use super::engine::{Engine, compiling};
 use crate::pool::panic_message;
 
-/// The verb by which a program is asked to be a compiler. Behind it: settings, as [`Settings::words`] writes them.
+/// The verb by which a program is asked to be a compiler. Settings and bounds follow it; they are for this version alone.
 pub const VERB: &str = "compile-component";
 
 /// Memory of a compilation, bytes: so much, and for each byte of the component so much more. A Rust stage takes some 30 MiB,
-/// CPython 14 bytes a byte; the largest function that is let in takes some hundred MiB by itself.
+/// CPython 22 bytes a byte; the largest function that is let in takes some hundred MiB by itself.
 const MEMORY_BASE: u64 = 384 << 20;
 const MEMORY_FACTOR: u64 = 32;
+
+/// Processor time of a compilation, seconds: so much, and for each MiB of the component so much more. In a release build
+/// CPython takes one second a MiB, in a debug build some three. A small component that takes a minute was made to.
+const TIME_BASE: u64 = 8;
+const TIME_FACTOR: u64 = 16;
 
 /// Compilers at work at one time within the process: each may be at a large function.
 const THREADS_MAX: usize = 8;
@@ -47,7 +52,8 @@ const UNABLE: i32 = 5;
 
 static APART: OnceLock<()> = OnceLock::new();
 
-/// From now on, components are compiled in processes of this program: it calls [`serve`] when it is started with [`VERB`].
+/// From now on, components are compiled in processes of this program, which calls `serve_as_compiler` when it is started
+/// with `COMPILER_VERB`.
 pub fn compile_apart() {
     // Said twice, it is as true.
     APART.set(()).unwrap_or_default();
@@ -64,10 +70,31 @@ pub(super) struct Settings {
     pub(super) frugal_memory: u64,
 }
 
-/// The compiler has taken more memory than it may.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("compiling it takes more than {} of memory", bytesize::ByteSize(*.0).display().iec())]
-pub(super) struct TooMuchMemory(u64);
+/// The compiler has taken more than it may for a component of that size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooMuch {
+    /// Of memory, bytes.
+    #[error("compiling it takes more than {} of memory", bytesize::ByteSize(*.0).display().iec())]
+    Memory(u64),
+    /// Of processor time, seconds.
+    #[error("compiling it takes more than {0} s of processor time")]
+    Time(u64),
+}
+
+/// What a compilation may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Allowance {
+    memory: u64,
+    seconds: u64,
+}
+
+impl Allowance {
+    fn of(wasm: &[u8]) -> Self {
+        let bytes = wasm.len() as u64;
+        let memory = MEMORY_BASE.saturating_add(MEMORY_FACTOR.saturating_mul(bytes));
+        Self { memory, seconds: TIME_BASE + TIME_FACTOR * (bytes >> 20) }
+    }
+}
 
 /// Compiles in a process of its own, into `code`. `None` when that takes longer than `most`; the error of the outer result
 /// says that there is no such process to be had.
@@ -80,9 +107,9 @@ pub(super) fn apart(
     if APART.get().is_none() {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    let memory = MEMORY_BASE.saturating_add(MEMORY_FACTOR.saturating_mul(wasm.len() as u64));
+    let allowance = Allowance::of(wasm);
     let begun = Instant::now();
-    let mut child = spawn(engine.settings, memory, code)?;
+    let mut child = spawn(engine.settings, allowance, code)?;
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     thread::scope(|scope| {
         // The component is larger than a pipe, and the compiler may end before it has read it.
@@ -95,16 +122,16 @@ pub(super) fn apart(
         });
         let ended = wait(&mut child, begun + most);
         let words = words.join().unwrap_or_default();
-        ended?.map(|status| came_of(status, words, memory)).transpose()
+        ended?.map(|status| came_of(status, words, allowance)).transpose()
     })
 }
 
-fn spawn(settings: Settings, memory: u64, code: &File) -> io::Result<Child> {
+fn spawn(settings: Settings, allowance: Allowance, code: &File) -> io::Result<Child> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     // Its own file, whatever has been put in its place since: another version compiles other code.
     Command::new("/proc/self/exe")
         .arg(VERB)
-        .args(settings.words(memory))
+        .args(settings.words(allowance))
         .env("RAYON_NUM_THREADS", threads.to_string())
         .env_remove("RUST_BACKTRACE")
         // Ctrl-C is for the one that waits, whose end ends this process, too.
@@ -134,36 +161,39 @@ fn wait(child: &mut Child, end: Instant) -> io::Result<Option<ExitStatus>> {
 ///
 /// # Errors
 /// Nothing: the process could not do its work.
-fn came_of(status: ExitStatus, words: String, memory: u64) -> io::Result<wasmtime::Result<()>> {
+fn came_of(status: ExitStatus, words: String, allowance: Allowance) -> io::Result<wasmtime::Result<()>> {
     let ran_out = words.contains("memory allocation of") || words.contains("Cannot allocate memory");
     Ok(match status.code() {
         Some(0) => Ok(()),
-        Some(REFUSED | PANICKED) if ran_out => Err(TooMuchMemory(memory).into()),
+        Some(REFUSED | PANICKED) if ran_out => Err(TooMuch::Memory(allowance.memory).into()),
         Some(REFUSED) => Err(wasmtime::Error::msg(words)),
         Some(PANICKED) => Err(Panicked(words).into()),
         Some(_) => return Err(io::Error::other(words)),
-        // By a signal: the allocator's own, or the system's, which was short of memory before the bound was met.
-        None if ran_out || words.is_empty() => Err(TooMuchMemory(memory).into()),
+        None if status.signal() == Some(Signal::XCPU.as_raw()) => Err(TooMuch::Time(allowance.seconds).into()),
+        // By another signal: the allocator's own, or the system's, which was short of memory before the bound was met.
+        None if ran_out || words.is_empty() => Err(TooMuch::Memory(allowance.memory).into()),
         None => Err(Panicked(words).into()),
     })
 }
 
 impl Settings {
-    /// As arguments of a process that may have so much memory.
-    fn words(self, memory: u64) -> [String; 4] {
+    /// As arguments of a process that may take so much.
+    fn words(self, Allowance { memory, seconds }: Allowance) -> [String; 5] {
         let Self { fuel, deterministic, frugal_memory } = self;
-        [fuel.to_string(), deterministic.to_string(), frugal_memory.to_string(), memory.to_string()]
+        let numbers = [frugal_memory, memory, seconds].map(|number| number.to_string());
+        let [frugal_memory, memory, seconds] = numbers;
+        [fuel.to_string(), deterministic.to_string(), frugal_memory, memory, seconds]
     }
 
     /// Reads what [`Self::words`] wrote.
-    fn read(words: &[String]) -> Option<(Self, u64)> {
-        let [fuel, deterministic, frugal_memory, memory] = words else { return None };
+    fn read(words: &[String]) -> Option<(Self, Allowance)> {
+        let [fuel, deterministic, frugal_memory, memory, seconds] = words else { return None };
         let settings = Self {
             fuel: fuel.parse().ok()?,
             deterministic: deterministic.parse().ok()?,
             frugal_memory: frugal_memory.parse().ok()?,
         };
-        Some((settings, memory.parse().ok()?))
+        Some((settings, Allowance { memory: memory.parse().ok()?, seconds: seconds.parse().ok()? }))
     }
 }
 
@@ -192,15 +222,22 @@ pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, wo
 
 /// Binds the process, and reads what it is given.
 fn begin(arguments: &[String], wasm: &mut dyn Read) -> io::Result<(Settings, Vec<u8>)> {
-    let (settings, memory) = Settings::read(arguments).ok_or(io::ErrorKind::InvalidInput)?;
+    let (settings, allowance) = Settings::read(arguments).ok_or(io::ErrorKind::InvalidInput)?;
     // Nobody waits for it when the one that has asked is gone.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limit = getrlimit(Resource::Data);
-    let most = limit.maximum.map_or(memory, |most| most.min(memory));
-    setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) })?;
+    bind(Resource::Data, allowance.memory)?;
+    bind(Resource::Cpu, allowance.seconds)?;
+    // The signal that ends it for its time would leave one behind.
+    bind(Resource::Core, 0)?;
     let mut component = Vec::new();
     wasm.read_to_end(&mut component)?;
     Ok((settings, component))
+}
+
+fn bind(resource: Resource, most: u64) -> io::Result<()> {
+    let maximum = getrlimit(resource).maximum;
+    let current = maximum.map_or(most, |maximum| maximum.min(most));
+    Ok(setrlimit(resource, Rlimit { current: Some(current), maximum })?)
 }
 
 fn compile(settings: Settings, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
@@ -214,22 +251,24 @@ mod tests {
     #[test]
     fn settings_are_read_as_they_were_written() {
         let settings = Settings { fuel: true, deterministic: false, frugal_memory: 1 << 32 };
-        assert_eq!(Settings::read(&settings.words(7)), Some((settings, 7)));
+        let allowance = Allowance { memory: 7, seconds: 8 };
+        assert_eq!(Settings::read(&settings.words(allowance)), Some((settings, allowance)));
         assert_eq!(Settings::read(&["true".to_owned()]), None);
     }
 
     /// A full disk, or a process that was not started as it should be, says nothing of the component.
     #[test]
     fn what_the_end_of_a_compiler_says() {
-        use std::os::unix::process::ExitStatusExt;
-
-        let of = |status: i32, words: &str| came_of(ExitStatus::from_raw(status), words.to_owned(), 7);
+        let allowance = Allowance { memory: 7, seconds: 8 };
+        let of = |status: i32, words: &str| came_of(ExitStatus::from_raw(status), words.to_owned(), allowance);
         assert!(of(0, "").unwrap().is_ok());
         assert!(of(UNABLE << 8, "No space left on device").is_err() && of(127 << 8, "").is_err());
         let refused = |status, words| of(status, words).unwrap().unwrap_err();
-        assert!(refused(6, "memory allocation of 5 bytes failed").is::<TooMuchMemory>());
-        assert!(refused(9, "").is::<TooMuchMemory>());
-        assert!(refused(REFUSED << 8, "mmap: Cannot allocate memory").is::<TooMuchMemory>());
+        let too_much = |status, words| *refused(status, words).downcast_ref::<TooMuch>().unwrap();
+        assert_eq!(too_much(6, "memory allocation of 5 bytes failed"), TooMuch::Memory(7));
+        assert_eq!(too_much(9, ""), TooMuch::Memory(7));
+        assert_eq!(too_much(REFUSED << 8, "mmap: Cannot allocate memory"), TooMuch::Memory(7));
+        assert_eq!(too_much(Signal::XCPU.as_raw(), ""), TooMuch::Time(8));
         assert!(refused(6, "thread has overflowed its stack").is::<Panicked>());
         assert!(refused(PANICKED << 8, "seventeen").is::<Panicked>());
         assert_eq!(refused(REFUSED << 8, "unexpected end").to_string(), "unexpected end");

@@ -58,9 +58,9 @@ impl Component {
     /// Reads and compiles the component at `path`, or takes its compiled form from the cache.
     ///
     /// # Errors
-    /// When the file cannot be read, is no component, or is larger or takes longer to compile than `limits` allow. What
-    /// is then left of the compilation goes on in a thread of its own until it ends or the process does: the engine
-    /// has no way to stop it, and the bound on the file's size is one on the work.
+    /// When the file cannot be read, is not a component, or is larger, has more parts or takes longer to compile than is
+    /// allowed. In a program that compiles within itself, what is left of a compilation continues in a thread of its own until
+    /// it ends or the process does: the engine has no way to stop it.
     pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
         if wasmparser::Parser::is_core_wasm(&wasm) {

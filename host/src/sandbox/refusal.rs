@@ -66,7 +66,7 @@ pub(super) fn uncompiled(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> E
             .caused_by(panicked.to_string())
             .hint("this is a bug of the compiler: please report it, with the component");
     }
-    if let Some(too_much) = error.downcast_ref::<compiler::TooMuchMemory>() {
+    if let Some(too_much) = error.downcast_ref::<compiler::TooMuch>() {
         return Error::config(format!("\"{}\" cannot be run: {too_much}", path.display()))
             .hint("build it of fewer or smaller parts");
     }
