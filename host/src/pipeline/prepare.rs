@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, Node, OnError, Plan, Retry, SinkPlan, SourceKind, SourcePlan,
-    StagePlan, Start, Warm,
+    Code, ComponentSource, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start,
+    Warm,
 };
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
