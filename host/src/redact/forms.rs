@@ -31,7 +31,9 @@ pub(super) fn of(value: &str) -> Vec<String> {
 pub(super) fn patterns(value: &str) -> Vec<Pattern> {
     let escaped =
         texts(value).flat_map(|text| [Reading::Backslashes, Reading::Urls].map(|reading| Pattern::new(text, reading)));
-    let literal = texts(value).filter(|text| text.contains('%')).map(|text| Pattern::literal(text, Reading::Urls));
+    let literal = texts(value)
+        .filter(|text| text.contains(['%', '\\']))
+        .flat_map(|text| [Reading::Backslashes, Reading::Urls].map(|reading| Pattern::literal(text, reading)));
     let packed = in_base64_anywhere(value, &[BASE64]);
     let packed = packed.into_iter().map(|form| Pattern::new(&form, Reading::Base64));
     escaped.chain(literal).chain(packed).flatten().collect()

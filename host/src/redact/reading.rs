@@ -66,8 +66,7 @@ impl Pattern {
         Self::of(reduced, reading)
     }
 
-    /// The same for a secret that itself looks as if it had escapes in it, and of which every character was escaped: `%41`
-    /// as `%25%34%31`.
+    /// The same for a secret that itself looks as if it had escapes in it, where these were taken apart: `%41` as `%25%34%31`.
     pub(super) fn literal(secret: &str, reading: Reading) -> Option<Self> {
         let units = secret.bytes().map(|byte| reading.meaning(&[byte], 0));
         Self::of(units.flat_map(|unit| unit.meant().to_vec()).collect(), reading)
@@ -86,7 +85,8 @@ impl Pattern {
     pub(super) fn find_all(&self, text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         let mut read = 0;
         while let Some(escape) = self.next_escape(text, read) {
-            read = Search::new(self, text).run(escape.saturating_sub(self.reduced.len()).max(read), found);
+            // What lies before it was read already, perhaps, but not to the end of a secret that began there.
+            read = Search::new(self, text).run(escape.saturating_sub(self.reduced.len()), found);
         }
     }
 
@@ -100,7 +100,8 @@ impl Pattern {
             }
             at = unit.end;
         }
-        let first = search.count.checked_sub(search.matched)? % self.reduced.len();
+        // As many units back as were matched.
+        let first = (search.slot + self.reduced.len()).checked_sub(search.matched)? % self.reduced.len();
         let start = search.starts.get(first)?;
         (search.matched >= SECRET_BYTES_MIN).then(|| text.len() - start)
     }
@@ -136,10 +137,10 @@ struct Search<'a> {
     text: &'a [u8],
     /// How much of the pattern has been matched.
     matched: usize,
-    /// Where the last units begin, of as many bytes as the pattern has.
+    /// Where the last units begin that were matched, of as many bytes as the pattern has: a ring.
     starts: Vec<usize>,
-    /// Bytes that were read.
-    count: usize,
+    /// Where the next of them goes.
+    slot: usize,
     /// Matches that began within an escape: where, and how much.
     strays: Vec<(usize, usize)>,
 }
@@ -147,18 +148,21 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(pattern: &'a Pattern, text: &'a [u8]) -> Self {
         let starts = vec![0; pattern.reduced.len()];
-        Self { pattern, text, matched: 0, starts, count: 0, strays: Vec::new() }
+        Self { pattern, text, matched: 0, starts, slot: 0, strays: Vec::new() }
     }
 
     /// Reads on from `at`, until no escape is near. Where that is.
     fn run(&mut self, mut at: usize, found: &mut dyn FnMut(Range<usize>)) -> usize {
-        let mut plain = 0;
+        let (mut plain, first) = (0, self.pattern.reduced.first().copied());
         while let Some(unit) = self.pattern.reading.unit(self.text, at) {
             plain = if unit.is_escape || unit.length == 0 { 0 } else { plain + 1 };
             for byte in unit.meant() {
-                self.read(*byte, at..unit.end, found);
+                // Nearly all bytes match nothing.
+                if self.matched > 0 || Some(*byte) == first || !self.strays.is_empty() {
+                    self.read(*byte, at..unit.end, found);
+                }
             }
-            if unit.is_escape && unit.length > 0 {
+            if unit.is_escape {
                 self.begin_within(at..unit.end, found);
             }
             at = unit.end;
@@ -171,18 +175,17 @@ impl<'a> Search<'a> {
 
     fn read(&mut self, byte: u8, unit: Range<usize>, found: &mut dyn FnMut(Range<usize>)) {
         let Pattern { reduced, fallback, .. } = self.pattern;
-        let slot = self.count % reduced.len();
-        if let Some(start) = self.starts.get_mut(slot) {
+        if let Some(start) = self.starts.get_mut(self.slot) {
             *start = unit.start;
         }
-        self.count += 1;
+        self.slot = if self.slot + 1 == reduced.len() { 0 } else { self.slot + 1 };
         while self.matched > 0 && reduced.get(self.matched) != Some(&byte) {
             self.matched = fallback.get(self.matched - 1).copied().unwrap_or(0);
         }
         self.matched += usize::from(reduced.get(self.matched) == Some(&byte));
         if self.matched == reduced.len() {
             // The oldest of the starts is the next to be written over.
-            let start = self.starts.get(self.count % reduced.len()).copied().unwrap_or(unit.start);
+            let start = self.starts.get(self.slot).copied().unwrap_or(unit.start);
             found(start..unit.end);
             self.matched = fallback.last().copied().unwrap_or(0);
         }
@@ -213,6 +216,11 @@ impl<'a> Search<'a> {
 }
 
 impl Unit {
+    /// A byte that means itself in every reading.
+    fn plain(byte: u8, end: usize) -> Self {
+        Self { end, bytes: [byte, 0, 0, 0], length: 1, is_escape: false }
+    }
+
     fn meant(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
@@ -226,6 +234,7 @@ impl Reading {
             b'\\' => self.backslash(text, at),
             b'%' if self != Self::Backslashes => self.percent(text, at),
             b'+' if self == Self::Urls => Unit { is_escape: true, ..self.meaning(&[byte], at + 1) },
+            byte if byte.is_ascii_alphanumeric() => Unit::plain(byte, at + 1),
             byte => self.meaning(&[byte], at + 1),
         })
     }
