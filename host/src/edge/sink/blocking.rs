@@ -22,6 +22,7 @@ pub(in crate::edge) trait BlockingSink: Send + 'static {
     /// When the destination cannot be closed properly.
     fn finish(&mut self) -> Result<()>;
 
+    /// As [`Sink::expect_header`], right before the end.
     fn expect_header(&mut self, _header: &Header) {}
 
     fn delivery(&self) -> Delivery {
@@ -62,6 +63,8 @@ pub(in crate::edge) struct Blocking<S> {
     state: State<S>,
     traits: Traits,
     spare: Payload,
+    /// For the end: by the time they are announced, the sink may be on its thread.
+    headers: Vec<Header>,
 }
 
 /// What does not change while the sink is on its thread.
@@ -82,7 +85,7 @@ enum Request {
     Write(Payload),
     Mark,
     Commit(Option<String>),
-    Finish,
+    Finish(Vec<Header>),
 }
 
 struct Answer {
@@ -100,7 +103,7 @@ enum Reply {
 impl<S: BlockingSink> Blocking<S> {
     pub(in crate::edge) fn new(sink: S) -> Self {
         let traits = Traits { delivery: sink.delivery(), is_transactional: sink.is_transactional() };
-        Self { state: State::New(sink), traits, spare: Payload::default() }
+        Self { state: State::New(sink), traits, spare: Payload::default(), headers: Vec::new() }
     }
 
     async fn call(&mut self, request: Request) -> Result<Reply> {
@@ -140,7 +143,10 @@ fn serve<S: BlockingSink>(sink: &mut S, request: Request) -> Answer {
         }
         Request::Mark => (Payload::default(), sink.mark().map(Reply::Marked)),
         Request::Commit(note) => (Payload::default(), sink.commit(note.as_deref()).map(|()| Reply::Done)),
-        Request::Finish => (Payload::default(), sink.finish().map(|()| Reply::Done)),
+        Request::Finish(headers) => {
+            headers.iter().for_each(|header| sink.expect_header(header));
+            (Payload::default(), sink.finish().map(|()| Reply::Done))
+        }
     };
     Answer { spare, result }
 }
@@ -161,13 +167,11 @@ impl<S: BlockingSink> Sink for Blocking<S> {
     }
 
     fn expect_header(&mut self, header: &Header) {
-        if let State::New(sink) = &mut self.state {
-            sink.expect_header(header);
-        }
+        self.headers.push(header.clone());
     }
 
     async fn finish(&mut self) -> Result<()> {
-        self.call(Request::Finish).await.map(|_| ())
+        self.call(Request::Finish(self.headers.clone())).await.map(|_| ())
     }
 
     fn delivery(&self) -> Delivery {

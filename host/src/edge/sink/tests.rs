@@ -199,6 +199,8 @@ mod csv {
         let header = Header::default();
         let run = async |path: &Path, if_exists, batches: &[Payload]| {
             let mut sink = file(path, CSV, if_exists).expect("it can be opened");
+            // As in a run that keeps checkpoints: the sink is on its thread by then.
+            sink.mark().await.expect("nothing is written yet");
             sink.expect_header(&header);
             for batch in batches {
                 sink.write(batch).await.expect("it can be written");
