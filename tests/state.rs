@@ -23,6 +23,9 @@ const PIPELINE: &str = r#"
     on_error = "fail"
 "#;
 
+/// Its sink.
+const FILE: &str = r#"{ kind = "file", path = "out.txt", format = "lines" }"#;
+
 /// A run that came to the last line, and was aborted by it.
 struct Cut(Sandbox);
 
@@ -153,7 +156,7 @@ async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held()
         cut.run("mv c in-c.txt && mv d in-d.txt").await;
     };
     is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes, and had 6").await;
-    is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-d.txt\" has 6 bytes, and had 7").await;
+    is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-c.txt\" holds something else").await;
     is_refused("printf 'other\\n' > in-c.txt", "in-c.txt\" holds something else").await;
     is_refused("rm in-d.txt", "in-d.txt\" is gone").await;
     // What grew is read as it is, what came is read last; what was read to its end may be gone.
@@ -175,7 +178,9 @@ async fn a_file_that_was_read_to_its_end_must_not_be_another_one() {
 #[tokio::test]
 async fn sources_and_sinks_may_stand_in_another_order() {
     let cut = Cut(Sandbox::new().expect("a sandbox"));
-    let node = |role: &str, name: &str, rest: &str| format!("[[{role}]]\nname = \"{name}\"\nkind = \"file\"\n{rest}\n");
+    let node = |role: &str, name: &str, rest: &str| {
+        format!("[[{role}]]\nname = \"{name}\"\nkind = \"file\"\nformat = \"lines\"\n{rest}\n")
+    };
     let sources =
         [("a", "a.txt"), ("b", "b.txt")].map(|(name, path)| node("source", name, &format!("path = \"{path}\"")));
     let work = "[[stage]]\nname = \"work\"\ncomponent = \"guests/bang.wasm\"\non_error = \"fail\"\nfrom = [\"b\"]\n";
@@ -203,7 +208,7 @@ async fn a_folder_can_be_moved_or_copied_while_its_run_waits_to_be_resumed() {
     for (sink, output) in [(file, "out.jsonl"), (table, "out.db")] {
         let cut = Cut(Sandbox::new().expect("a sandbox"));
         fs::create_dir(cut.0.path().join("here")).expect("a folder of our own");
-        let pipeline = PIPELINE.replace(&file.replace("jsonl", "txt"), sink).replace("guests/", "../guests/");
+        let pipeline = PIPELINE.replace(FILE, sink).replace("guests/", "../guests/");
         cut.write("here/pipeline.toml", &pipeline);
         let records: String = (0..LINES).map(|number| format!("{{\"n\":{number}}}\n")).collect();
         cut.write("here/in.txt", &format!("{records}!last\n"));
@@ -239,6 +244,35 @@ async fn a_mark_that_cannot_be_read_is_told() {
     assert_eq!(database.execute(spoil, []), Ok(1));
     drop(database);
     cut.is_refused(&["what the run that was cut noted of \"out.txt\" cannot be read", "--fresh"]).await;
+}
+
+/// A table keeps the checkpoint itself (12).
+#[tokio::test]
+async fn a_checkpoint_in_a_table_that_cannot_be_read_is_told() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace(FILE, r#"{ kind = "sqlite", path = "out.db", table = "t" }"#));
+    let records: String = (0..LINES).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+    cut.write("in.txt", &format!("{records}!last\n"));
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    let spoil = |statement: &str| {
+        let database = rusqlite::Connection::open(cut.0.path().join("out.db")).expect("a database");
+        assert_eq!(database.execute(&format!("UPDATE sandmill_checkpoint SET note = {statement}"), []), Ok(1));
+    };
+    for (statement, words) in [
+        (
+            "json_replace(note, '$.sinks[0].mark', 'many')",
+            "what the run that was cut noted of \"out.db\" cannot be read",
+        ),
+        ("'nothing'", "the checkpoint stored in sink \"sqlite\" cannot be read"),
+    ] {
+        spoil(statement);
+        let seen = cut.run("sandmill run").await;
+        assert_eq!(seen.code, 2, "{}", seen.stderr);
+        assert!(seen.stderr.contains(words), "{}", seen.stderr);
+    }
+    cut.write("in.txt", "{\"n\":1}\n");
+    let seen = cut.run("sandmill run -q --fresh").await;
+    assert_eq!((seen.code, numbers_of(&cut.0.path().join("out.db"))), (0, vec![1]), "{}", seen.stderr);
 }
 
 /// They were counted for each part of a run (12).
@@ -289,7 +323,8 @@ async fn a_run_that_is_killed_in_its_last_moment_is_not_done_again() {
     let mut run = cut.0.sandmill(&["run"]).stderr(Stdio::from(full)).spawn().expect("it starts");
     let state = cut.0.path().join("p.state.db");
     let has_ended = || -> Option<bool> {
-        let database = rusqlite::Connection::open(&state).ok()?;
+        let database =
+            rusqlite::Connection::open_with_flags(&state, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
         let select = "SELECT json_extract(body, '$.finished') FROM checkpoint";
         database.query_row(select, [], |row| row.get(0)).ok()
     };
@@ -330,11 +365,12 @@ async fn a_state_file_that_cannot_be_written_is_found_before_a_record_moves() {
     );
     // To the superuser nothing is read-only.
     let run = if rustix::process::geteuid().is_root() {
-        "setpriv --reuid 65534 --clear-groups env SANDMILL_CACHE=$PWD/cache sandmill"
+        "setpriv --reuid 65534 --clear-groups env SANDMILL_CACHE=$PWD/cache ./sandmill"
     } else {
         "sandmill"
     };
-    let seen = cut.run("mkdir state cache && chmod 777 . cache && chmod 555 state").await;
+    let seen =
+        cut.run("cp $(command -v sandmill) . && mkdir state cache && chmod 777 . cache && chmod 555 state").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     for verb in ["check", "run"] {
         let seen = cut.run(&format!("echo '{{}}' | {run} {verb}")).await;
