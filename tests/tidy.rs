@@ -60,6 +60,16 @@ fn only_the_queue_and_the_named_control_channels_make_channels() {
     assert_eq!(offenders(makes), [""; 0]);
 }
 
+/// A deadline on `tokio::time` is over when the process has been stopped and continues (issue 12).
+#[test]
+fn deadlines_and_stopwatches_count_the_time_in_which_the_process_ran() {
+    // The clock itself; latency as somebody outside sees it; a picture drawn now and then; a timer that is looked at again.
+    const ALLOWED: [&str; 4] = ["time.rs", "record/ticket.rs", "cli/commands/run.rs", "sandbox/egress/body.rs"];
+    let counts =
+        |name: &str, code: &str| !ALLOWED.contains(&name) && code_lines(code).any(|line| line.contains("tokio::time"));
+    assert_eq!(offenders(counts), [""; 0], "use crate::time");
+}
+
 #[test]
 fn the_plan_does_no_input_or_output() {
     let reads = |name: &str, code: &str| {

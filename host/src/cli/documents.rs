@@ -66,6 +66,7 @@ fn page(verbs: &[String]) -> Result<String> {
     let mut text = Vec::new();
     Man::new(command.clone())
         .title(name)
+        .source(format!("{NAME} {VERSION}"))
         .render(&mut text)
         .map_err(|error| Error::internal("a page cannot be made").caused_by(error))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
