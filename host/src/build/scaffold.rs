@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::sdk::{self, Unpacked};
 use crate::error::{Error, Result};
-
-/// The SDK's sources, as they were when this program was built. It is not published yet; `$SANDMILL_SDK` names another.
-const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/rust");
 
 /// The files of a new stage, by their path in its folder.
 const TEMPLATE: [(&str, &str); 5] = [
@@ -14,26 +12,35 @@ const TEMPLATE: [(&str, &str); 5] = [
     ("src/lib.rs", include_str!("template/lib.rs")),
     ("pipeline.toml", include_str!("template/pipeline.toml")),
     ("README.md", include_str!("template/README.md")),
-    (".gitignore", "target/\n"),
+    (".gitignore", "target/\n.sandmill/\n"),
 ];
+
+/// The stage itself, behind what the SDK needs: with one choice of versions, stages find what another has compiled.
+const LOCK_ENTRY: &str = r#"
+[[package]]
+name = "{name}"
+version = "0.1.0"
+dependencies = ["sandmill-stage"]
+"#;
 
 /// Makes a stage's folder `name` in `parent`, and returns it.
 ///
 /// # Errors
-/// When the name cannot be a crate's, something of that name is there, or the SDK is not found.
+/// When the name cannot be a crate's, something of that name is there, or the folder cannot be written.
 pub fn new_stage(name: &str, parent: &Path) -> Result<PathBuf> {
     check_name(name)?;
     let folder = parent.join(name);
     if folder.exists() {
         return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
     }
-    let sdk = sdk()?;
-    for (path, text) in TEMPLATE {
+    let lock = sdk::LOCK.to_owned() + LOCK_ENTRY;
+    for (path, text) in TEMPLATE.into_iter().chain([("Cargo.lock", lock.as_str())]) {
         let file = folder.join(path);
-        let text = text.replace("{name}", name).replace("{sdk}", &sdk.display().to_string());
+        let text = text.replace("{name}", name);
         let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, text));
         made.map_err(|error| Error::config(format!("\"{}\" cannot be written", file.display())).caused_by(error))?;
     }
+    Unpacked::in_stage(&folder).begin()?;
     Ok(folder)
 }
 
@@ -62,16 +69,6 @@ fn check_name(name: &str) -> Result<()> {
 /// Names that cargo or the compiler keep for themselves, and that of the crate that every stage uses.
 const RESERVED: [&str; 7] = ["test", "core", "std", "alloc", "self", "crate", "sandmill-stage"];
 
-fn sdk() -> Result<PathBuf> {
-    let named = std::env::var_os("SANDMILL_SDK").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| PathBuf::from(SDK));
-    path.canonicalize().map_err(|error| {
-        Error::config(format!("the stage SDK is not found at \"{}\"", path.display()))
-            .caused_by(error)
-            .hint("set SANDMILL_SDK to the folder guest-sdk/rust of a checkout of Sandmill")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +89,22 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = new_stage("shout", parent.path()).unwrap();
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("name = \"shout\"") && !manifest.contains("{sdk}"), "{manifest}");
+        assert!(manifest.contains("name = \"shout\""), "{manifest}");
         assert!(new_stage("shout", parent.path()).unwrap_err().to_string().ends_with("is there already"));
+    }
+
+    /// An absolute path in it would be right on one machine only (issue 12).
+    #[test]
+    fn a_new_stage_can_be_moved_and_shared() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = new_stage("shout", parent.path()).unwrap();
+        let stage = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
+        for (path, _) in TEMPLATE {
+            let text = stage(path);
+            assert!(!text.contains(env!("CARGO_MANIFEST_DIR")) && !text.contains("path = \"/"), "{path}: {text}");
+        }
+        assert!(stage("Cargo.toml").contains("path = \".sandmill/rust\""));
+        assert!(stage(".gitignore").lines().any(|line| line == ".sandmill/"));
+        assert!(stage(".sandmill/rust/Cargo.toml").contains("name = \"sandmill-stage\""));
     }
 }

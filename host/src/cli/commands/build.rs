@@ -5,8 +5,9 @@ use std::path::Path;
 use crate::build::{self, BuildOptions, Built};
 use crate::cli::args::BuildArguments;
 use crate::cli::render::text::one_line;
+use crate::cli::signals::while_building;
 use crate::cli::{print, render};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
 use crate::report::Problem;
 
@@ -23,10 +24,11 @@ pub(super) fn build(arguments: &BuildArguments, quiet: bool) -> Result<Exit> {
                 print::message(&format!("{line}\n"));
             }
         };
-        match build::build(folder, &options, &mut say) {
+        match while_building(|stop| build::build_until(folder, &options, stop, &mut say)) {
             Ok(built) if arguments.json => print::json(&built)?,
             Ok(_) if quiet => {}
             Ok(built) => print::message(&line(folder, &built)),
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
                 print::message(&render::problem(&Problem::from(&error)));
                 exit = Exit::from(&error);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::build::{self, BuildOptions};
 use crate::cli::print;
+use crate::cli::signals::while_building;
 use crate::error::Result;
 use crate::plan::{Code, Plan, SourceKind};
 
@@ -34,10 +35,11 @@ pub(super) fn component_file(path: &Path, quiet: bool) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let built = build::build(path, &BuildOptions::default(), &mut |line| {
+    let mut say = |line: &str| {
         if !quiet {
             print::message(&format!("{line}\n"));
         }
-    })?;
+    };
+    let built = while_building(|stop| build::build_until(path, &BuildOptions::default(), stop, &mut say))?;
     Ok(built.component)
 }

@@ -1,0 +1,101 @@
+//! From a new stage's folder to a component: wherever the folder lies, and however the build ends.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tests::command::{BOUND, Sandbox, Seen, finish};
+use tokio::time::{sleep, timeout};
+
+/// What stages need is compiled by the first of them; with a cache that is empty, that takes minutes on a slow machine.
+const COMPILE_BOUND: Duration = Duration::from_secs(600);
+
+/// Without the variables that would give the build a target folder of its own.
+async fn run(sandbox: &Sandbox, line: &str) -> Seen {
+    let mut command = sandbox.shell(line);
+    command.env_remove("CARGO_TARGET_DIR").env_remove("CARGO_BUILD_TARGET_DIR");
+    finish(command.spawn().expect("sh"), COMPILE_BOUND).await.expect(line)
+}
+
+/// `sandmill new` wrote a path of its own machine into the folder, and each new stage compiled the same crates again
+/// (issue 12). In one target folder for all, stages of one name would get each other's code.
+#[tokio::test]
+async fn a_new_stage_builds_where_it_is_moved_and_what_others_compiled_is_found() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let seen = run(&sandbox, "mkdir a b && sandmill new -q shout --path a && sandmill build a/shout").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+
+    let lower = "sandmill new -q shout --path b && sed -i s/to_uppercase/to_lowercase/ b/shout/src/lib.rs";
+    let seen = run(&sandbox, &format!("{lower} && sandmill build b/shout")).await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    let compiled: Vec<_> = seen.stderr.lines().filter(|line| line.trim_start().starts_with("Compiling")).collect();
+    assert!(matches!(&compiled[..], [own] if own.contains("shout v0.1.0")), "only itself: {compiled:?}");
+
+    // As after a clone: what version control ignores is gone.
+    let moved = "mv a/shout c && rm -r c/.sandmill c/target";
+    let seen =
+        run(&sandbox, &format!("{moved} && echo Hello | sandmill run -q c; echo Hello | sandmill run -q b/shout"))
+            .await;
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, "HELLO\nhello\n"), "{}", seen.stderr);
+}
+
+#[tokio::test]
+async fn with_q_a_mistake_is_still_shown_with_its_place() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let broken = "sandmill new -q shout && sed -i s/line.to/lin.to/ shout/src/lib.rs";
+    let seen = run(&sandbox, &format!("{broken} && sandmill build -q shout")).await;
+    assert_eq!(seen.code, 2, "{}", seen.stderr);
+    assert!(seen.stderr.contains("cannot find value `lin` in this scope (src/lib.rs:4:5)"), "{}", seen.stderr);
+}
+
+/// Cargo, and what it had started, went on for minutes (issue 12).
+#[tokio::test]
+async fn a_signal_ends_a_build_with_all_that_works_for_it() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let sandbox = Sandbox::new().expect("a sandbox");
+        let bin = sandbox.path().join("bin");
+        std::fs::create_dir(&bin).expect("a folder");
+        // Does not answer `cargo metadata`; says what works for it, and works for ever.
+        let cargo = "#!/bin/sh\n[ \"$1\" = metadata ] && exit 1\nsleep 600 &\necho $! > ../worker\nwait\n";
+        let file = bin.join("cargo");
+        std::fs::write(&file, cargo).expect("a file");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        run(&sandbox, "sandmill new -q shout").await;
+
+        let search = format!("{}:{}", bin.display(), search_path(&sandbox));
+        let child = sandbox.sandmill(&["build", "shout"]).env("PATH", search).spawn().expect("sandmill");
+        let worker = pid(&sandbox.path().join("worker")).await;
+        let id = child.id().expect("it runs").cast_signed();
+        kill_process(Pid::from_raw(id).expect("not zero"), signal).expect("it can be signalled");
+        let seen = finish(child, BOUND).await.expect("it ends");
+        assert_eq!(seen.code, 130, "{}", seen.stderr);
+        assert!(seen.stderr.contains("the build was stopped"), "{}", seen.stderr);
+        let gone = async {
+            while test_kill_process(worker).is_ok() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(BOUND, gone).await.expect("what cargo started ends, too");
+    }
+}
+
+fn search_path(sandbox: &Sandbox) -> String {
+    let command = sandbox.shell("");
+    let path = command.as_std().get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
+    path.expect("a search path").to_string_lossy().into_owned()
+}
+
+/// The number in a file that is about to be written.
+async fn pid(file: &Path) -> Pid {
+    let written = async {
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if let Some(pid) = text.trim().parse().ok().filter(|_| text.ends_with('\n')).and_then(Pid::from_raw) {
+                break pid;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, written).await.expect("cargo begins")
+}
