@@ -4,6 +4,7 @@
 
 mod accounting;
 mod budgets;
+mod building;
 mod checkpoints;
 mod cli;
 mod differential;
@@ -21,5 +22,6 @@ mod retries;
 mod state;
 mod stopped;
 mod stopping;
+mod terminal;
 mod tidy;
 mod warm;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::documents::{CompletionsArguments, ManArguments};
+use super::progress::Progress;
 use crate::exit::Exit;
 use crate::plan::Start;
 use crate::report::LogLevel;
@@ -88,8 +89,12 @@ pub(crate) struct ShownArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Show no progress, even on a terminal.
-    #[arg(long)]
+    /// How to show progress, on standard error.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) progress: Progress,
+
+    /// As `--progress none`.
+    #[arg(long, conflicts_with = "progress", hide = true)]
     pub(crate) no_progress: bool,
 
     /// Show what stages log, from this level up.

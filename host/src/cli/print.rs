@@ -1,7 +1,10 @@
 //! The only two ways out: results to standard output, everything else to standard error. Both let through what was made
 //! fit to be read, line feeds and colours, and nothing else that steers a terminal, whoever forgot to see to it.
 
-use std::io::{ErrorKind, Write as _};
+use std::borrow::Cow;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+
+use console::Term;
 
 use super::args::Color;
 use crate::error::{Error, Result};
@@ -17,8 +20,14 @@ pub(crate) fn choose(color: Color) {
     .write_global();
 }
 
+/// How many columns standard error has room for, where it is a terminal; the last one is left empty.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    let columns = Term::stderr().size_checked().map(|(_, columns)| columns)?;
+    std::io::stderr().is_terminal().then(|| usize::from(columns.saturating_sub(1)))
+}
+
 /// Whether standard error shows colours.
-pub(crate) fn stderr_has_colours() -> bool {
+fn stderr_has_colours() -> bool {
     anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
@@ -58,4 +67,16 @@ pub(crate) fn json_line(of: &impl serde::Serialize) -> Result<String> {
 pub(crate) fn message(text: &str) {
     let mut stderr = anstream::stderr().lock();
     stderr.write_all(legible::printed(text).as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
+}
+
+/// Tells the terminal behind standard error what to do, as it is.
+pub(crate) fn terminal(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
+}
+
+/// Text for standard error, without colours where nobody wants them.
+pub(crate) fn coloured(text: &str) -> Cow<'_, str> {
+    let plain = || anstream::adapter::strip_str(text).to_string();
+    if stderr_has_colours() { Cow::Borrowed(text) } else { Cow::Owned(plain()) }
 }

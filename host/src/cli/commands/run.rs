@@ -12,15 +12,15 @@ use super::components::build_components;
 use crate::cli::args::{RunArguments, ShownArguments};
 use crate::cli::locate::pipeline_file;
 use crate::cli::notices::Notices;
-use crate::cli::progress::Screen;
+use crate::cli::progress::{Progress, Screen};
 use crate::cli::report_file::ReportFile;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{Continued, Signals};
 use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::pipeline::{Ended, Pipeline, Running, Stopper};
-use crate::plan::{Plan, SinkKind};
+use crate::plan::{Plan, SinkKind, SourceKind};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
 
@@ -58,9 +58,7 @@ pub(super) fn follow(
     let report_file = shown.report.as_deref().map(ReportFile::open).transpose()?;
     build_components(&mut plan, quiet)?;
 
-    let data_on_terminal = stdout_sink.is_some() && std::io::stdout().is_terminal();
-    let wants_picture = !(quiet || shown.json || shown.no_progress || data_on_terminal);
-    let screen = if wants_picture { Screen::live() } else { Screen::plain() };
+    let screen = Screen::new(progress(&plan, shown, quiet));
     let notices = (!quiet).then(|| Notices::new(shown.log));
     // The conclusion is dropped last: when everything has been said.
     let Ended { report, conclusion: _conclusion } =
@@ -72,6 +70,19 @@ pub(super) fn follow(
         file.write(&print::json_line(&report)?)?;
     }
     Ok(report)
+}
+
+/// How progress is shown, where the arguments leave it to us.
+fn progress(plan: &Plan, shown: &ShownArguments, quiet: bool) -> Progress {
+    let reads_stdin = plan.sources.iter().any(|source| matches!(source.kind, SourceKind::Stdin(_)));
+    // A picture between lines that are printed, or typed, is not one.
+    let shares_terminal = (stdout_sink(plan).is_some() && std::io::stdout().is_terminal())
+        || (reads_stdin && std::io::stdin().is_terminal());
+    match shown.progress {
+        _ if quiet || shown.no_progress => Progress::None,
+        Progress::Auto if shown.json || shares_terminal => Progress::None,
+        Progress::Auto | Progress::Bar | Progress::Plain | Progress::None => shown.progress,
+    }
 }
 
 /// The name of a sink that writes to standard output.
@@ -89,7 +100,7 @@ fn both_on_stdout(sink: &str) -> Error {
 fn say(report: &Report, json: bool, quiet: bool) -> Result<()> {
     if !(quiet || json) {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        print::message(&render::closing(report, cores));
+        print::message(&render::closing(report, cores, print::stderr_columns()));
         return Ok(());
     }
     print::message(&render::failure(report));
@@ -110,6 +121,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
         let pipeline = Pipeline::prepare(plan).await?;
         // Said in a quiet run, too: it changes what the output is.
         if let Some(from) = pipeline.resumed_from() {
+            watch.screen.resume(from.accounting.read);
             watch.screen.say(&render::resuming(&from));
         }
         // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
@@ -136,6 +148,7 @@ impl Watch {
     async fn accompany(mut self, mut running: Running, mut signals: Signals) -> Ended {
         let mut events = running.events();
         let stopper = running.stopper();
+        let mut continued = Continued::listen();
         let mut redraw = interval(REDRAW_EVERY);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while running.is_running() {
@@ -144,6 +157,7 @@ impl Watch {
                 biased;
                 () = signals.next() => self.stop(&stopper),
                 () = at(self.until) => self.lose_patience(&stopper),
+                () = continued.next() => self.screen.come_back(),
                 _ = redraw.tick() => self.screen.draw(&running.stats()),
                 event = next(&mut events) => match event {
                     Some(event) => self.tell(&event),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::edge::Extent;
+use crate::record::Accounting;
 use crate::report::Stats;
 
 /// Speeds are means over so much time: long enough to be read, short enough to follow a change.
@@ -16,19 +17,25 @@ const FORECAST_AFTER: Duration = Duration::from_secs(1);
 const BOTTLENECK_SHARE_MIN: f64 = 0.5;
 
 /// Takes snapshots, gives speeds. Bounded by the snapshots of one window.
+///
+/// All of it is about records that have met their fate: what was only read is not done.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     window: VecDeque<Sample>,
+    /// Records read by the run that this one continues.
+    read_before: u64,
 }
 
 /// How fast a run goes now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Pace {
-    /// Records read, per second.
+    /// Records of the input that have met their fate.
+    pub(super) done: u64,
+    /// The same, per second.
     pub(super) records: f64,
-    /// Bytes read, per second, where sources count bytes.
+    /// Bytes of the input that are done, per second, where sources count bytes.
     pub(super) bytes: Option<f64>,
-    /// Which share of the input has been read, where its extent is known.
+    /// Which share of the input is done, where its extent is known.
     pub(super) share: Option<f64>,
     /// How long the rest will take.
     pub(super) left: Option<Duration>,
@@ -51,7 +58,9 @@ pub(super) struct NodePace {
 #[derive(Debug)]
 struct Sample {
     elapsed: Duration,
-    read: u64,
+    /// Records of the input that are done.
+    done: u64,
+    /// How far the input is done, in the unit of its extent.
     position: u64,
     nodes: Vec<NodeSample>,
 }
@@ -64,22 +73,28 @@ struct NodeSample {
 }
 
 impl Meter {
+    /// The run continues one that had read this many records.
+    pub(super) fn resume(&mut self, read: u64) {
+        self.read_before = read;
+    }
+
     /// Takes a snapshot; says how fast the run is.
     pub(super) fn observe(&mut self, stats: &Stats) -> Pace {
         let extent = total(stats);
-        let now = Sample::of(stats);
+        let now = Sample::of(stats, self.read_before);
         // The one before the window is its beginning, so that it spans the whole of it.
         while self.window.get(1).is_some_and(|second| second.elapsed + WINDOW <= now.elapsed) {
             self.window.pop_front();
         }
-        let pace = self.window.front().map_or_else(Pace::default, |first| first.pace(&now, extent));
+        let first = Pace { done: now.done, ..Pace::default() };
+        let pace = self.window.front().map_or(first, |first| first.pace(&now, extent));
         self.window.push_back(now);
         pace
     }
 }
 
 impl Sample {
-    fn of(stats: &Stats) -> Self {
+    fn of(stats: &Stats, read_before: u64) -> Self {
         let sources =
             stats.sources.iter().map(|source| NodeSample { records: source.read, busy: source.busy, workers: 1 });
         let stages = stats.stages.iter().map(|stage| NodeSample {
@@ -90,8 +105,8 @@ impl Sample {
         let sinks = stats.sinks.iter().map(|sink| NodeSample { records: sink.delivered, busy: sink.busy, workers: 1 });
         Self {
             elapsed: stats.elapsed,
-            read: stats.accounting.read,
-            position: stats.sources.iter().map(|source| source.position).sum(),
+            done: done(&stats.accounting),
+            position: settled_position(stats, read_before),
             nodes: sources.chain(stages).chain(sinks).collect(),
         }
     }
@@ -100,7 +115,7 @@ impl Sample {
     fn pace(&self, now: &Self, extent: Extent) -> Pace {
         let seconds = now.elapsed.saturating_sub(self.elapsed).as_secs_f64();
         if seconds <= 0.0 {
-            return Pace::default();
+            return Pace { done: now.done, ..Pace::default() };
         }
         let moved = now.position.saturating_sub(self.position) as f64 / seconds;
         let total = match extent {
@@ -109,7 +124,8 @@ impl Sample {
         };
         let nodes: Vec<NodePace> = self.nodes.iter().zip(&now.nodes).map(|(from, to)| from.pace(to, seconds)).collect();
         Pace {
-            records: now.read.saturating_sub(self.read) as f64 / seconds,
+            done: now.done,
+            records: now.done.saturating_sub(self.done) as f64 / seconds,
             bytes: matches!(extent, Extent::Bytes(_)).then_some(moved),
             share: total.map(|total| (now.position as f64 / total as f64).min(1.0)),
             left: total.and_then(|total| forecast(total.saturating_sub(now.position), moved, now.elapsed)),
@@ -127,6 +143,31 @@ impl NodeSample {
             busy: (busy / (seconds * to.workers.max(1) as f64)).min(1.0),
         }
     }
+}
+
+/// Records of the input that have met their fate. Those that stages made count with the record they come from: where
+/// half of all records are on their way, half of the input is.
+fn done(accounting: &Accounting) -> u64 {
+    match accounting.in_flight {
+        0 => accounting.read,
+        _ => share_of(accounting.read, accounting.settled(), accounting.read.saturating_add(accounting.created)),
+    }
+}
+
+/// How far the input is done: its position, less what is on its way, by the mean size of a record.
+fn settled_position(stats: &Stats, read_before: u64) -> u64 {
+    let position = stats.sources.iter().map(|source| source.position).sum();
+    let Accounting { read, .. } = stats.accounting;
+    share_of(position, read_before.saturating_add(done(&stats.accounting)), read_before.saturating_add(read))
+}
+
+/// `of × part / whole`, and all of it where there is no whole.
+fn share_of(of: u64, part: u64, whole: u64) -> u64 {
+    if part >= whole {
+        return of;
+    }
+    let share = u128::from(of) * u128::from(part) / u128::from(whole);
+    u64::try_from(share).unwrap_or(of)
 }
 
 /// What all sources hold together, where they count in one unit.
@@ -162,7 +203,7 @@ mod tests {
         let mut stats = samples::report(Ending::Completed).stats;
         let part = |n: u64| n * u64::from(permille) / 1_000;
         stats.elapsed = Duration::from_millis(10) * permille;
-        stats.accounting.read = part(1_000_000);
+        stats.accounting = Accounting { read: part(1_000_000), delivered: part(1_000_000), ..Accounting::default() };
         for source in &mut stats.sources {
             source.read = part(1_000_000);
             source.position = part(218_000_000);
@@ -194,6 +235,42 @@ mod tests {
         assert!((pace.nodes[1].busy - 0.9).abs() < 1e-9, "{pace:?}");
         assert!((pace.nodes[3].busy - 0.45).abs() < 1e-9, "two workers share the time: {pace:?}");
         assert!(meter.window.len() <= 32, "{}", meter.window.len());
+    }
+
+    /// Shares and speeds of what was read said 100 % and 0 records/s for as long as the work took (issue 12).
+    #[test]
+    fn what_was_only_read_is_not_done() {
+        let mut stats = at(1_000);
+        let mut meter = Meter::default();
+        let mut pace = Pace::default();
+        for half_seconds in 0_u32..=10 {
+            stats.elapsed = Duration::from_millis(500) * half_seconds;
+            stats.accounting =
+                Accounting { read: 1_000_000, delivered: 50_000 * u64::from(half_seconds), ..stats.accounting };
+            stats.accounting.dropped = 0;
+            stats.accounting.in_flight = stats.accounting.unsettled();
+            pace = meter.observe(&stats);
+        }
+        assert_eq!(pace.done, 500_000);
+        assert!((pace.share.unwrap() - 0.5).abs() < 1e-6, "{pace:?}");
+        assert!((pace.records - 100_000.0).abs() < 1.0, "{pace:?}");
+        assert_eq!(pace.left.unwrap().as_secs_f64().round(), 5.0);
+    }
+
+    #[test]
+    fn records_made_on_the_way_do_not_hurry_the_run() {
+        let account = Accounting { read: 100, created: 300, delivered: 200, in_flight: 200, ..Accounting::default() };
+        assert_eq!(done(&account), 50);
+        assert_eq!(done(&Accounting { delivered: 400, in_flight: 0, ..account }), 100);
+    }
+
+    #[test]
+    fn a_run_that_continues_another_begins_where_that_ended() {
+        let mut stats = at(0);
+        stats.sources[0].position = 150_000_000;
+        stats.accounting = Accounting { read: 1_000, in_flight: 1_000, ..Accounting::default() };
+        assert_eq!(settled_position(&stats, 0), 0);
+        assert_eq!(settled_position(&stats, 999_000), 149_850_000);
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! What is shown while a run goes on: how fast it is, how full its queues are, and which node holds it back.
+//! Shows a run while it lasts: on a terminal a picture of its queues and speeds below the lines that scroll by, elsewhere
+//! a line of progress every few seconds.
 //!
-//! [`Meter`] turns snapshots into speeds, [`frame`] turns both into text, and [`Screen`] keeps that text below whatever
-//! else is printed.
+//! What a terminal is told to do is made as text by pure functions; [`Screen`] alone writes it.
 
+mod canvas;
 mod frame;
-mod margin;
 mod meter;
 mod screen;
 
-use frame::frame;
-use margin::Margin;
+use canvas::{Canvas, Size};
+use frame::{frame, line};
 use meter::{Meter, NodePace, Pace};
 
-pub(super) use screen::Screen;
+pub(crate) use screen::{Progress, Screen};

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use super::kept::kept;
-use super::numbers::{brief, bytes, count, duration, per_second, percent, plural, size};
+use super::numbers::{brief, bytes, count, duration, per_second, percent, plural};
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
-use super::text::{cut, one_line, width};
+use super::text::{cut, folded, one_line};
 use super::warning::warnings;
 use crate::edge::Extent;
 use crate::record::Accounting;
 use crate::report::{Bottleneck, Ending, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
 
-/// No line that we can help is wider: it fits beside an editor and into a mail.
+/// The width of the table where there is no terminal: what a mail and most logs have room for.
+const COLUMNS: usize = 80;
+
+/// No line that we can help is wider, however wide the terminal is: beyond that nobody finds the next line.
 const COLUMNS_MAX: usize = 100;
 
 /// Names in a line of text are cut beyond this.
@@ -29,34 +32,50 @@ const CORES_SHARE_MIN: f64 = 0.7;
 /// A machine that is busy may hold a process up for less.
 const STOPPED_MIN: Duration = Duration::from_secs(1);
 
-const HEADER: [&str; 10] =
-    ["", "in", "out", "dropped", "failed", "calls", "in guest", "waiting", "blocked", "queue max"];
+const HEADER: [&str; 10] = ["", "in", "out", "dropped", "failed", "calls", "guest", "waiting", "blocked", "queue"];
 
-/// The closing report: the problem, when there was one, then the table, then the sums. `cores`: how many the machine has.
-pub(crate) fn closing(report: &Report, cores: usize) -> String {
-    let problem = failure(report);
-    let mut text = if problem.is_empty() { problem } else { problem + "\n" };
-    text.push_str(&table(&report.stats));
+/// What a narrow table does without, each with the ones before it.
+const TIMES: &[usize] = &[7, 8];
+const ALL_BUT_RECORDS: &[usize] = &[5, 6, 7, 8, 9];
+const ALL_BUT_IN_AND_OUT: &[usize] = &[3, 5, 6, 7, 8, 9];
+
+/// The closing report: the table and notes on its nodes, then the problem, when there was one, and the verdict, which stands
+/// last because a terminal shows the end. `cores`: how many the machine has.
+pub(crate) fn closing(report: &Report, cores: usize, width: Option<usize>) -> String {
+    let mut text = table(&report.stats, width.unwrap_or(COLUMNS).min(COLUMNS_MAX));
     text.push('\n');
-    text.push_str(&headline(report));
+    // Where there is no terminal, a line stays one, for programs that read it.
+    let fitted = |text: String| width.map_or_else(|| text.clone(), |columns| folded(&text, columns));
+    let parts = [fitted(notes(report)), failure(report), fitted(verdict(report, cores))];
+    text + &parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// How it ended, the account, and what to do next.
+fn verdict(report: &Report, cores: usize) -> String {
+    let mut text = headline(report);
     text.push_str(&format!("{}\n", equation(&report.stats)));
     text.push_str(&warnings(&report.warnings));
     text.push_str(&kept(report));
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
     }
+    text + &leftovers(report)
+}
+
+/// What is to be known of single nodes beside their row in the table.
+fn notes(report: &Report) -> String {
     let (sources, sinks) = (report.stats.sources.iter(), report.stats.sinks.iter());
+    let mut text = String::new();
     text.extend(sources.clone().map(|source| persisted("source", &source.name, source.retries)));
     text.extend(sinks.map(|sink| persisted("sink", &sink.name, sink.retries)));
     text.extend(sources.map(|source| unheard("source", &source.name, source.log_bytes_cut)));
-    text.push_str(&report.stats.stages.iter().map(trouble).collect::<String>());
+    text.extend(report.stats.stages.iter().map(trouble));
     if report.events_lost > 0 {
         text.push_str(&format!(
             "not shown, because they came too fast: {} log lines or failures\n",
             count(report.events_lost)
         ));
     }
-    text.push_str(&leftovers(report));
     text
 }
 
@@ -178,9 +197,8 @@ pub(super) fn sums(accounting: &Accounting) -> String {
     text
 }
 
-/// What holds the run back, and what would help: on one line where that is not too wide.
+/// What holds the run back, and what would help.
 fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
-    const LABEL: &str = "bottleneck:";
     let Bottleneck { node, busy_share } = bottleneck;
     let busy = percent(*busy_share);
     let name = name(node);
@@ -192,16 +210,11 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
         _ if all_cores_work(stats, cores) => ("stage", "busy", "all cores work, so only cheaper work there would help"),
         _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
     };
-    let label = paint(STRONG, LABEL);
+    let label = paint(STRONG, "bottleneck:");
     if *busy_share < BOTTLENECK_SHARE_MIN {
         return format!("{label} none (the busiest, {role} \"{name}\", worked {busy} of the time)\n");
     }
-    let what = format!("{label} {role} \"{name}\" ({work} {busy} of the time)");
-    if width(&what) + ": ".len() + help.len() <= COLUMNS_MAX {
-        format!("{what}: {help}\n")
-    } else {
-        format!("{what}\n{}{help}\n", " ".repeat(LABEL.len() + 1))
-    }
+    format!("{label} {role} \"{name}\" ({work} {busy} of the time): {help}\n")
 }
 
 /// Whether more workers would find no core to work on.
@@ -224,34 +237,40 @@ fn bytes_read(stats: &Stats) -> Option<u64> {
     (sum > 0).then_some(sum)
 }
 
-/// One row per node, in the order of the plan. Tries ever narrower forms: names cut, counts rounded, gaps closed.
-fn table(stats: &Stats) -> String {
+/// One row per node, in the order of the plan. Tries ever narrower forms: gaps closed, counts rounded, names cut, columns
+/// left out.
+fn table(stats: &Stats, columns: usize) -> String {
+    let rounded: fn(u64) -> String = |n| brief(n as f64);
     let forms = [
-        Form { number: count, gap: 2 },
-        Form { number: |n| brief(n as f64), gap: 2 },
-        Form { number: |n| brief(n as f64), gap: 1 },
+        Form { number: count, gap: 2, hidden: &[] },
+        Form { number: count, gap: 1, hidden: &[] },
+        Form { number: rounded, gap: 2, hidden: &[] },
+        Form { number: rounded, gap: 1, hidden: &[] },
+        Form { number: rounded, gap: 1, hidden: TIMES },
+        Form { number: rounded, gap: 1, hidden: ALL_BUT_RECORDS },
+        Form { number: rounded, gap: 1, hidden: ALL_BUT_IN_AND_OUT },
     ];
-    let mut tables = forms.map(|form| form.fill(stats)).into_iter();
     let mut narrowest = None;
-    for table in tables.by_ref() {
-        let fits = table.excess(COLUMNS_MAX) == 0;
+    for table in forms.iter().map(|form| form.fill(stats)) {
+        let fits = table.excess(columns) == 0;
         narrowest = Some(table);
         if fits {
             break;
         }
     }
-    narrowest.map_or_else(String::new, |table| table.render(COLUMNS_MAX))
+    narrowest.map_or_else(String::new, |table| table.render(columns))
 }
 
-/// How numbers are written and how far apart.
+/// How numbers are written, how far apart, and which columns are left out.
 struct Form {
     number: fn(u64) -> String,
     gap: usize,
+    hidden: &'static [usize],
 }
 
 impl Form {
     fn fill(&self, stats: &Stats) -> Table<10> {
-        let mut table = Table::new(HEADER, self.gap);
+        let mut table = Table::new(HEADER, self.gap).without(self.hidden);
         for source in &stats.sources {
             table.row(self.source(source));
         }
@@ -319,22 +338,34 @@ impl Form {
     }
 }
 
+/// How full the queue was at most.
 fn fullest(queue: &QueueStats) -> String {
-    format!("{}/{}", size(queue.high_water), size(queue.capacity))
+    if queue.capacity == 0 { String::new() } else { percent(queue.high_water as f64 / queue.capacity as f64) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::render::text::width;
     use crate::error::ErrorKind;
     use crate::record::Accounting;
     use crate::report::{Problem, samples};
     use std::path::PathBuf;
 
     fn plain(of: &Report) -> String {
-        let text = anstream::adapter::strip_str(&closing(of, 4)).to_string();
+        for columns in [38, 60, 80, 100] {
+            // An error is as long as it is: it may quote a line of a file.
+            let of = Report { problem: None, ..of.clone() };
+            for line in at(&of, Some(columns)).lines() {
+                assert!(width(line) <= columns, "{columns}: {line}");
+            }
+        }
+        at(of, None)
+    }
+
+    fn at(of: &Report, columns: Option<usize>) -> String {
+        let text = anstream::adapter::strip_str(&closing(of, 4, columns)).to_string();
         for line in text.lines() {
-            assert!(width(line) <= COLUMNS_MAX, "{line}");
             assert_eq!(line, line.trim_end());
         }
         text
@@ -373,9 +404,9 @@ mod tests {
     #[test]
     fn time_in_which_the_process_was_stopped_stands_apart() {
         let mut report = samples::report(Ending::Completed);
-        assert!(!closing(&report, 2).contains("stopped"));
+        assert!(!closing(&report, 2, None).contains("stopped"));
         report.stats.stopped = Duration::from_secs(36);
-        assert!(closing(&report, 2).contains(" in 1.24 s (and stopped for 36.0 s), 806,452 records/s"));
+        assert!(closing(&report, 2, None).contains(" in 1.24 s (and stopped for 36.0 s), 806,452 records/s"));
     }
 
     #[test]
@@ -383,12 +414,12 @@ mod tests {
         snapshot(
             &samples::report(Ending::Completed),
             r#"
-                in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
-log      1,000,000  1,000,000                0                             880 ms
-parse    1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
-filter   1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
-mask ×2    913,000    913,000        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
-visits     913,000    913,000                0                    819 ms           4,096/8,192
+               in       out dropped failed calls  guest waiting blocked queue
+log     1,000,000 1,000,000              0                       880 ms
+parse   1,000,000 1,000,000       0      0   977 951 ms   12 ms  217 µs 100 %
+filter  1,000,000   913,000  87,000      0   977 951 ms   12 ms  217 µs 100 %
+mask ×2   913,000   913,000       0      0   892 951 ms   12 ms  217 µs 100 %
+visits    913,000   913,000              0               819 ms          50 %
 
 completed: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
 read 1,000,000 = delivered 913,000 + dropped 87,000 + dead-lettered 0
@@ -398,24 +429,61 @@ bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work 
     }
 
     #[test]
+    fn a_terminal_of_40_columns_shows_what_became_of_the_records() {
+        let text = at(&with_dead_letters(), Some(39));
+        let expected = r#"
+             in    out dropped failed
+log      1.00 M 1.00 M             12
+parse ×4 1.00 M  999 k       0    987
+filter    999 k  912 k  87.0 k      0
+mask      912 k  912 k       0      0
+visits    912 k  912 k              0
+
+stage "parse": 2,961 further attempts
+    at records that had failed; 1
+    record recovered
+stage "parse": 3 invocations failed as
+    a whole (trap, limit, contract),
+    after 312 ms in guests
+stage "parse" wrote 68.4 KiB of log
+    beyond limits.log: not kept
+not shown, because they came too fast:
+    412 log lines or failures
+
+completed, with dead letters:
+    access-log in 1.24 s, 806,452
+    records/s, 168 MiB/s
+read 1,000,000 = delivered 912,001 +
+    dropped 87,000 + dead-lettered 999
+bottleneck: stage "mask" (busy 97 % of
+    the time): more workers, or cheaper
+    work there, would help
+dead letters: 999 records in
+    out/access-log.dead-letters.jsonl
+"#;
+        assert_eq!(format!("\n{text}"), expected);
+    }
+
+    #[test]
     fn a_run_with_dead_letters() {
         snapshot(
             &with_dead_letters(),
             r#"
-                 in      out  dropped  failed  calls  in guest  waiting  blocked    queue max
-log       1,000,000  999,988               12                             880 ms
-parse ×4    999,988  999,001        0     987    977    951 ms    12 ms   217 µs  8,192/8,192
-filter      999,001  912,001   87,000       0    976    951 ms    12 ms   217 µs  8,192/8,192
-mask        912,001  912,001        0       0    891    951 ms    12 ms   217 µs  8,192/8,192
-visits      912,001  912,001                0                    819 ms           4,096/8,192
+                in     out dropped failed calls  guest waiting blocked queue
+log      1,000,000 999,988             12                       880 ms
+parse ×4   999,988 999,001       0    987   977 951 ms   12 ms  217 µs 100 %
+filter     999,001 912,001  87,000      0   976 951 ms   12 ms  217 µs 100 %
+mask       912,001 912,001       0      0   891 951 ms   12 ms  217 µs 100 %
+visits     912,001 912,001              0               819 ms          50 %
 
-completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
-read 1,000,000 = delivered 912,001 + dropped 87,000 + dead-lettered 999
-bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
 stage "parse": 2,961 further attempts at records that had failed; 1 record recovered
 stage "parse": 3 invocations failed as a whole (trap, limit, contract), after 312 ms in guests
 stage "parse" wrote 68.4 KiB of log beyond limits.log: not kept
 not shown, because they came too fast: 412 log lines or failures
+
+completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
+read 1,000,000 = delivered 912,001 + dropped 87,000 + dead-lettered 999
+bottleneck: stage "mask" (busy 97 % of the time): more workers, or cheaper work there, would help
 dead letters: 999 records in out/access-log.dead-letters.jsonl
 "#,
         );
@@ -432,19 +500,19 @@ dead letters: 999 records in out/access-log.dead-letters.jsonl
         snapshot(
             &report,
             r#"
+               in       out dropped failed calls  guest waiting blocked queue
+log     1,000,000 1,000,000              0                       880 ms
+parse   1,000,000 1,000,000       0      0   977 951 ms   12 ms  217 µs 100 %
+filter  1,000,000   913,000  87,000      0   977 951 ms   12 ms  217 µs 100 %
+mask ×2   913,000   913,000       0      0   892 951 ms   12 ms  217 µs 100 %
+visits    908,904   908,904              0               819 ms          50 %
+
 error: stage "parse" failed on record 17 (access.log:17)
 
 Caused by:
     no status in this line
 
 hint: `on_error = "dead-letter"` keeps the run going
-
-                in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
-log      1,000,000  1,000,000                0                             880 ms
-parse    1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
-filter   1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
-mask ×2    913,000    913,000        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
-visits     908,904    908,904                0                    819 ms           4,096/8,192
 
 aborted: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
 read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in flight 4,096
@@ -455,8 +523,8 @@ read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in fligh
     #[test]
     fn more_workers_are_not_advised_where_no_core_is_idle() {
         let report = samples::report(Ending::Completed);
-        assert!(closing(&report, 4).contains("more workers, or cheaper work"));
-        assert!(closing(&report, 2).contains("all cores work"));
+        assert!(closing(&report, 4, None).contains("more workers, or cheaper work"));
+        assert!(closing(&report, 2, None).contains("all cores work"));
     }
 
     #[test]
@@ -484,17 +552,16 @@ read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in fligh
         snapshot(
             &report,
             r#"
-                      in        out  dropped  failed  calls  in guest  waiting  blocked    queue max
-log            1,000,000  1,000,000                0                             880 ms
-統計           1,000,000  1,000,000        0       0    977    951 ms    12 ms   217 µs  8,192/8,192
-normalise-an…  1,000,000    913,000   87,000       0    977    951 ms    12 ms   217 µs  8,192/8,192
-mask ×2          913,000    913,005        0       0    892    951 ms    12 ms   217 µs  8,192/8,192
-visits           913,005    913,005                0                    819 ms           4,096/8,192
+                     in    out dropped failed calls  guest waiting blocked queue
+log              1.00 M 1.00 M              0                       880 ms
+統計             1.00 M 1.00 M       0      0   977 951 ms   12 ms  217 µs 100 %
+normalise-and-g… 1.00 M  913 k  87.0 k      0   977 951 ms   12 ms  217 µs 100 %
+mask ×2           913 k  913 k       0      0   892 951 ms   12 ms  217 µs 100 %
+visits            913 k  913 k              0               819 ms          50 %
 
 stopped: access-log in 2m 04s, 8,065 records/s
 read 1,000,000 + created 5 = delivered 913,005 + dropped 87,000 + dead-lettered 0
-bottleneck: sink "visits" (writing 93 % of the time)
-            larger batches, or a faster destination, would help
+bottleneck: sink "visits" (writing 93 % of the time): larger batches, or a faster destination, would help
 "#,
         );
     }
@@ -514,11 +581,11 @@ bottleneck: sink "visits" (writing 93 % of the time)
         snapshot(
             &report,
             r#"
-            in     out  dropped  failed   calls  in guest  waiting  blocked    queue max
-log     25.9 G  25.9 G                0                              880 ms
-parse   25.9 G  25.9 G        0       0  25.3 M    951 ms    12 ms   217 µs  8,192/8,192
-mask    25.9 G  25.9 G        0       0  25.3 M    951 ms    12 ms   217 µs  8,192/8,192
-visits  25.9 G  25.9 G                0                     819 ms           4,096/8,192
+            in     out  dropped  failed   calls   guest  waiting  blocked  queue
+log     25.9 G  25.9 G                0                            880 ms
+parse   25.9 G  25.9 G        0       0  25.3 M  951 ms    12 ms   217 µs  100 %
+mask    25.9 G  25.9 G        0       0  25.3 M  951 ms    12 ms   217 µs  100 %
+visits  25.9 G  25.9 G                0                   819 ms            50 %
 
 completed: access-log in 1d 00h, 300,000 records/s, 2.46 KiB/s
 read 25,920,000,000 = delivered 25,920,000,000 + dropped 0 + dead-lettered 0

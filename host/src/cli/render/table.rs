@@ -12,31 +12,38 @@ pub(crate) struct Table<const N: usize> {
     header: [&'static str; N],
     rows: Vec<[String; N]>,
     gap: usize,
+    /// Columns that are left out.
+    hidden: &'static [usize],
 }
 
 impl<const N: usize> Table<N> {
     /// With `gap` blanks between two columns.
     pub(crate) fn new(header: [&'static str; N], gap: usize) -> Self {
-        Self { header, rows: Vec::new(), gap }
+        Self { header, rows: Vec::new(), gap, hidden: &[] }
+    }
+
+    /// Without these columns. The first one stays.
+    pub(crate) fn without(self, hidden: &'static [usize]) -> Self {
+        Self { hidden, ..self }
     }
 
     pub(crate) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells);
     }
 
-    /// By how many columns it is too wide for so many, when its names are cut as far as names may be.
+    /// By how many cells it is too wide for `columns_max`, when its names are cut as far as names may be.
     pub(crate) fn excess(&self, columns_max: usize) -> usize {
         let widths = self.widths(columns_max);
         self.total(&widths).saturating_sub(columns_max)
     }
 
-    /// At most so many columns wide, if cutting the names can do that. No line ends in blanks.
+    /// At most `columns_max` wide, if cutting the names can do that. No line ends in blanks.
     pub(crate) fn render(&self, columns_max: usize) -> String {
         let widths = self.widths(columns_max);
-        let mut text = paint(FAINT, line(&self.header, &widths, self.gap));
+        let mut text = paint(FAINT, self.line(&self.header, &widths));
         text.push('\n');
         for row in &self.rows {
-            text.push_str(&line(row, &widths, self.gap));
+            text.push_str(&self.line(row, &widths));
             text.push('\n');
         }
         text
@@ -57,22 +64,24 @@ impl<const N: usize> Table<N> {
     }
 
     fn total(&self, widths: &[usize; N]) -> usize {
-        widths.iter().sum::<usize>() + self.gap * N.saturating_sub(1)
+        let shown =
+            widths.iter().enumerate().filter(|(i, _)| !self.hidden.contains(i)).map(|(_, width)| width + self.gap);
+        shown.sum::<usize>().saturating_sub(self.gap)
     }
-}
 
-fn line<S: AsRef<str>>(cells: &[S], widths: &[usize], gap: usize) -> String {
-    let mut line = String::new();
-    for (i, (cell, columns)) in cells.iter().zip(widths).enumerate() {
-        if i == 0 {
-            line.push_str(&left(cell.as_ref(), *columns));
-        } else {
-            line.push_str(&" ".repeat(gap));
-            line.push_str(&right(cell.as_ref(), *columns));
+    fn line<S: AsRef<str>>(&self, cells: &[S; N], widths: &[usize; N]) -> String {
+        let mut line = String::new();
+        for (i, (cell, columns)) in cells.iter().zip(widths).enumerate() {
+            if i == 0 {
+                line.push_str(&left(cell.as_ref(), *columns));
+            } else if !self.hidden.contains(&i) {
+                line.push_str(&" ".repeat(self.gap));
+                line.push_str(&right(cell.as_ref(), *columns));
+            }
         }
+        line.truncate(line.trim_end().len());
+        line
     }
-    line.truncate(line.trim_end().len());
-    line
 }
 
 #[cfg(test)]
@@ -99,6 +108,16 @@ mod tests {
                 "parse                1,000\n",
                 "normalise-addresses      7  999,999\n"
             )
+        );
+    }
+
+    #[test]
+    fn a_column_that_is_left_out_takes_no_room() {
+        let table = table().without(&[1]);
+        assert_eq!(table.excess(28), 0);
+        assert!(
+            plain(&table.render(100))
+                .starts_with("                         out\nparse\nnormalise-addresses  999,999\n")
         );
     }
 

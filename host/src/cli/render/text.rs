@@ -26,9 +26,38 @@ pub(crate) fn right(text: &str, columns: usize) -> Cow<'_, str> {
     pad_str(text, columns, Alignment::Right, Some("…"))
 }
 
+/// Lines that are broken between words where they are wider than `columns`; what follows a break is indented.
+pub(crate) fn folded(text: &str, columns: usize) -> String {
+    const INDENT: &str = "    ";
+    let mut folded = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut taken = 0;
+        for word in line.split_inclusive(' ') {
+            let wide = width(word.trim_end());
+            if taken > INDENT.len() && taken + wide > columns {
+                folded.truncate(folded.trim_end_matches(' ').len());
+                folded.push('\n');
+                folded.push_str(INDENT);
+                taken = INDENT.len();
+            }
+            folded.push_str(word);
+            taken += width(word.trim_end_matches('\n'));
+        }
+    }
+    folded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let text = "read 1,000,000 = delivered 1,000,000\nshort\n\naaaaaaaaaaaaaaaaaaaaaaaaa b\n";
+        let expected = "read 1,000,000 =\n    delivered\n    1,000,000\nshort\n\naaaaaaaaaaaaaaaaaaaaaaaaa\n    b\n";
+        assert_eq!(folded(text, 17), expected);
+        assert_eq!(folded(text, 80), text);
+    }
 
     #[test]
     fn wide_characters_count_twice() {

@@ -1,0 +1,198 @@
+//! What a person sees: the command in a terminal of its own, looked at while it runs and when it has ended.
+//!
+//! Before these tests lines ran into each other at every width, because the terminal was relied on to wrap (issue 12).
+
+use std::fs::File;
+use std::io::Write as _;
+
+use regex::Regex;
+use tests::command::Sandbox;
+use tests::terminal::Terminal;
+
+/// The input is a pipe that a test writes to: while it is open and empty, the run stands still and can be looked at.
+const PIPELINE: &str = r#"
+    name = "p"
+    [source]
+    kind = "stdin"
+    [[stage]]
+    name = "統計"
+    component = "guests/echo.wasm"
+    workers = 1
+    [[stage]]
+    name = "work"
+    component = "guests/bang.wasm"
+    workers = 2
+    on_error = "dead-letter"
+    [sink]
+    name = "out"
+    kind = "file"
+    path = "out.txt"
+"#;
+
+/// A run in a terminal, with its input in the hands of the test.
+struct Trial {
+    terminal: Terminal,
+    input: Option<File>,
+    _sandbox: Sandbox,
+}
+
+impl Trial {
+    /// `command` reads the pipe; records are given with [`Self::give`].
+    fn new(command: &str, size: (u16, u16)) -> Self {
+        let sandbox = Sandbox::new().expect("a sandbox");
+        let file = |name: &str| sandbox.path().join(name);
+        std::fs::write(file("pipeline.toml"), PIPELINE).expect("a file");
+        rustix::fs::mknodat(rustix::fs::CWD, file("input"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .expect("a pipe");
+        // For both: opening one end alone would wait for the other.
+        let input = File::options().read(true).write(true).open(file("input")).expect("a pipe");
+        let terminal = Terminal::run(&sandbox, &format!("exec {command} < input"), size).expect("a terminal");
+        Self { terminal, input: Some(input), _sandbox: sandbox }
+    }
+
+    fn give(&mut self, records: &str) {
+        self.input.as_mut().expect("it is open").write_all(records.as_bytes()).expect("it reads");
+    }
+
+    async fn sees(&self, text: &str) -> String {
+        self.terminal.until(|screen| screen.contains(text)).await.expect(text)
+    }
+
+    /// Ends the input, and the run with it.
+    async fn end(mut self) -> (i32, String) {
+        drop(self.input.take());
+        self.terminal.end().await.expect("it ends")
+    }
+}
+
+/// Numbers that differ from run to run, with what pads them.
+fn settled(screen: &str) -> String {
+    let replaced = [
+        (r"\d+:\d\d  ", "T  "),
+        (r" +[\d.]+( [kM])? rec/s", " N rec/s"),
+        (r" +\d+ %", " P %"),
+        (r"  ◀ reading[a-z ]*", ""),
+        (r" +0/[\d,]+", " 0/CAPACITY"),
+        (r"\d+(\.\d+)? (µs|ms|s)\b", "TIME"),
+        (r"[\d,]+ records/s", "N records/s"),
+    ];
+    replaced.iter().fold(screen.to_owned(), |text, (from, to)| {
+        Regex::new(from).expect("a pattern").replace_all(&text, *to).into_owned()
+    })
+}
+
+#[tokio::test]
+async fn at_any_width_the_picture_has_its_lines_and_what_was_said_stays_above_it() {
+    for (columns, expected) in [(40, AT_40), (80, AT_80), (120, AT_120), (200, AT_120)] {
+        let mut trial = Trial::new("sandmill run", (24, columns));
+        trial.give("one\ntwo\nthree\n");
+        trial.sees("3 done").await;
+        trial.give("!four\n");
+        trial.sees("4 done").await;
+        trial.give("!five\n");
+        // A long time later, and some pictures.
+        let screen = trial.sees("5 done").await;
+        assert_eq!(settled(&screen), expected.trim_start_matches('\n'), "at {columns}:\n{screen}");
+        let (code, screen) = trial.end().await;
+        assert_eq!(code, 3, "{screen}");
+        assert!(!screen.contains("rec/s  ") && !screen.contains("▯"), "the picture goes:\n{screen}");
+    }
+}
+
+const AT_40: &str = "
+[work] failed: stdin line 4: trapped: wasm `unreachable` instruction executed
+[work] failed: stdin line 5: trapped: wasm `unreachable` instruction executed
+T  5 done N rec/s
+  統計 N rec/s P %
+  work N rec/s P % 2 failed
+  out N rec/s P %";
+const AT_80: &str = "
+[work] failed: stdin line 4: trapped: wasm `unreachable` instruction executed
+[work] failed: stdin line 5: trapped: wasm `unreachable` instruction executed
+T  5 done N rec/s
+  統計  ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 1 worker
+  work  ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 2 workers  2 failed
+  out   ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 1 worker";
+/// From here on there is room for everything.
+const AT_120: &str = AT_80;
+
+/// A key that is echoed where the picture is, and lines from elsewhere: neither leaves anything behind.
+#[tokio::test]
+async fn a_key_that_is_echoed_leaves_nothing_behind() {
+    let mut trial = Trial::new("sandmill run", (24, 80));
+    trial.give("one\n");
+    trial.sees("1 done").await;
+    trial.terminal.press("abc").expect("a key");
+    trial.give("two\n");
+    let screen = trial.terminal.until(|screen| screen.contains("2 done") && !screen.contains("abc")).await;
+    screen.expect("the echo is painted over");
+    trial.terminal.press("\u{3}").expect("a key");
+    let (code, screen) = trial.terminal.end().await.expect("it ends");
+    assert_eq!(code, 130, "{screen}");
+    assert!(screen.starts_with("stopping: finishing what is in flight"), "{screen}");
+    assert!(screen.contains("\nstopped: p in "), "{screen}");
+}
+
+#[tokio::test]
+async fn a_terminal_that_changes_its_size_shows_one_picture() {
+    let mut trial = Trial::new("sandmill run", (24, 120));
+    trial.give("!one\n");
+    trial.sees("1 done").await;
+    for (rows, columns) in [(24, 40), (24, 100), (6, 60), (30, 50)] {
+        trial.terminal.resize(rows, columns).expect("it can be");
+        trial.give("more\n");
+        let one = |screen: &str| {
+            let pictures = screen.lines().filter(|line| line.contains("統計")).count();
+            let whole = screen.lines().filter(|line| line.starts_with("0:")).count();
+            (pictures, whole) == (1, 1) && screen.contains("[work] failed: stdin line 1")
+        };
+        let screen = trial.terminal.until(one).await;
+        screen.unwrap_or_else(|error| panic!("at {rows} rows of {columns}: {error:#}"));
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_of_five_rows_shows_what_works_and_keeps_its_lines() {
+    let mut trial = Trial::new("sandmill run", (5, 80));
+    for i in 1..=6 {
+        trial.give("!x\n");
+        trial.sees(&format!("{i} done")).await;
+    }
+    let screen = trial.terminal.screen();
+    assert_eq!(screen.lines().filter(|line| line.starts_with("0:")).count(), 1, "{screen}");
+    assert!(screen.lines().count() <= 5, "{screen}");
+    let (_, screen) = trial.end().await;
+    assert!(screen.ends_with("dead letters: 6 records in p.state.db"), "{screen}");
+}
+
+/// What a terminal is sent beside text and line feeds.
+fn escapes(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let escape = Regex::new("\u{1b}\\[[?0-9;]*[A-Za-z]").expect("a pattern");
+    escape.find_iter(&text).map(|found| found.as_str()[1..].to_owned()).collect()
+}
+
+#[tokio::test]
+async fn no_color_takes_the_colours_and_leaves_the_picture() {
+    for (command, colours) in [("sandmill run", true), ("env NO_COLOR=1 sandmill run", false)] {
+        let mut trial = Trial::new(command, (24, 80));
+        trial.give("!one\n");
+        trial.sees("1 done").await;
+        let sent = escapes(&trial.terminal.bytes());
+        assert_eq!(sent.iter().any(|escape| escape.ends_with('m')), colours, "{command}: {sent:?}");
+        assert!(sent.iter().any(|escape| escape.ends_with('A')), "{command}: {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dumb_terminal_and_those_who_want_none_get_lines_only() {
+    for command in ["env TERM=dumb sandmill run", "sandmill run --progress none", "sandmill run --progress plain"] {
+        let mut trial = Trial::new(command, (24, 80));
+        trial.give("one\n!two\n");
+        trial.sees("[work] failed: stdin line 2").await;
+        let sent = escapes(&trial.terminal.bytes());
+        assert!(sent.iter().all(|escape| escape.ends_with('m')), "{command}: {sent:?}");
+        let (_, screen) = trial.end().await;
+        assert!(screen.starts_with("[work] failed: stdin line 2"), "no line of progress in so short a run: {screen}");
+    }
+}
