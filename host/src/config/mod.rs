@@ -6,6 +6,7 @@
 //!
 //! Only [`load`] reads a file; whether what the pipeline names exists is not this module's question.
 
+mod contradiction;
 mod fault;
 mod grant;
 mod json;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use super::contradiction::{linger, queue_and_batch};
 use super::fault::Fault;
-use super::kind::{Kind, batch, on_error, queue};
+use super::kind::{Kind, on_error};
 use super::retry::of_edge;
 use super::table::Table;
 use super::{sink, source, stage, state};
-use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, name};
+use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, StagePlan, name};
 
 /// What a file does not say by itself.
 pub(super) struct Setting<'a> {
@@ -51,10 +52,19 @@ impl Sections<'_> {
         let source = |section| read_source(section, &mut names, setting.folder);
         let sources = self.sources.iter().map(source).collect::<Result<_, _>>()?;
         let stage = |section| Ok((stage::read(section, setting)?, inputs(section)?));
-        let stages = self.stages.iter().map(stage).collect::<Result<_, Fault>>()?;
+        let stages: Vec<(StagePlan, Inputs)> = self.stages.iter().map(stage).collect::<Result<_, Fault>>()?;
         let sink = |section| Ok((read_sink(section, &mut names, setting.folder)?, inputs(section)?));
-        let sinks = self.sinks.iter().map(sink).collect::<Result<_, Fault>>()?;
+        let sinks: Vec<(SinkPlan, Inputs)> = self.sinks.iter().map(sink).collect::<Result<_, Fault>>()?;
         let state = state::read(&self.root, &name, setting.folder)?;
+        // What nobody wrote is not at odds with anything.
+        let every = self.root.get("state").and_then(|value| value.table().ok()?.get("checkpoint"));
+        let checkpoints = state.checkpoints.filter(|_| every.is_some());
+        for (section, (stage, _)) in self.stages.iter().zip(&stages) {
+            linger(section, stage.batch, checkpoints)?;
+        }
+        for (section, (sink, _)) in self.sinks.iter().zip(&sinks) {
+            linger(section, sink.batch, checkpoints)?;
+        }
         Ok(Parts { name, sources, stages, sinks, state })
     }
 
@@ -132,11 +142,12 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
     let kind = Kind::of(section, sink::KINDS, sink::COMMON)?;
+    let (queue, batch) = queue_and_batch(section)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,
         kind: (kind.read)(section, folder)?,
-        queue: queue(section)?,
-        batch: batch(section)?,
+        queue,
+        batch,
         on_error: on_error(section)?,
         retry: of_edge(section)?,
     })

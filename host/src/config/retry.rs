@@ -45,6 +45,10 @@ fn times(value: &Value<'_>) -> Result<u32, Fault> {
 
 /// `backoff` and `backoff_max`, where they are.
 fn backoffs(table: &Table<'_>, rule: Retry) -> Result<Retry, Fault> {
+    if let Some(wait) = table.get("backoff").or_else(|| table.get("backoff_max")).filter(|_| rule.times == 0) {
+        let fault = wait.fault("there is nothing to wait for, because nothing is tried again");
+        return Err(fault.hint("leave it out, or allow more attempts than 0"));
+    }
     let backoff = table.or("backoff", rule.backoff, |value| value.duration(Duration::ZERO..=BACKOFF_MAX))?;
     let rule = rule.backoff(backoff);
     let backoff_max = table.or("backoff_max", rule.backoff_max, |value| {

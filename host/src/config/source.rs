@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use super::contradiction::consistent_limits;
 use super::fault::Fault;
 use super::grant::grants;
 use super::json;
 use super::kind::{Kind, csv_dialect, refuse_csv};
-use super::limits::limits;
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::{BATCH_BYTES_MAX, RECORD_BYTES_DEFAULT};
@@ -66,7 +66,7 @@ fn component(section: &Table<'_>, folder: &Path) -> Result<SourceKind, Fault> {
     Ok(SourceKind::Component(ComponentSource {
         component: section.require("component")?.path(folder)?,
         config: json::config(section)?,
-        limits: limits(section)?,
+        limits: consistent_limits(section)?,
         grants: grants(section, folder)?,
     }))
 }

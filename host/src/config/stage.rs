@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::contradiction::{limits_of_stage, queue_and_batch};
 use super::fault::Fault;
 use super::grant::grants;
 use super::json;
-use super::kind::{batch, queue};
-use super::limits::{breaker, limits, recycle};
+use super::limits::{breaker, recycle};
 use super::pipeline::Setting;
 use super::retry::on_error;
 use super::table::Table;
@@ -43,19 +43,21 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let deterministic = section.or("deterministic", false, Value::truth)?;
     let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
     let (on_error, retry) = on_error(section)?;
+    let (queue, batch) = queue_and_batch(section)?;
+    let recycle = recycle(section, reuse)?;
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code: Code::Component(section.require("component")?.path(setting.folder)?),
         config: json::config(section)?,
         workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
-        queue: queue(section)?,
-        batch: batch(section)?,
+        queue,
+        batch,
         order: section.or("order", Order::default(), |value| value.choice(&orders))?,
         reuse,
         warm: warm(section, reuse)?,
-        recycle: recycle(section, reuse)?,
+        recycle,
         partial: section.or("partial", false, Value::truth)?,
-        limits: limits(section)?,
+        limits: limits_of_stage(section, batch, recycle)?,
         grants: grants(section, setting.folder)?,
         deterministic,
         retry,

@@ -207,6 +207,23 @@ pub enum GuestFailure {
 }
 
 impl GuestFailure {
+    /// The words of [`Self::kind`].
+    pub const KINDS: [&'static str; 13] = [
+        "trap",
+        "cpu-limit",
+        "wall-limit",
+        "fuel-limit",
+        "memory-limit",
+        "table-limit",
+        "instances-limit",
+        "output-limit",
+        "output-records-limit",
+        "returned",
+        "open-limit",
+        "no-room",
+        "contract",
+    ];
+
     /// A word for tables and machine-readable reports.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -9,8 +9,11 @@ use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::plan::Plan;
+use crate::pool::GuestFailure;
 use crate::replay::Replay;
 use crate::state::{Choice, StateFile};
+use crate::suggest;
 
 /// Does what the arguments say.
 ///
@@ -18,13 +21,23 @@ use crate::state::{Choice, StateFile};
 /// When the pipeline file or its state file cannot be read, or there is no such letter.
 pub(super) fn dead_letters(arguments: &DeadLettersArguments, quiet: bool) -> Result<Exit> {
     match &arguments.verb {
-        DeadLettersVerb::List { pipeline, choice, json } => list(&state(pipeline)?, &choose(choice), *json),
-        DeadLettersVerb::Show { id, pipeline, json } => show(&state(pipeline)?, *id, *json),
-        DeadLettersVerb::Export { pipeline, choice } => export(&state(pipeline)?, &choose(choice)),
-        DeadLettersVerb::Replay { pipeline, choice, shown } => {
-            return replay(pipeline, &choose(choice), shown, quiet);
+        DeadLettersVerb::List { pipeline, choice, json } => {
+            let (state, choice) = chosen(pipeline, choice)?;
+            list(&state, &choice, *json)
         }
-        DeadLettersVerb::Drop { pipeline, choice, all } => discard(&state(pipeline)?, &choose(choice), *all),
+        DeadLettersVerb::Show { id, pipeline, json } => show(&state(pipeline)?, *id, *json),
+        DeadLettersVerb::Export { pipeline, choice } => {
+            let (state, choice) = chosen(pipeline, choice)?;
+            export(&state, &choice)
+        }
+        DeadLettersVerb::Replay { pipeline, choice, shown } => {
+            let (_, choice) = chosen(pipeline, choice)?;
+            return replay(pipeline, &choice, shown, quiet);
+        }
+        DeadLettersVerb::Drop { pipeline, choice, all } => {
+            let (state, choice) = chosen(pipeline, choice)?;
+            discard(&state, &choice, *all)
+        }
     }
     .map(|()| Exit::Ok)
 }
@@ -33,6 +46,46 @@ fn state(pipeline: &PipelineArgument) -> Result<StateFile> {
     let plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
     Ok(StateFile::at(&plan.state.path))
 }
+
+/// The state file, and which of its letters are meant.
+fn chosen(pipeline: &PipelineArgument, arguments: &ChoiceArguments) -> Result<(StateFile, Choice)> {
+    let plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
+    let state = StateFile::at(&plan.state.path);
+    let choice = choose(arguments);
+    refuse_unknown(&plan, &state, &choice)?;
+    Ok((state, choice))
+}
+
+/// Refuses a node or a kind that neither is, nor was when a letter was written: nothing would be found, and all seem well.
+fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()> {
+    if choice.node.is_none() && choice.kind.is_none() {
+        return Ok(());
+    }
+    let sources = plan.sources.iter().map(|source| &source.name);
+    let nodes =
+        sources.chain(plan.stages.iter().map(|stage| &stage.name)).chain(plan.sinks.iter().map(|sink| &sink.name));
+    let mut nodes: Vec<String> = nodes.map(ToString::to_string).collect();
+    let mut kinds: Vec<String> = GuestFailure::KINDS.iter().chain(&KINDS_OF_EDGES).map(ToString::to_string).collect();
+    state.letters(|letter| {
+        for (known, word) in [(&mut nodes, letter.node), (&mut kinds, letter.kind)] {
+            if !known.contains(&word) {
+                known.push(word);
+            }
+        }
+        Ok(())
+    })?;
+    for (what, word, known) in [("node", &choice.node, &nodes), ("kind", &choice.kind, &kinds)] {
+        if let Some(word) = word.as_ref().filter(|word| !known.contains(word)) {
+            let error = Error::config(format!("no {what} of this pipeline is called {word:?}"));
+            let near = suggest::hint(word, known.iter().map(String::as_str));
+            return Err(error.hint(near.unwrap_or_else(|| format!("known: {}", known.join(", ")))));
+        }
+    }
+    Ok(())
+}
+
+/// The kinds of what sources and sinks give up.
+const KINDS_OF_EDGES: [&str; 2] = ["bad-input", "rejected"];
 
 fn choose(arguments: &ChoiceArguments) -> Choice {
     let ChoiceArguments { ids, node, kind, since } = arguments;

@@ -95,6 +95,20 @@ fn every_key_of_a_stage_is_read() {
     assert_eq!(wires(&plan), ["stdin -> s", "s.1 -> null", "s -> null"]);
 }
 
+/// A word on one side of a pair that belongs together: the default on the other side gives way (issue 12).
+#[test]
+fn a_default_gives_way_to_what_is_written() {
+    let stage = |keys: &str| good(&LEAST.replace("[sink]", &format!("{keys}\n[sink]"))).stages.remove(0);
+    assert_eq!(stage("limits.cpu = '1h'").limits.wall, Duration::from_secs(3_600));
+    assert_eq!(stage("limits.exchange = '1h'").limits.wall, Duration::from_secs(3_600));
+    assert_eq!(stage("limits.wall = '1ms'").limits.wall, Duration::from_millis(1), "and cuts the rest short");
+    assert_eq!(stage("batch.records = 100_000").queue.records.get(), 100_000);
+    let wide = stage("batch.bytes = '32MiB'");
+    assert_eq!((wide.queue.bytes.get(), wide.batch.bytes.get()), (32 << 20, 32 << 20));
+    assert_eq!(stage("queue.records = 8").batch, crate::plan::bounds::BATCH_DEFAULT, "the queue holds no more anyway");
+    good(&format!("{LEAST}batch.linger = '1m'\n"));
+}
+
 #[test]
 fn retries_are_read_with_what_is_left_out() {
     let read = |on_error: &str| {

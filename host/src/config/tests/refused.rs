@@ -575,3 +575,25 @@ fn no_file_has_two_uses() {
         ),
     ]);
 }
+
+/// They passed, and one of each pair never came true (issue 12).
+#[test]
+fn keys_that_contradict_each_other_are_refused_where_they_stand() {
+    let batch = "a batch is taken from the queue before the stage or sink: make the queue larger, or the batch smaller";
+    let cpu = "time inside the guest is part of \"wall\": make that longer, or this shorter";
+    let memory = "raise limits.memory, or lower this";
+    let cases = [
+        (keys("limits = { cpu = '2s', wall = '1s' }"), format!(r#"7:18: "cpu" of "limits" of stage "s": must not be more than "wall", which is 1s | {cpu}"#)),
+        (keys("limits = { exchange = '2s', wall = '1s' }"), r#"7:23: "exchange" of "limits" of stage "s": must not be more than "wall", which is 1s | an exchange over HTTP is part of "wall": make that longer, or this shorter"#.into()),
+        (keys("limits = { output = '2MiB', memory = '1MiB' }"), r#"7:21: "output" of "limits" of stage "s": must not be more than "memory", which is 1.0 MiB | outputs are made in the instance's memory: raise that, or lower this"#.into()),
+        (keys("batch.bytes = '65MiB'"), format!(r#"7:15: "bytes" of "batch" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | a batch is handed over in the instance's memory: {memory}"#)),
+        (keys("reuse = 'worker'\nrecycle = { memory = '65MiB' }"), format!(r#"8:22: "memory" of "recycle" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | an instance never gets as far: {memory}"#)),
+        (keys("batch.records = 9\nqueue.records = 8"), format!(r#"7:17: "records" of "batch" of stage "s": must not be more than "records" of "queue", which is 8 | {batch}"#)),
+        (sink("kind = 'null'\nbatch.bytes = 9\nqueue.bytes = 8"), format!(r#"5:15: "bytes" of "batch" of the sink: must not be more than "bytes" of "queue", which is 8 | {batch}"#)),
+        (keys("on_error = { retry = 0, backoff = '1s' }"), r#"7:35: "backoff" of "on_error" of stage "s": there is nothing to wait for, because nothing is tried again | leave it out, or allow more attempts than 0"#.into()),
+        (format!("{}[state]\ncheckpoint = {{ every = '1s' }}\n", keys("batch.linger = '2s'")), r#"7:16: "linger" of "batch" of stage "s": must not be more than "every" of "checkpoint", which is 1s | a checkpoint waits until all batches are done: make that longer, or this shorter"#.into()),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(&text), expected, "{text}");
+    }
+}
