@@ -95,7 +95,11 @@ async fn at_any_width_the_picture_has_its_lines_and_what_was_said_stays_above_it
         assert_eq!(settled(&screen), expected.trim_start_matches('\n'), "at {columns}:\n{screen}");
         let (code, screen) = trial.end().await;
         assert_eq!(code, 3, "{screen}");
-        assert!(!screen.contains("rec/s  ") && !screen.contains("▯"), "the picture goes:\n{screen}");
+        assert!(!screen.contains("rec/s") && !screen.contains('▯'), "the picture goes:\n{screen}");
+        let account = "read 5 = delivered 3 + dropped 0 + dead-lettered 2";
+        assert!(screen.replace("\n    ", " ").contains(account), "broken between words:\n{screen}");
+        let last = screen.replace("\n    ", " ").lines().last().map(str::to_owned);
+        assert_eq!(last.as_deref(), Some("dead letters: 2 records in p.state.db"), "{screen}");
     }
 }
 

@@ -15,25 +15,15 @@ use crate::stage::Instance;
 use self::stage::sandmill::stage::host;
 
 /// Bindings of the world `stage`.
-#[expect(clippy::all, clippy::restriction, missing_docs, reason = "generated")]
+#[expect(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
 pub mod stage {
-    wit_bindgen::generate!({
-        path: "../wit",
-        world: "stage",
-        pub_export_macro: true,
-        default_bindings_module: "sandmill_stage::__private::stage",
-    });
+    include!("bindings/stage.rs");
 }
 
 /// Bindings of the world `record-source`.
-#[expect(clippy::all, clippy::restriction, missing_docs, reason = "generated")]
+#[expect(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
 pub mod record_source {
-    wit_bindgen::generate!({
-        path: "../wit",
-        world: "record-source",
-        pub_export_macro: true,
-        default_bindings_module: "sandmill_stage::__private::record_source",
-    });
+    include!("bindings/record_source.rs");
 }
 
 use self::record_source::exports::sandmill::stage::source::{Batch as SourceBatch, Chunk};

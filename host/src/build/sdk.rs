@@ -29,6 +29,8 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = &files![
     "rust/Cargo.toml",
     "rust/README.md",
+    "rust/src/bindings/record_source.rs",
+    "rust/src/bindings/stage.rs",
     "rust/src/clock.rs",
     "rust/src/column.rs",
     "rust/src/config.rs",
@@ -166,6 +168,17 @@ mod tests {
             .collect();
         let carried: BTreeSet<String> = FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
         assert_eq!(carried, there);
+    }
+
+    /// With others, a stage would speak another interface than its host.
+    #[test]
+    fn the_bindings_are_those_of_the_interface() {
+        let text = |path: &str| FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| *text).unwrap();
+        let hash: String = Sha256::digest(text("wit/stage.wit")).iter().map(|byte| format!("{byte:02x}")).collect();
+        for module in ["stage", "record_source"] {
+            let made_of = text(&format!("rust/src/bindings/{module}.rs")).lines().nth(1).unwrap();
+            assert_eq!(made_of, format!("// {hash}"), "run scripts/bindings");
+        }
     }
 
     #[test]

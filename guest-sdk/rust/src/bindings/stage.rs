@@ -1,0 +1,1026 @@
+// Made by scripts/bindings of ../../wit/stage.wit, whose SHA-256 is
+// 649dde6ae20485548f022b2b089452511123d4cb3fa87d5c5e6f129de0986963
+#[allow(dead_code, clippy::all)]
+pub mod sandmill {
+    pub mod stage {
+        /// What every stage may say to its host. It grants no reach: no file, host, variable or clock.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod host {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Level {
+                Debug,
+                Info,
+                Warn,
+                Error,
+            }
+            impl ::core::fmt::Debug for Level {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Level::Debug => f.debug_tuple("Level::Debug").finish(),
+                        Level::Info => f.debug_tuple("Level::Info").finish(),
+                        Level::Warn => f.debug_tuple("Level::Warn").finish(),
+                        Level::Error => f.debug_tuple("Level::Error").finish(),
+                    }
+                }
+            }
+            impl Level {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Level {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Level::Debug,
+                        1 => Level::Info,
+                        2 => Level::Warn,
+                        3 => Level::Error,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// One line for the person who runs the pipeline; the host adds stage and worker, and bounds its length.
+            #[allow(async_fn_in_trait)]
+            pub fn log(level: Level, message: &str) -> () {
+                unsafe {
+                    let vec0 = message;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "sandmill:stage/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "log"]
+                        fn wit_import1(_: i32, _: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize) {
+                        unreachable!()
+                    }
+                    wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Called once, just before the trap that follows a panic, so that message and place reach the user.
+            #[allow(async_fn_in_trait)]
+            pub fn panicked(message: &str, place: &str) -> () {
+                unsafe {
+                    let vec0 = message;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = place;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "sandmill:stage/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "panicked"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1);
+                }
+            }
+        }
+        /// What crosses the sandbox boundary. Columns, because one list of bytes and one of offsets cross in two copies,
+        /// whatever the number of records. The host trusts none of it: see each field for what it checks.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod types {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// Byte strings back to back: value i is data[ends[i-1]..ends[i]], with ends[-1] = 0.
+            /// `ends` never descends, and its last element is the length of `data`.
+            #[derive(Clone)]
+            pub struct Column {
+                pub data: _rt::Vec<u8>,
+                pub ends: _rt::Vec<u32>,
+            }
+            impl ::core::fmt::Debug for Column {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Column")
+                        .field("data", &self.data)
+                        .field("ends", &self.ends)
+                        .finish()
+                }
+            }
+            /// `keys.ends` is empty when no record has a key; otherwise both columns have the same length.
+            /// A record without a key, beside others that have one, has an empty key.
+            #[derive(Clone)]
+            pub struct Batch {
+                pub values: Column,
+                pub keys: Column,
+            }
+            impl ::core::fmt::Debug for Batch {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Batch")
+                        .field("values", &self.values)
+                        .field("keys", &self.keys)
+                        .finish()
+                }
+            }
+            /// Why input record `index` failed. `retryable`: the same record may succeed later.
+            #[derive(Clone)]
+            pub struct Failure {
+                pub index: u32,
+                pub retryable: bool,
+                pub message: _rt::String,
+            }
+            impl ::core::fmt::Debug for Failure {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Failure")
+                        .field("index", &self.index)
+                        .field("retryable", &self.retryable)
+                        .field("message", &self.message)
+                        .finish()
+                }
+            }
+            /// What became of each input record: it has outputs, or a failure, or neither (dropped on purpose, or held until
+            /// `flush`). A record with outputs has no failure.
+            #[derive(Clone)]
+            pub struct Outcome {
+                pub emitted: Batch,
+                /// origins[i]: the input record that output i comes from, never descending.
+                /// Empty: one to one, in order, and no failures. Always empty from `flush`.
+                pub origins: _rt::Vec<u32>,
+                /// ports[i]: the named output that output i goes to. Empty: all to the first.
+                pub ports: _rt::Vec<u16>,
+                /// At most one for each input record, in any order.
+                pub failures: _rt::Vec<Failure>,
+            }
+            impl ::core::fmt::Debug for Outcome {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Outcome")
+                        .field("emitted", &self.emitted)
+                        .field("origins", &self.origins)
+                        .field("ports", &self.ports)
+                        .field("failures", &self.failures)
+                        .finish()
+                }
+            }
+        }
+    }
+}
+#[allow(dead_code, clippy::all)]
+pub mod exports {
+    pub mod sandmill {
+        pub mod stage {
+            /// A stage: turns batches into batches. One instance sees one call at a time.
+            #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+            pub mod transform {
+                #[used]
+                #[doc(hidden)]
+                static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
+                use super::super::super::super::_rt;
+                pub type Batch = super::super::super::super::sandmill::stage::types::Batch;
+                pub type Outcome = super::super::super::super::sandmill::stage::types::Outcome;
+                #[doc(hidden)]
+                #[allow(non_snake_case, unused_unsafe)]
+                pub unsafe fn _export_open_cabi<T_: Guest>(
+                    arg0: *mut u8,
+                    arg1: usize,
+                ) -> *mut u8 {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
+                        let result1 = {
+                            let len0 = arg1;
+                            let bytes0 = _rt::Vec::from_raw_parts(
+                                arg0.cast(),
+                                len0,
+                                len0,
+                            );
+                            T_::open(_rt::string_lift(bytes0))
+                        };
+                        let ptr2 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result1 {
+                            Ok(_) => {
+                                *ptr2.add(0).cast::<u8>() = (0i32) as u8;
+                            }
+                            Err(e) => {
+                                *ptr2.add(0).cast::<u8>() = (1i32) as u8;
+                                let vec3 = (e.into_bytes()).into_boxed_slice();
+                                let ptr3 = vec3.as_ptr().cast::<u8>();
+                                let len3 = vec3.len();
+                                ::core::mem::forget(vec3);
+                                *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len3;
+                                *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr3.cast_mut();
+                            }
+                        };
+                        ptr2
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case)]
+                pub unsafe fn __post_return_open<T_: Guest>(arg0: *mut u8) {
+                    unsafe {
+                        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                        match l0 {
+                            0 => {}
+                            _ => {
+                                let l1 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l2 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                _rt::cabi_dealloc(l1, l2, 1);
+                            }
+                        }
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case, unused_unsafe)]
+                pub unsafe fn _export_process_cabi<T_: Guest>(
+                    arg0: *mut u8,
+                    arg1: usize,
+                    arg2: *mut u8,
+                    arg3: usize,
+                    arg4: *mut u8,
+                    arg5: usize,
+                    arg6: *mut u8,
+                    arg7: usize,
+                ) -> *mut u8 {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
+                        let result4 = {
+                            let len0 = arg1;
+                            let len1 = arg3;
+                            let len2 = arg5;
+                            let len3 = arg7;
+                            T_::process(super::super::super::super::sandmill::stage::types::Batch {
+                                values: super::super::super::super::sandmill::stage::types::Column {
+                                    data: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
+                                    ends: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
+                                },
+                                keys: super::super::super::super::sandmill::stage::types::Column {
+                                    data: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)),
+                                    ends: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(arg6.cast(), len3, len3)),
+                                },
+                            })
+                        };
+                        let ptr5 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result4 {
+                            Ok(e) => {
+                                *ptr5.add(0).cast::<u8>() = (0i32) as u8;
+                                let super::super::super::super::sandmill::stage::types::Outcome {
+                                    emitted: emitted6,
+                                    origins: origins6,
+                                    ports: ports6,
+                                    failures: failures6,
+                                } = e;
+                                let super::super::super::super::sandmill::stage::types::Batch {
+                                    values: values7,
+                                    keys: keys7,
+                                } = emitted6;
+                                let super::super::super::super::sandmill::stage::types::Column {
+                                    data: data8,
+                                    ends: ends8,
+                                } = values7;
+                                let vec9 = <_ as Into<_rt::Vec<_>>>::into(data8)
+                                    .into_boxed_slice();
+                                let ptr9 = vec9.as_ptr().cast::<u8>();
+                                let len9 = vec9.len();
+                                ::core::mem::forget(vec9);
+                                *ptr5
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len9;
+                                *ptr5
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr9.cast_mut();
+                                let vec10 = <_ as Into<_rt::Vec<_>>>::into(ends8)
+                                    .into_boxed_slice();
+                                let ptr10 = vec10.as_ptr().cast::<u8>();
+                                let len10 = vec10.len();
+                                ::core::mem::forget(vec10);
+                                *ptr5
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len10;
+                                *ptr5
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr10.cast_mut();
+                                let super::super::super::super::sandmill::stage::types::Column {
+                                    data: data11,
+                                    ends: ends11,
+                                } = keys7;
+                                let vec12 = <_ as Into<_rt::Vec<_>>>::into(data11)
+                                    .into_boxed_slice();
+                                let ptr12 = vec12.as_ptr().cast::<u8>();
+                                let len12 = vec12.len();
+                                ::core::mem::forget(vec12);
+                                *ptr5
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len12;
+                                *ptr5
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr12.cast_mut();
+                                let vec13 = <_ as Into<_rt::Vec<_>>>::into(ends11)
+                                    .into_boxed_slice();
+                                let ptr13 = vec13.as_ptr().cast::<u8>();
+                                let len13 = vec13.len();
+                                ::core::mem::forget(vec13);
+                                *ptr5
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len13;
+                                *ptr5
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr13.cast_mut();
+                                let vec14 = <_ as Into<_rt::Vec<_>>>::into(origins6)
+                                    .into_boxed_slice();
+                                let ptr14 = vec14.as_ptr().cast::<u8>();
+                                let len14 = vec14.len();
+                                ::core::mem::forget(vec14);
+                                *ptr5
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len14;
+                                *ptr5
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr14.cast_mut();
+                                let vec15 = <_ as Into<_rt::Vec<_>>>::into(ports6)
+                                    .into_boxed_slice();
+                                let ptr15 = vec15.as_ptr().cast::<u8>();
+                                let len15 = vec15.len();
+                                ::core::mem::forget(vec15);
+                                *ptr5
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len15;
+                                *ptr5
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr15.cast_mut();
+                                let vec18 = failures6;
+                                let len18 = vec18.len();
+                                let layout18 = _rt::alloc::Layout::from_size_align(
+                                        vec18.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result18, _cleanup18) = wit_bindgen::rt::Cleanup::new(
+                                    layout18,
+                                );
+                                if let Some(cleanup) = _cleanup18 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec18.into_iter().enumerate() {
+                                    let base = result18
+                                        .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let super::super::super::super::sandmill::stage::types::Failure {
+                                            index: index16,
+                                            retryable: retryable16,
+                                            message: message16,
+                                        } = e;
+                                        *base.add(0).cast::<i32>() = _rt::as_i32(index16);
+                                        *base.add(4).cast::<u8>() = (match retryable16 {
+                                            true => 1,
+                                            false => 0,
+                                        }) as u8;
+                                        let vec17 = (message16.into_bytes()).into_boxed_slice();
+                                        let ptr17 = vec17.as_ptr().cast::<u8>();
+                                        let len17 = vec17.len();
+                                        ::core::mem::forget(vec17);
+                                        *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len17;
+                                        *base.add(8).cast::<*mut u8>() = ptr17.cast_mut();
+                                    }
+                                }
+                                *ptr5
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len18;
+                                *ptr5
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result18;
+                            }
+                            Err(e) => {
+                                *ptr5.add(0).cast::<u8>() = (1i32) as u8;
+                                let vec19 = (e.into_bytes()).into_boxed_slice();
+                                let ptr19 = vec19.as_ptr().cast::<u8>();
+                                let len19 = vec19.len();
+                                ::core::mem::forget(vec19);
+                                *ptr5
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len19;
+                                *ptr5
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr19.cast_mut();
+                            }
+                        };
+                        ptr5
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case)]
+                pub unsafe fn __post_return_process<T_: Guest>(arg0: *mut u8) {
+                    unsafe {
+                        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                        match l0 {
+                            0 => {
+                                let l1 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l2 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base3 = l1;
+                                let len3 = l2;
+                                _rt::cabi_dealloc(base3, len3 * 1, 1);
+                                let l4 = *arg0
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *arg0
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base6 = l4;
+                                let len6 = l5;
+                                _rt::cabi_dealloc(base6, len6 * 4, 4);
+                                let l7 = *arg0
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l8 = *arg0
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base9 = l7;
+                                let len9 = l8;
+                                _rt::cabi_dealloc(base9, len9 * 1, 1);
+                                let l10 = *arg0
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *arg0
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base12 = l10;
+                                let len12 = l11;
+                                _rt::cabi_dealloc(base12, len12 * 4, 4);
+                                let l13 = *arg0
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l14 = *arg0
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base15 = l13;
+                                let len15 = l14;
+                                _rt::cabi_dealloc(base15, len15 * 4, 4);
+                                let l16 = *arg0
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l17 = *arg0
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base18 = l16;
+                                let len18 = l17;
+                                _rt::cabi_dealloc(base18, len18 * 2, 2);
+                                let l19 = *arg0
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l20 = *arg0
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base23 = l19;
+                                let len23 = l20;
+                                for i in 0..len23 {
+                                    let base = base23
+                                        .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l21 = *base.add(8).cast::<*mut u8>();
+                                        let l22 = *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l21, l22, 1);
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base23,
+                                    len23 * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                            }
+                            _ => {
+                                let l24 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l25 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                _rt::cabi_dealloc(l24, l25, 1);
+                            }
+                        }
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case, unused_unsafe)]
+                pub unsafe fn _export_flush_cabi<T_: Guest>() -> *mut u8 {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
+                        let result0 = { T_::flush() };
+                        let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result0 {
+                            Ok(e) => {
+                                *ptr1.add(0).cast::<u8>() = (0i32) as u8;
+                                let super::super::super::super::sandmill::stage::types::Outcome {
+                                    emitted: emitted2,
+                                    origins: origins2,
+                                    ports: ports2,
+                                    failures: failures2,
+                                } = e;
+                                let super::super::super::super::sandmill::stage::types::Batch {
+                                    values: values3,
+                                    keys: keys3,
+                                } = emitted2;
+                                let super::super::super::super::sandmill::stage::types::Column {
+                                    data: data4,
+                                    ends: ends4,
+                                } = values3;
+                                let vec5 = <_ as Into<_rt::Vec<_>>>::into(data4)
+                                    .into_boxed_slice();
+                                let ptr5 = vec5.as_ptr().cast::<u8>();
+                                let len5 = vec5.len();
+                                ::core::mem::forget(vec5);
+                                *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len5;
+                                *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr5.cast_mut();
+                                let vec6 = <_ as Into<_rt::Vec<_>>>::into(ends4)
+                                    .into_boxed_slice();
+                                let ptr6 = vec6.as_ptr().cast::<u8>();
+                                let len6 = vec6.len();
+                                ::core::mem::forget(vec6);
+                                *ptr1
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len6;
+                                *ptr1
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr6.cast_mut();
+                                let super::super::super::super::sandmill::stage::types::Column {
+                                    data: data7,
+                                    ends: ends7,
+                                } = keys3;
+                                let vec8 = <_ as Into<_rt::Vec<_>>>::into(data7)
+                                    .into_boxed_slice();
+                                let ptr8 = vec8.as_ptr().cast::<u8>();
+                                let len8 = vec8.len();
+                                ::core::mem::forget(vec8);
+                                *ptr1
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len8;
+                                *ptr1
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr8.cast_mut();
+                                let vec9 = <_ as Into<_rt::Vec<_>>>::into(ends7)
+                                    .into_boxed_slice();
+                                let ptr9 = vec9.as_ptr().cast::<u8>();
+                                let len9 = vec9.len();
+                                ::core::mem::forget(vec9);
+                                *ptr1
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len9;
+                                *ptr1
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr9.cast_mut();
+                                let vec10 = <_ as Into<_rt::Vec<_>>>::into(origins2)
+                                    .into_boxed_slice();
+                                let ptr10 = vec10.as_ptr().cast::<u8>();
+                                let len10 = vec10.len();
+                                ::core::mem::forget(vec10);
+                                *ptr1
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len10;
+                                *ptr1
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr10.cast_mut();
+                                let vec11 = <_ as Into<_rt::Vec<_>>>::into(ports2)
+                                    .into_boxed_slice();
+                                let ptr11 = vec11.as_ptr().cast::<u8>();
+                                let len11 = vec11.len();
+                                ::core::mem::forget(vec11);
+                                *ptr1
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len11;
+                                *ptr1
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr11.cast_mut();
+                                let vec14 = failures2;
+                                let len14 = vec14.len();
+                                let layout14 = _rt::alloc::Layout::from_size_align(
+                                        vec14.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result14, _cleanup14) = wit_bindgen::rt::Cleanup::new(
+                                    layout14,
+                                );
+                                if let Some(cleanup) = _cleanup14 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec14.into_iter().enumerate() {
+                                    let base = result14
+                                        .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let super::super::super::super::sandmill::stage::types::Failure {
+                                            index: index12,
+                                            retryable: retryable12,
+                                            message: message12,
+                                        } = e;
+                                        *base.add(0).cast::<i32>() = _rt::as_i32(index12);
+                                        *base.add(4).cast::<u8>() = (match retryable12 {
+                                            true => 1,
+                                            false => 0,
+                                        }) as u8;
+                                        let vec13 = (message12.into_bytes()).into_boxed_slice();
+                                        let ptr13 = vec13.as_ptr().cast::<u8>();
+                                        let len13 = vec13.len();
+                                        ::core::mem::forget(vec13);
+                                        *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len13;
+                                        *base.add(8).cast::<*mut u8>() = ptr13.cast_mut();
+                                    }
+                                }
+                                *ptr1
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len14;
+                                *ptr1
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result14;
+                            }
+                            Err(e) => {
+                                *ptr1.add(0).cast::<u8>() = (1i32) as u8;
+                                let vec15 = (e.into_bytes()).into_boxed_slice();
+                                let ptr15 = vec15.as_ptr().cast::<u8>();
+                                let len15 = vec15.len();
+                                ::core::mem::forget(vec15);
+                                *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len15;
+                                *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr15.cast_mut();
+                            }
+                        };
+                        ptr1
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case)]
+                pub unsafe fn __post_return_flush<T_: Guest>(arg0: *mut u8) {
+                    unsafe {
+                        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                        match l0 {
+                            0 => {
+                                let l1 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l2 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base3 = l1;
+                                let len3 = l2;
+                                _rt::cabi_dealloc(base3, len3 * 1, 1);
+                                let l4 = *arg0
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *arg0
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base6 = l4;
+                                let len6 = l5;
+                                _rt::cabi_dealloc(base6, len6 * 4, 4);
+                                let l7 = *arg0
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l8 = *arg0
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base9 = l7;
+                                let len9 = l8;
+                                _rt::cabi_dealloc(base9, len9 * 1, 1);
+                                let l10 = *arg0
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *arg0
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base12 = l10;
+                                let len12 = l11;
+                                _rt::cabi_dealloc(base12, len12 * 4, 4);
+                                let l13 = *arg0
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l14 = *arg0
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base15 = l13;
+                                let len15 = l14;
+                                _rt::cabi_dealloc(base15, len15 * 4, 4);
+                                let l16 = *arg0
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l17 = *arg0
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base18 = l16;
+                                let len18 = l17;
+                                _rt::cabi_dealloc(base18, len18 * 2, 2);
+                                let l19 = *arg0
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l20 = *arg0
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base23 = l19;
+                                let len23 = l20;
+                                for i in 0..len23 {
+                                    let base = base23
+                                        .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l21 = *base.add(8).cast::<*mut u8>();
+                                        let l22 = *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l21, l22, 1);
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base23,
+                                    len23 * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                            }
+                            _ => {
+                                let l24 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l25 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                _rt::cabi_dealloc(l24, l25, 1);
+                            }
+                        }
+                    }
+                }
+                pub trait Guest {
+                    /// Once per instance, before anything else. `config` is the JSON of the pipeline file's `config` table.
+                    #[allow(async_fn_in_trait)]
+                    fn open(
+                        config: _rt::String,
+                    ) -> ::core::result::Result<(), _rt::String>;
+                    /// err: the whole batch failed.
+                    #[allow(async_fn_in_trait)]
+                    fn process(
+                        input: Batch,
+                    ) -> ::core::result::Result<Outcome, _rt::String>;
+                    /// The instance is about to be retired: give up what you hold.
+                    #[allow(async_fn_in_trait)]
+                    fn flush() -> ::core::result::Result<Outcome, _rt::String>;
+                }
+                #[doc(hidden)]
+                #[macro_export]
+                macro_rules! __export_sandmill_stage_transform_0_1_0_cabi {
+                    ($ty:ident with_types_in $($path_to_types:tt)*) => {
+                        const _ : () = { #[unsafe (export_name =
+                        "sandmill:stage/transform@0.1.0#open")] unsafe extern "C" fn
+                        export_open(arg0 : * mut u8, arg1 : usize,) -> * mut u8 { unsafe
+                        { $($path_to_types)*:: _export_open_cabi::<$ty > (arg0, arg1) } }
+                        #[unsafe (export_name =
+                        "cabi_post_sandmill:stage/transform@0.1.0#open")] unsafe extern
+                        "C" fn _post_return_open(arg0 : * mut u8,) { unsafe {
+                        $($path_to_types)*:: __post_return_open::<$ty > (arg0) } }
+                        #[unsafe (export_name =
+                        "sandmill:stage/transform@0.1.0#process")] unsafe extern "C" fn
+                        export_process(arg0 : * mut u8, arg1 : usize, arg2 : * mut u8,
+                        arg3 : usize, arg4 : * mut u8, arg5 : usize, arg6 : * mut u8,
+                        arg7 : usize,) -> * mut u8 { unsafe { $($path_to_types)*::
+                        _export_process_cabi::<$ty > (arg0, arg1, arg2, arg3, arg4, arg5,
+                        arg6, arg7) } } #[unsafe (export_name =
+                        "cabi_post_sandmill:stage/transform@0.1.0#process")] unsafe
+                        extern "C" fn _post_return_process(arg0 : * mut u8,) { unsafe {
+                        $($path_to_types)*:: __post_return_process::<$ty > (arg0) } }
+                        #[unsafe (export_name = "sandmill:stage/transform@0.1.0#flush")]
+                        unsafe extern "C" fn export_flush() -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_flush_cabi::<$ty > () } } #[unsafe
+                        (export_name = "cabi_post_sandmill:stage/transform@0.1.0#flush")]
+                        unsafe extern "C" fn _post_return_flush(arg0 : * mut u8,) {
+                        unsafe { $($path_to_types)*:: __post_return_flush::<$ty > (arg0)
+                        } } };
+                    };
+                }
+                #[doc(hidden)]
+                pub use __export_sandmill_stage_transform_0_1_0_cabi;
+                #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                struct _RetArea(
+                    [::core::mem::MaybeUninit<
+                        u8,
+                    >; 15 * ::core::mem::size_of::<*const u8>()],
+                );
+                static mut _RET_AREA: _RetArea = _RetArea(
+                    [::core::mem::MaybeUninit::uninit(); 15
+                        * ::core::mem::size_of::<*const u8>()],
+                );
+            }
+        }
+    }
+}
+mod _rt {
+    #![allow(dead_code, unused_imports, clippy::all)]
+    pub use alloc_crate::vec::Vec;
+    pub use alloc_crate::string::String;
+    #[cfg(target_arch = "wasm32")]
+    pub fn run_ctors_once() {
+        wit_bindgen::rt::run_ctors_once();
+    }
+    pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
+        if cfg!(debug_assertions) {
+            String::from_utf8(bytes).unwrap()
+        } else {
+            unsafe { String::from_utf8_unchecked(bytes) }
+        }
+    }
+    pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
+        if size == 0 {
+            return;
+        }
+        unsafe {
+            let layout = alloc::Layout::from_size_align_unchecked(size, align);
+            alloc::dealloc(ptr, layout);
+        }
+    }
+    pub fn as_i32<T: AsI32>(t: T) -> i32 {
+        t.as_i32()
+    }
+    pub trait AsI32 {
+        fn as_i32(self) -> i32;
+    }
+    impl<'a, T: Copy + AsI32> AsI32 for &'a T {
+        fn as_i32(self) -> i32 {
+            (*self).as_i32()
+        }
+    }
+    impl AsI32 for i32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for char {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for usize {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    pub use alloc_crate::alloc;
+    extern crate alloc as alloc_crate;
+}
+/// Generates `#[unsafe(no_mangle)]` functions to export the specified type as
+/// the root implementation of all generated traits.
+///
+/// For more information see the documentation of `wit_bindgen::generate!`.
+///
+/// ```rust
+/// # macro_rules! export{ ($($t:tt)*) => (); }
+/// # trait Guest {}
+/// struct MyType;
+///
+/// impl Guest for MyType {
+///     // ...
+/// }
+///
+/// export!(MyType);
+/// ```
+#[allow(unused_macros)]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_stage_impl {
+    ($ty:ident) => {
+        sandmill_stage::__private::stage::export!($ty with_types_in
+        sandmill_stage::__private::stage);
+    };
+    ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
+        $($path_to_types_root)*::
+        exports::sandmill::stage::transform::__export_sandmill_stage_transform_0_1_0_cabi!($ty
+        with_types_in $($path_to_types_root)*:: exports::sandmill::stage::transform);
+        const _ : () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
+        "component-type:wit-bindgen:0.63.0:sandmill:stage@0.1.0:stage:imports and exports")]
+        #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 654] = *
+        b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92\x04\x01A\x02\x01\
+A\x08\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
+\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x07messag\
+es\x05places\x01\0\x04\0\x08panicked\x01\x03\x03\0\x19sandmill:stage/host@0.1.0\x05\
+\0\x01B\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\
+\x01r\x02\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09\
+retryable\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07\
+emitted\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\
+\x03\0\x1asandmill:stage/types@0.1.0\x05\x01\x02\x03\0\x01\x05batch\x02\x03\0\x01\
+\x07outcome\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\
+\x04\0\x07outcome\x03\0\x02\x01j\0\x01s\x01@\x01\x06configs\0\x04\x04\0\x04open\x01\
+\x05\x01j\x01\x03\x01s\x01@\x01\x05input\x01\0\x06\x04\0\x07process\x01\x07\x01@\
+\0\0\x06\x04\0\x05flush\x01\x08\x04\0\x1esandmill:stage/transform@0.1.0\x05\x04\x04\
+\0\x1asandmill:stage/stage@0.1.0\x04\0\x0b\x0b\x01\0\x05stage\x03\0\0\0G\x09prod\
+ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
+0.63.0";
+        };
+    };
+}
+#[doc(inline)]
+pub use __export_stage_impl as export;
+#[cfg(target_arch = "wasm32")]
+#[unsafe(
+    link_section = "component-type:wit-bindgen:0.63.0:sandmill:stage@0.1.0:stage-with-all-of-its-exports-removed:encoded world"
+)]
+#[doc(hidden)]
+#[allow(clippy::octal_escapes)]
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 552] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8c\x03\x01A\x02\x01\
+A\x04\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
+\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x07messag\
+es\x05places\x01\0\x04\0\x08panicked\x01\x03\x03\0\x19sandmill:stage/host@0.1.0\x05\
+\0\x01B\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\
+\x01r\x02\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09\
+retryable\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07\
+emitted\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\
+\x03\0\x1asandmill:stage/types@0.1.0\x05\x01\x04\0:sandmill:stage/stage-with-all\
+-of-its-exports-removed@0.1.0\x04\0\x0b+\x01\0%stage-with-all-of-its-exports-rem\
+oved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\
+\x10wit-bindgen-rust\x060.63.0";
+#[inline(never)]
+#[doc(hidden)]
+pub fn __link_custom_section_describing_imports() {
+    wit_bindgen::rt::maybe_link_cabi_realloc();
+}
