@@ -50,6 +50,11 @@ pub fn refused() -> Vec<Bomb> {
 /// Those that are compiled, or refused by the compiler itself: they take what they take.
 #[must_use]
 pub fn taken() -> Vec<Bomb> {
+    [interfaces(), functions(), modules()].concat()
+}
+
+/// What components declare.
+fn interfaces() -> Vec<Bomb> {
     let mut aliases =
         "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))".to_owned();
     aliases += &"(alias core export $i \"f\" (core func))".repeat(150_000);
@@ -65,7 +70,6 @@ pub fn taken() -> Vec<Bomb> {
                 .repeat(functions)
             + ")"
     };
-    let live = format!("{} {} drop", "i32.const 0 i32.load ".repeat(300_000), "i32.add ".repeat(299_999));
     vec![
         ("types that double in many functions", text(&wide("tuple", 1_000))),
         ("aliases", text(&(aliases + ")"))),
@@ -73,6 +77,13 @@ pub fn taken() -> Vec<Bomb> {
         ("lists of lists", text(&lists(5_000))),
         ("a thousand records of ten thousand fields", text(&records())),
         ("instance types that double", text(&instance_types())),
+    ]
+}
+
+/// What one function, or each of them, is for the compiler.
+fn functions() -> Vec<Bomb> {
+    let live = format!("{} {} drop", "i32.const 0 i32.load ".repeat(300_000), "i32.add ".repeat(299_999));
+    vec![
         (
             "blocks within blocks, as deep as they may be",
             function("", &format!("{} {}", "block ".repeat(9_900), "end ".repeat(9_900))),
@@ -118,6 +129,12 @@ pub fn taken() -> Vec<Bomb> {
             function("(memory 1)", &"i32.const 0 i32.const 0 i32.const 0 memory.fill ".repeat(200_000)),
         ),
         ("indirect calls", function("(table 1 funcref)", &"i32.const 0 call_indirect ".repeat(400_000))),
+    ]
+}
+
+/// What modules declare.
+fn modules() -> Vec<Bomb> {
+    vec![
         ("many small functions", core(&"(func)".repeat(50_000))),
         ("many types", core(&(0..200_000).map(|at| format!("(type (func (param {})))", bits(at))).collect::<String>())),
         ("many globals", core(&"(global i32 i32.const 1 i32.const 1 i32.add)".repeat(500_000))),
