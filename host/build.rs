@@ -4,8 +4,6 @@
 //! the program again. Outside of git nothing is said. Whoever packages the sources without their history sets
 //! `SANDMILL_COMMIT`.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
-
 use std::env;
 use std::path::Path;
 use std::process::Command;
