@@ -57,7 +57,8 @@ impl Sections<'_> {
         let sinks: Vec<(SinkPlan, Inputs)> = self.sinks.iter().map(sink).collect::<Result<_, Fault>>()?;
         let state = state::read(&self.root, &name, setting.folder)?;
         // What nobody wrote is not at odds with anything.
-        let every = self.root.get("state").and_then(|value| value.table().ok()?.get("checkpoint"));
+        let every = self.root.get("state").and_then(|state| state.table().ok()?.get("checkpoint"));
+        let every = every.and_then(|checkpoint| checkpoint.table().ok()?.get("every"));
         let checkpoints = state.checkpoints.filter(|_| every.is_some());
         for (section, (stage, _)) in self.stages.iter().zip(&stages) {
             linger(section, stage.batch, checkpoints)?;

@@ -70,11 +70,11 @@ fn every_key_of_a_stage_is_read() {
         component = "/abs/x.wasm"
         from = "stdin"
         workers = 1024
-        queue = { records = 1, bytes = "8MiB" }
+        queue = { records = 2_000_000, bytes = "2GiB" }
         batch = { records = 1_000_000, bytes = 0x40000000, linger = "1h" }
         order = "none"
         reuse = "worker"
-        limits = { memory = "64KiB", cpu = "1ns", wall = "1m 30s" }
+        limits = { memory = "1GiB", cpu = "1ns", wall = "1m 30s" }
         on_error = "fail"
         ports = ["good", "bad"]
         [[sink]]
@@ -85,11 +85,11 @@ fn every_key_of_a_stage_is_read() {
     let stage = &plan.stages[0];
     assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("/abs/x.wasm")));
     assert_eq!(stage.workers.get(), 1024);
-    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (1, 8 << 20));
+    assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (2_000_000, 2 << 30));
     assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1_000_000, 1 << 30));
     assert_eq!(stage.batch.linger, Duration::from_secs(3600));
     assert_eq!((stage.order, stage.reuse, stage.on_error), (Order::None, Isolation::Worker, OnError::Fail));
-    assert_eq!((stage.limits.memory.get(), stage.limits.cpu), (64 << 10, Duration::from_nanos(1)));
+    assert_eq!((stage.limits.memory.get(), stage.limits.cpu), (1 << 30, Duration::from_nanos(1)));
     assert_eq!(stage.limits.wall, Duration::from_secs(90));
     assert_eq!(stage.ports.iter().map(|port| &**port).collect::<Vec<_>>(), ["good", "bad"]);
     assert_eq!(wires(&plan), ["stdin -> s", "s.1 -> null", "s -> null"]);
