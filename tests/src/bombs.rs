@@ -135,7 +135,7 @@ fn functions() -> Vec<Bomb> {
 /// What modules declare.
 fn modules() -> Vec<Bomb> {
     vec![
-        ("many small functions", core(&"(func)".repeat(50_000))),
+        ("many small functions", core(&"(func)".repeat(20_000))),
         ("many types", core(&(0..200_000).map(|at| format!("(type (func (param {})))", bits(at))).collect::<String>())),
         ("many globals", core(&"(global i32 i32.const 1 i32.const 1 i32.add)".repeat(500_000))),
         ("many elements", core(&format!("(table 1 funcref) (func $f) (elem func {})", "$f ".repeat(1_900_000)))),
