@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::eight::Eight;
 use super::fields::{Fields, Value};
 use super::json;
-use super::placing::{Misplaced, Placing};
+use super::placing::{Placing, Unknown};
 use crate::edge::Header;
 
 /// Writes rows. The names of the first record are the header, unless there is one already.
@@ -34,7 +34,7 @@ impl CsvWriter {
 
     /// The header that the rows must follow, because it stands in the output already.
     pub(in crate::edge) fn follow(&mut self, header: Vec<String>) {
-        self.placing = Placing::new(header, false);
+        self.placing = Placing::new(header);
     }
 
     /// The header to write if there is no record.
@@ -63,7 +63,7 @@ impl CsvWriter {
         let mut placing = std::mem::take(&mut self.placing);
         let pushed = placing.place(&fields).map(|places| self.push_row(out, &fields, places));
         self.placing = placing;
-        pushed.map_err(|misplaced| self.reason(misplaced))
+        pushed.map_err(|unknown| self.reason(&unknown))
     }
 
     /// Writes the header: the names of a record, each once.
@@ -100,12 +100,8 @@ impl CsvWriter {
         out.push(b'\n');
     }
 
-    fn reason(&self, misplaced: Misplaced) -> String {
-        let header = listed(self.placing.names());
-        match misplaced {
-            Misplaced::Unknown(name) => format!("the field \"{name}\" is not in the header ({header})"),
-            Misplaced::Same(a, b) => format!("the fields \"{a}\" and \"{b}\" are one column of the header ({header})"),
-        }
+    fn reason(&self, Unknown(name): &Unknown) -> String {
+        format!("the field \"{name}\" is not in the header ({})", listed(self.placing.names()))
     }
 
     fn push_value(&self, out: &mut Vec<u8>, value: &Value<'_>, columns: usize) {
