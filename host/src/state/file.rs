@@ -347,10 +347,12 @@ impl Inner {
     fn open(&mut self, path: &Path) -> Result<&Connection> {
         self.go_on()?;
         let inode = fs::metadata(path).map_or(0, |status| status.ino());
-        let connection = match self.connection.take() {
-            Some(connection) if inode == self.inode => connection,
+        if self.connection.is_some() && inode != self.inode {
             // What is written to a file without a name is lost.
-            Some(_) => return Err(vanished(path)),
+            return Err(vanished(path));
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
             None => open(path)?,
         };
         self.inode = inode;
