@@ -1,14 +1,15 @@
 //! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
 
+mod for_each;
 mod partial;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use async_trait::async_trait;
-
-use crate::edge::{CustomSink, CustomSource, Rejected, Sink, Source};
+use self::for_each::ForEach;
+use crate::edge::{CustomSink, CustomSource, Sink, Source};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
@@ -18,7 +19,7 @@ use crate::plan::{
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
-use crate::record::{BatchBounds, Payload};
+use crate::record::BatchBounds;
 
 /// Makes a [`Plan`]. Without further words records flow from the sources through the stages, in the order in which these
 /// were added, to the sinks.
@@ -387,17 +388,5 @@ impl SinkBuilder {
     pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
         self
-    }
-}
-
-struct ForEach<F>(F);
-
-#[async_trait]
-impl<F: FnMut(Option<&[u8]>, &[u8]) + Send> Sink for ForEach<F> {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
-        for (index, value) in records.values().iter().enumerate() {
-            (self.0)(records.key(index), value);
-        }
-        Ok(Vec::new())
     }
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::error::{Error, Result};
 use crate::flow::{Backoff, Counter};
 use crate::plan::Retry;
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender};
+use crate::time::sleep;
 
 /// What a failure weighs, beside a success.
 const FAILURE: u32 = 2;

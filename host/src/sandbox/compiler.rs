@@ -15,12 +15,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
-use tokio::time::Instant;
 use wasmtime::component::Component;
 
 use super::cache::Panicked;
 use super::engine::{Engine, compiling};
 use crate::pool::panic_message;
+use crate::time::Instant;
 
 /// The verb by which a program is asked to be a compiler. Settings and bounds follow it; they are for this version alone.
 pub const VERB: &str = "compile-component";
