@@ -280,6 +280,7 @@ impl Trial {
             match event {
                 Event::Log { message, .. } => told += &format!("{message}\n"),
                 Event::Failed { reason, .. } | Event::Retrying { reason, .. } => told += &format!("{reason}\n"),
+                Event::Remark { message, .. } => told += &format!("{message}\n"),
             }
         }
         let letters = tests::letters::lines(&self.path().join("dead.db"));

@@ -10,6 +10,7 @@ mod cli;
 mod differential;
 mod examples;
 mod failpoints;
+mod files;
 mod full_disk;
 mod fuzzing;
 mod grants;

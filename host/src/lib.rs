@@ -7,6 +7,7 @@ mod cache;
 pub mod check;
 pub mod cli;
 pub mod config;
+mod descriptor;
 #[doc(hidden)]
 pub mod doors;
 pub mod edge;

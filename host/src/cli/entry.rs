@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
     compile_apart();
     allocator::keep_freed_memory();
     open_files::allow_many();
+    open_files::report_large_ones();
     let default_hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         // With RUST_BACKTRACE set, somebody wants to see more than a message.

@@ -34,6 +34,9 @@ impl Notices {
                 let (reason, wait) = (one_line(reason), duration(*wait));
                 Some(format!("[{node}] {} {reason}; attempt {attempt} follows in {wait}\n", paint(WARN, "failed:")))
             }
+            Event::Remark { node, message } => {
+                Some(format!("[{node}] {} {}\n", paint(WARN, "note:"), one_line(message)))
+            }
             Event::Failed { node, place, reason } => self.failure(node, place, reason),
         }
     }

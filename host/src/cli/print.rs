@@ -7,6 +7,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use console::Term;
 
 use super::args::Color;
+use crate::descriptor;
 use crate::error::{Error, Result};
 use crate::legible;
 
@@ -34,8 +35,11 @@ fn stderr_has_colours() -> bool {
 /// A result, for standard output. A reader that has closed it has had enough: that is no error.
 ///
 /// # Errors
-/// When standard output cannot be written to for another reason: a full disk.
+/// When standard output cannot be written to for another reason: a full disk, or the command was started without one.
 pub(crate) fn result(text: &str) -> Result<()> {
+    if descriptor::was_closed(descriptor::STDOUT) {
+        return descriptor::duplicate(descriptor::STDOUT).map(drop);
+    }
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(legible::printed(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::descriptor;
 use crate::error::{Error, Result};
 
 /// Open from before the run until its report is written. What an earlier run has written stays until then.
@@ -11,6 +12,8 @@ use crate::error::{Error, Result};
 pub(super) struct ReportFile {
     path: PathBuf,
     file: File,
+    /// Whether it is a descriptor that the process was started with: what is behind that may have other writers.
+    is_descriptor: bool,
 }
 
 impl ReportFile {
@@ -19,9 +22,12 @@ impl ReportFile {
     /// # Errors
     /// When it cannot be written to.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        if let Some(fd) = descriptor::named(path) {
+            return Ok(Self { path: path.to_owned(), file: descriptor::duplicate(fd)?, is_descriptor: true });
+        }
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
         let file = opened.map_err(|error| unopened(path, error))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, is_descriptor: false })
     }
 
     /// Writes the report in place of what is there.
@@ -29,8 +35,10 @@ impl ReportFile {
     /// # Errors
     /// When the disk is full, or fails.
     pub(super) fn write(self, report: &str) -> Result<()> {
-        let Self { path, file } = self;
-        replace(file, report)
+        let Self { path, file, is_descriptor } = self;
+        let written =
+            if is_descriptor { descriptor::write_whole(&file, report.as_bytes()) } else { replace(file, report) };
+        written
             .map_err(|error| Error::edge(format!("cannot write the report to \"{}\"", path.display())).caused_by(error))
     }
 }

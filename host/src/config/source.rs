@@ -89,7 +89,7 @@ fn record_max(section: &Table<'_>) -> Result<NonZeroUsize, Fault> {
 
 /// A pattern, relative to the folder, whose own name is none.
 fn join(folder: &Path, value: &Value<'_>) -> Result<String, Fault> {
-    let pattern = value.text()?;
+    let pattern = value.path_text()?;
     if let Err(error) = glob::Pattern::new(pattern) {
         return Err(value
             .fault(&format!("this pattern cannot be read: {}", error.msg))

@@ -135,11 +135,21 @@ impl<'a> Value<'a> {
 
     /// A path, relative to `folder`.
     pub(super) fn path(&self, folder: &Path) -> Result<PathBuf, Fault> {
+        Ok(folder.join(self.path_text()?))
+    }
+
+    /// The text of a path. One that only a shell would understand would make a folder "~".
+    pub(super) fn path_text(&self) -> Result<&'a str, Fault> {
         let text = self.text()?;
         if text.contains('\0') {
             return Err(self.fault("a path cannot have a NUL character"));
         }
-        Ok(folder.join(text))
+        if text == "~" || text.starts_with("~/") {
+            return Err(self
+                .fault("\"~\" is not expanded here")
+                .hint("write the path in full; a folder that is really called \"~\" is \"./~\""));
+        }
+        Ok(text)
     }
 
     /// A string, or several in an array.

@@ -9,6 +9,7 @@ use crate::error::Error;
 const READ_HINTS: &[(ErrorKind, &str)] = &[
     (ErrorKind::PermissionDenied, "give the user that runs this the right to read the file"),
     (ErrorKind::NotFound, "it was there when the run began: does something else move or delete it?"),
+    (ErrorKind::UnexpectedEof, "all whole records before that place were read: does something else truncate the file?"),
 ];
 
 /// What to do when a file cannot be written.

@@ -8,6 +8,7 @@ pub(crate) mod doors;
 mod fault;
 mod format;
 mod header;
+mod identity;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -16,10 +17,14 @@ mod thread;
 
 pub use self::cursor::{Cursor, Delivery, Input, Mark};
 pub use self::header::Header;
+pub use self::identity::FileId;
+pub(crate) use self::identity::Identity;
 pub use self::sink::open_sink;
 pub use self::source::open_source;
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -74,6 +79,16 @@ pub trait Source: Send {
     /// begun. A sink that the source feeds without a stage in between writes them even when there is no record.
     fn header(&self) -> Option<Header> {
         None
+    }
+
+    /// The files that it will read, as far as it knows them: no sink may write to one. Asked for before the first pull.
+    fn files(&self) -> Vec<(FileId, Arc<Path>)> {
+        Vec::new()
+    }
+
+    /// What a person should know of its input before the run begins. Asked for before the first pull.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Bytes of log lines that it wrote beyond its limit, so far: of a component.

@@ -9,18 +9,19 @@ use tokio::runtime::Handle;
 use super::assembly;
 use super::failing;
 use super::keeping::{Keeping, Resumption};
+use super::opened::{OpenSource, Opening, open_source};
 use super::opening::{ReadySink, ready_sinks};
+use super::overlap::Files;
 use super::patience::Told;
 use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
-use crate::edge::{self, Source};
+use crate::edge::Source;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, ComponentSource, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start,
-    Warm,
+    Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start, Warm,
 };
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
@@ -89,7 +90,8 @@ impl Pipeline {
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
         let keeps_failures = plan.keeps_failures();
-        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints } = plan;
+        let files = Files::of(&plan);
+        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints, beside: _ } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
         let mut ready_stages = Vec::with_capacity(stages.len());
@@ -101,6 +103,8 @@ impl Pipeline {
         let (stages, folder) = (&ready_stages, &state_plan.folder);
         let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
+        files.check(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
+        opened.iter().flat_map(OpenSource::remarks).for_each(|remark| events.0.send(remark));
         let state = StateFile::at(&state_plan.path);
         let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
         let keeping = match checkpoints {
@@ -296,40 +300,6 @@ async fn rehearsed(
             .hint("leave out \"warm\": its instances are then opened one by one"));
     }
     Ok(ReadyStage { plan, program: Arc::new(program), sha256: Some(sha256), warmth, guests })
-}
-
-/// A source that is open, or a component that will be.
-struct OpenSource {
-    name: Arc<str>,
-    on_error: OnError,
-    retry: Retry,
-    opening: Opening,
-}
-
-#[expect(clippy::large_enum_variant, reason = "a pipeline has a handful")]
-enum Opening {
-    Done(Box<dyn Source>),
-    Component(ComponentSource),
-}
-
-impl OpenSource {
-    fn can_resume(&self) -> bool {
-        match &self.opening {
-            Opening::Done(source) => source.can_resume(),
-            // It says so itself, chunk by chunk.
-            Opening::Component(_) => true,
-        }
-    }
-}
-
-fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result<OpenSource> {
-    let opening = match kind {
-        SourceKind::Component(component) => Opening::Component(component),
-        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
-            Opening::Done(edge::open_source(other).map_err(|error| in_node("source", &name, error))?)
-        }
-    };
-    Ok(OpenSource { name, on_error, retry, opening })
 }
 
 async fn ready_source(

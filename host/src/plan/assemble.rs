@@ -109,6 +109,7 @@ impl Plan {
             sinks: parts.sinks.into_iter().map(|(sink, _)| sink).collect(),
             graph,
             state: parts.state,
+            beside: Vec::new(),
             failpoints: Failpoints::default(),
         })
     }

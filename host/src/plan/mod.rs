@@ -35,6 +35,7 @@ pub use retry::Retry;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan, Warm};
 pub use state::{Checkpoints, Start, StatePlan};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::failpoint::Failpoints;
@@ -86,6 +87,19 @@ pub struct Plan {
     pub graph: Graph,
     /// What outlasts a run.
     pub state: StatePlan,
+    /// Files that are used by whoever runs it: no sink may write to one.
+    pub beside: Vec<Beside>,
     /// Where it is to fail: for tests.
     pub failpoints: Failpoints,
+}
+
+/// A file that belongs to no source, stage or sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// What it is: "the pipeline file".
+    pub what: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is written to, or only read.
+    pub is_written: bool,
 }

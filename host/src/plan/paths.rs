@@ -1,6 +1,8 @@
 //! No file is written twice, and none is both read and written: each would destroy records without a word.
 //!
 //! Paths are compared as they are written, `.` and doubled separators apart. Links are not followed: that would be I/O.
+//! What that leaves is found when the pipeline is prepared, by device and inode; but only here is it known where in the
+//! pipeline file the fault is.
 
 use std::path::{Component, Path, PathBuf};
 

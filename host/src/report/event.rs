@@ -35,6 +35,13 @@ pub enum Event {
         /// How long it waits before.
         wait: Duration,
     },
+    /// A source has something to say about its input before the run begins.
+    Remark {
+        /// Which.
+        node: String,
+        /// What.
+        message: String,
+    },
     /// A record failed: in a source (bad input), a stage or a sink.
     Failed {
         /// Where it failed.

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::pipeline::{Ended, Pipeline, Running, Stopper};
-use crate::plan::{Plan, SinkKind, SourceKind};
+use crate::plan::{Beside, Plan, SinkKind, SourceKind};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
 
@@ -56,6 +57,9 @@ pub(super) fn follow(
     }
     // Before the run, so that a mistyped folder does not cost one.
     let report_file = shown.report.as_deref().map(ReportFile::open).transpose()?;
+    let written = |what: &str, path: &Path| Beside { what: what.to_owned(), path: path.to_owned(), is_written: true };
+    plan.beside.extend(shown.report.as_deref().map(|path| written("the report (--report)", path)));
+    plan.beside.extend(shown.json.then(|| written("the report (--json)", Path::new("/dev/stdout"))));
     build_components(&mut plan, quiet)?;
 
     let screen = Screen::new(progress(&plan, shown, quiet));

@@ -597,3 +597,21 @@ fn keys_that_contradict_each_other_are_refused_where_they_stand() {
         assert_eq!(refusal(&text), expected, "{text}");
     }
 }
+
+/// Made a folder called "~" (12).
+#[test]
+fn a_home_folder_is_not_made_in_the_working_folder() {
+    let hint = r#"write the path in full; a folder that is really called "~" is "./~""#;
+    let home = |place: &str, what: &str| format!("{place}: {what}: \"~\" is not expanded here | {hint}");
+    check(&[
+        (sink("kind = 'file'\npath = '~/out'"), home("5:8", "\"path\" of the sink").as_str()),
+        (sink("kind = 'folder'\npath = '~'"), home("5:8", "\"path\" of the sink").as_str()),
+        (sink("kind = 'sqlite'\ntable = 't'\npath = '~/a.db'"), home("6:8", "\"path\" of the sink").as_str()),
+        (source("kind = 'file'\npath = ['a', '~/*.log']"), home("5:14", "\"path\" of the source").as_str()),
+        (stage("name = 's'\ncomponent = '~/s'"), home("5:13", "\"component\" of stage \"s\"").as_str()),
+        (
+            format!("state.path = '~/p'\n{}", keys("")),
+            home("1:14", "\"path\" of \"state\" of the pipeline file").as_str(),
+        ),
+    ]);
+}

@@ -3,17 +3,23 @@
 //! A batch is one write, unbuffered, so that what counts as delivered is with the operating system. When a write fails
 //! half-way, the file is cut back to the last whole batch: what it then holds is what was counted. A run that is resumed
 //! cuts it back to where it was at the last checkpoint.
+//!
+//! A file that exists is opened and locked when the sink is, and changed only by the first write. So it is the very file
+//! that was compared with the pipeline's other files, and no second run can write to it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::blocking::BlockingSink;
+use super::sole;
+use super::torn;
 use super::writable::{check_file, exists, make_folders_of};
+use crate::descriptor;
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::edge::source::csv_header;
-use crate::edge::{Delivery, Header, Mark, Rejected};
+use crate::edge::{Delivery, FileId, Header, Mark, Rejected};
 use crate::error::{Error, Result};
 use crate::plan::{self, IfExists, LineFormat};
 use crate::record::Payload;
@@ -27,32 +33,66 @@ pub(super) struct FileSink {
     buffer: Vec<u8>,
     /// How much of the file an earlier run had committed.
     committed: Option<u64>,
+    /// What was there when the sink was opened, until the first write.
+    found: Option<Found>,
     output: Option<Output>,
+    /// Whether it can be cut back to where it was.
+    can_be_cut: bool,
+    /// How much of what was there is whole records; `None`: all, as far as is known.
+    whole: Option<u64>,
+}
+
+/// What was there when the sink was opened, and is unchanged.
+#[derive(Debug)]
+enum Found {
+    /// A file, locked.
+    File(File),
+    /// A descriptor that the process was started with.
+    Descriptor(File),
 }
 
 /// The file, open.
 #[derive(Debug)]
-struct Output {
-    file: File,
-    /// How much of it is whole batches; `None` for a pipe or a device, which cannot be cut.
-    length: Option<u64>,
+enum Output {
+    /// A file of this run alone, and how much of it is whole batches.
+    File(File, u64),
+    /// A pipe or a device.
+    Stream(File),
+    /// A descriptor that the process was started with.
+    Descriptor(File),
 }
 
 impl FileSink {
     /// Makes sure that the file can be written, and changes nothing.
     ///
     /// # Errors
-    /// When it cannot be written, or is there and must not be, or has no usable header to append to.
+    /// When it cannot be written, or is there and must not be, another run is writing to it, or it has no usable header
+    /// to append to.
     pub(super) fn open(sink: plan::FileSink, resumes: bool) -> Result<Self> {
-        check_file(&sink.path, if resumes { IfExists::Append } else { sink.if_exists })?;
+        let if_exists = if resumes { IfExists::Append } else { sink.if_exists };
+        let found = find(&sink.path, if_exists)?;
         let mut text = TextWriter::new(sink.format);
+        let whole = match &found {
+            Some(Found::File(file)) if if_exists == IfExists::Append => {
+                let whole = torn::whole_length(file, text.csv().is_some());
+                whole.map_err(|error| fault::unreadable(&sink.path, error))?
+            }
+            Some(Found::File(_) | Found::Descriptor(_)) | None => None,
+        };
         if let (false, IfExists::Append, LineFormat::Csv(format)) = (resumes, sink.if_exists, sink.format)
-            && sink.path.is_file()
+            && matches!(found, Some(Found::File(_)))
+            && whole != Some(0)
             && let Some(header) = csv_header(&sink.path, format)?
         {
             text.follow(header);
         }
-        Ok(Self { path: sink.path, if_exists: sink.if_exists, text, buffer: Vec::new(), committed: None, output: None })
+        let can_be_cut = match &found {
+            Some(Found::File(_)) => true,
+            Some(Found::Descriptor(_)) => false,
+            None => !sink.path.exists(),
+        };
+        let (path, if_exists, buffer) = (sink.path, sink.if_exists, Vec::new());
+        Ok(Self { path, if_exists, text, buffer, committed: None, found, output: None, can_be_cut, whole })
     }
 
     /// The file; opened, and emptied if it is to be replaced, when it is first asked for.
@@ -64,58 +104,113 @@ impl FileSink {
         Ok(self.output.insert(output))
     }
 
-    fn begin(&self) -> Result<Output> {
-        if let Some(length) = self.committed {
-            return self.reopen(length).map_err(|error| fault::unwritable(&self.path, error));
-        }
-        make_folders_of(&self.path)?;
-        let mut options = OpenOptions::new();
-        match self.if_exists {
-            IfExists::Replace => options.write(true).create(true).truncate(true),
-            // Read, to see whether the last line is ended; but a pipe that is open for reading never breaks.
-            IfExists::Append => options.read(!self.path.exists() || self.path.is_file()).append(true).create(true),
-            IfExists::Fail => options.write(true).create_new(true),
+    fn begin(&mut self) -> Result<Output> {
+        let file = match self.found.take() {
+            Some(Found::Descriptor(file)) => return Ok(Output::Descriptor(file)),
+            Some(Found::File(file)) if leads_to(&self.path, &file) => file,
+            Some(Found::File(_)) | None => self.create()?,
         };
-        let opened = options.open(&self.path).and_then(Output::begin);
-        opened.map_err(|error| {
-            if error.kind() == ErrorKind::AlreadyExists {
-                return exists(&self.path);
+        match Output::begin(&file, self.kept()) {
+            Ok(Some(length)) => {
+                torn::note(&file, length);
+                Ok(Output::File(file, length))
             }
-            fault::unwritable(&self.path, error)
-        })
+            Ok(None) => Ok(Output::Stream(file)),
+            Err(error) => {
+                self.found = Some(Found::File(file));
+                Err(fault::unwritable(&self.path, error))
+            }
+        }
     }
-}
 
-impl FileSink {
-    /// The file as an earlier run had committed it.
-    fn reopen(&self, length: u64) -> io::Result<Output> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
-        file.set_len(length)?;
-        Output::begin(file)
+    /// How much of what is there stays; `None`: all.
+    fn kept(&self) -> Option<u64> {
+        match (self.committed, self.if_exists) {
+            (Some(length), _) => Some(length),
+            (None, IfExists::Replace) => Some(0),
+            (None, IfExists::Append | IfExists::Fail) => self.whole,
+        }
+    }
+
+    /// Makes the file, or opens what is no regular file.
+    fn create(&self) -> Result<File> {
+        make_folders_of(&self.path)?;
+        let appends = self.kept() != Some(0);
+        let mut options = OpenOptions::new();
+        // Read, to see whether the last line is ended; but a pipe that is open for reading never breaks.
+        options.read(appends && (!self.path.exists() || self.path.is_file())).write(true).append(appends);
+        match (self.committed, self.if_exists) {
+            (None, IfExists::Fail) => options.create_new(true),
+            _ => options.create(true).truncate(false),
+        };
+        let file = options.open(&self.path).map_err(|error| match error.kind() == ErrorKind::AlreadyExists {
+            true => exists(&self.path),
+            false => fault::unwritable(&self.path, error),
+        })?;
+        let status = file.metadata().map_err(|error| fault::unwritable(&self.path, error))?;
+        if status.is_file() {
+            sole::lock(&self.path, &file)?;
+            // It was not there when it was compared with the other files of the pipeline.
+            if status.len() > 0 && !appends {
+                return Err(appeared(&self.path));
+            }
+        }
+        Ok(file)
     }
 
     /// How long the file is that will be written to, before it is.
     fn length_to_be(&self) -> io::Result<u64> {
-        match (self.committed, self.if_exists) {
-            (Some(length), _) => Ok(length),
-            (None, IfExists::Replace | IfExists::Fail) => Ok(0),
-            (None, IfExists::Append) => match std::fs::metadata(&self.path) {
-                Ok(status) => Ok(status.len()),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-                Err(error) => Err(error),
-            },
+        if let Some(length) = self.kept() {
+            return Ok(length);
+        }
+        match std::fs::metadata(&self.path) {
+            Ok(status) => Ok(status.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
         }
     }
 }
 
+/// Opens and locks what is there, and changes nothing. A pipe or a device is left alone: opening it may wait.
+fn find(path: &Path, if_exists: IfExists) -> Result<Option<Found>> {
+    if let Some(fd) = descriptor::named(path) {
+        return match if_exists {
+            IfExists::Fail => Err(exists(path)),
+            IfExists::Replace | IfExists::Append => Ok(Some(Found::Descriptor(descriptor::duplicate(fd)?))),
+        };
+    }
+    check_file(path, if_exists)?;
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let appends = if_exists == IfExists::Append;
+    let opened = OpenOptions::new().read(appends).write(true).append(appends).open(path);
+    let file = opened.map_err(|error| fault::unwritable(path, error))?;
+    sole::lock(path, &file)?;
+    Ok(Some(Found::File(file)))
+}
+
+/// Whether a path still leads to a file that was opened by it.
+fn leads_to(path: &Path, file: &File) -> bool {
+    let ids = [std::fs::metadata(path), file.metadata()].map(|status| status.ok().as_ref().and_then(FileId::of));
+    ids[0].is_some() && ids[0] == ids[1]
+}
+
+fn appeared(path: &Path) -> Error {
+    Error::edge(format!("\"{}\" has appeared since the run was prepared, and is not empty", path.display()))
+        .hint("something else writes to it: write somewhere else, or set `if_exists = \"append\"`")
+}
+
 impl Output {
-    /// Measures the file, and ends its last line.
-    fn begin(mut file: File) -> io::Result<Self> {
-        let status = file.metadata()?;
-        if !status.is_file() {
-            return Ok(Self { file, length: None });
+    /// Cuts a file to what is kept of it, ends its last line, and gives its length; `None` for a pipe or a device.
+    fn begin(mut file: &File, kept: Option<u64>) -> io::Result<Option<u64>> {
+        if !file.metadata()?.is_file() {
+            return Ok(None);
         }
-        let mut length = status.len();
+        if let Some(length) = kept {
+            file.set_len(length)?;
+        }
+        let mut length = file.metadata()?.len();
         if length > 0 {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
@@ -125,22 +220,25 @@ impl Output {
                 length += 1;
             }
         }
-        Ok(Self { file, length: Some(length) })
+        Ok(Some(length))
     }
 
     /// Writes all of the text or nothing, where the file can be cut; then the second of what a failure gives says whether
     /// it was.
     fn write(&mut self, text: &[u8]) -> Result<(), (io::Error, bool)> {
-        let written = self.file.write_all(text);
-        let Some(length) = &mut self.length else { return written.map_err(|error| (error, false)) };
-        match written {
+        let (file, length) = match self {
+            Self::File(file, length) => (file, length),
+            Self::Stream(file) => return file.write_all(text).map_err(|error| (error, false)),
+            Self::Descriptor(file) => return descriptor::write_whole(file, text).map_err(|error| (error, false)),
+        };
+        match file.write_all(text) {
             Ok(()) => {
                 *length += text.len() as u64;
                 Ok(())
             }
             // The write's own failure is the one to report.
             Err(error) => {
-                let is_cut = self.file.set_len(*length).and_then(|()| self.file.seek(SeekFrom::Start(*length)));
+                let is_cut = file.set_len(*length).and_then(|()| file.seek(SeekFrom::Start(*length)));
                 Err((error, is_cut.is_ok()))
             }
         }
@@ -175,20 +273,24 @@ impl BlockingSink for FileSink {
     fn finish(&mut self) -> Result<()> {
         let mut rest = Vec::new();
         self.text.end(&mut rest);
-        let written = self.output()?.write(&rest);
+        let output = self.output()?;
+        let written = output.write(&rest);
+        if let (Output::File(file, _), Ok(())) = (&*output, &written) {
+            torn::clear(file);
+        }
         written.map_err(|(error, _)| fault::unwritable(&self.path, error))
     }
 
-    /// A pipe or a device cannot be cut back.
+    /// A pipe or a device cannot be cut back, nor what others may write to as well.
     fn delivery(&self) -> Delivery {
-        let is_other = std::fs::metadata(&self.path).is_ok_and(|status| !status.is_file());
-        if is_other { Delivery::AtLeastOnce } else { Delivery::ExactlyOnce }
+        if self.can_be_cut { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce }
     }
 
     fn mark(&mut self) -> Result<Option<Mark>> {
         let length = match &self.output {
-            Some(Output { length: None, .. }) => return Ok(None),
-            Some(Output { file, length: Some(length) }) => file.sync_data().map(|()| *length),
+            _ if !self.can_be_cut => return Ok(None),
+            Some(Output::Stream(_) | Output::Descriptor(_)) => return Ok(None),
+            Some(Output::File(file, length)) => file.sync_data().map(|()| *length),
             None => self.length_to_be(),
         };
         length.map(|length| Some(Mark(length.to_string()))).map_err(|error| fault::unwritable(&self.path, error))

@@ -8,11 +8,14 @@ mod file;
 mod folder;
 mod key;
 mod null;
+mod sole;
 mod sqlite;
 mod stdout;
 #[cfg(test)]
 mod tests;
+mod torn;
 mod writable;
+mod written;
 
 use self::blocking::Blocking;
 use self::file::FileSink;
@@ -34,7 +37,7 @@ pub fn open_sink(kind: SinkKind, resumes: bool) -> Result<Box<dyn Sink>> {
         SinkKind::File(file) => Box::new(Blocking::new(FileSink::open(file, resumes)?)),
         SinkKind::Folder(folder) => Box::new(Blocking::new(FolderSink::open(folder)?)),
         SinkKind::Sqlite(sqlite) => Box::new(Blocking::new(SqliteSink::open(sqlite, resumes)?)),
-        SinkKind::Stdout(format) => Box::new(Blocking::new(StdoutSink::new(format))),
+        SinkKind::Stdout(format) => Box::new(Blocking::new(StdoutSink::open(format)?)),
         SinkKind::Null => Box::new(Null),
         SinkKind::Custom(custom) => custom.0,
     })

@@ -1,11 +1,14 @@
 //! Standard output.
 //!
 //! When its reader is gone, the write fails with an error for which [`Error::is_broken_pipe`] holds: the reader has had
-//! enough, and the run is to end quietly.
+//! enough, and the run is to end quietly. When a file behind it cannot take a whole batch, it is cut back to the last
+//! whole one, unless another process has written to its end meanwhile. A pipe keeps what it has taken.
 
+use std::fs::File;
 use std::io::{self, Write};
 
 use super::blocking::BlockingSink;
+use crate::descriptor;
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::edge::{Header, Rejected};
@@ -14,15 +17,36 @@ use crate::plan::LineFormat;
 use crate::record::Payload;
 
 /// Writes standard output, or in tests anything else.
-pub(super) struct StdoutSink<W = io::Stdout> {
+pub(super) struct StdoutSink<W = Kept> {
     output: W,
     text: TextWriter,
     buffer: Vec<u8>,
 }
 
+/// Standard output. Not the standard library's: that one takes a write to a closed descriptor for a success.
+pub(super) struct Kept(File);
+
+impl Write for Kept {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.write(text)
+    }
+
+    fn write_all(&mut self, text: &[u8]) -> io::Result<()> {
+        descriptor::write_whole(&self.0, text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl StdoutSink {
-    pub(super) fn new(format: LineFormat) -> Self {
-        Self::to(io::stdout(), format)
+    /// Makes sure that there is a standard output.
+    ///
+    /// # Errors
+    /// When the process was started without it.
+    pub(super) fn open(format: LineFormat) -> Result<Self> {
+        Ok(Self::to(Kept(descriptor::duplicate(descriptor::STDOUT)?), format))
     }
 }
 

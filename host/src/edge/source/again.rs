@@ -125,9 +125,13 @@ impl Again {
             let name = String::from_utf8_lossy(then.name.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default());
             return if role == Role::Done { Ok(()) } else { Err(changed(&format!("\"{name}\" is gone"))) };
         };
-        let stamp: Stamp = serde_json::from_str(&then.what)
+        let stamp: Option<Stamp> = serde_json::from_str(&then.what)
             .map_err(|error| Error::config("what the earlier run knew of a file cannot be read").caused_by(error))?;
-        let likeness = stamp.likeness(&file.path).map_err(|error| fault::unreadable(&file.path, error))?;
+        let likeness = match stamp {
+            Some(stamp) => stamp.likeness(&file.path).map_err(|error| fault::unreadable(&file.path, error))?,
+            // The earlier run could not read it either, and has passed or will pass over it.
+            None => Likeness::Alike,
+        };
         let path = file.path.display();
         match (role, likeness) {
             // What was read of it is compared byte by byte.
@@ -153,8 +157,11 @@ fn changed(what: &str) -> Error {
 }
 
 fn input(file: &Found) -> Result<Input> {
-    let stamp = File::open(&file.path).and_then(|open| Stamp::of(&open));
-    let stamp = stamp.map_err(|error| fault::unreadable(&file.path, error))?;
+    let stamp = File::open(&file.path).and_then(|open| Stamp::of(&open)).map(Some).or_else(|error| match file.id {
+        // One of several that cannot be read: that is told when its turn comes.
+        None => Ok(None),
+        Some(_) => Err(fault::unreadable(&file.path, error)),
+    })?;
     let what = serde_json::to_string(&stamp).expect("a stamp is made of numbers");
     Ok(Input { name: name(file), what })
 }
@@ -216,6 +223,13 @@ mod tests {
 
     use super::*;
     use crate::edge::source::find::find;
+    use crate::plan;
+
+    fn found(patterns: &[String]) -> Result<Vec<Found>> {
+        let (matter, record_bytes_max) = (plan::Matter::Lines, plan::bounds::RECORD_BYTES_DEFAULT);
+        let source = plan::FileSource { patterns: patterns.to_vec(), matter, record_bytes_max };
+        find(&source).map(|files| files.found)
+    }
 
     /// Long enough for its ends not to meet.
     fn text() -> String {
@@ -233,9 +247,9 @@ mod tests {
             // So that a write shows in the time of change.
             let past = std::time::SystemTime::now() - std::time::Duration::from_secs(5);
             File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
-            let before = inputs(&find(&patterns).unwrap()).unwrap();
+            let before = inputs(&found(&patterns).unwrap()).unwrap();
             change(&path);
-            let now = find(&patterns).unwrap_or_default().into();
+            let now = found(&patterns).unwrap_or_default().into();
             let again = find_again(now, &before, Progress { done, has_begun });
             again.map(|again| again.is_untouched).map_err(|error| error.to_string())
         })
@@ -270,10 +284,10 @@ mod tests {
         let pattern = [folder.path().join("*").to_str().unwrap().to_owned()];
         let write = |name: &&str| fs::write(folder.path().join(name), name).unwrap();
         ["b", "d"].iter().for_each(write);
-        let before = inputs(&find(&pattern).unwrap()).unwrap();
+        let before = inputs(&found(&pattern).unwrap()).unwrap();
         ["a", "c", "e"].iter().for_each(write);
         let progress = Progress { done: 1, has_begun: false };
-        let again = find_again(find(&pattern).unwrap().into(), &before, progress).unwrap();
+        let again = find_again(found(&pattern).unwrap().into(), &before, progress).unwrap();
         let names: Vec<_> = again.files.iter().map(|file| file.name.to_str().unwrap()).collect();
         assert_eq!(names, ["d", "a", "c", "e"]);
         let inputs: Vec<_> = again.inputs.iter().map(|input| String::from_utf8_lossy(&input.name)).collect();

@@ -5,11 +5,13 @@
 //! out.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::edge::thread::Thread;
-use crate::edge::{Chunk, Cursor, Extent, Header, Input, Source};
+use crate::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Source};
 use crate::error::{Error, Result};
 use crate::record::BatchBounds;
 
@@ -39,6 +41,16 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     /// As [`Source::header`].
     fn header(&self) -> Option<Header> {
         None
+    }
+
+    /// As [`Source::files`].
+    fn files(&self) -> Vec<(FileId, Arc<Path>)> {
+        Vec::new()
+    }
+
+    /// As [`Source::remarks`].
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// As [`Source::inputs`].
@@ -190,6 +202,20 @@ impl<S: BlockingSource> Source for Blocking<S> {
 
     fn header(&self) -> Option<Header> {
         self.header.clone()
+    }
+
+    fn files(&self) -> Vec<(FileId, Arc<Path>)> {
+        match &self.state {
+            State::New(source) => source.files(),
+            State::Reading(_) | State::Ended => Vec::new(),
+        }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        match &self.state {
+            State::New(source) => source.remarks(),
+            State::Reading(_) | State::Ended => Vec::new(),
+        }
     }
 
     fn inputs(&mut self) -> Result<Vec<Input>> {

@@ -1,6 +1,8 @@
 //! Files, one after the other.
 //!
 //! A chunk never spans two files. When a file cannot be read to its end, all whole records before that are given first.
+//! When it is one of several, and trying again would not help, the file is a bad record itself: the source's error policy
+//! says what becomes of it, and the others are read.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -12,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::again::{self, FRESH, Progress};
 use super::blocking::BlockingSource;
 use super::csv::CsvRecords;
-use super::find::{Found, find};
-use super::input::{Input as InputFile, Packing, RawBytes};
+use super::find::{Files, Found, find};
+use super::input::{Input as InputFile, RawBytes};
 use super::reader::{self, Shape};
 use super::records::{Fault, Page, RecordReader, Size, Spot};
-use crate::edge::{Chunk, Cursor, Extent, Header, Input, fault};
+use super::sniff::Packing;
+use crate::edge::{Chunk, Cursor, Extent, FileId, Header, Input, fault};
 use crate::error::{Error, Result};
 use crate::plan;
 use crate::record::BatchBounds;
@@ -37,6 +40,10 @@ pub(super) struct FileSource {
     /// Where to open the first of `files` again, which could not be read on.
     again: Option<Spot>,
     extent: Extent,
+    /// Whether there are others beside a file that is bad.
+    is_many: bool,
+    /// Other names of some files, and the names by which these are read.
+    other_names: Vec<(Arc<Path>, Arc<Path>)>,
     /// Bytes of the files that are done.
     done: u64,
     /// How many files are done.
@@ -68,12 +75,14 @@ impl FileSource {
     /// Finds the files.
     ///
     /// # Errors
-    /// When a pattern matches nothing, or a file cannot be opened.
+    /// When a pattern matches nothing, or the only file cannot be opened.
     pub(super) fn open(source: &plan::FileSource) -> Result<Self> {
-        let files = find(&source.patterns)?;
-        let total: Option<u64> = files.iter().map(|file| file.bytes).sum();
+        let Files { found, other_names } = find(source)?;
+        let total: Option<u64> = found.iter().map(|file| file.bytes).sum();
         Ok(Self {
-            files: files.into(),
+            is_many: found.len() > 1,
+            other_names,
+            files: found.into(),
             shape: Shape::new(source.matter.clone(), source.record_bytes_max),
             open: None,
             failed: None,
@@ -102,7 +111,7 @@ impl FileSource {
     }
 
     /// The file that is open cannot be read on. Where that may pass, it is opened again, behind the last record.
-    fn fail(&mut self, fault: Fault) {
+    fn fail(&mut self, fault: Fault, page: &mut Page) {
         let Some(open) = &mut self.open else { return };
         let mut error = open.error(fault);
         if open.found.bytes.is_none() {
@@ -113,15 +122,42 @@ impl FileSource {
             self.again = Some(open.reader.spot());
             self.files.push_front(open.found.clone());
             self.open = None;
+        } else if self.is_many {
+            page.push_bad(None, Vec::new(), in_words(&error));
+            return self.close();
         }
         self.failed = Some(error);
     }
 
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            self.done += open.raw.get();
+            // Of a file that is bad, the rest is done as well.
+            self.done += open.raw.get().max(open.found.bytes.unwrap_or_default());
             self.files_done += 1;
         }
+    }
+
+    /// The next file cannot be opened. Where it is one of several, and that will not pass, gives it as a bad record.
+    ///
+    /// # Errors
+    /// The failure, otherwise.
+    fn pass_over(&mut self, failure: Error, bounds: &BatchBounds) -> Result<Page> {
+        if failure.is_retryable() || !self.is_many {
+            return Err(failure);
+        }
+        let Some(file) = self.files.pop_front() else { return Err(failure) };
+        self.again = None;
+        let mut page = Page::new(bounds, Some(Arc::clone(&file.path)), Size::default());
+        page.push_bad(None, Vec::new(), in_words(&failure));
+        self.done += file.bytes.unwrap_or_default();
+        self.files_done += 1;
+        Ok(page)
+    }
+
+    /// What is on a page, and where the source stands behind it.
+    fn chunk(&mut self, page: Page) -> Chunk {
+        let (position, cursor) = (self.position(), self.cursor());
+        page.into_chunk(position, Some(cursor))
     }
 
     /// Where this source stands.
@@ -143,17 +179,20 @@ impl BlockingSource for FileSource {
                 return Err(error);
             }
             let last = self.last;
-            let Some(open) = self.current()? else { return Ok(None) };
+            let open = match self.current() {
+                Ok(Some(open)) => open,
+                Ok(None) => return Ok(None),
+                Err(failure) => return self.pass_over(failure, bounds).map(|page| Some(self.chunk(page))),
+            };
             let mut page = Page::new(bounds, Some(Arc::clone(&open.found.path)), last);
             match open.reader.fill(&mut page) {
                 Ok(true) => {}
                 Ok(false) => self.close(),
-                Err(fault) => self.fail(fault),
+                Err(fault) => self.fail(fault, &mut page),
             }
             if !page.is_empty() {
                 self.last = page.size();
-                let (position, cursor) = (self.position(), self.cursor());
-                return Ok(Some(page.into_chunk(position, Some(cursor))));
+                return Ok(Some(self.chunk(page)));
             }
         }
     }
@@ -174,6 +213,18 @@ impl BlockingSource for FileSource {
 
     fn header(&self) -> Option<Header> {
         self.shape.header()
+    }
+
+    fn files(&self) -> Vec<(FileId, Arc<Path>)> {
+        self.files.iter().filter_map(|file| Some((file.id?, Arc::clone(&file.path)))).collect()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.other_names.iter().take(REMARKS_MAX).map(is_read_once).collect();
+        if self.other_names.len() > REMARKS_MAX {
+            remarks.push(format!("{} more names of files that are read once", self.other_names.len() - REMARKS_MAX));
+        }
+        remarks
     }
 
     fn inputs(&mut self) -> Result<Vec<Input>> {
@@ -199,9 +250,11 @@ impl BlockingSource for FileSource {
 
 impl Open {
     fn file(file: Found, shape: &Shape) -> Result<Self> {
-        let InputFile { stream, raw } =
-            InputFile::open(&file.path).map_err(|error| fault::unreadable(&file.path, error))?;
-        let packing = Packing::of(&file.path);
+        let opened = match shape.is_whole_files() {
+            true => InputFile::open_whole(&file.path),
+            false => InputFile::open(&file.path),
+        };
+        let InputFile { stream, raw, packing } = opened.map_err(|fault| unopened(&file.path, fault))?;
         let eager = file.bytes.is_none();
         let name = unpacked_name(file.name.clone(), packing);
         let reader = shape.reader(stream, reader::Origin { name, eager });
@@ -280,13 +333,30 @@ const FIRST_READ_BYTES_MAX: u64 = 131_075;
 /// # Errors
 /// When it cannot be read, or has no usable header.
 pub(in crate::edge) fn csv_header(path: &Path, format: plan::CsvFormat) -> Result<Option<Vec<String>>> {
-    let malformed = |fault| match fault {
-        Fault::Io(error) => fault::unreadable(path, error),
-        Fault::Malformed { what, hint } => Error::edge(format!("\"{}\" {what}", path.display())).hint(hint),
-    };
     let file = std::fs::File::open(path).map_err(|error| fault::unreadable(path, error))?;
     let dialect = plan::CsvDialect { delimiter: format.delimiter, ..plan::CsvDialect::default() };
-    CsvRecords::new(Box::new(file), dialect, HEADER_BYTES_MAX, (Header::default(), false)).names().map_err(malformed)
+    let mut records = CsvRecords::new(Box::new(file), dialect, HEADER_BYTES_MAX, (Header::default(), false));
+    records.names().map_err(|fault| unopened(path, fault))
+}
+
+/// A file cannot be read from its beginning.
+fn unopened(path: &Path, fault: Fault) -> Error {
+    match fault {
+        Fault::Io(error) => fault::unreadable(path, error),
+        Fault::Malformed { what, hint } => Error::edge(format!("\"{}\" {what}", path.display())).hint(hint),
+    }
+}
+
+/// How many other names of files are told one by one.
+const REMARKS_MAX: usize = 3;
+
+fn is_read_once((other, path): &(Arc<Path>, Arc<Path>)) -> String {
+    format!("\"{}\" is another name of \"{}\": the file is read once", other.display(), path.display())
+}
+
+/// A failure as the reason of a bad record.
+fn in_words(failure: &Error) -> String {
+    failure.causes().iter().fold(failure.to_string(), |reason, cause| format!("{reason}: {cause}"))
 }
 
 /// The name of what a packed file holds.

@@ -1,13 +1,16 @@
-//! From patterns to files: expanded, sorted, each of them there and readable, before anything runs.
+//! From patterns to files: expanded, sorted, each of them once, and looked at before anything runs.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glob::MatchOptions;
-
-use crate::edge::fault;
+use super::expand::{self, Trouble, is_wild};
+use crate::descriptor;
+use crate::edge::{FileId, fault};
 use crate::error::{Error, Result};
+use crate::plan;
 
 /// A file to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,31 +23,85 @@ pub(super) struct Found {
     pub(super) name: PathBuf,
     /// Its size on disk; `None` when it is no plain file but a pipe or a device, which has none.
     pub(super) bytes: Option<u64>,
+    /// Which file it is; `None` for what cannot be told apart, and for what cannot be looked at.
+    pub(super) id: Option<FileId>,
 }
 
-/// As a shell does it: `*` neither crosses a folder nor matches a hidden file.
-const AS_A_SHELL: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+/// All files of all patterns.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// Each once: in the order of the patterns, then of their names.
+    pub(super) found: Vec<Found>,
+    /// Other names of some of them, and the names by which these are read.
+    pub(super) other_names: Vec<(Arc<Path>, Arc<Path>)>,
+}
 
 /// Names this alike may be meant. 0.8 finds a transposition or a wrong ending in a name of five letters.
 const ALIKE: f64 = 0.8;
 
-/// All files of all patterns, each once: in the order of the patterns, then of their names.
+/// The files of a source. One that is there twice, by links or by two spellings of its path, is read once; where whole
+/// files are records and their names are keys, once for each name.
 ///
 /// # Errors
-/// When a pattern is none or matches no file, or a file cannot be read.
-pub(super) fn find(patterns: &[String]) -> Result<Vec<Found>> {
-    let mut found: Vec<Found> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for (number, pattern) in patterns.iter().enumerate() {
-        let files = expand(pattern)?.into_iter().map(|file| Found { pattern: number, ..file });
-        found.extend(files.filter(|file| seen.insert(Arc::clone(&file.path))));
+/// When a pattern is none or matches no file, and when the only file, or each of several, cannot be read.
+pub(super) fn find(source: &plan::FileSource) -> Result<Files> {
+    let mut paths = Vec::new();
+    for (number, pattern) in source.patterns.iter().enumerate() {
+        let fixed = fixed_part(pattern);
+        paths.extend(expand(pattern)?.into_iter().map(|path| (path, fixed.clone(), number)));
     }
-    Ok(found)
+    let is_only = paths.len() == 1;
+    let (mut files, mut seen, mut failure, mut is_any_good) = (Files::default(), HashMap::new(), None, false);
+    for (path, fixed, pattern) in paths {
+        let name = path.strip_prefix(&fixed).unwrap_or(&path).to_owned();
+        let found = match look_at(&path) {
+            Ok((bytes, id)) => Found { pattern, path: path.into(), name, bytes, id },
+            Err(error) if is_only || error.is_retryable() => return Err(error),
+            Err(error) => {
+                failure.get_or_insert(error);
+                // It is told when its turn comes, and the others are read.
+                files.found.push(Found { pattern, path: path.into(), name, bytes: Some(0), id: None });
+                continue;
+            }
+        };
+        is_any_good = true;
+        match seen.entry(Key::of(&found, &source.matter)) {
+            Entry::Vacant(free) => {
+                free.insert(Arc::clone(&found.path));
+                files.found.push(found);
+            }
+            Entry::Occupied(first) if **first.get() == *found.path => {}
+            Entry::Occupied(first) => files.other_names.push((found.path, Arc::clone(first.get()))),
+        }
+    }
+    match failure {
+        Some(error) if !is_any_good => Err(error),
+        Some(_) | None => Ok(files),
+    }
 }
 
-/// The files of one pattern.
-fn expand(pattern: &str) -> Result<Vec<Found>> {
+/// What tells one input from another.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    File(FileId),
+    /// A file whose name is the key of its record.
+    Named(FileId, PathBuf),
+    /// A device.
+    Path(Arc<Path>),
+}
+
+impl Key {
+    fn of(found: &Found, matter: &plan::Matter) -> Self {
+        match found.id {
+            Some(id) if *matter == plan::Matter::Files => Self::Named(id, found.name.clone()),
+            Some(id) => Self::File(id),
+            None => Self::Path(Arc::clone(&found.path)),
+        }
+    }
+}
+
+/// The paths of one pattern.
+fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
     let literal = Path::new(pattern);
     if literal.is_dir() {
         return Err(Error::config(format!("\"{pattern}\" is a folder, not a file"))
@@ -52,46 +109,42 @@ fn expand(pattern: &str) -> Result<Vec<Found>> {
     }
     // A file whose name happens to look like a pattern is itself.
     if literal.exists() {
-        return Ok(vec![look_at(literal, literal.parent().unwrap_or(literal))?]);
+        return Ok(vec![literal.to_owned()]);
     }
     if !is_wild(pattern) {
         return Err(no_file(pattern));
     }
-    let paths = glob::glob_with(pattern, AS_A_SHELL).map_err(|error| bad_pattern(pattern, &error))?;
-    let mut paths = paths
-        .collect::<Result<Vec<PathBuf>, _>>()
-        .map_err(|error| fault::unreadable(error.path(), io_error(&error)))?;
+    let mut paths = expand::expand(pattern).map_err(|trouble| match trouble {
+        Trouble::Pattern(error) => bad_pattern(pattern, &error),
+        Trouble::Folder(folder, error) => fault::unreadable(&folder, error),
+    })?;
     paths.retain(|path| !path.is_dir());
-    paths.sort();
     if paths.is_empty() {
         return Err(no_file(pattern));
     }
-    let fixed = fixed_part(pattern);
-    paths.iter().map(|path| look_at(path, &fixed)).collect()
+    Ok(paths.into_iter().collect())
 }
 
-/// Makes sure that a file can be read. A pipe or a device is not touched: opening it might wait, or take something out.
-fn look_at(path: &Path, fixed: &Path) -> Result<Found> {
+/// Makes sure that a file can be read, and gives its size and which it is. A pipe or a device is not touched: opening it
+/// might wait, or take something out.
+fn look_at(path: &Path) -> Result<(Option<u64>, Option<FileId>)> {
+    if let Some(fd) = descriptor::named(path).filter(|fd| descriptor::was_closed(*fd)) {
+        descriptor::duplicate(fd)?;
+    }
     let status = fs::metadata(path).map_err(|error| fault::unreadable(path, error))?;
     let plain = status.is_file();
     if plain {
         File::open(path).map_err(|error| fault::unreadable(path, error))?;
     }
-    let name = path.strip_prefix(fixed).unwrap_or(path).to_owned();
-    Ok(Found { pattern: 0, path: Arc::from(path), name, bytes: plain.then_some(status.len()) })
+    Ok((plain.then_some(status.len()), FileId::of(&status)))
 }
 
-/// The cause, as far as it can be copied.
-fn io_error(error: &glob::GlobError) -> std::io::Error {
-    std::io::Error::new(error.error().kind(), error.error().to_string())
-}
-
-fn is_wild(part: &str) -> bool {
-    part.contains(['*', '?', '['])
-}
-
-/// The folders of a pattern before its first wildcard.
+/// The folders of a pattern before its first wildcard; those of a file, where it is one.
 fn fixed_part(pattern: &str) -> PathBuf {
+    let literal = Path::new(pattern);
+    if !is_wild(pattern) || literal.exists() {
+        return literal.parent().unwrap_or(literal).to_owned();
+    }
     let components = Path::new(pattern).components();
     components.take_while(|part| !is_wild(&part.as_os_str().to_string_lossy())).collect()
 }
@@ -114,9 +167,6 @@ fn no_file(pattern: &str) -> Error {
 
 /// Where a path goes wrong: the first folder that is missing, or else a file with a similar name.
 fn advice(pattern: &str) -> Option<String> {
-    if pattern.starts_with("~/") {
-        return Some("`~` is not expanded here: write the path in full".to_owned());
-    }
     let mut there = PathBuf::new();
     let mut parts = Path::new(pattern).components().peekable();
     while let Some(part) = parts.next() {

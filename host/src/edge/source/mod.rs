@@ -12,15 +12,19 @@ mod csv_scan;
 #[cfg(test)]
 mod csv_tests;
 mod digest;
+mod expand;
 mod file;
 mod find;
 mod generate;
+mod gzip;
 mod input;
 mod line_reader;
 mod lines;
 mod reader;
 mod records;
+mod sniff;
 mod stdin;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod whole;

@@ -4,13 +4,16 @@
 //! is left behind, blocked, until a line comes or the process ends; what it reads then is lost. A second run in the same
 //! process that reads standard input while such a thread is left may therefore miss a block.
 
-use std::io;
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::blocking::BlockingSource;
+use super::input::Unseen;
 use super::reader::{Origin, Shape};
 use super::records::{Fault, Page, RecordReader, Size};
-use crate::edge::{Chunk, Header};
+use crate::descriptor;
+use crate::edge::{Chunk, FileId, Header};
 use crate::error::{Error, Result};
 use crate::plan::{self, Matter};
 use crate::record::BatchBounds;
@@ -19,6 +22,8 @@ use crate::record::BatchBounds;
 pub(super) struct StdinSource {
     reader: Box<dyn RecordReader>,
     header: Option<Header>,
+    /// Which file it is, where it is one.
+    id: Option<FileId>,
     failed: Option<Error>,
     ended: bool,
     records: u64,
@@ -29,7 +34,7 @@ impl StdinSource {
     /// Nothing is read yet.
     ///
     /// # Errors
-    /// When whole files are asked for.
+    /// When whole files are asked for, or the process was started without it.
     pub(super) fn open(source: &plan::StdinSource) -> Result<Self> {
         if source.matter == Matter::Files {
             return Err(Error::config("standard input cannot be read as whole files")
@@ -38,18 +43,25 @@ impl StdinSource {
         let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
         let origin = Origin { name: "stdin".into(), eager: true };
         let header = shape.header();
-        Ok(Self { header, ..Self::of(shape.reader(Box::new(io::stdin()), origin)) })
+        // Not the standard library's: that one takes a closed descriptor for an empty input.
+        let file = descriptor::duplicate(descriptor::STDIN)?;
+        let id = file.metadata().ok().as_ref().and_then(FileId::of);
+        Ok(Self { header, id, ..Self::of(shape.reader(Box::new(Unseen::new(file)), origin)) })
     }
 
     /// Reads what a reader gives.
     pub(super) fn of(reader: Box<dyn RecordReader>) -> Self {
-        Self { reader, header: None, failed: None, ended: false, records: 0, last: Size::default() }
+        Self { reader, header: None, id: None, failed: None, ended: false, records: 0, last: Size::default() }
     }
 }
 
 impl BlockingSource for StdinSource {
     fn header(&self) -> Option<Header> {
         self.header.clone()
+    }
+
+    fn files(&self) -> Vec<(FileId, Arc<Path>)> {
+        self.id.map(|id| (id, Path::new("standard input").into())).into_iter().collect()
     }
 
     fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {

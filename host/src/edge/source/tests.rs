@@ -591,3 +591,34 @@ mod standard_input {
         assert_eq!(StdinSource::open(&source).err().map(|error| error.kind()), Some(ErrorKind::Config));
     }
 }
+
+mod truncated {
+    use super::*;
+
+    /// The beginning of a line was taken for a whole one, and the run "completed" (12).
+    #[test]
+    fn a_file_that_is_cut_while_it_is_read_is_an_error_and_gives_no_half_line() {
+        let text: String = (0..200_000).map(|number| format!("line {number}\n")).collect();
+        let folder = folder(&[("a.log", text.as_bytes())]);
+        let path = folder.path().join("a.log");
+        let mut source = open(&folder, "a.log", Matter::Lines).unwrap();
+        assert!(source.pull(&bounds(10, 1000)).unwrap().is_some());
+        fs::File::options().write(true).open(&path).unwrap().set_len(1_000_003).unwrap();
+        let seen = drain(source, &bounds(10_000, 1 << 20));
+        let error = seen.error.as_ref().expect("it was cut");
+        assert!(error.causes()[0].contains("and was cut to 1000003 while it was read"), "{:?}", error.causes());
+        assert!(seen.values().iter().all(|line| text.contains(&format!("{line}\n"))));
+        assert!(seen.values().len() > 50_000);
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_no_error() {
+        let folder = folder(&[("a.log", b"1\n2\n")]);
+        let mut source = open(&folder, "a.log", Matter::Lines).unwrap();
+        assert!(source.pull(&bounds(1, 1000)).unwrap().is_some());
+        let mut file = fs::File::options().append(true).open(folder.path().join("a.log")).unwrap();
+        file.write_all(b"3\n").unwrap();
+        let seen = drain(source, &bounds(10, 1000));
+        assert!(seen.error.is_none() && seen.values().starts_with(&["2".to_owned()]), "{:?}", seen.values());
+    }
+}

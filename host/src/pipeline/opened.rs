@@ -1,0 +1,64 @@
+//! Sources between the plan and the run: open, and not read yet.
+
+use std::sync::Arc;
+
+use super::overlap::Reads;
+use crate::edge::{self, Source};
+use crate::error::Result;
+use crate::plan::{ComponentSource, OnError, Retry, SourceKind, SourcePlan};
+use crate::report::Event;
+
+/// A source that is open, or a component that will be.
+pub(super) struct OpenSource {
+    pub(super) name: Arc<str>,
+    pub(super) on_error: OnError,
+    pub(super) retry: Retry,
+    pub(super) opening: Opening,
+}
+
+#[expect(clippy::large_enum_variant, reason = "a pipeline has a handful")]
+pub(super) enum Opening {
+    Done(Box<dyn Source>),
+    Component(ComponentSource),
+}
+
+impl OpenSource {
+    /// `None` where it is still to be opened.
+    fn opened(&self) -> Option<&dyn Source> {
+        match &self.opening {
+            Opening::Done(source) => Some(source.as_ref()),
+            Opening::Component(_) => None,
+        }
+    }
+
+    /// The files that it will read.
+    pub(super) fn reads(&self) -> Reads {
+        let files = self.opened().map(Source::files).unwrap_or_default();
+        Reads { source: Arc::clone(&self.name), files }
+    }
+
+    /// What a person should know of its input.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = Event> {
+        let remarks = self.opened().map(Source::remarks).unwrap_or_default();
+        remarks.into_iter().map(move |message| Event::Remark { node: self.name.to_string(), message })
+    }
+
+    /// Whether it can resume. A component says so itself, chunk by chunk.
+    pub(super) fn can_resume(&self) -> bool {
+        self.opened().is_none_or(Source::can_resume)
+    }
+}
+
+/// Opens a source: its files are found, and no record is read.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(super) fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result<OpenSource> {
+    let opening = match kind {
+        SourceKind::Component(component) => Opening::Component(component),
+        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
+            Opening::Done(edge::open_source(other).map_err(|error| error.within(format!("source \"{name}\"")))?)
+        }
+    };
+    Ok(OpenSource { name, on_error, retry, opening })
+}
