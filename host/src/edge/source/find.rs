@@ -167,6 +167,9 @@ fn no_file(pattern: &str) -> Error {
 
 /// Where a path goes wrong: the first folder that is missing, or else a file with a similar name.
 fn advice(pattern: &str) -> Option<String> {
+    if pattern.starts_with("~/") {
+        return Some("`~` is not expanded here: write the path in full".to_owned());
+    }
     let mut there = PathBuf::new();
     let mut parts = Path::new(pattern).components().peekable();
     while let Some(part) = parts.next() {

@@ -607,7 +607,7 @@ mod truncated {
         let seen = drain(source, &bounds(10_000, 1 << 20));
         let error = seen.error.as_ref().expect("it was cut");
         assert!(error.causes()[0].contains("and was cut to 1000003 while it was read"), "{:?}", error.causes());
-        assert!(seen.values().iter().all(|line| text.contains(&format!("{line}\n"))));
+        assert!(seen.values().iter().eq(text.lines().skip(10).take(seen.values().len())), "only whole lines");
         assert!(seen.values().len() > 50_000);
     }
 
