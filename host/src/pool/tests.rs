@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Homes, NativeStage, Program, Stage, Verdict, Worker};
 use crate::error::{Error, Result};
-use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
+use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
 use crate::plan::{Generate, Generated, SinkKind, SourceKind};
 use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded};
 use crate::record::{Accounting, Batch, BatchBounds, Column, Fate, Ledger, Payload, Places, Ticket};
@@ -21,6 +21,7 @@ use crate::state::StateFile;
 use crate::task::Tasks;
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
+mod flushed;
 mod homes;
 mod places;
 mod retries;
@@ -96,6 +97,15 @@ impl Floor {
 
     /// The same with another program around the stage's function.
     pub(super) fn start_with(stage: StageBuilder, program: impl FnOnce(NativeStage) -> Arc<dyn Program>) -> Self {
+        Self::start_told(stage, program, Settler::default())
+    }
+
+    /// The same, with somebody who is told what becomes of records.
+    fn start_told(
+        stage: StageBuilder,
+        program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
+        settler: Settler,
+    ) -> Self {
         let numbers = Generate { what: Generated::Numbers, records: 1, seed: 1 };
         let mut plan = PipelineBuilder::new("pool")
             .source(SourceBuilder::new("source", SourceKind::Generate(numbers)))
@@ -117,7 +127,7 @@ impl Floor {
                 &Handle::current(),
             ),
             redactor,
-            settler: Settler::default(),
+            settler,
             events: event_channel().0,
         };
         let crate::plan::Code::Native(native) = plan.code.clone() else { panic!("a native stage") };
