@@ -51,7 +51,8 @@ impl Trial {
             .stage(
                 StageBuilder::component("guest", component)
                     .workers(NonZeroUsize::MIN)
-                    .batch(BatchBounds { records, bytes, linger: Duration::ZERO })
+                    // Full batches, however little a source is let in for that has shown nothing.
+                    .batch(BatchBounds { records, bytes, linger: BOUND })
                     .limits(self.limits)
                     .reuse(self.reuse)
                     .grants(Grants { clock: Some(Clock::Real), ..Grants::default() }),

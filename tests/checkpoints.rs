@@ -1,4 +1,4 @@
-//! When checkpoints are taken: only while nothing is in flight.
+//! When checkpoints are taken: only while nothing is in flight, and soon, at any speed.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Cursor, Rejected, Sink, Source};
-use sandmill::plan::Checkpoints;
+use sandmill::failpoint::{Failpoint, Failpoints};
+use sandmill::plan::{
+    Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, Order, Retry, SinkKind, SourceKind,
+};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::Ending;
 use sandmill::{Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Keeper, Numbers};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// A run that has not ended by then hangs.
 const BOUND: Duration = Duration::from_secs(60);
@@ -181,4 +185,121 @@ async fn a_checkpoint_waits_for_what_is_in_flight_however_long_a_sink_keeps_its_
     let report = timeout(BOUND, running.wait()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     assert_eq!(report.stats.accounting.delivered, 2 * all);
+}
+
+/// Takes so long for each record.
+fn slow(each: Duration) -> NativeStage {
+    NativeStage::new(move |_key, value, out| {
+        let end = Instant::now() + each;
+        while Instant::now() < end {
+            std::thread::park_timeout(each);
+        }
+        out.push(None, value);
+        Verdict::Done
+    })
+}
+
+/// A run at so much a record. It is dropped when its second checkpoint begins; one that goes on, and is fast, finds the first.
+/// How many records the slow run had delivered by then, and with how many the fast one begins.
+async fn delivered_by_the_second_checkpoint(each: Duration) -> (u64, u64) {
+    const RECORDS: u64 = 50_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("out.txt");
+    let marks = Arc::new(AtomicU64::new(0));
+    let plan = |each| {
+        let marks = Arc::clone(&marks);
+        let failpoints = Failpoints::new(move |point| {
+            marks.fetch_add(u64::from(point == Failpoint::BeforeCommit), SeqCst);
+            None
+        });
+        let what = Generate { what: Generated::Numbers, records: RECORDS, seed: 1 };
+        let sink = FileSink { path: path.clone(), format: LineFormat::Lines, if_exists: IfExists::Replace };
+        PipelineBuilder::new("p")
+            .state_file(folder.path().join("p.state.db"))
+            .checkpoints(Checkpoints::default())
+            .failpoints(failpoints)
+            .source(SourceBuilder::new("numbers", SourceKind::Generate(what)))
+            .stage(StageBuilder::native("slow", slow(each)).workers(NonZeroUsize::MIN))
+            .sink(SinkBuilder::new("file", SinkKind::File(sink)))
+            .plan()
+            .expect("a sound plan")
+    };
+    let running = Pipeline::prepare(plan(each)).await.expect("a sound pipeline").start();
+    // The first mark is where the file begins.
+    timeout(BOUND, until(|| marks.load(SeqCst) >= 3)).await.expect("checkpoints are taken");
+    let delivered = running.stats().accounting.delivered;
+    running.stopper().abort();
+    assert_eq!(timeout(BOUND, running.wait()).await.expect("every run ends").ending, Ending::Interrupted);
+    let report = timeout(BOUND, Pipeline::prepare(plan(Duration::ZERO)).await.expect("it goes on").run()).await;
+    let report = report.expect("every run ends");
+    assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
+    let lines = std::fs::read_to_string(&path).expect("an output");
+    assert!(lines.lines().map(str::to_owned).eq((1..=RECORDS).map(|number| number.to_string())));
+    let from = report.checkpoints.and_then(|checkpoints| checkpoints.resumed_from).expect("it goes on");
+    (delivered, from.accounting.delivered)
+}
+
+/// Issue 12: a checkpoint waited for all that the queues hold, 16,384 records each.
+#[tokio::test]
+async fn a_slow_pipeline_takes_checkpoints_soon() {
+    for (each, soon) in [(Duration::from_millis(10), 2_000), (Duration::from_millis(300), 100)] {
+        let (delivered, resumed) = delivered_by_the_second_checkpoint(each).await;
+        assert!(0 < resumed && resumed <= delivered && delivered < soon, "{resumed} of {delivered}");
+    }
+}
+
+/// Issue 12: it had to see tens of thousands of records through, and was cut at the end of its grace.
+#[tokio::test]
+async fn a_slow_pipeline_that_is_stopped_has_little_to_see_through() {
+    let plan = PipelineBuilder::new("p")
+        .source(SourceBuilder::custom("numbers", Numbers { chunk: 1_000, ..Numbers::up_to(100_000) }))
+        .stage(StageBuilder::native("slow", slow(Duration::from_millis(5))).workers(NonZeroUsize::MIN))
+        .sink(SinkBuilder::custom("kept", Keeper::default()))
+        .plan()
+        .expect("a sound plan");
+    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    timeout(BOUND, until(|| running.stats().accounting.delivered >= 200)).await.expect("it works");
+    let report = timeout(BOUND, running.stop()).await.expect("every run ends");
+    let account = report.stats.accounting;
+    assert_eq!((report.ending, account.in_flight), (Ending::Stopped, 0));
+    assert!(account.delivered < 1_000, "{account:?}");
+}
+
+/// Nobody would fill the batch if what waits in it were counted among what is on its way: the run would wait for an hour.
+#[tokio::test]
+async fn a_sink_that_waits_for_full_batches_gets_them() {
+    let batch = BatchBounds { linger: 60 * BOUND, ..batch(1_000) };
+    let plan = PipelineBuilder::new("p")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(10_000)))
+        .stage(StageBuilder::native("echo", slow(Duration::ZERO)))
+        .sink(SinkBuilder::custom("kept", Keeper::default()).batch(batch))
+        .plan()
+        .expect("a sound plan");
+    let report = timeout(BOUND, Pipeline::prepare(plan).await.expect("a sound pipeline").run()).await;
+    let report = report.expect("every run ends");
+    assert_eq!((report.ending, report.stats.accounting.delivered), (Ending::Completed, 10_000));
+}
+
+/// They take no worker, and would be all that a source that knows nothing yet is let in for.
+#[tokio::test]
+async fn records_that_wait_for_another_attempt_keep_no_others_out() {
+    let not_yet = NativeStage::new(|_key, value, out| match value {
+        b"0" | b"1" | b"2" | b"3" | b"4" | b"5" => Verdict::Retryable("not yet".to_owned()),
+        _ => {
+            out.push(None, value);
+            Verdict::Done
+        }
+    });
+    let hour = 60 * BOUND;
+    let retry = Retry { backoff_max: hour, ..Retry::times(1).backoff(hour) };
+    let plan = PipelineBuilder::new("p")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000)))
+        .stage(StageBuilder::native("not-yet", not_yet).order(Order::None).retry(retry))
+        .sink(SinkBuilder::custom("kept", Keeper::default()))
+        .plan()
+        .expect("a sound plan");
+    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    timeout(BOUND, until(|| running.stats().accounting.delivered == 994)).await.expect("the others pass");
+    running.stopper().abort();
+    assert_eq!(timeout(BOUND, running.wait()).await.expect("every run ends").stats.accounting.in_flight, 6);
 }

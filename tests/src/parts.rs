@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `echo` | gives back its input |
 //! | `bang` | traps on a value that begins with `!` |
+//! | `twice` | gives back each record of its input twice |
+//! | `slow` | gives back its input, after some milliseconds for each record |
 //! | `spin` | spins for ever on a value that begins with `!` |
 //! | `busy` | fails a record that begins with `!`, given by itself, and says that it may pass later |
 //! | `stuck` | logs `stuck` before it does the same |
@@ -34,6 +36,46 @@ use crate::on_bang;
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
 const PROCESS_STUCK_ON_BANG: &str =
     on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l))");
+
+/// Each value twice, behind one another.
+const TWICE: &str = r#"(memory (export "memory") 2)
+    (func $room (param $bytes i32) (result i32)
+        (call $alloc (i32.const 0) (i32.const 0) (i32.const 8) (local.get $bytes)))
+    (func $twice (param $data i32) (param $bytes i32) (param $ends i32) (param $count i32) (result i32)
+        (local $i i32) (local $start i32) (local $end i32) (local $value i32) (local $at i32)
+        (local $values i32) (local $values_ends i32) (local $origins i32)
+        (local.set $values (call $room (i32.mul (local.get $bytes) (i32.const 2))))
+        (local.set $values_ends (call $room (i32.mul (local.get $count) (i32.const 8))))
+        (local.set $origins (call $room (i32.mul (local.get $count) (i32.const 8))))
+        (local.set $value (local.get $values))
+        (block $none (loop $next
+            (br_if $none (i32.ge_u (local.get $i) (i32.mul (local.get $count) (i32.const 2))))
+            (local.set $end (i32.load (i32.add (local.get $ends)
+                (i32.mul (i32.shr_u (local.get $i) (i32.const 1)) (i32.const 4)))))
+            (memory.copy (local.get $value) (i32.add (local.get $data) (local.get $start))
+                (i32.sub (local.get $end) (local.get $start)))
+            (local.set $value (i32.add (local.get $value) (i32.sub (local.get $end) (local.get $start))))
+            (local.set $at (i32.mul (local.get $i) (i32.const 4)))
+            (i32.store (i32.add (local.get $values_ends) (local.get $at))
+                (i32.sub (local.get $value) (local.get $values)))
+            (i32.store (i32.add (local.get $origins) (local.get $at)) (i32.shr_u (local.get $i) (i32.const 1)))
+            (if (i32.and (local.get $i) (i32.const 1)) (then (local.set $start (local.get $end))))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br $next)))
+        (call $clear)
+        (call $emit (local.get $values) (i32.mul (local.get $bytes) (i32.const 2))
+            (local.get $values_ends) (i32.mul (local.get $count) (i32.const 2))
+            (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+        (i32.store (i32.const 100) (local.get $origins))
+        (i32.store (i32.const 104) (i32.mul (local.get $count) (i32.const 2)))
+        (i32.const 64))"#;
+const PROCESS_TWICE: &str = "(call $twice (local.get 0) (local.get 1) (local.get 2) (local.get 3))";
+
+/// `process` that counts to some million for each record before it gives back its input.
+const PROCESS_SLOW: &str = "(local.set $i (i32.mul (local.get 3) (i32.const 4000000)))
+    (loop $l (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0))))
+    (call $echo (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+        (local.get 4) (local.get 5) (local.get 6) (local.get 7))";
 
 /// `open` that gives back an error: the 26 bytes at 1024.
 const OPEN_REFUSE: &str = "(i32.store8 (i32.const 16) (i32.const 1)) (i32.store (i32.const 20) (i32.const 1024))
@@ -129,6 +171,8 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![
         ("echo", echo),
         ("bang", guest(Guest::processing(PROCESS_TRAP_ON_BANG))?),
+        ("twice", guest(Guest { declarations: TWICE, ..Guest::processing(PROCESS_TWICE) })?),
+        ("slow", guest(Guest::processing(PROCESS_SLOW))?),
         ("spin", guest(Guest::processing(PROCESS_SPIN_ON_BANG))?),
         ("busy", guest(Guest { declarations: RETRYABLE, ..Guest::processing(PROCESS_FAIL_ON_BANG) })?),
         ("stuck", guest(Guest { declarations: stuck, process: PROCESS_STUCK_ON_BANG, ..Guest::default() })?),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::{Admission, Rule};
 use super::checkpoints::{Checkpointer, Gate};
 use super::closing::Closing;
 use super::desk::SinkDesk;
@@ -22,7 +23,7 @@ use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
 use crate::pool::{Homes, Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
-use crate::record::{BatchBounds, Ledger};
+use crate::record::{BatchBounds, Issuer, Ledger, Traffic};
 use crate::redact::Redactor;
 use crate::report::{CheckpointStats, EventSender};
 use crate::state::SourcePoint;
@@ -63,8 +64,12 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         source_desks: desks(&sources, keeping.as_ref()),
         sink_desks: Vec::new(),
     };
-    let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &stop)).collect();
-    let stages: Vec<WatchedStage> = stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).collect();
+    let lingers = stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.batch.linger));
+    let (lingering, every) = (lingers.sum(), keeping.as_ref().map(|keeping| keeping.checkpoints.every));
+    let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
+        stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
+    let rule = Arc::new(Rule::new(shared, sinks.len(), lingering, every));
+    let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, (&stop, &rule))).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
     let Floor { wiring, tasks, ledger, dead_letters, redactor, events: sender, gate, source_desks, sink_desks, .. } =
         floor;
@@ -115,29 +120,35 @@ struct Floor {
 }
 
 impl Floor {
-    fn source(&mut self, position: usize, ready: ReadySource, stop: &CancellationToken) -> WatchedSource {
+    fn source(
+        &mut self,
+        position: usize,
+        ready: ReadySource,
+        (stop, rule): (&CancellationToken, &Arc<Rule>),
+    ) -> WatchedSource {
         let ReadySource { name, source, guests, on_error, retry } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
+        let traffic = Arc::new(Traffic::default());
         let task = SourceTask {
             bounds: self.wiring.bounds_behind(node),
             output: self.wiring.outlet(node, 1),
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
-            ledger: Arc::clone(&self.ledger),
+            admission: Admission::new(rule, &traffic),
+            issuer: Issuer { ledger: Arc::clone(&self.ledger), source: Arc::clone(&name), traffic: Some(traffic) },
             counters: Arc::clone(&watched.counters),
             stop: stop.clone(),
             gate: Arc::clone(&self.gate),
             desk: self.source_desks.get(position).cloned().unwrap_or_default(),
             patience: Patience::new(("source", &name), retry, self.told()),
-            name,
             source,
         };
         self.tasks.spawn(guests.as_ref().unwrap_or(&self.io), task.run());
         watched
     }
 
-    fn stage(&mut self, position: usize, ready: ReadyStage) -> WatchedStage {
+    fn stage(&mut self, position: usize, ready: ReadyStage) -> (WatchedStage, Arc<Stage>) {
         let ReadyStage { plan, program, sha256, warmth, guests } = ready;
         let node = Node::Stage(position);
         let component = sha256.map(Arc::from);
@@ -150,7 +161,7 @@ impl Floor {
             let worker = Worker::new(&stage, task, (input.clone(), output.clone()), homes);
             self.tasks.spawn_moving(&guests, worker.run());
         }
-        WatchedStage {
+        let watched = WatchedStage {
             divided: plan.divided(),
             name: plan.name,
             workers: plan.workers.get(),
@@ -158,7 +169,8 @@ impl Floor {
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),
-        }
+        };
+        (watched, stage)
     }
 
     fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {

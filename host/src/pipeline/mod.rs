@@ -5,6 +5,7 @@
 //! that takes long turns runs apart from I/O and from other stages, so that it starves no socket, timer or progress bar and
 //! none of them.
 
+mod admission;
 mod assembly;
 mod bottleneck;
 mod checkpoints;

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Admission;
 use super::checkpoints::Gate;
 use super::keeping::SourceDesk;
 use super::patience::Patience;
@@ -11,19 +12,20 @@ use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::flow::{BAD_INPUT, Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
-use crate::record::{Batch, BatchBounds, Ledger, Lineage, Payload, Ticket};
+use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Ticket};
 use crate::state::SourcePoint;
 use crate::time::sleep;
 
 /// What drives one source.
 pub(super) struct SourceTask {
-    pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
     pub(super) bounds: BatchBounds,
     pub(super) output: Outlet,
     pub(super) failures: FailurePolicy,
     pub(super) failpoints: Failpoints,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) issuer: Issuer,
+    /// How much it may have on its way.
+    pub(super) admission: Admission,
     pub(super) counters: Arc<SourceCounters>,
     /// Asks for a drain: nothing more is pulled.
     pub(super) stop: CancellationToken,
@@ -45,7 +47,7 @@ impl SourceTask {
         if done {
             return Ok(());
         }
-        while let Some(chunk) = self.pull().await? {
+        while let Some(chunk) = self.pull(&mut watch).await? {
             watch.lap(&self.counters.busy);
             let gate = Arc::clone(&self.gate);
             let open = gate.read().await;
@@ -72,13 +74,16 @@ impl SourceTask {
         with(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The next chunk; of a source that fails, again where that is worth it.
-    async fn pull(&mut self) -> Result<Option<Chunk>> {
+    /// The next chunk, once it is let in; of a source that fails, again where that is worth it.
+    async fn pull(&mut self, watch: &mut Stopwatch) -> Result<Option<Chunk>> {
         let stop = self.stop.clone();
         let persistent = async {
+            let records = self.admission.wait().await.min(self.bounds.records);
+            watch.lap(&self.counters.blocked);
+            let bounds = BatchBounds { records, ..self.bounds };
             let mut failures = 0;
             loop {
-                let pulled = self.source.pull(&self.bounds).await;
+                let pulled = self.source.pull(&bounds).await;
                 self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
                 let Err(failure) = pulled else {
                     self.patience.succeeded();
@@ -102,7 +107,8 @@ impl SourceTask {
         let gaps = places.gaps.iter().map(|gap| u64::from(*gap)).chain(std::iter::repeat(records.len() as u64));
         let numbers = (*next_record..).zip(gaps).map(|(number, gap)| number + gap);
         let failed = self.refuse(bad, numbers);
-        let claims = Ticket::issue(&self.ledger, &self.name, *next_record, records.len(), places);
+        let claims = self.issuer.issue(*next_record, records.len(), places);
+        self.admission.watch(&claims);
         *next_record += (records.len() + failed.reasons.len()) as u64;
         self.counters.read.add(records.len() + failed.reasons.len());
         self.counters.bad.add(failed.reasons.len());
@@ -116,7 +122,7 @@ impl SourceTask {
         let mut failed = Failed { records: Payload::default(), claims: Lineage::default(), reasons: Vec::new() };
         for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
-            failed.claims.append(Ticket::issue(&self.ledger, &self.name, number, 1, record.places));
+            failed.claims.append(Ticket::issue(&self.issuer.ledger, &self.issuer.source, number, 1, record.places));
             failed.reasons.push(Reason::new(BAD_INPUT, record.reason));
         }
         failed

@@ -102,9 +102,11 @@ impl Load {
         let number = self.number(position);
         let mut earlier = self.take_earlier(position);
         earlier.push(reason, retries.redactor());
+        let claim = self.take_claims(1);
+        claim.excuse();
         Waiting {
             record: self.records.slice(position..position + 1),
-            claim: self.take_claims(1),
+            claim,
             due: Instant::now() + retries.delay(earlier.count()),
             tried: Tried { earlier, cause, number },
         }

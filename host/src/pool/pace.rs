@@ -67,6 +67,11 @@ impl Pace {
         BatchBounds { records: bounds.records.min(most), ..*bounds }
     }
 
+    /// The shortest time that a batch is worth: one record, or enough to make little of its instance's opening.
+    pub(crate) fn least_batch(&self) -> Duration {
+        Duration::from_nanos(self.wall.nanos().max(self.opening.nanos().saturating_mul(BATCH_OPENINGS)))
+    }
+
     /// Learns what it takes to make and open an instance that lives for one batch.
     pub(crate) fn learn_opening(&self, took: Duration) {
         self.opening.learn(took, 1);

@@ -55,6 +55,7 @@ impl Room {
         let mut state = self.state();
         for record in waiting {
             state.bytes += record.record.bytes();
+            record.claim.rest();
             let key = (record.due, state.next);
             state.next += 1;
             state.waiting.insert(key, record);
@@ -74,7 +75,9 @@ impl Room {
             if first.key().0 > now || !fits {
                 break;
             }
-            due.push(first.remove());
+            let record = first.remove();
+            record.claim.wake();
+            due.push(record);
             bytes += size;
         }
         state.bytes -= bytes;

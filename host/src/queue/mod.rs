@@ -5,6 +5,8 @@
 //! larger than the whole queue is admitted alone. Many senders, many receivers, one shared line of batches: a slow worker
 //! never holds back what an idle one could take. Receivers merge small batches and cut large ones to their own bounds.
 
+mod linger;
+
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::record::{Batch, BatchBounds};
-use crate::time::{Instant, timeout_at};
 
 /// How much a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,15 +113,14 @@ struct Shared {
 /// A sender's wait for room.
 struct Wait<'a>(&'a Shared);
 
-/// A receiver's wait for a batch to fill. One that is given up passes its wake-up on: there is a batch to be taken.
-struct Linger<'a>(&'a Shared);
-
 #[derive(Debug, Default)]
 struct Line {
     batches: VecDeque<Queued>,
     next_sequence: u64,
     next_record: u64,
     depth: Depth,
+    /// Receivers that wait for a fuller batch. As long as there are any, what is here rests.
+    lingering: usize,
 }
 
 /// A batch in the queue, with the room that it takes up.
@@ -197,22 +197,6 @@ impl Receiver {
     pub fn probe(&self) -> Probe {
         Probe { shared: Arc::clone(&self.shared) }
     }
-
-    /// Waits for a full batch, for as long as the bounds allow.
-    async fn linger(&self, bounds: &BatchBounds) {
-        if bounds.linger.is_zero() {
-            return;
-        }
-        let deadline = Instant::now() + bounds.linger;
-        let given_up = Linger(&self.shared);
-        loop {
-            let arrived = self.shared.arrived.notified();
-            if self.shared.is_closed() || self.shared.fills(bounds) || timeout_at(deadline, arrived).await.is_err() {
-                break;
-            }
-        }
-        std::mem::forget(given_up);
-    }
 }
 
 impl Shared {
@@ -248,6 +232,9 @@ impl Shared {
         line.depth.records += queued.batch.len();
         line.depth.bytes += queued.batch.bytes();
         line.depth.records_high_water = line.depth.records_high_water.max(line.depth.records);
+        if line.lingering > 0 {
+            queued.batch.lineage().rest();
+        }
         line.batches.push_back(queued);
         drop(line);
         self.arrived.notify_one();
@@ -264,6 +251,9 @@ impl Shared {
             }
             batch.append(take_front(&mut line, bounds)?);
         }
+        if line.lingering > 0 {
+            batch.lineage().wake();
+        }
         let (sequence, first_record) = (line.next_sequence, line.next_record);
         line.next_sequence += 1;
         line.next_record += batch.len() as u64;
@@ -275,13 +265,6 @@ impl Shared {
             self.arrived.notify_one();
         }
         Some(Received { sequence, first_record, batch })
-    }
-
-    fn fills(&self, bounds: &BatchBounds) -> bool {
-        let depth = self.line().depth;
-        // A sender that waits for room ends the wait for more: nothing more can come.
-        let is_blocked = self.senders_waiting.load(Ordering::Acquire) > 0;
-        is_blocked || depth.records >= bounds.records.get() || depth.bytes >= bounds.bytes.get()
     }
 
     fn is_closed(&self) -> bool {
@@ -306,12 +289,6 @@ impl<'a> Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         self.0.senders_waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Drop for Linger<'_> {
-    fn drop(&mut self) {
-        self.0.arrived.notify_one();
     }
 }
 

@@ -79,6 +79,22 @@ impl Lineage {
         self.spans.iter().for_each(|span| span.ticket.start(span.rows.len()));
     }
 
+    /// These records wait by the user's wish: for a fuller batch, or for another attempt. Until they are woken, they do not
+    /// count among what their source has on its way.
+    pub(crate) fn rest(&self) {
+        self.spans.iter().for_each(|span| span.ticket.rest(span.rows.len()));
+    }
+
+    /// The records that were at rest are worked on.
+    pub(crate) fn wake(&self) {
+        self.spans.iter().for_each(|span| span.ticket.wake(span.rows.len()));
+    }
+
+    /// These records wait for another attempt: how long their chunks take says nothing about the work.
+    pub(crate) fn excuse(&self) {
+        self.spans.iter().for_each(|span| span.ticket.excuse());
+    }
+
     /// Where record `index` came from.
     #[must_use]
     pub fn place(&self, index: usize) -> Option<Place> {

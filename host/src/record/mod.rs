@@ -7,10 +7,12 @@ mod ledger;
 mod lineage;
 mod parked;
 mod ticket;
+mod traffic;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
 pub use parked::Parked;
-pub use ticket::{Lines, Place, Places, Ticket};
+pub use ticket::{Issuer, Lines, Place, Places, Ticket};
+pub use traffic::Traffic;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Fate, Ledger, Lineage};
+use super::{Fate, Ledger, Lineage, Traffic};
 
 /// Where the records of one chunk stand in their source, so that every failure can name its place.
 #[derive(Clone, Debug, Default)]
@@ -74,15 +75,39 @@ impl fmt::Display for Place {
     }
 }
 
+/// What the tickets of one source have in common.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Where its claims end.
+    pub ledger: Arc<Ledger>,
+    /// Its name.
+    pub source: Arc<str>,
+    /// Where what is on its way is counted; `None` if nobody asks.
+    pub traffic: Option<Arc<Traffic>>,
+}
+
+impl Issuer {
+    /// Claims for `records` records that the source has just given, the first of which is its `first_record`th (from 1).
+    /// The ledger counts them as read.
+    #[must_use]
+    pub fn issue(&self, first_record: u64, records: usize, places: Places) -> Lineage {
+        self.ledger.add_read(records);
+        Ticket::claims(self.clone(), first_record, records, places)
+    }
+}
+
 /// One chunk's claim on its source. Held by the [`Lineage`] of every record derived from the chunk.
 #[derive(Debug)]
 pub struct Ticket {
-    ledger: Arc<Ledger>,
-    source: Arc<str>,
+    of: Issuer,
     first_record: u64,
     places: Places,
     issued: Instant,
     open: AtomicU64,
+    /// Nanoseconds from its issue to the end of its last claim; 0: not yet.
+    took: AtomicU64,
+    /// One of its records has waited for another attempt.
+    is_excused: AtomicBool,
 }
 
 impl Ticket {
@@ -96,25 +121,28 @@ impl Ticket {
         records: usize,
         places: Places,
     ) -> Lineage {
-        ledger.add_read(records);
-        Self::claims(ledger, source, first_record, records, places)
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None };
+        of.issue(first_record, records, places)
     }
 
     /// Claims for records that a stage made out of what it held. The ledger counts them as created.
     #[must_use]
     pub fn issue_created(ledger: &Arc<Ledger>, stage: &Arc<str>, records: usize) -> Lineage {
         ledger.add_created(records);
-        Self::claims(ledger, stage, 1, records, Places::default())
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None };
+        Self::claims(of, 1, records, Places::default())
     }
 
-    fn claims(ledger: &Arc<Ledger>, source: &Arc<str>, first_record: u64, records: usize, places: Places) -> Lineage {
+    fn claims(of: Issuer, first_record: u64, records: usize, places: Places) -> Lineage {
+        of.traffic.iter().for_each(|traffic| traffic.enter(records));
         let ticket = Self {
-            ledger: Arc::clone(ledger),
-            source: Arc::clone(source),
+            of,
             first_record,
             places,
             issued: Instant::now(),
             open: AtomicU64::new(records as u64),
+            took: AtomicU64::new(0),
+            is_excused: AtomicBool::new(false),
         };
         Lineage::of(Arc::new(ticket), records)
     }
@@ -123,7 +151,7 @@ impl Ticket {
     #[must_use]
     pub fn place(&self, row: u32) -> Place {
         Place {
-            source: Arc::clone(&self.source),
+            source: Arc::clone(&self.of.source),
             record: self.first_record + self.places.before(row),
             path: self.places.path.clone(),
             line: self.places.lines.of(row),
@@ -136,27 +164,71 @@ impl Ticket {
         self.issued
     }
 
-    /// Records derived from the chunk that have met no fate yet.
+    /// When nothing of the chunk was on its way any more, if that was watched.
+    #[must_use]
+    pub fn done(&self) -> Option<Instant> {
+        let took = self.took.load(Acquire);
+        (took > 0).then(|| self.issued + Duration::from_nanos(took))
+    }
+
+    /// Whether how long the chunk takes says nothing about the work: one of its records waits for another attempt, or has.
+    #[must_use]
+    pub fn is_excused(&self) -> bool {
+        self.is_excused.load(Relaxed)
+    }
+
+    /// Records derived from the chunk that are on their way.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.open.load(Acquire)
     }
 
     pub(super) fn settle(&self, fate: Fate, records: usize) {
-        self.ledger.add(fate, records);
-        self.open.fetch_sub(records as u64, AcqRel);
+        self.of.ledger.add(fate, records);
+        self.leave(records);
     }
 
     pub(super) fn stop(&self, records: usize) {
-        self.ledger.stop(records);
+        self.of.ledger.stop(records);
+        self.leave(records);
     }
 
     pub(super) fn start(&self, records: usize) {
-        self.ledger.start(records);
+        self.of.ledger.start(records);
+        self.enter(records);
     }
 
     pub(super) fn create(&self, records: usize) {
-        self.ledger.add_created(records);
+        self.of.ledger.add_created(records);
+        self.enter(records);
+    }
+
+    /// Nobody has to work for these records for now.
+    pub(super) fn rest(&self, records: usize) {
+        self.of.traffic.iter().for_each(|traffic| traffic.leave(records));
+    }
+
+    /// Somebody has to again.
+    pub(super) fn wake(&self, records: usize) {
+        self.of.traffic.iter().for_each(|traffic| traffic.enter(records));
+    }
+
+    pub(super) fn excuse(&self) {
+        self.is_excused.store(true, Relaxed);
+    }
+
+    fn enter(&self, records: usize) {
         self.open.fetch_add(records as u64, AcqRel);
+        self.wake(records);
+    }
+
+    fn leave(&self, records: usize) {
+        let records_left = self.open.fetch_sub(records as u64, AcqRel) - records as u64;
+        if records_left == 0 && self.of.traffic.is_some() {
+            let took = u64::try_from(self.issued.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+            // Only the first time: claims that a sink kept until its commit end once more.
+            let _was = self.took.compare_exchange(0, took, AcqRel, Relaxed);
+        }
+        self.rest(records);
     }
 }
