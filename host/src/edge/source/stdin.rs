@@ -4,6 +4,7 @@
 //! is left behind, blocked, until a line comes or the process ends; what it reads then is lost. A second run in the same
 //! process that reads standard input while such a thread is left may therefore miss a block.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
