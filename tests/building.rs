@@ -56,11 +56,13 @@ async fn a_signal_ends_a_build_with_all_that_works_for_it() {
         let sandbox = Sandbox::new().expect("a sandbox");
         let bin = sandbox.path().join("bin");
         std::fs::create_dir(&bin).expect("a folder");
+        // A compiler that has the target, so that cargo on the path is the one that is run.
+        let sysroot = sandbox.path().join("sysroot");
+        std::fs::create_dir_all(sysroot.join("lib/rustlib/wasm32-unknown-unknown/lib")).expect("folders");
+        program(&bin.join("rustc"), &format!("#!/bin/sh\necho {}\n", sysroot.display()));
         // Does not answer `cargo metadata`; says what works for it, and works for ever.
         let cargo = "#!/bin/sh\n[ \"$1\" = metadata ] && exit 1\nsleep 600 &\necho $! > ../worker\nwait\n";
-        let file = bin.join("cargo");
-        std::fs::write(&file, cargo).expect("a file");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        program(&bin.join("cargo"), cargo);
         run(&sandbox, "sandmill new -q shout").await;
 
         let search = format!("{}:{}", bin.display(), search_path(&sandbox));
@@ -72,12 +74,23 @@ async fn a_signal_ends_a_build_with_all_that_works_for_it() {
         assert_eq!(seen.code, 130, "{}", seen.stderr);
         assert!(seen.stderr.contains("the build was stopped"), "{}", seen.stderr);
         let gone = async {
-            while test_kill_process(worker).is_ok() {
+            while works(worker) {
                 sleep(Duration::from_millis(20)).await;
             }
         };
         timeout(BOUND, gone).await.expect("what cargo started ends, too");
     }
+}
+
+/// Whether it is there, and not only its exit code, which may wait for whoever has adopted it.
+fn works(process: Pid) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    test_kill_process(process).is_ok() && !state.contains(") Z")
+}
+
+fn program(path: &Path, script: &str) {
+    std::fs::write(path, script).expect("a file");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a program");
 }
 
 fn search_path(sandbox: &Sandbox) -> String {
