@@ -173,25 +173,25 @@ async fn of_two_runs_that_write_one_file_the_second_is_refused() {
 async fn a_closed_standard_stream_is_told_and_takes_no_records() {
     let place = Place::new();
     place.pipeline(SOURCE, "kind = \"stdout\"");
-    for line in ["sandmill run >&-", "sandmill check >&-", "sandmill run 1< guests/echo.wasm"] {
+    for line in ["sandmill run --fresh >&-", "sandmill check >&-", "sandmill run --fresh 1< guests/echo.wasm"] {
         let seen = place.run(line).await;
         assert!(seen.code == 2 || seen.code == 4, "`{line}`: {}", seen.stderr);
         assert!(seen.stderr.contains("standard output"), "{}", seen.stderr);
     }
     for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         place.pipeline(SOURCE, &format!("kind = \"file\", path = \"{path}\""));
-        let said = place.ends("sandmill run >&-", 2).await;
+        let said = place.ends("sandmill run --fresh >&-", 2).await;
         assert!(said.contains("standard output is closed"), "{said}");
     }
     place.pipeline("kind = \"stdin\"", "kind = \"file\", path = \"out.txt\"");
-    let said = place.ends("sandmill run <&-", 2).await;
+    let said = place.ends("sandmill run --fresh <&-", 2).await;
     assert!(said.contains("standard input is closed"), "{said}");
     place.pipeline("kind = \"file\", path = \"/dev/stdin\"", "kind = \"file\", path = \"out.txt\"");
-    let said = place.ends("sandmill run <&-", 2).await;
+    let said = place.ends("sandmill run --fresh <&-", 2).await;
     assert!(said.contains("standard input is closed"), "{said}");
     // What is closed and not needed is in nobody's way, and no file takes its number.
     place.pipeline(SOURCE, "kind = \"file\", path = \"out.txt\"");
-    place.ends("sandmill run <&- >&- 2>&-", 0).await;
+    place.ends("sandmill run --fresh <&- >&- 2>&-", 0).await;
     assert_eq!(place.read("out.txt"), DATA);
 }
 

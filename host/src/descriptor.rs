@@ -173,7 +173,7 @@ mod tests {
             ("/dev/fd/1", Some(1)),
             ("/proc/self/fd/12", Some(12)),
             ("/proc/thread-self/fd/1", Some(1)),
-            (&process, Some(7)),
+            (process.as_str(), Some(7)),
             ("/dev/null", None),
             ("/proc/1/fd/1", None),
             ("stdout", None),

@@ -608,7 +608,7 @@ fn a_home_folder_is_not_made_in_the_working_folder() {
         (sink("kind = 'folder'\npath = '~'"), home("5:8", "\"path\" of the sink").as_str()),
         (sink("kind = 'sqlite'\ntable = 't'\npath = '~/a.db'"), home("6:8", "\"path\" of the sink").as_str()),
         (source("kind = 'file'\npath = ['a', '~/*.log']"), home("5:14", "\"path\" of the source").as_str()),
-        (stage("name = 's'\ncomponent = '~/s'"), home("5:13", "\"component\" of stage \"s\"").as_str()),
+        (stage("name = 's'\ncomponent = '~/s'"), home("6:13", "\"component\" of stage \"s\"").as_str()),
         (
             format!("state.path = '~/p'\n{}", keys("")),
             home("1:14", "\"path\" of \"state\" of the pipeline file").as_str(),
