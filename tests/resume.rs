@@ -475,8 +475,10 @@ async fn a_stage_that_holds_its_records_loses_none_and_counts_none_twice() {
     assert!(counted == expected, "{} of {} records", counted.len(), expected.len());
 }
 
-/// Each as a sink, and what it holds in the end.
-const SINKS: [(&str, fn(&Path) -> Vec<String>); 4] = [
+/// A sink in the pipeline file, and what it holds in the end.
+type Drawn = (&'static str, fn(&Path) -> Vec<String>);
+
+const SINKS: [Drawn; 4] = [
     ("kind = \"file\"\npath = \"out.jsonl\"\nformat = \"lines\"", |folder| lines_of(&folder.join("out.jsonl"))),
     ("kind = \"file\"\npath = \"out.csv\"\nformat = \"csv\"", |folder| {
         lines_of(&folder.join("out.csv")).iter().skip(1).filter_map(|line| object_of(line)).collect()

@@ -191,7 +191,8 @@ impl Trial<'_> {
         let batch = BatchBounds {
             records: NonZeroUsize::new(self.batch).expect("positive"),
             bytes: NonZeroUsize::new(1 << 20).expect("positive"),
-            linger: Duration::ZERO,
+            // Full batches, however little a source is let in for that has shown nothing.
+            linger: Duration::from_secs(10),
         };
         let hostile =
             StageBuilder::component("guest", hostile).from(["mark"]).batch(batch).limits(self.limits).reuse(self.reuse);
