@@ -16,10 +16,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::pool::Stage;
 use crate::record::{Lineage, Ticket, Traffic};
+use crate::time::Instant;
 
 /// The time that is meant, when nobody says how often to take checkpoints.
 const MEANT_DEFAULT: Duration = Duration::from_millis(250);
@@ -67,6 +66,7 @@ pub(super) struct Admission {
 #[derive(Debug)]
 struct Watched {
     ticket: Arc<Ticket>,
+    issued: Instant,
     /// How many were on their way when it was issued, its own among them.
     ahead: u64,
 }
@@ -122,17 +122,18 @@ impl Admission {
         if self.watched.len() < WATCHED_MAX
             && let Some((ticket, _)) = claims.claims().next()
         {
-            self.watched.push_back(Watched { ticket: Arc::clone(ticket), ahead: self.traffic.moving() });
+            let (ticket, issued) = (Arc::clone(ticket), Instant::now());
+            self.watched.push_back(Watched { ticket, issued, ahead: self.traffic.moving() });
         }
     }
 
     /// Learns from the chunks that are done, in their order.
     fn learn(&mut self) {
-        while let Some(Watched { ticket, ahead }) = self.watched.front() {
-            let (ahead, issued) = (*ahead, ticket.issued());
+        while let Some(Watched { ticket, issued, ahead }) = self.watched.front() {
+            let (ahead, issued) = (*ahead, *issued);
             if !ticket.is_excused() {
-                let Some(done) = ticket.done() else { return };
-                self.through = self.through.max(done);
+                let Some(took) = ticket.took() else { return };
+                self.through = self.through.max(issued + took);
                 let age = (self.through - issued).saturating_sub(self.rule.lingering);
                 self.weigh(ahead, issued, age);
             }

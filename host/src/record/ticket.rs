@@ -103,6 +103,8 @@ pub struct Ticket {
     first_record: u64,
     places: Places,
     issued: Instant,
+    /// The same, as time in which the process ran.
+    begun: crate::time::Instant,
     open: AtomicU64,
     /// Nanoseconds from its issue to the end of its last claim; 0: not yet.
     took: AtomicU64,
@@ -140,6 +142,7 @@ impl Ticket {
             first_record,
             places,
             issued: Instant::now(),
+            begun: crate::time::Instant::now(),
             open: AtomicU64::new(records as u64),
             took: AtomicU64::new(0),
             is_excused: AtomicBool::new(false),
@@ -164,11 +167,11 @@ impl Ticket {
         self.issued
     }
 
-    /// When nothing of the chunk was on its way any more, if that was watched.
+    /// How long it took until nothing of the chunk was on its way any more, if that is so and was watched.
     #[must_use]
-    pub fn done(&self) -> Option<Instant> {
+    pub fn took(&self) -> Option<Duration> {
         let took = self.took.load(Acquire);
-        (took > 0).then(|| self.issued + Duration::from_nanos(took))
+        (took > 0).then(|| Duration::from_nanos(took))
     }
 
     /// Whether how long the chunk takes says nothing about the work: one of its records waits for another attempt, or has.
@@ -225,7 +228,7 @@ impl Ticket {
     fn leave(&self, records: usize) {
         let records_left = self.open.fetch_sub(records as u64, AcqRel) - records as u64;
         if records_left == 0 && self.of.traffic.is_some() {
-            let took = u64::try_from(self.issued.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+            let took = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
             // Only the first time: claims that a sink kept until its commit end once more.
             let _was = self.took.compare_exchange(0, took, AcqRel, Relaxed);
         }

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use tokio::time::sleep_until;
-
 use super::*;
 use crate::record::{Fate, Issuer, Ledger, Places};
+use crate::time::sleep_until;
 
 /// What is on its way, first come, first done.
 struct Line {
