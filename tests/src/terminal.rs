@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,7 +56,7 @@ impl Terminal {
         let child = command.spawn().context("setsid")?;
         // The command keeps the only open ends of the device: when it has ended, reading ends as well.
         drop(command);
-        let keyboard = File::from(OwnedFd::from(keyboard));
+        let keyboard = File::from(keyboard);
         let screen = Arc::new(Mutex::new(Seen { parser: Parser::new(rows, columns, 0), bytes: Vec::new() }));
         follow(keyboard.try_clone()?, Arc::clone(&screen));
         Ok(Self { keyboard, screen, child })

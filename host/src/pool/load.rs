@@ -55,7 +55,8 @@ impl Load {
     /// The numbers of the records at `positions` in the stage's input, in ranges.
     pub(crate) fn numbers(&self, positions: Range<usize>) -> Vec<Range<u64>> {
         if self.tried.is_empty() {
-            return vec![self.first + positions.start as u64..self.first + positions.end as u64];
+            let first = self.first + positions.start as u64;
+            return iter::once(first..first + positions.len() as u64).collect();
         }
         let tried = self.tried.get(positions).unwrap_or_default();
         tried.iter().map(|tried| tried.number..tried.number + 1).collect()

@@ -321,7 +321,7 @@ impl Worker {
         // What was held is on its way now, with claims of its own.
         hold.into_iter().for_each(Hold::release);
         self.stage.counters.records_out.add(claims.len());
-        self.stage.counters.flushed.add(usize::from(claims.len() > 0));
+        self.stage.counters.flushed.add(usize::from(!claims.is_empty()));
         self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
     }
 

@@ -10,6 +10,7 @@ const SECTION: &str = "sandmill:stage";
 const BYTES_MAX: usize = 1024;
 
 /// Whether the stage gives outputs at its end, in `flush`. `None` when it does not say.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the mark is one kind of section out of thirty")]
 pub(super) fn flushes(wasm: &[u8]) -> Option<bool> {
     Parser::new(0).parse_all(wasm).map_while(Result::ok).find_map(|payload| match payload {
         Payload::CustomSection(section) if section.name() == SECTION => told(section.data()),

@@ -112,6 +112,7 @@ enum Scope {
 ///
 /// # Errors
 /// When it has more of anything than is compiled.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the scopes tell all other sections apart")]
 pub(super) fn count(wasm: &[u8]) -> Result<()> {
     let (mut totals, mut scopes) = (Totals::default(), Vec::new());
     for payload in Parser::new(0).parse_all(wasm) {

@@ -146,14 +146,14 @@ impl SqliteSink {
         let found = Table::find(transaction, &self.sink)?;
         if let Some(Begun { is_inferred }) = self.begun {
             let Some(found) = found else { return Err(table_gone(&self.sink)) };
-            return self.aim_at(transaction, found.as_given(&self.sink), is_inferred);
+            return self.aim_at(transaction, found.with_given(&self.sink), is_inferred);
         }
         if let Some(found) = &found {
             check_existing(&self.sink, found)?;
         }
         if let (Some(found), IfExists::Append) = (found, self.sink.if_exists) {
             self.window = None;
-            return self.aim_at(transaction, found.as_given(&self.sink), false);
+            return self.aim_at(transaction, found.with_given(&self.sink), false);
         }
         if self.sink.columns.is_empty() {
             return Ok(());

@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// The table, written to as the pipeline file says: its `columns` only, if any are given, as what they are given.
-    pub(super) fn as_given(mut self, sink: &SqliteSink) -> Self {
+    pub(super) fn with_given(mut self, sink: &SqliteSink) -> Self {
         for here in &mut self.columns {
             let given = sink.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&here.name));
             // SQLite would still turn text into numbers.
