@@ -250,7 +250,10 @@ async fn a_mark_that_cannot_be_read_is_told() {
 #[tokio::test]
 async fn a_checkpoint_in_a_table_that_cannot_be_read_is_told() {
     let cut = Cut(Sandbox::new().expect("a sandbox"));
-    cut.write("pipeline.toml", &PIPELINE.replace(FILE, r#"{ kind = "sqlite", path = "out.db", table = "t" }"#));
+    cut.write(
+        "pipeline.toml",
+        &PIPELINE.replace(FILE, r#"{ kind = "sqlite", path = "out.db", table = "t", if_exists = "replace" }"#),
+    );
     let records: String = (0..LINES).map(|number| format!("{{\"n\":{number}}}\n")).collect();
     cut.write("in.txt", &format!("{records}!last\n"));
     assert_eq!(cut.run("sandmill run -q").await.code, 4);

@@ -257,7 +257,7 @@ fn straight(code: &str) -> Wasm {
 }
 
 fn many_memories() -> &'static str {
-    format!("(memory (export \"memory\") 2) {}", "(memory 0) ".repeat(50)).leak()
+    format!("(memory (export \"memory\") 2) {}", "(memory 0) ".repeat(9)).leak()
 }
 
 fn many_tables() -> &'static str {

@@ -150,24 +150,24 @@ mod tests {
         let path = folder.path().join("out.db");
         let locked = Connection::open(&path).unwrap();
         locked.execute_batch("CREATE TABLE t (a)").unwrap();
-        let prepare = async |times: u32| {
+        let prepare = async |retry: &str| {
             let text = format!(
                 "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 1\n\
-                 [sink]\nkind = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"\nretry = {{ times = {times}, backoff = \"50ms\" }}\n"
+                 [sink]\nkind = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"\nretry = {retry}\n"
             );
             let workers = NonZeroUsize::new(1).unwrap();
             let plan = config::parse(&text, &folder.path().join("pipeline.toml"), workers).unwrap();
             Pipeline::prepare(plan).await.map(drop)
         };
         locked.execute_batch("BEGIN EXCLUSIVE").unwrap();
-        let error = prepare(0).await.expect_err("it is locked");
+        let error = prepare("0").await.expect_err("it is locked");
         assert!(error.to_string().starts_with("sink \"sqlite\": cannot write to the database"), "{error}");
         assert!(error.hints()[0].starts_with("another process has been writing"), "{:?}", error.hints());
         let unlock = async {
             sleep(Duration::from_millis(400)).await;
             locked.execute_batch("ROLLBACK").unwrap();
         };
-        let (prepared, ()) = tokio::join!(prepare(20), unlock);
+        let (prepared, ()) = tokio::join!(prepare("{ times = 20, backoff = \"50ms\" }"), unlock);
         prepared.expect("it is opened when the lock is gone");
     }
 

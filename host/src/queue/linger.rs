@@ -1,10 +1,11 @@
 //! The wait of a receiver for a fuller batch. It is the user's wish, so what is in the queue meanwhile does not count among
 //! what a source has on its way: else a source that is let in for little would wait for the receiver, and it for the source.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 
-use super::{Receiver, Shared};
-use crate::record::BatchBounds;
+use super::{Line, Queued, Receiver, Shared, portion};
+use crate::record::{Batch, BatchBounds};
 use crate::time::{Instant, timeout_at};
 
 /// A receiver's wait for a batch to fill. One that is given up passes its wake-up on: there is a batch to be taken.
@@ -34,6 +35,34 @@ impl Shared {
         // A sender that waits for room ends the wait for more: nothing more can come.
         let is_blocked = self.senders_waiting.load(Ordering::Acquire) > 0;
         is_blocked || depth.records >= bounds.records.get() || depth.bytes >= bounds.bytes.get()
+    }
+}
+
+/// Fills the batch from the front of the queue, however the source cut what lies there: whoever waits for full batches
+/// gets them full.
+pub(super) fn top_up(line: &mut Line, batch: &mut Batch, bounds: &BatchBounds) {
+    let records = NonZeroUsize::new(bounds.records.get().saturating_sub(batch.len()));
+    let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(batch.bytes()));
+    let (Some(records), Some(bytes), Some(next)) = (records, bytes, line.batches.front_mut()) else { return };
+    let room = BatchBounds { records, bytes, ..*bounds };
+    let count = next.batch.payload().fitting(&room);
+    let is_part = count < next.batch.len();
+    // A record that is larger than the room counts as fitting, because it would fit nowhere else.
+    let is_within = next.batch.payload().slice(0..count).bytes() <= bytes.get();
+    if is_part && is_within {
+        batch.append(next.split_front(count));
+    }
+}
+
+impl Queued {
+    /// Takes the first records off a batch. It gives back the permits that the rest does not need.
+    fn split_front(&mut self, count: usize) -> Batch {
+        let front = self.batch.split_front(count);
+        let spare = |permits: usize, needed: usize| permits.saturating_sub(needed);
+        let records = spare(self.records.num_permits(), self.batch.len());
+        let bytes = spare(self.bytes.num_permits(), self.batch.bytes());
+        drop((portion(&mut self.records, records), portion(&mut self.bytes, bytes)));
+        front
     }
 }
 

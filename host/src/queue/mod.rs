@@ -251,6 +251,9 @@ impl Shared {
             }
             batch.append(take_front(&mut line, bounds)?);
         }
+        if !bounds.linger.is_zero() {
+            linger::top_up(&mut line, &mut batch, bounds);
+        }
         if line.lingering > 0 {
             batch.lineage().wake();
         }

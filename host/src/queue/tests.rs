@@ -124,6 +124,25 @@ async fn a_worker_lingers_for_a_full_batch_and_no_longer() {
     assert_eq!(begun.elapsed(), Duration::ZERO, "a full batch waits for nothing");
 }
 
+/// Without it, what a batch of two has room for stays behind in a batch of three: a sink that waits for full batches gets
+/// them as the source happened to cut them (issue 12).
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lingers_gets_full_batches_however_they_come() {
+    let ledger = Arc::default();
+    let (sender, receiver) = queue(10, 1000);
+    for values in [&["a", "b"][..], &["c", "d", "e"], &["f", "g", "h", "i"], &["j"]] {
+        sender.send(batch(&ledger, values)).await.expect("open");
+    }
+    let bounds = BatchBounds { linger: LONG, ..up_to(4) };
+    assert_eq!(texts(&receiver.recv(&bounds).await.expect("a batch")).concat(), "abcd");
+    sender.send(batch(&ledger, &["k", "l", "m", "n"])).await.expect("there is room for what was taken");
+    drop(sender);
+    assert_eq!(texts(&receiver.recv(&bounds).await.expect("a batch")).concat(), "efgh");
+    assert_eq!(texts(&receiver.recv(&bounds).await.expect("a batch")).concat(), "ijkl");
+    assert_eq!(texts(&receiver.recv(&bounds).await.expect("a batch")).concat(), "mn");
+    assert!(receiver.recv(&bounds).await.is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_lingers_for_a_batch_that_the_queue_cannot_hold() {
     // Would stand still for an hour a batch: the queue is full, and holds less than the batch that is waited for.

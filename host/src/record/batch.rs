@@ -278,6 +278,12 @@ impl Batch {
         pieces.map(|piece| Self::new(payload.slice(piece.clone()), lineage.split_front(piece.len()))).collect()
     }
 
+    /// Removes the first `count` records (or all) and returns them.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        Self { payload: self.payload.split_front(count), lineage: self.lineage.split_front(count) }
+    }
+
     /// The same records once more, for a second consumer: the ledger counts them as created.
     #[must_use]
     pub fn duplicate(&self) -> Self {

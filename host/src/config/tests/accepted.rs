@@ -308,7 +308,7 @@ fn windows_line_ends_and_a_byte_order_mark_are_read() {
 
 #[test]
 fn every_limit_is_read() {
-    let limits = "{ memory = '1MiB', table = 5, instances = 6, cpu = '7ms', wall = '8s', fuel = 9, output = '10KiB', \
+    let limits = "{ memory = '1MiB', table = 5, instances = 6, cpu = '7ms', wall = '18s', fuel = 9, output = '10KiB', \
                   output_records = 11, log = 0, component = '12MiB', compile = '13s', response = '14MiB', exchange = '15s' }";
     let plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\nlimits = {limits}")));
     let nonzero = |number| NonZeroU64::new(number).unwrap();
@@ -317,7 +317,7 @@ fn every_limit_is_read() {
         table: nonzero(5),
         instances: NonZeroUsize::new(6).unwrap(),
         cpu: Duration::from_millis(7),
-        wall: Duration::from_secs(8),
+        wall: Duration::from_secs(18),
         fuel: Some(nonzero(9)),
         output: nonzero(10 << 10),
         output_records: nonzero(11),
@@ -334,11 +334,11 @@ fn every_limit_is_read() {
 fn sources_and_sinks_are_tried_again_as_their_sections_say() {
     let plan = good(
         "name = 'p'\n[source]\nkind = 'stdin'\nretry = 7\n[sink]\nkind = 'null'\n\
-         retry = { times = 0, backoff = '1s', backoff_max = '1m' }\n",
+         retry = { times = 9, backoff = '1s', backoff_max = '1m' }\n",
     );
     assert_eq!(plan.sources[0].retry, Retry { times: 7, ..Retry::OF_EDGES });
     let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-    assert_eq!(plan.sinks[0].retry, Retry { times: 0, backoff: second, backoff_max: minute, ..Retry::OF_EDGES });
+    assert_eq!(plan.sinks[0].retry, Retry { times: 9, backoff: second, backoff_max: minute, ..Retry::OF_EDGES });
     assert_eq!(good(LEAST).sources[0].retry, Retry::OF_EDGES);
 }
 

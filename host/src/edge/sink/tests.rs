@@ -66,6 +66,7 @@ mod file {
         let mut sink = file(&path, LineFormat::Lines, IfExists::Replace).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         sink.finish().await.unwrap();
+        drop(sink);
         assert_eq!(fs::read_to_string(&path).unwrap(), "", "an empty run leaves an empty file");
         write(&path, LineFormat::Lines, IfExists::Replace, &[records(&["new"])]).await;
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");

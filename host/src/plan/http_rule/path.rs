@@ -40,9 +40,9 @@ pub(super) fn is_unambiguous(path: &str) -> bool {
 
 /// Whether a segment is a name to everybody, and not a way to where it is or to what is above it. One or two dots may begin
 /// a name (`.well-known`); what makes it one is the letter behind them, and not a blank, a semicolon or anything else that
-/// somebody may drop.
+/// somebody may drop. A `+` is a blank to some.
 fn is_a_name(segment: &str) -> bool {
-    let seen = segment.trim_start_matches(|c: char| c.is_whitespace() || is_unseen(c));
+    let seen = segment.trim_start_matches(|c: char| c.is_whitespace() || c == '+' || is_unseen(c));
     let name = seen.trim_start_matches('.');
     match seen.len() - name.len() {
         1 | 2 => name.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')),

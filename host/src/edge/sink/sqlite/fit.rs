@@ -114,7 +114,7 @@ impl Fit {
             (Self::Text, value) => Some(text(value)),
             (Self::Any, Value::Number(number)) => Some(both(number).unwrap_or(Stored::Text(number))),
             (Self::Any, value) => Some(as_it_is(value)),
-            (Self::Loose, Value::Number(number)) => both(number),
+            (Self::Loose, Value::Number(number)) => numeric(number),
             (Self::Loose, Value::Text(text)) if number::looks_numeric(text) => None,
             (Self::Loose, value) => Some(as_it_is(value)),
             (Self::Integer | Self::Real | Self::Number, Value::Text(text)) if text.is_empty() => Some(Stored::Null),
@@ -130,7 +130,7 @@ impl Fit {
         match self {
             Self::Integer => number::whole(text).map(Stored::Integer),
             Self::Real => number::real(text).map(Stored::Real),
-            Self::Number | Self::Text | Self::Any | Self::Loose => both(text),
+            Self::Number | Self::Text | Self::Any | Self::Loose => numeric(text),
         }
     }
 
@@ -155,6 +155,11 @@ impl Fit {
         };
         format!("holds {shown}, {why}")
     }
+}
+
+/// A number in a column of numeric affinity, where SQLite makes an integer of each that is whole: better the exact one.
+fn numeric<'a>(number: &str) -> Option<Stored<'a>> {
+    number::whole(number).map(Stored::Integer).or_else(|| number::real(number).map(Stored::Real))
 }
 
 /// A number as what it is written as: an integer where it has no fraction, else the kind that holds it.

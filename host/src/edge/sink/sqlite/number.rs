@@ -1,7 +1,8 @@
 //! Numbers as JSON writes them, and whether SQLite's two kinds of numbers hold them.
 //!
 //! A 64-bit integer holds a number that is whole and in its range, however it is written (`3.0`, `1e3`). A floating-point
-//! number holds one that it gives back: printed with as many digits as were sent, it is what was sent. So `0.1` fits and
+//! number holds one that it gives back: printed with as many digits as were sent, or as few as tell it from others, it is what
+//! was sent. So `0.1` fits and
 //! `0.30000000000000004` fits; `9007199254740993.0`, `1e400` and `0.1234567890123456789` do not.
 
 /// Any number of so many digits survives floating point (`DBL_DIG` of C).
@@ -76,16 +77,20 @@ impl Decimal {
         format!("{sign}{}{}", self.digits, "0".repeat(zeros)).parse().ok()
     }
 
-    /// Whether `value`, printed with these many digits, is this number.
+    /// Whether `value`, printed with these many digits, is this number. Of those that lie between two numbers of so many
+    /// digits, the shortest form may be the other one of the two.
     fn is(&self, value: f64) -> bool {
         let Some(behind) = self.digits.len().checked_sub(1) else { return value == 0.0 };
-        if self.digits.len() > DIGITS_EVER {
-            return false;
-        }
-        let printed = format!("{value:.behind$e}");
+        self.digits.len() <= DIGITS_EVER
+            && (self.is_printed_as(&format!("{value:.behind$e}")) || self.is_printed_as(&format!("{value:e}")))
+    }
+
+    /// Whether this is the number that is printed as `d.ddde±d`.
+    fn is_printed_as(&self, printed: &str) -> bool {
         let Some((mantissa, exponent)) = printed.split_once('e') else { return false };
         let digits = mantissa.bytes().filter(u8::is_ascii_digit);
-        digits.eq(self.digits.bytes()) && exponent.parse() == Ok(self.exponent.saturating_add_unsigned(behind as u64))
+        let behind = self.digits.len().saturating_sub(1) as u64;
+        digits.eq(self.digits.bytes()) && exponent.parse() == Ok(self.exponent.saturating_add_unsigned(behind))
     }
 }
 
