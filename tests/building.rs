@@ -25,6 +25,7 @@ async fn a_new_stage_builds_where_it_is_moved_and_what_others_compiled_is_found(
     let sandbox = Sandbox::new().expect("a sandbox");
     let seen = run(&sandbox, "mkdir a b && sandmill new -q shout --path a && sandmill build a/shout").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(!seen.stderr.contains("warning"), "nobody's first stage begins with warnings: {}", seen.stderr);
 
     let lower = "sandmill new -q shout --path b && sed -i s/to_uppercase/to_lowercase/ b/shout/src/lib.rs";
     let seen = run(&sandbox, &format!("{lower} && sandmill build b/shout")).await;

@@ -15,13 +15,29 @@ use crate::stage::Instance;
 use self::stage::sandmill::stage::host;
 
 /// Bindings of the world `stage`.
-#[expect(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
+#[expect(
+    clippy::all,
+    clippy::restriction,
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    reason = "generated"
+)]
 pub mod stage {
     include!("bindings/stage.rs");
 }
 
 /// Bindings of the world `record-source`.
-#[expect(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
+#[expect(
+    clippy::all,
+    clippy::restriction,
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    reason = "generated"
+)]
 pub mod record_source {
     include!("bindings/record_source.rs");
 }
