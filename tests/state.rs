@@ -463,3 +463,21 @@ async fn a_state_file_of_format_1_is_read_and_added_to() {
     let seen = cut.run("sandmill dead-letters list").await;
     assert!(seen.stderr.starts_with("2 dead letters in p.state.db"), "{}", seen.stderr);
 }
+
+/// The gate was opened when the state file could not be begun: the first records were delivered by a run that nobody could
+/// resume, and the next run delivered them again (issue 12).
+#[tokio::test]
+async fn a_run_that_cannot_write_down_where_it_begins_delivers_nothing() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let pipeline = r#"
+        name = "p"
+        source = { kind = "generate", what = "numbers", records = 3 }
+        sink = { kind = "file", path = "out.txt", if_exists = "append" }
+    "#;
+    fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a folder of our own");
+    // Room for what is delivered, and too little for a database.
+    let seen = sandbox.run("trap '' XFSZ; ulimit -f 8; exec sandmill run -q").await.expect("it ends");
+    assert_eq!(seen.code, 4, "{}", seen.stderr);
+    let delivered = fs::read_to_string(sandbox.path().join("out.txt")).unwrap_or_default();
+    assert_eq!(delivered, "", "{}", seen.stderr);
+}

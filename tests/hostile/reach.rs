@@ -149,7 +149,8 @@ table! {
     /// would hold one of them, and the dead letters of the marked records would find none.
     a_named_pipe_is_not_opened: Row {
         guest: opening_always("pipe"),
-        limits: limits(|limits| limits.wall = Duration::from_millis(50)),
+        // Far more than an innocent record takes beside all other tests.
+        limits: limits(|limits| limits.wall = Duration::from_secs(1)),
         records: 600,
         batch: 1,
         stage: |stage, folder| with_a_folder(stage.breaker(Breaker { crashes: None, failures: None, ..Breaker::OFF }), folder),

@@ -87,7 +87,7 @@ pub fn build_until(
 /// The stamp, when nothing has changed since: neither the stage's sources nor the SDK that this program carries.
 fn current(stage: &Stage, debug: bool) -> Option<Stamp> {
     let has_sdk = stage.sdk.as_ref().is_none_or(Unpacked::is_current);
-    Stamp::read(&stage.stamp_file).filter(|stamp| has_sdk && stamp.holds(debug))
+    Stamp::read(&stage.stamp_file).filter(|stamp| has_sdk && stamp.holds(&stage.component, debug))
 }
 
 /// What there is of a stage's component.

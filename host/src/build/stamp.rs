@@ -51,10 +51,12 @@ impl Stamp {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    /// Whether everything is as it was, for a build of this kind.
-    pub(super) fn holds(&self, debug: bool) -> bool {
+    /// Whether everything is as it was, for a build of this kind of this component. The stamp in a copied folder is about
+    /// the files of the other one.
+    pub(super) fn holds(&self, component: &Path, debug: bool) -> bool {
         let same = |file: &FileStamp| FileStamp::take(&file.path).is_ok_and(|now| now == *file);
-        self.maker == maker() && self.debug == debug && self.only == only() && self.files.iter().all(same)
+        let is_of = self.files.first().is_some_and(|file| file.path == component);
+        is_of && self.maker == maker() && self.debug == debug && self.only == only() && self.files.iter().all(same)
     }
 }
 
@@ -123,14 +125,24 @@ mod tests {
         fs::write(&component, "wasm").unwrap();
         fs::write(&source, "one").unwrap();
         let stamp = Stamp::take(&component, &BTreeSet::from([source.clone()]), "test", false).unwrap();
-        assert!(stamp.holds(false));
-        assert!(!stamp.holds(true), "a debug build was asked for");
+        assert!(stamp.holds(&component, false));
+        assert!(!stamp.holds(&component, true), "a debug build was asked for");
         fs::write(&source, "other").unwrap();
-        assert!(!stamp.holds(false), "the source changed");
+        assert!(!stamp.holds(&component, false), "the source changed");
         fs::write(&source, "one").unwrap();
         let stamp = Stamp::take(&component, &BTreeSet::from([source.clone()]), "test", false).unwrap();
         fs::remove_file(&source).unwrap();
-        assert!(!stamp.holds(false), "the source went");
+        assert!(!stamp.holds(&component, false), "the source went");
+    }
+
+    /// Without it, a copy of a stage's folder runs the code of the original, whatever is changed in it (issue 12).
+    #[test]
+    fn a_stamp_does_not_hold_for_a_copy_of_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let [component, copy] = ["a.wasm", "copy.wasm"].map(|name| folder.path().join(name));
+        [&component, &copy].into_iter().for_each(|path| fs::write(path, "wasm").unwrap());
+        let stamp = Stamp::take(&component, &BTreeSet::new(), "test", false).unwrap();
+        assert!(stamp.holds(&component, false) && !stamp.holds(&copy, false));
     }
 
     #[test]
@@ -139,9 +151,9 @@ mod tests {
         let component = folder.path().join("a.wasm");
         fs::write(&component, "wasm").unwrap();
         let stamp = Stamp::take(&component, &inputs("", folder.path()), "test", false).unwrap();
-        assert!(stamp.holds(false));
+        assert!(stamp.holds(&component, false));
         fs::write(folder.path().join("rust-toolchain.toml"), "").unwrap();
-        assert!(!stamp.holds(false));
+        assert!(!stamp.holds(&component, false));
     }
 
     #[test]

@@ -139,13 +139,13 @@ impl Checkpointer {
         }
     }
 
-    /// The gate is closed until it is written down where the run begins.
+    /// The gate is closed until it is written down where the run begins. When that fails it stays closed: of a run that
+    /// cannot be resumed no record moves.
     async fn begin(&mut self) -> Result<()> {
-        let opening = self.opening.take();
         let (from, fresh) = (self.keeping.from.clone(), self.keeping.fresh);
         let inputs = std::mem::take(&mut self.keeping.inputs);
         self.on_thread(move |state| state.begin(&Beginning { checkpoint: &from, inputs: &inputs }, fresh)).await?;
-        drop(opening);
+        self.opening = None;
         Ok(())
     }
 
