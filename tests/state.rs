@@ -481,3 +481,23 @@ async fn a_run_that_cannot_write_down_where_it_begins_delivers_nothing() {
     let delivered = fs::read_to_string(sandbox.path().join("out.txt")).unwrap_or_default();
     assert_eq!(delivered, "", "{}", seen.stderr);
 }
+
+/// Where the first input could not be read, the mended pipeline was refused: it was another one than that of the run, of
+/// which nothing was there to resume (issue 12).
+#[tokio::test]
+async fn a_run_that_read_nothing_leaves_nothing_to_resume() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let pipeline = r#"
+        name = "p"
+        source = { kind = "file", path = "in.csv", format = "csv" }
+        sink = { kind = "file", path = "out.txt", if_exists = "append" }
+    "#;
+    let write = |name: &str, text: &str| fs::write(sandbox.path().join(name), text).expect("a folder of our own");
+    write("pipeline.toml", pipeline);
+    write("in.csv", "a,a\n1,2\n");
+    assert_eq!(sandbox.run("sandmill run -q").await.expect("it ends").code, 4);
+    assert!(!sandbox.path().join("p.state.db").exists());
+    write("pipeline.toml", &pipeline.replace("format = \"csv\"", "format = \"csv\", columns = [\"a\", \"b\"]"));
+    let seen = sandbox.run("sandmill run -q").await.expect("it ends");
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+}

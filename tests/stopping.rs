@@ -1,15 +1,20 @@
 //! Every run ends: drained, cut, with a source that waits for ever, with a source or a sink that fails.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::{Isolation, Limits, OnError};
+use sandmill::failpoint::{Failpoint, Failpoints};
+use sandmill::plan::{
+    FileSink, Generate, Generated, IfExists, Isolation, Limits, LineFormat, OnError, SinkKind, SourceKind,
+};
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
 use sandmill::report::{Ending, Event, EventStream, Report};
-use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder, Stopper};
 use tests::edges::{Keeper, Numbers};
 use tests::guest::Guest;
 use tokio::time::timeout;
@@ -228,4 +233,40 @@ async fn records_reach_every_consumer_of_a_fan_out_and_only_their_own_port() {
     assert_eq!((left_kept.records().len(), right_kept.records().len()), (100, 200));
     let account = report.stats.accounting;
     assert_eq!((account.read, account.created, account.delivered), (100, 200, 300));
+}
+
+/// Such a run was reported as stopped, and its state was removed: the next run did everything again (issue 12).
+#[tokio::test]
+async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
+    for abort in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stopper: Arc<OnceLock<Stopper>> = Arc::default();
+        let asks = Arc::clone(&stopper);
+        // The last of the steps: sinks are closed, and it is written down that the run has ended.
+        let steps = AtomicU32::new(0);
+        let failpoints = Failpoints::new(move |point| {
+            if point == Failpoint::Closing && steps.fetch_add(1, Relaxed) == 2 {
+                let stopper = asks.wait();
+                if abort { stopper.abort() } else { stopper.stop() }
+            }
+            None
+        });
+        let state = folder.path().join("p.state.db");
+        let file = FileSink { path: folder.path().join("out"), format: LineFormat::Lines, if_exists: IfExists::Append };
+        let numbers = Generate { what: Generated::Numbers, records: 100, seed: 1 };
+        let plan = PipelineBuilder::new("p")
+            .state_file(state.clone())
+            .failpoints(failpoints)
+            .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
+            .sink(SinkBuilder::new("out", SinkKind::File(file)))
+            .plan()
+            .expect("a sound plan");
+        let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        stopper.set(running.stopper()).expect("it is set once");
+        let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+        // One that is cut before the state is gone keeps it; then the next run knows that nothing is left to do.
+        let is_kept = state.exists();
+        assert_eq!(report.stats.accounting.delivered, 100);
+        assert_eq!(report.ending == Ending::Completed, !is_kept, "{:?}, state kept: {is_kept}", report.ending);
+    }
 }

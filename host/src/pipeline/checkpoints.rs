@@ -108,6 +108,12 @@ impl Checkpointer {
         if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
     }
 
+    /// Whether no record has moved, neither in this run nor in those before that it resumes.
+    pub(super) fn has_done_nothing(&self) -> bool {
+        let account = self.keeping.before.plus(self.ledger.accounting());
+        account.read == 0 && account.created == 0
+    }
+
     /// Whether the run that is resumed had ended: nothing moves.
     pub(super) fn had_ended(&self) -> bool {
         self.keeping.from.finished

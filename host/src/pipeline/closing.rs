@@ -72,6 +72,12 @@ impl Closing {
         Ok(())
     }
 
+    /// Whether nothing is left to resume.
+    pub(super) fn is_over(&self) -> bool {
+        let checkpointer = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok());
+        checkpointer.is_some_and(|checkpointer| checkpointer.keeping.is_over)
+    }
+
     /// Ends a run whose only reader has had enough: what it did not read is not missed, so there is nothing to resume.
     pub(super) async fn give_up(&self) {
         if let Some(checkpointer) = &self.checkpointer {
@@ -87,11 +93,14 @@ impl Closing {
             sink.lock().await.give_up();
         }
         let Some(checkpointer) = &self.checkpointer else { return Conclusion(None) };
-        let keeping = &checkpointer.lock().await.keeping;
-        let state = keeping.state.clone();
-        if keeping.is_over {
+        let mut checkpointer = checkpointer.lock().await;
+        // A pipeline that could not even read can be mended, and then is another one: nothing holds it to what it was.
+        checkpointer.keeping.is_over |= checkpointer.has_done_nothing();
+        let state = checkpointer.keeping.state.clone();
+        if checkpointer.keeping.is_over {
             return Conclusion(Some(state));
         }
+        drop(checkpointer);
         let closed = tokio::task::spawn_blocking(move || state.close());
         // Neither a disk that does not answer nor a panic keeps the run from telling how it ended.
         drop(timeout(RELEASE_WITHIN, closed).await);

@@ -169,17 +169,21 @@ impl Supervisor {
         while let Some(ended) = checkpoints.next().await {
             self.hear(ended, &mut failure);
         }
+        let mut is_finished = false;
         if failure.is_none() && !self.cut.is_cancelled() {
-            self.tasks.spawn(&self.io, self.closing.clone().close(!self.stop.is_cancelled()));
+            // From here on it is decided: who asks for a stop while the end is written down gets a run that has completed.
+            let finished = !self.stop.is_cancelled();
+            self.tasks.spawn(&self.io, self.closing.clone().close(finished));
             while let Some(ended) = self.tasks.next().await {
                 self.hear(ended, &mut failure);
             }
+            is_finished = finished && failure.is_none() && (!self.cut.is_cancelled() || self.closing.is_over());
         }
         if failure.as_ref().is_some_and(|failure| failure.is_broken_pipe() && self.watch.sinks.len() == 1) {
             self.closing.give_up().await;
         }
         let conclusion = self.closing.release().await;
-        Ended { report: self.report(failure), conclusion }
+        Ended { report: self.report(failure, is_finished), conclusion }
     }
 
     /// A task that failed ends the run. The first real reason counts: what follows from it (a consumer that has gone)
@@ -192,17 +196,17 @@ impl Supervisor {
         }
     }
 
-    fn report(self, failure: Option<Error>) -> Report {
+    fn report(self, failure: Option<Error>, is_finished: bool) -> Report {
         let (stats, warnings) = (self.watch.at_the_end(), self.watch.warnings());
         let (checkpoints, resumable) = self.closing.kept();
         let failure = failure.or_else(|| self.unaccounted(&stats));
         let resumed = checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from);
         let earlier = resumed.filter(|run| run.accounting.dead_lettered > 0).map(|_| self.dead_letters.path());
-        let ending = match (&failure, self.cut.is_cancelled(), self.stop.is_cancelled()) {
+        let ending = match (&failure, is_finished, self.cut.is_cancelled()) {
             (Some(_), _, _) => Ending::Aborted,
-            (None, true, _) => Ending::Interrupted,
-            (None, false, true) => Ending::Stopped,
-            (None, false, false) => Ending::Completed,
+            (None, true, _) => Ending::Completed,
+            (None, false, true) => Ending::Interrupted,
+            (None, false, false) => Ending::Stopped,
         };
         Report {
             pipeline: self.name,

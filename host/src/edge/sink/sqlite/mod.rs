@@ -352,7 +352,7 @@ fn table_gone(sink: &plan::SqliteSink) -> Error {
 /// Makes sure that a table that is there may be written to.
 fn check_existing(sink: &plan::SqliteSink, existing: &Table) -> Result<()> {
     match sink.if_exists {
-        IfExists::Replace => Ok(()),
+        IfExists::Replace => existing.check_may_go(sink),
         IfExists::Append => existing.check_has(sink),
         IfExists::Fail => {
             Err(Error::config(format!("\"{}\" has a table \"{}\" already", sink.path.display(), sink.table))

@@ -21,6 +21,8 @@ pub(super) struct Table {
     is_strict: bool,
     /// Whether an insertion may do more than insert.
     pub(super) has_triggers: bool,
+    /// Another table with a foreign key to it.
+    referenced_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,9 @@ impl Table {
         }
         let select = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)";
         self.has_triggers = connection.query_row(select, [name], |row| row.get::<_, i64>(0))? > 0;
+        let select = "SELECT other.name FROM sqlite_schema AS other, pragma_foreign_key_list(other.name) AS key
+            WHERE other.type = 'table' AND lower(key.\"table\") = lower(?1) AND lower(other.name) <> lower(?1)";
+        self.referenced_by = connection.query_row(select, [name], |row| row.get(0)).optional()?;
         Ok(())
     }
 
@@ -140,6 +145,16 @@ impl Table {
             .hint("leave `columns` out to take them from the table, or set `if_exists` to \"replace\""));
         }
         Ok(())
+    }
+
+    /// Makes sure that no other table refers to it: with the table, SQLite would delete or change rows of that one.
+    pub(super) fn check_may_go(&self, sink: &SqliteSink) -> Result<()> {
+        let Some(other) = &self.referenced_by else { return Ok(()) };
+        let (table, path) = (&sink.table, sink.path.display());
+        Err(Error::config(format!(
+            "table \"{table}\" in \"{path}\" cannot be replaced: table \"{other}\" refers to it"
+        ))
+        .hint("SQLite would delete or change the rows that refer to it: append to the table, or write to another one"))
     }
 
     /// Makes the table.

@@ -9,6 +9,9 @@ use crate::edge::Rejected;
 use crate::edge::format::fields::{Fields, Value};
 use crate::plan::{self, ExtraColumns};
 
+/// A table may be made with columns of these names, but none can be added to one that is there.
+const ROW_NUMBERS: [&str; 3] = ["rowid", "oid", "_rowid_"];
+
 /// Where the rows go.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -194,6 +197,11 @@ impl Target {
                 )));
             }
             check_name(name).map_err(Refusal::Record)?;
+            if ROW_NUMBERS.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+                return Err(Refusal::Record(format!(
+                    "the field \"{name}\" cannot be added as a column: it is what SQLite calls the number of a row"
+                )));
+            }
         }
         check_room(self.table.width(), names.len()).map_err(Refusal::Record)?;
         self.check_values(fields)?;

@@ -12,7 +12,7 @@ use super::super::SqliteSink;
 use super::{Database, integer, reasons, rows, text};
 use crate::edge::tests::records;
 use crate::error::ErrorKind;
-use crate::plan::{self, ColumnType, IfExists};
+use crate::plan::{self, ColumnType, ExtraColumns, IfExists};
 
 fn why(database: &Database, record: &str) -> String {
     let rejected = database.write(&[], IfExists::Append, &[records(&[record])]);
@@ -281,4 +281,36 @@ fn text_that_utf_16_cannot_hold_is_refused() {
     let rejected = database.write(&[], IfExists::Append, &[batch]);
     assert_eq!(rejected.iter().map(|one| one.index).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(database.rows(), [[text("\u{10ffff}\0\u{fffd}")]]);
+}
+
+/// With the table, SQLite deleted the rows of another one that referred to it, and the run completed. (12)
+#[test]
+fn a_table_that_another_one_refers_to_is_not_replaced() {
+    let database = Database::with(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);
+         CREATE TABLE child (id REFERENCES T(id) ON DELETE CASCADE); INSERT INTO child VALUES (1);
+         CREATE TABLE itself (id PRIMARY KEY, up REFERENCES itself(id))",
+    );
+    let sink = |table: &str| {
+        let plan = plan::SqliteSink { table: table.to_owned(), ..database.plan(&[], IfExists::Replace) };
+        SqliteSink::open(plan, false)
+    };
+    let error = sink("t").map(drop).expect_err("rows of the other table would go");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().ends_with("cannot be replaced: table \"child\" refers to it"), "{error}");
+    assert_eq!(rows(&database.path, "SELECT id FROM child"), [[integer(1)]]);
+    sink("itself").map(drop).expect("what it refers to goes with it");
+}
+
+/// It ended the run, and its neighbours were not stored. (12)
+#[test]
+fn a_field_that_sqlite_adds_no_column_for_is_one_record_that_is_refused() {
+    let database = Database::with("CREATE TABLE t (a)");
+    let batch = records(&[r#"{"a":1}"#, r#"{"a":2,"rowid":5}"#, r#"{"a":3,"OID":6}"#, r#"{"a":4}"#]);
+    let plan = plan::SqliteSink { extra_columns: Some(ExtraColumns::Add), ..database.plan(&[], IfExists::Append) };
+    let mut sink = SqliteSink::open(plan, false).unwrap();
+    let rejected = sink.write(&batch).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(rejected.iter().map(|one| one.index).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(database.rows(), [[integer(1)], [integer(4)]]);
 }
