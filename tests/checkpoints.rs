@@ -229,7 +229,8 @@ async fn delivered_by_the_second_checkpoint(each: Duration) -> (u64, u64) {
     timeout(BOUND, until(|| marks.load(SeqCst) >= 3)).await.expect("checkpoints are taken");
     let delivered = running.stats().accounting.delivered;
     running.stopper().abort();
-    assert_eq!(timeout(BOUND, running.wait()).await.expect("every run ends").ending, Ending::Interrupted);
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Interrupted, "{:?}", report.problem);
     let report = timeout(BOUND, Pipeline::prepare(plan(Duration::ZERO)).await.expect("it goes on").run()).await;
     let report = report.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);

@@ -190,6 +190,10 @@ impl Supervisor {
     /// says nothing new.
     fn hear(&self, ended: Result<()>, failure: &mut Option<Error>) {
         let Err(error) = ended else { return };
+        // In a run that is cut, some consumers go before those that send to them. That they went is not a failure.
+        if error.kind() == ErrorKind::Cancelled && self.cut.is_cancelled() {
+            return;
+        }
         self.cut.cancel();
         if failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled) {
             *failure = Some(error);
