@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Source};
-use sandmill::failpoint::{Failpoint, Failpoints};
+use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{
-    FileSink, Generate, Generated, IfExists, Isolation, Limits, LineFormat, OnError, SinkKind, SourceKind,
+    Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, Limits, LineFormat, OnError, SinkKind, SourceKind,
 };
 use sandmill::pool::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
@@ -243,9 +243,10 @@ async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
         let stopper: Arc<OnceLock<Stopper>> = Arc::default();
         let asks = Arc::clone(&stopper);
         // The last of the steps: sinks are closed, and it is written down that the run has ended.
-        let steps = AtomicU32::new(0);
+        let steps: Arc<AtomicU32> = Arc::default();
+        let passed = Arc::clone(&steps);
         let failpoints = Failpoints::new(move |point| {
-            if point == Failpoint::Closing && steps.fetch_add(1, Relaxed) == 2 {
+            if point == Failpoint::Closing && passed.fetch_add(1, Relaxed) == 2 {
                 let stopper = asks.wait();
                 if abort { stopper.abort() } else { stopper.stop() }
             }
@@ -256,6 +257,7 @@ async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
         let numbers = Generate { what: Generated::Numbers, records: 100, seed: 1 };
         let plan = PipelineBuilder::new("p")
             .state_file(state.clone())
+            .checkpoints(Checkpoints { every: 60 * BOUND, records: None })
             .failpoints(failpoints)
             .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
             .sink(SinkBuilder::new("out", SinkKind::File(file)))
@@ -264,9 +266,40 @@ async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
         let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
         stopper.set(running.stopper()).expect("it is set once");
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+        assert!(steps.load(Relaxed) >= 3, "the stop was asked for");
         // One that is cut before the state is gone keeps it; then the next run knows that nothing is left to do.
         let is_kept = state.exists();
         assert_eq!(report.stats.accounting.delivered, 100);
         assert_eq!(report.ending == Ending::Completed, !is_kept, "{:?}, state kept: {is_kept}", report.ending);
     }
+}
+
+/// What a run wrote before its first checkpoint is cut off when it is resumed. Were the state removed because a resumed run
+/// could not read, the run after that would add to what is there (issue 12).
+#[tokio::test]
+async fn a_resumed_run_that_read_nothing_can_still_be_resumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, out) = (folder.path().join("p.state.db"), folder.path().join("out"));
+    let run = async |fails_at: Option<Failpoint>| {
+        let failpoints = Failpoints::new(move |point| (Some(point) == fails_at).then_some(Breakage::Lasting));
+        let file = FileSink { path: out.clone(), format: LineFormat::Lines, if_exists: IfExists::Append };
+        let numbers = Generate { what: Generated::Numbers, records: 100, seed: 1 };
+        let builder = PipelineBuilder::new("p")
+            .state_file(state.clone())
+            .checkpoints(Checkpoints { every: 60 * BOUND, records: None })
+            .failpoints(failpoints)
+            .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
+            .sink(SinkBuilder::new("out", SinkKind::File(file)));
+        timeout(BOUND, Pipeline::prepare(builder.plan().expect("a sound plan")).await.expect("a sound pipeline").run())
+            .await
+            .expect("every run ends")
+    };
+    assert_eq!(run(Some(Failpoint::AfterWrite)).await.ending, Ending::Aborted);
+    assert_ne!(std::fs::read_to_string(&out).expect("an output"), "", "it wrote before it failed");
+    let report = run(Some(Failpoint::Pull)).await;
+    assert_eq!((report.ending, report.stats.accounting.read), (Ending::Aborted, 0));
+    assert!(state.exists(), "what was written is still to be cut off");
+    assert_eq!(run(None).await.ending, Ending::Completed);
+    let numbers = (1..=100).map(|number: u32| number.to_string());
+    assert!(std::fs::read_to_string(&out).expect("an output").lines().map(str::to_owned).eq(numbers));
 }

@@ -108,10 +108,11 @@ impl Checkpointer {
         if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
     }
 
-    /// Whether no record has moved, neither in this run nor in those before that it resumes.
+    /// Whether no record has moved. Never true of a resumed run: the run before it may have written records after its last
+    /// checkpoint, and only the marks in the state file say how to cut them off.
     pub(super) fn has_done_nothing(&self) -> bool {
-        let account = self.keeping.before.plus(self.ledger.accounting());
-        account.read == 0 && account.created == 0
+        let account = self.ledger.accounting();
+        !self.keeping.resumes && account.read == 0 && account.created == 0
     }
 
     /// Whether the run that is resumed had ended: nothing moves.

@@ -5,7 +5,7 @@
 //! was sent. So `0.1` fits and
 //! `0.30000000000000004` fits; `9007199254740993.0`, `1e400` and `0.1234567890123456789` do not.
 
-/// Any number of so many digits survives floating point (`DBL_DIG` of C).
+/// Any number of up to this many digits survives floating point (`DBL_DIG` of C).
 const DIGITS_ALWAYS: usize = 15;
 
 /// The most digits that the exact value of a floating-point number has.
@@ -77,8 +77,8 @@ impl Decimal {
         format!("{sign}{}{}", self.digits, "0".repeat(zeros)).parse().ok()
     }
 
-    /// Whether `value`, printed with these many digits, is this number. Of those that lie between two numbers of so many
-    /// digits, the shortest form may be the other one of the two.
+    /// Whether `value`, printed with these many digits, is this number. The shortest form
+    /// counts too: for a value halfway between two such numbers it may be the other one.
     fn is(&self, value: f64) -> bool {
         let Some(behind) = self.digits.len().checked_sub(1) else { return value == 0.0 };
         self.digits.len() <= DIGITS_EVER
