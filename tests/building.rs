@@ -1,11 +1,10 @@
 //! From a new stage's folder to a component: wherever the folder lies, and however the build ends.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use tests::command::{BOUND, Sandbox, Seen, finish};
+use tests::command::{BOUND, Sandbox, Seen, finish, program};
 use tokio::time::{sleep, timeout};
 
 /// What stages need is compiled by the first of them; with a cache that is empty, that takes minutes on a slow machine.
@@ -87,11 +86,6 @@ async fn a_signal_ends_a_build_with_all_that_works_for_it() {
 fn works(process: Pid) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
     test_kill_process(process).is_ok() && !state.contains(") Z")
-}
-
-fn program(path: &Path, script: &str) {
-    std::fs::write(path, script).expect("a file");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a program");
 }
 
 fn search_path(sandbox: &Sandbox) -> String {

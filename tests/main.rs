@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that is wrong about what it looks at should fail")]
 
+mod abi;
 mod accounting;
 mod budgets;
 mod building;

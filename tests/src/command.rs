@@ -1,5 +1,6 @@
 //! The `sandmill` command as a user runs it: from a folder of its own, with a bound on its time.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -122,4 +123,13 @@ fn bin_folder() -> Result<PathBuf> {
         folder.display()
     );
     Ok(folder.to_owned())
+}
+
+/// Writes a program that a shell runs.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn program(path: &Path, script: &str) {
+    std::fs::write(path, script).expect("a file");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a program");
 }

@@ -1,5 +1,6 @@
 //! Builds a stage's component, when the stamp says that something has changed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -8,13 +9,14 @@ use std::time::{Duration, SystemTime};
 
 use crate::time::Instant;
 
-use super::cargo::Cargo;
 use super::encode;
 use super::folder::Stage;
-use super::sdk::Unpacked;
-use super::stamp::{self, Stamp};
+use super::kit::Unpacked;
+use super::language::{Job, Made};
+use super::settings;
+use super::stamp::{self, Recipe, Stamp};
 use super::stop::Stop;
-use super::toolchain::Toolchain;
+use super::talk::Talk;
 use crate::error::{Error, Result};
 
 /// How a stage is built.
@@ -22,6 +24,8 @@ use crate::error::{Error, Result};
 pub struct BuildOptions {
     /// Without optimisation, with debug information.
     pub debug: bool,
+    /// Fetches nothing: a toolchain that is not on this machine is an error.
+    pub offline: bool,
 }
 
 /// What a build came to.
@@ -34,60 +38,65 @@ pub struct Built {
     /// How long it took, seconds.
     #[serde(rename = "elapsed_seconds")]
     pub elapsed: f64,
+    /// The language that the stage is in.
+    pub language: &'static str,
     /// What compiled it.
     pub toolchain: String,
 }
 
-/// Builds the stage in `folder`, unless nothing has changed. Cargo's own messages go to `progress`, a line at a time.
+/// Builds the stage in `folder`, unless nothing has changed. What compilers say goes to `progress`, a line at a time.
 ///
 /// # Errors
-/// When the folder is no stage, no toolchain is found, or the stage does not compile.
+/// When the folder is not a stage, no toolchain is found, or the stage does not compile.
 pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&str)) -> Result<Built> {
-    build_until(folder, options, &Stop::default(), progress)
+    build_until(folder, options, &Stop::default(), &mut |line: &str| progress(line))
 }
 
 /// As [`build`], until somebody stops it.
 ///
 /// # Errors
 /// As [`build`]; when it was stopped.
-pub fn build_until(
-    folder: &Path,
-    options: &BuildOptions,
-    stop: &Stop,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Built> {
+pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mut dyn Talk) -> Result<Built> {
     let begun = Instant::now();
     let stage = Stage::find(folder)?;
-    let component = stage.component.clone();
-    if let Some(stamp) = current(&stage, options.debug) {
-        return Ok(Built { component, is_new: false, elapsed: rounded(begun.elapsed()), toolchain: stamp.toolchain });
+    let (component, language) = (stage.component.clone(), stage.language.name());
+    let recipe = Recipe::of(&stage, options.debug);
+    if let Some(Stamp { toolchain, .. }) = current(&stage, &recipe)? {
+        return Ok(Built { component, is_new: false, elapsed: rounded(begun.elapsed()), language, toolchain });
     }
-    progress(&format!("building stage \"{}\"", stage.name));
+    talk.say(&format!("building stage \"{}\"", stage.name));
     stage.sdk.as_ref().map_or(Ok(()), Unpacked::refresh)?;
-    let toolchain = Toolchain::find(&stage.folder, progress)?;
     let started = SystemTime::now();
-    let compiled = Cargo { stage: &stage, toolchain: &toolchain, debug: options.debug, stop }.compile(progress)?;
-    let encoded = encode::component(&compiled.module, &stage.folder)?;
+    let watched = stage.language.watched(&stage)?;
+    let mut job = Job { stage: &stage, debug: options.debug, offline: options.offline, stop, talk };
+    let Made { wasm, inputs, toolchain } = stage.language.build(&mut job)?;
+    let encoded = encode::component(&wasm, &stage)?;
+    let inputs: BTreeSet<PathBuf> = inputs.into_iter().chain(watched).chain([settings_file(&stage)]).collect();
     let written = put(&component, &encoded).and_then(|()| {
-        let inputs = stamp::inputs(&compiled.dep_info, &stage.folder);
         if stamp::changed_since(started, &inputs) {
-            // Without a stamp the next build asks cargo. An old one does not hold: the component is a new one.
+            // Without a stamp the next build asks the compiler. An old one does not hold: the component is a new one.
             return Ok(());
         }
-        let stamp = Stamp::take(&component, &inputs, toolchain.name(), options.debug)?;
+        let stamp = Stamp::take(&component, &inputs, recipe, &toolchain)?;
         put(&stage.stamp_file, &serde_json::to_vec(&stamp)?)
     });
     written.map_err(|error| {
         Error::config(format!("the component cannot be written to \"{}\"", component.display())).caused_by(error)
     })?;
-    let elapsed = rounded(begun.elapsed());
-    Ok(Built { component, is_new: true, elapsed, toolchain: toolchain.name().to_owned() })
+    Ok(Built { component, is_new: true, elapsed: rounded(begun.elapsed()), language, toolchain })
+}
+
+/// It counts where it is not there, too: one may be made.
+fn settings_file(stage: &Stage) -> PathBuf {
+    stage.folder.join(settings::FILE)
 }
 
 /// The stamp, when nothing has changed since: neither the stage's sources nor the SDK that this program carries.
-fn current(stage: &Stage, debug: bool) -> Option<Stamp> {
+fn current(stage: &Stage, recipe: &Recipe) -> Result<Option<Stamp>> {
     let has_sdk = stage.sdk.as_ref().is_none_or(Unpacked::is_current);
-    Stamp::read(&stage.stamp_file).filter(|stamp| has_sdk && stamp.holds(&stage.component, debug))
+    let Some(stamp) = Stamp::read(&stage.stamp_file).filter(|_| has_sdk) else { return Ok(None) };
+    let watched = stage.language.watched(stage)?;
+    Ok(stamp.holds(&stage.component, recipe, &watched).then_some(stamp))
 }
 
 /// What there is of a stage's component.
@@ -102,10 +111,10 @@ pub struct State {
 /// Looks whether the stage in `folder` has to be built. Starts no process.
 ///
 /// # Errors
-/// When the folder is no stage.
+/// When the folder is not a stage.
 pub fn state(folder: &Path) -> Result<State> {
     let stage = Stage::find(folder)?;
-    let stale = current(&stage, false).is_none();
+    let stale = current(&stage, &Recipe::of(&stage, false))?.is_none();
     Ok(State { component: stage.component, stale })
 }
 

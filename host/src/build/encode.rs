@@ -1,24 +1,133 @@
-//! From a core module to a component: the module carries the description of its interface, put there by the SDK.
+//! From what a compiler made to a component.
+//!
+//! A compiler may have made a component; a core module that describes its interface in a custom section (as the Rust SDK and
+//! generated bindings write it); or a core module that only has the exports, which the interface is then put into. A module
+//! that imports WASI preview 1 is joined to an adapter that answers all of it from inside, so that it reaches nothing.
 
-use std::path::Path;
+use wasmparser::{Encoding, Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
-use wit_component::ComponentEncoder;
-
+use super::folder::Stage;
 use crate::error::{Error, Result};
 
-/// Wraps the module that cargo made of `folder`.
-pub(super) fn component(module: &[u8], folder: &Path) -> Result<Vec<u8>> {
-    let described = wasmparser::Parser::new(0).parse_all(module).filter_map(Result::ok).any(
-        |payload| matches!(payload, wasmparser::Payload::CustomSection(s) if s.name().starts_with("component-type")),
-    );
-    if !described {
-        return Err(Error::config(format!("\"{}\" is no stage: it does not export one", folder.display()))
-            .hint("call `sandmill_stage::stage!(your_function);` in src/lib.rs"));
+/// The interface that stages and hosts share.
+const INTERFACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/wit/stage.wit"));
+/// Answers WASI preview 1 from inside the component.
+const NULL_ADAPTER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/null.wasm"));
+/// The module that WASI preview 1 is imported from.
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// What a module says of itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Looks {
+    is_component: bool,
+    is_described: bool,
+    imports_preview1: bool,
+    exports: Vec<String>,
+    /// Modules that are imported from, beside the interface and WASI preview 1.
+    strangers: Vec<String>,
+}
+
+/// Makes a component of what a compiler made of `stage`.
+///
+/// # Errors
+/// When it is not WebAssembly, does not export a stage, or imports what nobody provides.
+pub(super) fn component(wasm: &[u8], stage: &Stage) -> Result<Vec<u8>> {
+    let looks = Looks::at(wasm).map_err(|error| {
+        refused(stage, "the compiler made something that is not a WebAssembly module").caused_by(error)
+    })?;
+    if looks.is_component {
+        return Ok(wasm.to_owned());
     }
-    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    let mut module = wasm.to_owned();
+    if !looks.is_described {
+        describe(&mut module, &looks, stage)?;
+    }
+    let encode = || {
+        let mut encoder = ComponentEncoder::default();
+        encoder.validate(true).module(&module)?;
+        if looks.imports_preview1 {
+            encoder.adapter(PREVIEW1, NULL_ADAPTER)?;
+        }
+        encoder.encode()
+    };
     encode().map_err(|error: anyhow::Error| {
-        Error::config(format!("\"{}\" cannot be made a component", folder.display()))
-            .caused_by(format!("{error:#}"))
-            .hint("a crate that needs JavaScript or an operating system cannot be part of a pure stage")
+        let refused = refused(stage, "the module cannot be made a component").caused_by(format!("{error:#}"));
+        match looks.strangers.as_slice() {
+            [] => refused,
+            strangers => refused.hint(format!("it imports from {}, which no host provides", strangers.join(", "))),
+        }
     })
+}
+
+/// Puts the description of the interface into a module that has only its exports.
+fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
+    let world = stage.settings.world.name();
+    if !looks.exports.iter().any(|name| name.starts_with("sandmill:stage/")) {
+        let error = refused(stage, "the module does not export one");
+        return Err(match stage.language.no_export_hint() {
+            Some(hint) => error.hint(hint),
+            None => error.hint(format!(
+                "it must export the functions of the world \"{world}\", such as \"{}\"",
+                exports_of(world)
+            )),
+        });
+    }
+    let mut resolve = Resolve::default();
+    let embedded = resolve
+        .push_str("stage.wit", INTERFACE)
+        .and_then(|package| resolve.select_world(&[package], Some(world)))
+        .and_then(|world| embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false));
+    embedded.map_err(|error| refused(stage, "the module cannot be described").caused_by(format!("{error:#}")))
+}
+
+fn exports_of(world: &str) -> &'static str {
+    match world {
+        "record-source" => "sandmill:stage/source@0.1.0#pull",
+        _ => "sandmill:stage/transform@0.1.0#process",
+    }
+}
+
+fn refused(stage: &Stage, why: &str) -> Error {
+    Error::config(format!("\"{}\" is not a stage: {why}", stage.folder.display()))
+}
+
+impl Looks {
+    fn at(wasm: &[u8]) -> wasmparser::Result<Self> {
+        let mut looks = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::Version { encoding, .. } => {
+                    looks.is_component |= encoding == Encoding::Component;
+                    if looks.is_component {
+                        return Ok(looks);
+                    }
+                }
+                Payload::CustomSection(section) if section.name().starts_with("component-type") => {
+                    looks.is_described = true;
+                }
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        looks.imported(import?.module);
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        looks.exports.push(export?.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(looks)
+    }
+
+    fn imported(&mut self, module: &str) {
+        if module == PREVIEW1 {
+            self.imports_preview1 = true;
+        } else if !module.contains(':') && !module.starts_with('[') && !self.strangers.iter().any(|it| it == module) {
+            self.strangers.push(module.to_owned());
+        }
+    }
 }

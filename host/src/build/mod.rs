@@ -1,21 +1,30 @@
-//! From a stage's folder to a component: finds a toolchain, runs cargo when something has changed, wraps the module.
+//! From a stage's folder to a component: finds out its language, runs the language's compiler when something has changed,
+//! and makes a component of what comes out.
 //!
 //! The component lies in `target/sandmill/` of the folder, beside a stamp of everything it was made of; while the stamp
-//! holds, no process is started. Two builds of one folder at once are safe: cargo locks, and files are renamed into place.
+//! holds, no process is started. Two builds of one folder at once are safe: tools lock, and files are renamed into place.
 
-mod cargo;
 mod compile;
 mod encode;
-mod flags;
+mod files;
 mod folder;
+mod kit;
+mod language;
+mod languages;
+mod mistakes;
+mod process;
 mod scaffold;
-mod sdk;
-mod shared;
+mod settings;
 mod stamp;
 mod stop;
+mod talk;
 mod toolchain;
+mod tools;
 
 pub use compile::{BuildOptions, Built, State, build, build_until, state};
-pub use scaffold::new_stage;
+pub use folder::is_stage;
+pub use scaffold::{Made, language_names, new_stage};
 pub use stop::Stop;
-pub use toolchain::Toolchain;
+pub use talk::{Offer, Talk};
+pub use toolchain::{Presence, Status};
+pub use tools::{install_tool, remove_tool, tool_languages, tools};

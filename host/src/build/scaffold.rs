@@ -3,53 +3,72 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sdk::{self, Unpacked};
+use super::language::{Language, Scaffold};
+use super::languages;
 use crate::error::{Error, Result};
+use crate::suggest;
 
-/// The files of a new stage, by their path in its folder.
-const TEMPLATE: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("template/Cargo.toml.template")),
-    ("src/lib.rs", include_str!("template/lib.rs")),
-    ("pipeline.toml", include_str!("template/pipeline.toml")),
-    ("README.md", include_str!("template/README.md")),
-    (".gitignore", "target/\n.sandmill/\n"),
-];
+/// A pipeline of the stage alone, in whatever language it is.
+const PIPELINE: (&str, &str) = ("pipeline.toml", include_str!("pipeline.toml.template"));
 
-/// The stage itself, behind what the SDK needs: with one choice of versions, stages find what another has compiled.
-const LOCK_ENTRY: &str = r#"
-[[package]]
-name = "{name}"
-version = "0.1.0"
-dependencies = ["sandmill-stage"]
-"#;
+/// A new stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The file in it with the function to change.
+    pub entry: &'static str,
+}
 
-/// Makes a stage's folder `name` in `parent`, and returns it.
+/// The languages that a new stage can be in.
+pub fn language_names() -> impl Iterator<Item = &'static str> {
+    languages::ALL.iter().filter(|language| language.scaffold().is_some()).map(|language| language.name())
+}
+
+/// Makes a stage's folder `name` in `parent`, in the language of that name.
 ///
 /// # Errors
-/// When the name cannot be a crate's, something of that name is there, or the folder cannot be written.
-pub fn new_stage(name: &str, parent: &Path) -> Result<PathBuf> {
-    check_name(name)?;
+/// When there is no such language, the name cannot be a stage's, something of that name is there, or the folder cannot be
+/// written.
+pub fn new_stage(name: &str, language: &str, parent: &Path) -> Result<Made> {
+    let scaffold = scaffold(language)?;
+    check_name(name, scaffold.reserved)?;
     let folder = parent.join(name);
     if folder.exists() {
         return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
     }
-    let lock = sdk::LOCK.to_owned() + LOCK_ENTRY;
-    for (path, text) in TEMPLATE.into_iter().chain([("Cargo.lock", lock.as_str())]) {
+    for (path, text) in scaffold.files.iter().copied().chain([PIPELINE]) {
         let file = folder.join(path);
-        let text = text.replace("{name}", name);
+        let text = text.replace("{{name}}", name);
         let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, text));
         made.map_err(|error| Error::config(format!("\"{}\" cannot be written", file.display())).caused_by(error))?;
     }
-    Unpacked::in_stage(&folder).begin()?;
-    Ok(folder)
+    (scaffold.sdk)(&folder).map_or(Ok(()), |sdk| sdk.begin())?;
+    Ok(Made { folder, entry: scaffold.entry })
 }
 
-fn check_name(name: &str) -> Result<()> {
+fn scaffold(language: &str) -> Result<Scaffold> {
+    if let Some(scaffold) = languages::named(language).and_then(Language::scaffold) {
+        return Ok(scaffold);
+    }
+    let error = Error::config(format!("there is no template for a stage in \"{language}\""));
+    if languages::named(language).is_some() {
+        return Err(error.hint("docs/abi.md shows how a stage is written without an SDK"));
+    }
+    Err(match suggest::hint(language, language_names()) {
+        Some(meant) => error.hint(meant),
+        None => error.hint(format!("there is one for {}", language_names().collect::<Vec<_>>().join(", "))),
+    })
+}
+
+fn check_name(name: &str, reserved: &[&str]) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
-    if RESERVED.contains(&name) {
-        return Err(Error::config(format!("\"{name}\" cannot be the name of a stage: Rust or the SDK has it already"))
-            .hint(format!("for example: sandmill new my-{name}")));
+    if reserved.contains(&name) {
+        return Err(Error::config(format!(
+            "\"{name}\" cannot be the name of a stage: the language or its SDK has it already"
+        ))
+        .hint(format!("for example: sandmill new my-{name}")));
     }
     if begins && name.chars().all(plain) && name.len() <= 64 {
         return Ok(());
@@ -59,22 +78,20 @@ fn check_name(name: &str) -> Result<()> {
     let suggestion = suggestion.trim_matches(|c: char| !c.is_ascii_lowercase());
     let error = Error::config(format!("\"{name}\" cannot be the name of a stage"))
         .hint("a name is lowercase letters, digits, - and _, at most 64, and begins with a letter");
-    if suggestion.is_empty() || RESERVED.contains(&suggestion) {
+    if suggestion.is_empty() || reserved.contains(&suggestion) {
         Err(error)
     } else {
         Err(error.hint(format!("for example: sandmill new {suggestion}")))
     }
 }
 
-/// Names that cargo or the compiler keep for themselves, and that of the crate that every stage uses.
-const RESERVED: [&str; 7] = ["test", "core", "std", "alloc", "self", "crate", "sandmill-stage"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_cargo_would_refuse_is_refused_with_a_better_one() {
+    fn a_name_that_a_tool_would_refuse_is_refused_with_a_better_one() {
+        let check_name = |name: &str| check_name(name, &["test", "sandmill-stage"]);
         for bad in ["", "9lives", "My Stage", "a/b", "../up", "test", "-x"] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
@@ -86,25 +103,27 @@ mod tests {
 
     #[test]
     fn a_new_stage_has_what_a_stage_needs_and_nothing_is_overwritten() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = new_stage("shout", parent.path()).unwrap();
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("name = \"shout\""), "{manifest}");
-        assert!(new_stage("shout", parent.path()).unwrap_err().to_string().ends_with("is there already"));
+        for language in language_names() {
+            let parent = tempfile::tempdir().unwrap();
+            let Made { folder, entry } = new_stage("shout", language, parent.path()).unwrap();
+            assert!(folder.join(entry).is_file() && folder.join("pipeline.toml").is_file(), "{language}");
+            let written = glob::glob(&format!("{}/**/*", folder.display())).unwrap().flatten().filter(|it| it.is_file());
+            for file in written.filter(|file| !file.components().any(|part| part.as_os_str() == ".sandmill")) {
+                assert!(!fs::read_to_string(&file).unwrap().contains("{{name}}"), "{}", file.display());
+            }
+            let ignored = fs::read_to_string(folder.join(".gitignore")).unwrap();
+            assert!(ignored.lines().any(|line| line == ".sandmill/"), "{language}: {ignored}");
+            assert_eq!(super::super::folder::Stage::find(&folder).unwrap().language.name(), language);
+            assert!(new_stage("shout", language, parent.path()).unwrap_err().to_string().ends_with("is there already"));
+        }
     }
 
-    /// An absolute path in it would be right on one machine only (issue 12).
     #[test]
-    fn a_new_stage_can_be_moved_and_shared() {
+    fn a_language_that_is_not_there_is_told_apart_from_one_without_a_template() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = new_stage("shout", parent.path()).unwrap();
-        let stage = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
-        for (path, _) in TEMPLATE {
-            let text = stage(path);
-            assert!(!text.contains(env!("CARGO_MANIFEST_DIR")) && !text.contains("path = \"/"), "{path}: {text}");
-        }
-        assert!(stage("Cargo.toml").contains("path = \".sandmill/rust\""));
-        assert!(stage(".gitignore").lines().any(|line| line == ".sandmill/"));
-        assert!(stage(".sandmill/rust/Cargo.toml").contains("name = \"sandmill-stage\""));
+        let error = |language: &str| new_stage("shout", language, parent.path()).unwrap_err().hints()[0].clone();
+        assert_eq!(error("rsut"), "did you mean \"rust\"?");
+        assert!(error("custom").contains("docs/abi.md"));
+        assert!(error("cobol").contains("rust"));
     }
 }

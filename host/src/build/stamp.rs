@@ -1,4 +1,4 @@
-//! What a component was made of, so that an unchanged stage is known without starting cargo.
+//! What a component was made of, so that an unchanged stage is known without starting a compiler.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,27 +8,42 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::flags;
-use super::toolchain::ONLY;
+use super::folder::Stage;
 
-/// Part of the stamp: what this program does to a module, and what it tells the compiler, the user's own flags included.
-fn maker() -> String {
-    format!("sandmill {} {} {}", env!("CARGO_PKG_VERSION"), flags::shared(), flags::link().join(" "))
+/// How a component is made, beside what its files say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    /// This program.
+    program: String,
+    language: String,
+    /// What the language tells its compiler.
+    maker: String,
+    /// What the user keeps the choice of a toolchain to.
+    choice: Option<String>,
+    debug: bool,
+}
+
+impl Recipe {
+    pub(super) fn of(stage: &Stage, debug: bool) -> Self {
+        Self {
+            program: format!("sandmill {}", env!("CARGO_PKG_VERSION")),
+            language: stage.language.name().to_owned(),
+            maker: stage.language.maker(),
+            choice: stage.language.choice(),
+            debug,
+        }
+    }
 }
 
 /// The inputs of a build, each with its size and time.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
-    maker: String,
-    pub(super) debug: bool,
+    recipe: Recipe,
+    /// The tool that compiled it, with its version.
     pub(super) toolchain: String,
-    /// What the user kept the choice of a toolchain to.
-    only: Option<String>,
+    /// The component, then its inputs.
     files: Vec<FileStamp>,
 }
-
-/// Files of settings, in the stage's folder or above it. They count when they are not there, too: one may be made.
-const SETTINGS: [&str; 4] = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FileStamp {
@@ -40,10 +55,15 @@ struct FileStamp {
 
 impl Stamp {
     /// Stamps `component` and all its `inputs`, as they are now.
-    pub(super) fn take(component: &Path, inputs: &BTreeSet<PathBuf>, toolchain: &str, debug: bool) -> io::Result<Self> {
+    pub(super) fn take(
+        component: &Path,
+        inputs: &BTreeSet<PathBuf>,
+        recipe: Recipe,
+        toolchain: &str,
+    ) -> io::Result<Self> {
         let all = std::iter::once(component).chain(inputs.iter().map(PathBuf::as_path));
         let files = all.map(FileStamp::take).collect::<io::Result<_>>()?;
-        Ok(Self { maker: maker(), debug, toolchain: toolchain.to_owned(), only: only(), files })
+        Ok(Self { recipe, toolchain: toolchain.to_owned(), files })
     }
 
     /// The stamp beside a component, if there is one that can be read.
@@ -51,12 +71,16 @@ impl Stamp {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    /// Whether everything is as it was, for a build of this kind of this component. The stamp in a copied folder is about
-    /// the files of the other one.
-    pub(super) fn holds(&self, component: &Path, debug: bool) -> bool {
+    /// Whether a build of this component by this recipe would find everything as it was. The stamp in a copied folder is
+    /// about the files of the other one. A file of `watched` that is not in the stamp is a new one.
+    pub(super) fn holds(&self, component: &Path, recipe: &Recipe, watched: &BTreeSet<PathBuf>) -> bool {
         let same = |file: &FileStamp| FileStamp::take(&file.path).is_ok_and(|now| now == *file);
         let is_of = self.files.first().is_some_and(|file| file.path == component);
-        is_of && self.maker == maker() && self.debug == debug && self.only == only() && self.files.iter().all(same)
+        let known: BTreeSet<&Path> = self.files.iter().map(|file| &*file.path).collect();
+        is_of
+            && self.recipe == *recipe
+            && watched.iter().all(|file| known.contains(&**file))
+            && self.files.iter().all(same)
     }
 }
 
@@ -73,39 +97,31 @@ impl FileStamp {
     }
 }
 
-fn only() -> Option<String> {
-    std::env::var(ONLY).ok()
-}
-
-/// Whether the author may have changed an input after cargo, started at `begun`, had read it. Then nobody but cargo
-/// knows whether the component is up to date. The lock file does not count: cargo writes it.
+/// Whether the author may have changed an input after a compiler, started at `begun`, had read it. Then nobody but the
+/// compiler knows whether the component is up to date. Lock files do not count: tools write them.
 pub(super) fn changed_since(begun: SystemTime, inputs: &BTreeSet<PathBuf>) -> bool {
     let changed = |file: &PathBuf| fs::metadata(file).and_then(|it| it.modified()).is_ok_and(|at| at >= begun);
-    inputs.iter().filter(|file| !file.ends_with("Cargo.lock")).any(changed)
+    let is_lock = |file: &PathBuf| ["Cargo.lock", "go.sum"].iter().any(|name| file.ends_with(name));
+    inputs.iter().filter(|file| !is_lock(file)).any(changed)
 }
 
-/// The files that a build read: those in cargo's dep-info, the manifests above each of them, lock files and settings.
-pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
-    let mut inputs: BTreeSet<PathBuf> = dep_info_files(dep_info).into_iter().map(|file| folder.join(file)).collect();
-    inputs.insert(folder.join("Cargo.toml"));
-    let manifests: BTreeSet<PathBuf> = inputs.iter().filter_map(|file| manifest_above(file)).collect();
-    inputs.extend(manifests);
-    // The workspace's manifest and lock file lie in the folder or above it.
-    for above in folder.ancestors() {
-        let there = ["Cargo.toml", "Cargo.lock"].map(|name| above.join(name)).into_iter().filter(|file| file.exists());
-        inputs.extend(there.chain(SETTINGS.map(|name| above.join(name))));
+#[cfg(test)]
+impl Stamp {
+    /// A stamp for tests of what makes it stale.
+    pub(super) fn of(component: &Path, inputs: &BTreeSet<PathBuf>) -> Self {
+        Self::take(component, inputs, Recipe::for_tests(false), "test").unwrap()
     }
-    inputs
+
+    pub(super) fn is_current_for(&self, component: &Path) -> bool {
+        self.holds(component, &Recipe::for_tests(false), &BTreeSet::new())
+    }
 }
 
-/// The files behind the colon of a makefile's first rule; a space in a name is written `\ `.
-fn dep_info_files(text: &str) -> Vec<PathBuf> {
-    let rule = text.lines().next().and_then(|line| line.split_once(": ")).map(|(_, files)| files).unwrap_or_default();
-    rule.replace("\\ ", "\0").split_ascii_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
-}
-
-fn manifest_above(file: &Path) -> Option<PathBuf> {
-    file.ancestors().skip(1).map(|above| above.join("Cargo.toml")).find(|manifest| manifest.is_file())
+#[cfg(test)]
+impl Recipe {
+    fn for_tests(debug: bool) -> Self {
+        Self { program: String::new(), language: "test".to_owned(), maker: String::new(), choice: None, debug }
+    }
 }
 
 #[cfg(test)]
@@ -113,26 +129,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dep_info_names_files_with_spaces_too() {
-        let files = dep_info_files("/t/libx.wasm: src/lib.rs /home/a\\ b/sdk.rs\n");
-        assert_eq!(files, [PathBuf::from("src/lib.rs"), PathBuf::from("/home/a b/sdk.rs")]);
-    }
-
-    #[test]
     fn a_stamp_holds_until_an_input_changes_or_goes() {
         let folder = tempfile::tempdir().unwrap();
         let (component, source) = (folder.path().join("a.wasm"), folder.path().join("lib.rs"));
         fs::write(&component, "wasm").unwrap();
         fs::write(&source, "one").unwrap();
-        let stamp = Stamp::take(&component, &BTreeSet::from([source.clone()]), "test", false).unwrap();
-        assert!(stamp.holds(&component, false));
-        assert!(!stamp.holds(&component, true), "a debug build was asked for");
+        let inputs = BTreeSet::from([source.clone()]);
+        let stamp = Stamp::of(&component, &inputs);
+        assert!(stamp.is_current_for(&component));
+        assert!(!stamp.holds(&component, &Recipe::for_tests(true), &inputs), "a debug build was asked for");
         fs::write(&source, "other").unwrap();
-        assert!(!stamp.holds(&component, false), "the source changed");
-        fs::write(&source, "one").unwrap();
-        let stamp = Stamp::take(&component, &BTreeSet::from([source.clone()]), "test", false).unwrap();
+        assert!(!stamp.is_current_for(&component), "the source changed");
+        let stamp = Stamp::of(&component, &inputs);
         fs::remove_file(&source).unwrap();
-        assert!(!stamp.holds(&component, false), "the source went");
+        assert!(!stamp.is_current_for(&component), "the source went");
+    }
+
+    #[test]
+    fn a_file_that_is_added_makes_a_component_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let [component, source, added] = ["a.wasm", "a.py", "b.py"].map(|name| folder.path().join(name));
+        [&component, &source].into_iter().for_each(|path| fs::write(path, "").unwrap());
+        let mut watched = BTreeSet::from([source]);
+        let stamp = Stamp::of(&component, &watched);
+        assert!(stamp.holds(&component, &Recipe::for_tests(false), &watched));
+        watched.insert(added);
+        assert!(!stamp.holds(&component, &Recipe::for_tests(false), &watched));
     }
 
     /// Without it, a copy of a stage's folder runs the code of the original, whatever is changed in it (issue 12).
@@ -141,23 +163,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [component, copy] = ["a.wasm", "copy.wasm"].map(|name| folder.path().join(name));
         [&component, &copy].into_iter().for_each(|path| fs::write(path, "wasm").unwrap());
-        let stamp = Stamp::take(&component, &BTreeSet::new(), "test", false).unwrap();
-        assert!(stamp.holds(&component, false) && !stamp.holds(&copy, false));
+        let stamp = Stamp::of(&component, &BTreeSet::new());
+        assert!(stamp.is_current_for(&component) && !stamp.is_current_for(&copy));
     }
 
     #[test]
-    fn settings_that_appear_end_a_stamp() {
-        let folder = tempfile::tempdir().unwrap();
-        let component = folder.path().join("a.wasm");
-        fs::write(&component, "wasm").unwrap();
-        let stamp = Stamp::take(&component, &inputs("", folder.path()), "test", false).unwrap();
-        assert!(stamp.holds(&component, false));
-        fs::write(folder.path().join("rust-toolchain.toml"), "").unwrap();
-        assert!(!stamp.holds(&component, false));
-    }
-
-    #[test]
-    fn an_input_that_changed_while_cargo_ran_is_noticed() {
+    fn an_input_that_changed_while_the_compiler_ran_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let [source, lock] = ["lib.rs", "Cargo.lock"].map(|name| folder.path().join(name));
         let begun = SystemTime::now() - std::time::Duration::from_secs(1);

@@ -33,6 +33,10 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
+    /// Fetch nothing: a toolchain that a stage needs and this machine does not have is an error.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -46,6 +50,7 @@ pub(crate) enum Verb {
     New(NewArguments),
     Inspect(InspectArguments),
     DeadLetters(DeadLettersArguments),
+    Toolchain(ToolchainArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
 }
@@ -155,10 +160,14 @@ pub(crate) struct BuildArguments {
 
 /// Make a new stage: a folder with a function to change, and a test of it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sandmill new shout\n  sandmill build shout")]
+#[command(after_help = "Examples:\n  sandmill new shout\n  sandmill new shout --lang python\n  sandmill build shout")]
 pub(crate) struct NewArguments {
     /// The name of the stage, and of its folder: lowercase letters, digits, `-` and `_`.
     pub(crate) name: String,
+
+    /// The language to write it in.
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust", value_parser = clap::builder::PossibleValuesParser::new(crate::build::language_names()))]
+    pub(crate) lang: String,
 
     /// The folder to make it in.
     #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
@@ -182,6 +191,47 @@ pub(crate) struct InspectArguments {
     /// Print the findings as one line of JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// List, fetch or remove the compilers of the languages that stages are written in.
+///
+/// `build`, `run` and `check` fetch what they need by themselves, after asking on a terminal; with `--offline` they never do.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sandmill toolchain list\n  sandmill toolchain install python go\n  \
+                        sandmill toolchain remove --all\n\n\
+                        What is fetched lies in the user's cache ($SANDMILL_CACHE, else ~/.cache/sandmill).")]
+pub(crate) struct ToolchainArguments {
+    #[command(subcommand)]
+    pub(crate) verb: ToolchainVerb,
+}
+
+/// What to do with them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolchainVerb {
+    /// Show the compiler of each language: its version, and where it is.
+    List {
+        /// Print one line of JSON per language.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the compilers that are not on this machine.
+    Install {
+        /// The languages.
+        #[arg(value_name = "LANGUAGE", required_unless_present = "all")]
+        languages: Vec<String>,
+        /// Those of all languages.
+        #[arg(long, conflicts_with = "languages")]
+        all: bool,
+    },
+    /// Remove what was fetched from the cache.
+    Remove {
+        /// The languages.
+        #[arg(value_name = "LANGUAGE", required_unless_present = "all")]
+        languages: Vec<String>,
+        /// Those of all languages.
+        #[arg(long, conflicts_with = "languages")]
+        all: bool,
+    },
 }
 
 /// Look at the records that failed, send them back, or throw them away.

@@ -36,7 +36,7 @@ fn none_here() -> Error {
 fn none_inside(folder: &Path) -> Error {
     let error = Error::config(format!("there is no {FILE_NAME} in {}", quoted(folder)));
     let shown = folder.display();
-    if folder.join("Cargo.toml").is_file() {
+    if crate::build::is_stage(folder) {
         return error.hint(format!("it looks like a stage: `sandmill build {shown}` builds it"));
     }
     error

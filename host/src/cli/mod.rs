@@ -8,6 +8,7 @@ mod commands;
 mod documents;
 mod entry;
 mod locate;
+mod manner;
 mod notices;
 mod open_files;
 mod print;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::build::{self, BuildOptions, Built};
 use crate::cli::args::BuildArguments;
+use crate::cli::manner::{Manner, Talker};
 use crate::cli::render::text::one_line;
 use crate::cli::signals::while_building;
 use crate::cli::{print, render};
@@ -15,18 +16,13 @@ use crate::report::Problem;
 ///
 /// # Errors
 /// When what was built cannot be printed.
-pub(super) fn build(arguments: &BuildArguments, quiet: bool) -> Result<Exit> {
-    let options = BuildOptions { debug: arguments.debug };
+pub(super) fn build(arguments: &BuildArguments, manner: Manner) -> Result<Exit> {
+    let options = BuildOptions { debug: arguments.debug, offline: manner.offline };
     let mut exit = Exit::Ok;
     for folder in &arguments.folders {
-        let mut say = |line: &str| {
-            if !quiet {
-                print::message(&format!("{line}\n"));
-            }
-        };
-        match while_building(|stop| build::build_until(folder, &options, stop, &mut say)) {
+        match while_building(|stop| build::build_until(folder, &options, stop, &mut Talker(manner))) {
             Ok(built) if arguments.json => print::json(&built)?,
-            Ok(_) if quiet => {}
+            Ok(_) if manner.quiet => {}
             Ok(built) => print::message(&line(folder, &built)),
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {

@@ -5,6 +5,7 @@ use tokio::runtime;
 use super::components::component_file;
 use crate::cli::args::CheckArguments;
 use crate::cli::locate::pipeline_file;
+use crate::cli::manner::Manner;
 use crate::cli::{print, render};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
@@ -15,12 +16,12 @@ use crate::{check, config};
 ///
 /// # Errors
 /// When its findings cannot be printed; what is wrong with the pipeline is a finding.
-pub(super) fn check(arguments: &CheckArguments, quiet: bool) -> Result<Exit> {
-    let report = findings(arguments, quiet || arguments.json);
+pub(super) fn check(arguments: &CheckArguments, manner: Manner) -> Result<Exit> {
+    let report = findings(arguments, manner.quiet_if(arguments.json));
     if arguments.json {
         print::json(&report)?;
     } else {
-        if !quiet {
+        if !manner.quiet {
             print::result(&render::check(&report))?;
         }
         print::message(&render::warnings(&report.warnings));
@@ -38,12 +39,12 @@ fn exit(report: &CheckReport) -> Exit {
 }
 
 /// A pipeline file that cannot be read is a finding like any other.
-fn findings(arguments: &CheckArguments, quiet: bool) -> CheckReport {
+fn findings(arguments: &CheckArguments, manner: Manner) -> CheckReport {
     let path = arguments.pipeline.path.as_deref();
     let found = pipeline_file(path).and_then(|file| config::load(&file)).and_then(|plan| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
-        let report = runtime.block_on(check::check(plan, &mut |path| component_file(path, quiet)));
+        let report = runtime.block_on(check::check(plan, &mut |path| component_file(path, manner)));
         runtime.shutdown_background();
         Ok(report)
     });

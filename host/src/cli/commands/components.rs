@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::build::{self, BuildOptions};
-use crate::cli::print;
+use crate::cli::manner::{Manner, Talker};
 use crate::cli::signals::while_building;
 use crate::error::Result;
 use crate::plan::{Code, Plan, SourceKind};
@@ -12,7 +12,7 @@ use crate::plan::{Code, Plan, SourceKind};
 ///
 /// # Errors
 /// When a folder is no stage, or does not build.
-pub(super) fn build_components(plan: &mut Plan, quiet: bool) -> Result<()> {
+pub(super) fn build_components(plan: &mut Plan, manner: Manner) -> Result<()> {
     let sources = plan.sources.iter_mut().filter_map(|source| match &mut source.kind {
         SourceKind::Component(component) => Some(&mut component.component),
         SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
@@ -22,7 +22,7 @@ pub(super) fn build_components(plan: &mut Plan, quiet: bool) -> Result<()> {
         Code::Native(_) => None,
     });
     for path in sources.chain(stages) {
-        *path = component_file(path, quiet)?;
+        *path = component_file(path, manner)?;
     }
     Ok(())
 }
@@ -31,15 +31,11 @@ pub(super) fn build_components(plan: &mut Plan, quiet: bool) -> Result<()> {
 ///
 /// # Errors
 /// As [`build_components`].
-pub(super) fn component_file(path: &Path, quiet: bool) -> Result<PathBuf> {
+pub(super) fn component_file(path: &Path, manner: Manner) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let mut say = |line: &str| {
-        if !quiet {
-            print::message(&format!("{line}\n"));
-        }
-    };
-    let built = while_building(|stop| build::build_until(path, &BuildOptions::default(), stop, &mut say))?;
+    let options = BuildOptions { offline: manner.offline, ..BuildOptions::default() };
+    let built = while_building(|stop| build::build_until(path, &options, stop, &mut Talker(manner)))?;
     Ok(built.component)
 }

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::run;
 use crate::cli::args::{ChoiceArguments, DeadLettersArguments, DeadLettersVerb, PipelineArgument, ShownArguments};
 use crate::cli::locate::pipeline_file;
+use crate::cli::manner::Manner;
 use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::suggest;
 ///
 /// # Errors
 /// When the pipeline file or its state file cannot be read, or there is no such letter.
-pub(super) fn dead_letters(arguments: &DeadLettersArguments, quiet: bool) -> Result<Exit> {
+pub(super) fn dead_letters(arguments: &DeadLettersArguments, manner: Manner) -> Result<Exit> {
     match &arguments.verb {
         DeadLettersVerb::List { pipeline, choice, json } => {
             let (state, choice) = chosen(pipeline, choice)?;
@@ -32,7 +33,7 @@ pub(super) fn dead_letters(arguments: &DeadLettersArguments, quiet: bool) -> Res
         }
         DeadLettersVerb::Replay { pipeline, choice, shown } => {
             let (_, choice) = chosen(pipeline, choice)?;
-            return replay(pipeline, &choice, shown, quiet);
+            return replay(pipeline, &choice, shown, manner);
         }
         DeadLettersVerb::Drop { pipeline, choice, all } => {
             let (state, choice) = chosen(pipeline, choice)?;
@@ -134,12 +135,12 @@ fn export(state: &StateFile, choice: &Choice) -> Result<()> {
     state.letters(|letter| if choice.takes(&letter) { print::json(&letter) } else { Ok(()) })
 }
 
-fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, quiet: bool) -> Result<Exit> {
+fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, manner: Manner) -> Result<Exit> {
     let mut plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
     let replay = Replay::of(&mut plan, choice)?;
-    let report = run::follow(plan, shown, quiet, |report| {
+    let report = run::follow(plan, shown, manner, |report| {
         let gone = replay.settle(report)?;
-        if !(quiet || shown.json) {
+        if !(manner.quiet || shown.json) {
             print::message(&render::letters_replayed(gone, replay.left));
         }
         Ok(())

@@ -6,6 +6,7 @@ use super::components::component_file;
 use crate::check;
 use crate::cli::args::InspectArguments;
 use crate::cli::locate::pipeline_file;
+use crate::cli::manner::Manner;
 use crate::cli::{print, render};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -16,9 +17,9 @@ use crate::{build, config};
 ///
 /// # Errors
 /// When there is no such thing, or it cannot be read.
-pub(super) fn inspect(arguments: &InspectArguments, quiet: bool) -> Result<Exit> {
+pub(super) fn inspect(arguments: &InspectArguments, manner: Manner) -> Result<Exit> {
     match pipeline_at(&arguments.path) {
-        Some(file) => pipeline(&pipeline_file(Some(&file))?, arguments.json, quiet),
+        Some(file) => pipeline(&pipeline_file(Some(&file))?, arguments.json, manner),
         None => component(&arguments.path, arguments.json),
     }
 }
@@ -26,7 +27,7 @@ pub(super) fn inspect(arguments: &InspectArguments, quiet: bool) -> Result<Exit>
 /// A pipeline file is a TOML file, or a folder that has one and is no stage.
 fn pipeline_at(path: &Path) -> Option<PathBuf> {
     let is_file = path.extension().is_some_and(|ending| ending == "toml");
-    let is_folder = path.join("pipeline.toml").is_file() && !path.join("Cargo.toml").is_file();
+    let is_folder = path.join("pipeline.toml").is_file() && !build::is_stage(path);
     (is_file || is_folder).then(|| path.to_owned())
 }
 
@@ -49,9 +50,9 @@ fn component(path: &Path, json: bool) -> Result<Exit> {
     Ok(if inspection.problems.is_empty() { Exit::Ok } else { Exit::Usage })
 }
 
-fn pipeline(file: &Path, json: bool, quiet: bool) -> Result<Exit> {
+fn pipeline(file: &Path, json: bool, manner: Manner) -> Result<Exit> {
     let mut plan = config::load(file)?;
-    let report = check::inspect_pipeline(&mut plan, &mut |path| component_file(path, quiet || json));
+    let report = check::inspect_pipeline(&mut plan, &mut |path| component_file(path, manner.quiet_if(json)));
     if json {
         print::json(&report)?;
     } else {

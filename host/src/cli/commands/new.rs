@@ -12,7 +12,7 @@ use crate::exit::Exit;
 /// # Errors
 /// When the name is not one, or the folder is there already.
 pub(super) fn new(arguments: &NewArguments, quiet: bool) -> Result<Exit> {
-    let folder = build::new_stage(&arguments.name, &arguments.path)?;
+    let build::Made { folder, entry } = build::new_stage(&arguments.name, &arguments.lang, &arguments.path)?;
     if !quiet {
         // `./shout` reads worse than `shout`, and means the same.
         let folder = folder.strip_prefix(".").unwrap_or(&folder);
@@ -21,7 +21,7 @@ pub(super) fn new(arguments: &NewArguments, quiet: bool) -> Result<Exit> {
             "made {shown}: change its function in {}\n\n\
              next:\n  echo hello | sandmill run {shown}/pipeline.toml\n\n\
              and in a pipeline:\n  [[stage]]\n  name = \"{}\"\n  component = \"{shown}\"\n",
-            one_line(&folder.join("src/lib.rs").display().to_string()),
+            one_line(&folder.join(entry).display().to_string()),
             arguments.name,
         ));
     }

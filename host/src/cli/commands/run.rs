@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::components::build_components;
 use crate::cli::args::{RunArguments, ShownArguments};
 use crate::cli::locate::pipeline_file;
+use crate::cli::manner::Manner;
 use crate::cli::notices::Notices;
 use crate::cli::progress::{Progress, Screen};
 use crate::cli::report_file::ReportFile;
@@ -35,10 +36,10 @@ const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 ///
 /// # Errors
 /// What kept it from beginning. What happened after that stands in its report, and is printed.
-pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
+pub(super) fn run(arguments: &RunArguments, manner: Manner) -> Result<Exit> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
     plan.state.start = arguments.start();
-    follow(plan, &arguments.shown, quiet, |_| Ok(())).map(|report| Exit::from(&report))
+    follow(plan, &arguments.shown, manner, |_| Ok(())).map(|report| Exit::from(&report))
 }
 
 /// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds.
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &RunArguments, quiet: bool) -> Result<Exit> {
 pub(super) fn follow(
     mut plan: Plan,
     shown: &ShownArguments,
-    quiet: bool,
+    manner: Manner,
     afterwards: impl FnOnce(&Report) -> Result<()>,
 ) -> Result<Report> {
     let stdout_sink = stdout_sink(&plan);
@@ -60,7 +61,8 @@ pub(super) fn follow(
     let written = |what: &str, path: &Path| Beside { what: what.to_owned(), path: path.to_owned(), is_written: true };
     plan.beside.extend(shown.report.as_deref().map(|path| written("the report (--report)", path)));
     plan.beside.extend(shown.json.then(|| written("the report (--json)", Path::new("/dev/stdout"))));
-    build_components(&mut plan, quiet)?;
+    build_components(&mut plan, manner)?;
+    let quiet = manner.quiet;
 
     let screen = Screen::new(progress(&plan, shown, quiet));
     let notices = (!quiet).then(|| Notices::new(shown.log));

@@ -9,8 +9,9 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::sdk;
+use super::kit::KIT;
 use super::toolchain::TARGET;
+use crate::build::talk::Talk;
 
 /// The shared folder, in the hands of one build. Dropping it lets the next one in.
 #[derive(Debug)]
@@ -21,18 +22,18 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Waits until no other build is in it, in whatever process. `None` where there is no cache to have it in.
-    pub(super) fn enter(progress: &mut dyn FnMut(&str)) -> Option<Self> {
-        let folder = crate::cache::user_folder()?.join("target").join(sdk::hash());
-        Self::at(folder, progress)
+    pub(super) fn enter(talk: &mut dyn Talk) -> Option<Self> {
+        let folder = crate::cache::user_folder()?.join("target").join(KIT.hash());
+        Self::at(folder, talk)
     }
 
-    fn at(folder: PathBuf, progress: &mut dyn FnMut(&str)) -> Option<Self> {
+    fn at(folder: PathBuf, talk: &mut dyn Talk) -> Option<Self> {
         fs::create_dir_all(&folder).ok()?;
         let lock = File::create(folder.join("sandmill.lock")).ok()?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                progress("waiting for another build to end");
+                talk.say("waiting for another build to end");
                 lock.lock().ok()?;
             }
             Err(TryLockError::Error(_)) => return None,
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn what_a_namesake_left_is_removed() {
         let cache = tempfile::tempdir().unwrap();
-        let shared = Shared::at(cache.path().join("t"), &mut |_| {}).unwrap();
+        let shared = Shared::at(cache.path().join("t"), &mut |_: &str| {}).unwrap();
         let module = shared.folder.join(TARGET).join("release/deps/shout.wasm");
         fs::create_dir_all(module.parent().unwrap()).unwrap();
         let claim = |stage: &str| {
@@ -86,11 +87,11 @@ mod tests {
     #[test]
     fn one_build_at_a_time_is_in_it() {
         let cache = tempfile::tempdir().unwrap();
-        let first = Shared::at(cache.path().to_owned(), &mut |_| {}).unwrap();
+        let first = Shared::at(cache.path().to_owned(), &mut |_: &str| {}).unwrap();
         let second = std::thread::scope(|scope| {
             let (waits, told) = std::sync::mpsc::sync_channel(1);
             let path = cache.path().to_owned();
-            let second = scope.spawn(move || Shared::at(path, &mut |line| waits.send(line.to_owned()).unwrap()));
+            let second = scope.spawn(move || Shared::at(path, &mut |line: &str| waits.send(line.to_owned()).unwrap()));
             assert_eq!(told.recv().unwrap(), "waiting for another build to end");
             drop(first);
             second.join().unwrap()

@@ -10,15 +10,14 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::flags;
-use super::folder::{Stage, unreadable};
-use super::sdk;
 use super::shared::Shared;
-use super::stop::Stop;
 use super::toolchain::{TARGET, Toolchain};
+use crate::build::folder::{Stage, unreadable};
+use crate::build::kit;
+use crate::build::mistakes::does_not_compile;
+use crate::build::stop::Stop;
+use crate::build::talk::Talk;
 use crate::error::{Error, ErrorKind, Result};
-
-/// Mistakes of the author's that are named in the error. Cargo has said them all.
-const MISTAKES_NAMED_MAX: usize = 5;
 
 /// One run of cargo.
 pub(super) struct Cargo<'a> {
@@ -77,52 +76,52 @@ impl Cargo<'_> {
     ///
     /// # Errors
     /// When cargo cannot be run, or what it says is wrong with the stage.
-    pub(super) fn compile(&self, progress: &mut dyn FnMut(&str)) -> Result<Compiled> {
+    pub(super) fn compile(&self, talk: &mut dyn Talk) -> Result<Compiled> {
         let metadata = self.metadata();
         let workspace = metadata.as_ref().map_or(&*self.stage.folder, |metadata| &*metadata.workspace_root);
         let mut command = self.command(workspace);
         // Kept until the module has been read: the next build may replace it.
         let shared = metadata.as_ref().and_then(|metadata| metadata.library_to_share(&self.stage.folder));
-        let shared = shared.and_then(|library| Shared::enter(progress).map(|shared| (shared, library)));
+        let shared = shared.and_then(|library| Shared::enter(talk).map(|shared| (shared, library)));
         if let Some((shared, library)) = &shared {
             let claimed = shared.claim(library, &self.stage.folder);
             claimed.map_err(|error| unreadable(&shared.folder, error))?;
             command.env("CARGO_TARGET_DIR", &shared.folder);
         }
         command.arg("--").args(flags::own(&self.stage.folder, workspace));
-        let file = self.run(command, progress)?;
+        let file = self.run(command, talk)?;
         let module = fs::read(&file).map_err(|error| unreadable(&file, error))?;
         let dep_info = fs::read_to_string(file.with_extension("d")).unwrap_or_default();
         Ok(Compiled { module, dep_info })
     }
 
     /// Runs cargo, and returns the module's file.
-    fn run(&self, mut command: Command, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    fn run(&self, mut command: Command, talk: &mut dyn Talk) -> Result<PathBuf> {
         let folder = self.stage.folder.display();
         let failed =
             |error: std::io::Error| Error::config(format!("cargo cannot be run for \"{folder}\"")).caused_by(error);
         let mut child = command.spawn().map_err(failed)?;
         let watched = self.stop.watch(child.id());
-        let (module, said) = self.listen(&mut child, progress);
+        let (module, said) = self.listen(&mut child, talk);
         drop(watched);
         let status = child.wait().map_err(failed)?;
         if self.stop.is_stopped() {
             return Err(Error::new(ErrorKind::Cancelled, "the build was stopped"));
         }
         if !status.success() {
-            return Err(does_not_compile(&self.stage.folder, &said));
+            return Err(does_not_compile(&self.stage.folder, mistakes(&said)));
         }
         module.ok_or_else(|| Error::internal(format!("cargo built no module in \"{folder}\"")))
     }
 
     /// Both pipes are read at once: cargo stands still when either is full.
-    fn listen(&self, child: &mut Child, progress: &mut dyn FnMut(&str)) -> (Option<PathBuf>, Vec<String>) {
+    fn listen(&self, child: &mut Child, talk: &mut dyn Talk) -> (Option<PathBuf>, Vec<String>) {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let manifest = self.stage.folder.join("Cargo.toml");
         let report = std::thread::spawn(move || module(stdout, &manifest));
         let mut said = Vec::new();
         for line in lines(stderr) {
-            progress(&line);
+            talk.say(&line);
             said.push(line);
         }
         (report.join().unwrap_or_default(), said)
@@ -165,7 +164,7 @@ impl Metadata {
         let package = self.packages.iter().find(|package| package.manifest_path.parent() == Some(stage))?;
         let is_alone = self.packages.len() == 1 && self.workspace_root == stage;
         let is_usual = target_variable().is_none() && self.target_directory == stage.join("target");
-        let sdk = stage.join(sdk::FOLDER).join("rust");
+        let sdk = stage.join(kit::FOLDER).join("rust");
         let paths: Vec<_> = package.dependencies.iter().filter_map(|dependency| dependency.path.as_ref()).collect();
         let of_kind = |kind: &str| package.targets.iter().find(|target| target.kind.iter().any(|is| is == kind));
         let has_script = of_kind("custom-build").is_some();
@@ -188,21 +187,6 @@ fn guests(target: &Path, workspace: &Path) -> PathBuf {
         .take(8)
         .fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
     target.join("guests").join(name)
-}
-
-/// Names the mistakes and their places, for those who have not seen what cargo said.
-fn does_not_compile(folder: &Path, said: &[String]) -> Error {
-    let error = Error::config(format!("stage \"{}\" does not compile", folder.display()));
-    let mistakes = mistakes(said);
-    if mistakes.is_empty() {
-        return error;
-    }
-    let more = mistakes.len().saturating_sub(MISTAKES_NAMED_MAX);
-    let mut named = mistakes.into_iter().take(MISTAKES_NAMED_MAX).collect::<Vec<_>>();
-    if more > 0 {
-        named.push(format!("and {more} more"));
-    }
-    error.caused_by(named.join("\n"))
 }
 
 /// `error[E0425]: cannot find value `x` in this scope (src/lib.rs:4:5)`
@@ -267,8 +251,6 @@ error: could not compile `shout` (lib) due to 2 previous errors";
         ];
         assert_eq!(mistakes(&said), expected);
         assert_eq!(mistakes(&["error: no such command".to_owned()]), ["error: no such command"]);
-        let many: Vec<String> = (0..9).map(|i| format!("error: number {i}")).collect();
-        assert!(does_not_compile(Path::new("shout"), &many).causes()[0].ends_with("error: number 4\nand 4 more"));
     }
 
     /// In a folder that workspaces share, packages of one name are taken for each other.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use crate::build::talk::Talk;
+use crate::build::toolchain::{Presence, Status, Version};
 use crate::error::{Error, Result};
 
 /// What stages are compiled for: a target without an operating system, so that a stage can reach nothing.
@@ -25,7 +27,7 @@ const LIBRARY_SOURCE: &str = "lib/rustlib/src/rust/library";
 
 /// How stages are compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Toolchain {
+pub(super) enum Toolchain {
     /// The toolchain on the path, which has the target.
     Ready,
     /// The distribution's compiler; the library is built from its source.
@@ -83,18 +85,18 @@ impl Toolchain {
     ///
     /// # Errors
     /// When there is none: the hint says what to install on this system.
-    pub fn find(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<Self> {
+    pub(super) fn find(folder: &Path, offline: bool, talk: &mut dyn Talk) -> Result<Self> {
         let only = Only::from_variable(std::env::var_os(ONLY).as_deref())?;
         // Asked in the stage's folder: a `rust-toolchain.toml` there has a say.
-        let facts = Facts { ready: has_target(folder), rustup: has_rustup(), system: has_system() }.within(only);
+        let facts = Facts { ready: has_target(folder), rustup: !offline && has_rustup(), system: has_system() }.within(only);
         match decide(facts) {
             Step::Ready => Ok(Self::Ready),
             Step::System => Ok(Self::System),
             Step::GiveUp => Err(none_found(only)),
             Step::AddTarget => {
-                progress(&format!("adding the target {TARGET} to the Rust toolchain"));
+                talk.say(&format!("adding the target {TARGET} to the Rust toolchain"));
                 let Err(why) = add_target(folder) else { return Ok(Self::Ready) };
-                progress(&format!("rustup did not add it: {why}"));
+                talk.say(&format!("rustup did not add it: {why}"));
                 remember_refusal();
                 if facts.system { Ok(Self::System) } else { Err(none_found(only).caused_by(why)) }
             }
@@ -102,8 +104,7 @@ impl Toolchain {
     }
 
     /// A word for the stamp and for reports.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Ready => "the toolchain on the path",
             Self::System => "the system's toolchain, library from source",
@@ -130,6 +131,31 @@ impl Toolchain {
             Self::System => &["-Z", "build-std=std,panic_abort"],
         }
     }
+}
+
+/// What there is, without changing anything.
+///
+/// # Errors
+/// When the variable says what it cannot.
+pub(super) fn status(language: &'static str) -> Result<Status> {
+    let only = Only::from_variable(std::env::var_os(ONLY).as_deref())?;
+    let facts = Facts { ready: has_target(Path::new(".")), rustup: false, system: has_system() }.within(only);
+    let (presence, compiler) = match decide(facts) {
+        Step::Ready => (Presence::Path, Some("rustc")),
+        Step::System => (Presence::Path, Some(SYSTEM_RUSTC)),
+        Step::AddTarget | Step::GiveUp => (Presence::Missing, None),
+    };
+    let said = compiler.and_then(|rustc| clean(Command::new(rustc)).arg("--version").output().ok());
+    let version = said.and_then(|said| Version::within(&String::from_utf8_lossy(&said.stdout)));
+    Ok(Status {
+        language,
+        tool: "rustc",
+        version: version.map_or_else(|| "1.95 or later".to_owned(), |version| version.to_string()),
+        presence,
+        program: compiler.map(PathBuf::from),
+        megabytes: None,
+        licence: "MIT or Apache-2.0",
+    })
 }
 
 fn decide(facts: Facts) -> Step {

@@ -1,0 +1,57 @@
+//! The author's mistakes, in one error, for those who have not seen what the compiler said.
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Mistakes that are named in the error. The compiler has said them all.
+const NAMED_MAX: usize = 5;
+
+/// A stage that does not compile.
+pub(super) fn does_not_compile(folder: &Path, mut mistakes: Vec<String>) -> Error {
+    let error = Error::config(format!("stage \"{}\" does not compile", folder.display()));
+    if mistakes.is_empty() {
+        return error;
+    }
+    let more = mistakes.len().saturating_sub(NAMED_MAX);
+    mistakes.truncate(NAMED_MAX);
+    if more > 0 {
+        mistakes.push(format!("and {more} more"));
+    }
+    error.caused_by(mistakes.join("\n"))
+}
+
+/// The lines of a compiler that begins each mistake with its place: `stage.c:4:5: error: …`. Without any, the last lines
+/// that it said.
+pub(super) fn with_places(said: &[String]) -> Vec<String> {
+    let found: Vec<String> =
+        said.iter().filter(|line| line.contains(" error: ") || line.starts_with("error")).cloned().collect();
+    if found.is_empty() { last(said) } else { found }
+}
+
+/// The last lines, where a tool explains itself at the end.
+pub(super) fn last(said: &[String]) -> Vec<String> {
+    let lines: Vec<&String> = said.iter().filter(|line| !line.trim().is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(NAMED_MAX)).map(|line| (*line).clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_mistakes_are_named_and_the_rest_counted() {
+        let many: Vec<String> = (0..9).map(|i| format!("error: number {i}")).collect();
+        let error = does_not_compile(Path::new("shout"), many);
+        assert!(error.causes()[0].ends_with("error: number 4\nand 4 more"), "{:?}", error.causes());
+    }
+
+    #[test]
+    fn places_come_before_what_a_compiler_says_around_them() {
+        let said: Vec<String> = ["stage.c:4:5: error: use of undeclared identifier 'x'", "    4 | x", "1 error generated."]
+            .map(str::to_owned)
+            .to_vec();
+        assert_eq!(with_places(&said), said[..1]);
+        assert_eq!(with_places(&said[2..]), said[2..], "without any, what it said");
+    }
+}

@@ -1,0 +1,180 @@
+//! `sandmill.toml`: what a stage's folder says about itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::folder::unreadable;
+use crate::error::{Error, Result};
+
+/// The file's name.
+pub(super) const FILE: &str = "sandmill.toml";
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Settings {
+    /// The language of the stage.
+    pub(super) language: Option<String>,
+    /// The name of the component. Default: what the language's manifest says, else the folder's name.
+    pub(super) name: Option<String>,
+    /// The file with the function. Default: the language's own.
+    pub(super) entry: Option<PathBuf>,
+    /// What the component exports.
+    #[serde(default)]
+    pub(super) world: World,
+    /// What the sources call of the system. The pipeline file must still grant it.
+    #[serde(default)]
+    pub(super) reach: Vec<Reach>,
+    /// What instances need when the pipeline file says nothing.
+    #[serde(default)]
+    pub(super) limits: Suggested,
+    /// How long an instance should live when the pipeline file says nothing.
+    pub(super) reuse: Option<Reuse>,
+    /// `custom` only: the command that builds the module.
+    #[serde(default)]
+    pub(super) build: Vec<String>,
+    /// `custom` only: the module or component that the command leaves.
+    pub(super) output: Option<PathBuf>,
+    /// `custom` only: globs of the files that the module is made of. Default: all files of the folder.
+    #[serde(default)]
+    pub(super) inputs: Vec<String>,
+}
+
+/// A world of the stage interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum World {
+    /// Turns batches into batches.
+    #[default]
+    Stage,
+    /// Makes records.
+    RecordSource,
+}
+
+impl World {
+    /// As the interface names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::RecordSource => "record-source",
+        }
+    }
+}
+
+/// A part of the system that a language's runtime can be built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reach {
+    /// Clocks.
+    Time,
+    /// Files and folders.
+    Files,
+    /// Environment variables.
+    Env,
+    /// Random numbers.
+    Random,
+}
+
+/// Limits that the author suggests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Suggested {
+    pub(super) memory: Option<String>,
+    pub(super) cpu: Option<String>,
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reuse {
+    Record,
+    Batch,
+    Worker,
+}
+
+impl Settings {
+    /// The settings in `folder`, if it has any.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says what nobody understands: with its line.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(&path, error)),
+        };
+        toml::from_str(&text).map(Some).map_err(|error| {
+            Error::config(format!("\"{}\" is not valid", path.display())).caused_by(error.to_string().trim_end())
+        })
+    }
+
+    /// The entry, or the language's own. It must lie in the stage's folder.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub(super) fn entry(&self, folder: &Path, default: &str) -> Result<PathBuf> {
+        let entry = self.entry.clone().unwrap_or_else(|| PathBuf::from(default));
+        let file = folder.join(&entry);
+        if file.is_file() {
+            return Ok(entry);
+        }
+        let error = Error::config(format!("there is no file \"{}\"", file.display()));
+        Err(match &self.entry {
+            Some(_) => error.hint(format!("`entry` in {FILE} names it")),
+            None => error.hint(format!("the stage's function belongs in {default}; or name another file: `entry = \"…\"` in {FILE}")),
+        })
+    }
+
+    /// The name that the settings give, else that of the folder.
+    ///
+    /// # Errors
+    /// When it cannot be the name of a file.
+    pub(super) fn name(&self, folder: &Path) -> Result<String> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => {
+                let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
+                folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+        };
+        let is_plain = !name.is_empty() && name.len() <= 64 && !name.starts_with('.');
+        if is_plain && name.chars().all(|c| c.is_alphanumeric() || "-_. ".contains(c)) {
+            return Ok(name);
+        }
+        Err(Error::config(format!("{name:?} cannot be the name of a stage"))
+            .hint(format!("give it one of at most 64 letters, digits, - and _: `name = \"…\"` in {FILE}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), text).unwrap();
+        Settings::read(folder.path()).map(Option::unwrap)
+    }
+
+    #[test]
+    fn a_key_that_nobody_knows_is_refused_with_its_line() {
+        let error = read("language = \"go\"\nentri = \"main.go\"\n").unwrap_err();
+        assert!(error.to_string().contains("sandmill.toml\" is not valid"), "{error}");
+        assert!(error.causes()[0].contains("line 2") && error.causes()[0].contains("entri"), "{:?}", error.causes());
+    }
+
+    #[test]
+    fn settings_are_read() {
+        let settings = read("language = \"c\"\nreach = [\"time\"]\nreuse = \"worker\"\n[limits]\nmemory = \"1MiB\"\n").unwrap();
+        assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Reuse::Worker)));
+        assert_eq!((settings.world.name(), &settings.reach[..]), ("stage", &[Reach::Time][..]));
+    }
+
+    #[test]
+    fn a_folder_without_the_file_has_none() {
+        assert_eq!(Settings::read(tempfile::tempdir().unwrap().path()).unwrap(), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! The toolchains of all languages, for whoever wants to see, fetch or remove them before a build does.
+
+use super::language::Language;
+use super::languages;
+use super::stop::Stop;
+use super::talk::Talk;
+use super::toolchain::Status;
+use crate::error::{Error, Result};
+use crate::suggest;
+
+/// Where the compiler of each language is. Changes nothing.
+///
+/// # Errors
+/// When the environment names a compiler that is not there.
+pub fn tools() -> Result<Vec<Status>> {
+    languages::ALL.iter().filter_map(|language| language.status().transpose()).collect()
+}
+
+/// The languages that have a compiler of their own.
+pub fn tool_languages() -> impl Iterator<Item = &'static str> {
+    languages::ALL.iter().map(|language| language.name()).filter(|name| *name != "custom")
+}
+
+/// Sees that the compiler of `language` is on this machine, and fetches it where it is not.
+///
+/// # Errors
+/// When there is no such language, or its compiler cannot be fetched.
+pub fn install_tool(language: &str, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+    named(language)?.install(stop, talk)
+}
+
+/// Removes what was fetched for `language` from the user's cache. Returns whether there was something.
+///
+/// # Errors
+/// When there is no such language, or it cannot be removed.
+pub fn remove_tool(language: &str) -> Result<bool> {
+    named(language)?.tool().map_or(Ok(false), |tool| tool.remove())
+}
+
+fn named(language: &str) -> Result<&'static dyn Language> {
+    languages::named(language).ok_or_else(|| {
+        let error = Error::config(format!("there is no language \"{language}\""));
+        match suggest::hint(language, tool_languages()) {
+            Some(meant) => error.hint(meant),
+            None => error.hint(format!("there are {}", tool_languages().collect::<Vec<_>>().join(", "))),
+        }
+    })
+}
