@@ -30,6 +30,7 @@ test: setup
 	@# Compiled guests are kept beside the tests, not among the user's.
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
+	guest-sdk/c/test.sh
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 

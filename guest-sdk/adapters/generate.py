@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Writes null.wat: WASI preview 1 with nothing beyond it.
+
+    guest-sdk/adapters/generate.py > guest-sdk/adapters/null.wat
+
+Each of the 46 functions is answered from inside the component, so that a program whose runtime wants WASI imports
+nothing but `sandmill:stage/host`. The state (time, randomness) is in globals, so that an image of an instance has it.
+"""
+
+BADF, NOSYS, SPIPE = 8, 52, 70
+
+# Parameters: i is an i32, I an i64. Every function but proc_exit returns an errno.
+SIGNATURES = """
+args_get ii, args_sizes_get ii, environ_get ii, environ_sizes_get ii, clock_res_get ii, clock_time_get iIi,
+fd_advise iIIi, fd_allocate iII, fd_close i, fd_datasync i, fd_fdstat_get ii, fd_fdstat_set_flags ii,
+fd_fdstat_set_rights iII, fd_filestat_get ii, fd_filestat_set_size iI, fd_filestat_set_times iIIi, fd_pread iiiIi,
+fd_prestat_get ii, fd_prestat_dir_name iii, fd_pwrite iiiIi, fd_read iiii, fd_readdir iiiIi, fd_renumber ii,
+fd_seek iIii, fd_sync i, fd_tell ii, fd_write iiii, path_create_directory iii, path_filestat_get iiiii,
+path_filestat_set_times iiiiIIi, path_link iiiiiii, path_open iiiiiIIii, path_readlink iiiiii,
+path_remove_directory iii, path_rename iiiiii, path_symlink iiiii, path_unlink_file iii, poll_oneoff iiii,
+proc_exit i, proc_raise i, random_get ii, sched_yield, sock_accept iii, sock_recv iiiiii, sock_send iiiii,
+sock_shutdown ii
+"""
+
+NO_STRINGS = """
+    ;; Neither arguments nor variables.
+    (i32.store (local.get 0) (i32.const 0))
+    (i32.store (local.get 1) (i32.const 0))
+    i32.const 0"""
+
+ENDS = """
+    (call $panicked (i32.const 0) (call $exit_message (local.get 0)) (i32.const 0) (i32.const 0))
+    unreachable"""
+
+BODIES = {
+    "args_get": "i32.const 0",
+    "environ_get": "i32.const 0",
+    "args_sizes_get": NO_STRINGS,
+    "environ_sizes_get": NO_STRINGS,
+    "sched_yield": "i32.const 0",
+    "fd_fdstat_set_flags": "i32.const 0",
+    "clock_res_get": """
+    (i64.store (local.get 1) (i64.const 1000))
+    i32.const 0""",
+    "clock_time_get": """
+    ;; Time that passes when somebody looks: a microsecond a look.
+    (i64.store (local.get 2) (global.get $now))
+    (global.set $now (i64.add (global.get $now) (i64.const 1000)))
+    i32.const 0""",
+    "random_get": """
+    ;; The same numbers in every instance: a linear congruential generator, of which the upper bits are good.
+    (loop $next
+      (if (local.get 1)
+        (then
+          (global.set $seed
+            (i64.add (i64.mul (global.get $seed) (i64.const 6364136223846793005)) (i64.const 1442695040888963407)))
+          (i64.store8 (local.get 0) (i64.shr_u (global.get $seed) (i64.const 56)))
+          (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+          (local.set 1 (i32.sub (local.get 1) (i32.const 1)))
+          (br $next))))
+    i32.const 0""",
+    "fd_close": """
+    (if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const 8)) (else (i32.const 0)))""",
+    "fd_fdstat_get": """
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    ;; A terminal: a character device that cannot seek or tell, so that C libraries write line by line.
+    (i64.store (local.get 1) (i64.const 2))
+    (i64.store offset=8 (local.get 1) (i64.const 0x1fffffdb))
+    (i64.store offset=16 (local.get 1) (i64.const 0))
+    i32.const 0""",
+    "fd_filestat_get": """
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    (memory.fill (local.get 1) (i32.const 0) (i32.const 64))
+    (i32.store8 offset=16 (local.get 1) (i32.const 2))
+    i32.const 0""",
+    "fd_read": """
+    (if (local.get 0) (then (return (i32.const 8))))
+    ;; The standard input has ended.
+    (i32.store (local.get 3) (i32.const 0))
+    i32.const 0""",
+    "fd_write": """(local $written i32) (local $len i32)
+    (if (i32.gt_u (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)) (then (return (i32.const 8))))
+    (loop $next
+      (if (local.get 2)
+        (then
+          (local.set $len (i32.load offset=4 (local.get 1)))
+          ;; What goes to stdout is information, what goes to stderr a warning.
+          (if (local.get $len)
+            (then (call $write (local.get 0) (i32.load (local.get 1)) (local.get $len))))
+          (local.set $written (i32.add (local.get $written) (local.get $len)))
+          (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+          (local.set 2 (i32.sub (local.get 2) (i32.const 1)))
+          (br $next))))
+    (i32.store (local.get 3) (local.get $written))
+    i32.const 0""",
+    "poll_oneoff": """
+    ;; Everything has happened already. A sleep puts the clock forward.
+    (i32.store (local.get 3) (local.get 2))
+    (loop $next
+      (if (local.get 2)
+        (then
+          (memory.fill (local.get 1) (i32.const 0) (i32.const 32))
+          (i64.store (local.get 1) (i64.load (local.get 0)))
+          (i32.store8 offset=10 (local.get 1) (i32.load8_u offset=8 (local.get 0)))
+          (if (i32.eqz (i32.load8_u offset=8 (local.get 0))) (then (call $pass (local.get 0))))
+          (local.set 0 (i32.add (local.get 0) (i32.const 48)))
+          (local.set 1 (i32.add (local.get 1) (i32.const 32)))
+          (local.set 2 (i32.sub (local.get 2) (i32.const 1)))
+          (br $next))))
+    i32.const 0""",
+    "proc_exit": ENDS,
+    "proc_raise": ENDS,
+}
+
+HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
+;;
+;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
+;; written to stdout and stderr becomes log lines. No descriptor is good but the
+;; first three.
+(module
+  (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
+  (import "env" "memory" (memory 0))
+  ;; Nanoseconds.
+  (global $now (mut i64) (i64.const 1000000000000000000))
+  (global $seed (mut i64) (i64.const 1))
+
+  ;; Writes "exit status N" to the beginning of memory, which an instance that ends does not need any more. Its length.
+  (func $exit_message (param $status i32) (result i32) (local $digits i32) (local $rest i32) (local $len i32)
+    ;; "exit sta", "tus ": twelve characters.
+    (i64.store (i32.const 0) (i64.const 0x6174732074697865))
+    (i64.store (i32.const 8) (i64.const 0x20737574))
+    (local.set $rest (local.get $status))
+    (loop $count
+      (local.set $digits (i32.add (local.get $digits) (i32.const 1)))
+      (local.set $rest (i32.div_u (local.get $rest) (i32.const 10)))
+      (br_if $count (local.get $rest)))
+    (local.set $len (i32.add (local.get $digits) (i32.const 12)))
+    (loop $write
+      (i32.store8 offset=11 (local.get $digits)
+        (i32.add (i32.const 48) (i32.rem_u (local.get $status) (i32.const 10))))
+      (local.set $status (i32.div_u (local.get $status) (i32.const 10)))
+      (local.set $digits (i32.sub (local.get $digits) (i32.const 1)))
+      (br_if $write (local.get $digits)))
+    (local.get $len))
+
+  ;; Puts the clock forward to the time, or by the time, that a subscription waits for.
+  (func $pass (param $subscription i32) (local $until i64)
+    (local.set $until (i64.load offset=24 (local.get $subscription)))
+    (if (i32.eqz (i32.and (i32.load16_u offset=40 (local.get $subscription)) (i32.const 1)))
+      (then (local.set $until (i64.add (local.get $until) (global.get $now)))))
+    (if (i64.gt_u (local.get $until) (global.get $now)) (then (global.set $now (local.get $until)))))
+"""
+
+
+def refusal(name: str) -> str:
+    if name in ("fd_seek", "fd_tell"):
+        return f"(if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const {BADF})) (else (i32.const {SPIPE})))"
+    return f"i32.const {BADF if name.startswith(('fd_', 'path_')) else NOSYS}"
+
+
+def main() -> None:
+    print(HEAD)
+    for signature in SIGNATURES.replace("\n", " ").split(","):
+        name, _, letters = signature.strip().partition(" ")
+        params = " ".join({"i": "i32", "I": "i64"}[letter] for letter in letters)
+        head = f'  (func (export "{name}")' + (f" (param {params})" if params else "")
+        result = "" if name == "proc_exit" else " (result i32)"
+        body = BODIES.get(name, refusal(name))
+        print(head + result + (body if body.startswith("\n") else " " + body) + ")")
+    print(")")
+
+
+main()

@@ -1,0 +1,158 @@
+;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
+;;
+;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
+;; written to stdout and stderr becomes log lines. No descriptor is good but the
+;; first three.
+(module
+  (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
+  (import "env" "memory" (memory 0))
+  ;; Nanoseconds.
+  (global $now (mut i64) (i64.const 1000000000000000000))
+  (global $seed (mut i64) (i64.const 1))
+
+  ;; Writes "exit status N" to the beginning of memory, which an instance that ends does not need any more. Its length.
+  (func $exit_message (param $status i32) (result i32) (local $digits i32) (local $rest i32) (local $len i32)
+    ;; "exit sta", "tus ": twelve characters.
+    (i64.store (i32.const 0) (i64.const 0x6174732074697865))
+    (i64.store (i32.const 8) (i64.const 0x20737574))
+    (local.set $rest (local.get $status))
+    (loop $count
+      (local.set $digits (i32.add (local.get $digits) (i32.const 1)))
+      (local.set $rest (i32.div_u (local.get $rest) (i32.const 10)))
+      (br_if $count (local.get $rest)))
+    (local.set $len (i32.add (local.get $digits) (i32.const 12)))
+    (loop $write
+      (i32.store8 offset=11 (local.get $digits)
+        (i32.add (i32.const 48) (i32.rem_u (local.get $status) (i32.const 10))))
+      (local.set $status (i32.div_u (local.get $status) (i32.const 10)))
+      (local.set $digits (i32.sub (local.get $digits) (i32.const 1)))
+      (br_if $write (local.get $digits)))
+    (local.get $len))
+
+  ;; Puts the clock forward to the time, or by the time, that a subscription waits for.
+  (func $pass (param $subscription i32) (local $until i64)
+    (local.set $until (i64.load offset=24 (local.get $subscription)))
+    (if (i32.eqz (i32.and (i32.load16_u offset=40 (local.get $subscription)) (i32.const 1)))
+      (then (local.set $until (i64.add (local.get $until) (global.get $now)))))
+    (if (i64.gt_u (local.get $until) (global.get $now)) (then (global.set $now (local.get $until)))))
+
+  (func (export "args_get") (param i32 i32) (result i32) i32.const 0)
+  (func (export "args_sizes_get") (param i32 i32) (result i32)
+    ;; Neither arguments nor variables.
+    (i32.store (local.get 0) (i32.const 0))
+    (i32.store (local.get 1) (i32.const 0))
+    i32.const 0)
+  (func (export "environ_get") (param i32 i32) (result i32) i32.const 0)
+  (func (export "environ_sizes_get") (param i32 i32) (result i32)
+    ;; Neither arguments nor variables.
+    (i32.store (local.get 0) (i32.const 0))
+    (i32.store (local.get 1) (i32.const 0))
+    i32.const 0)
+  (func (export "clock_res_get") (param i32 i32) (result i32)
+    (i64.store (local.get 1) (i64.const 1000))
+    i32.const 0)
+  (func (export "clock_time_get") (param i32 i64 i32) (result i32)
+    ;; Time that passes when somebody looks: a microsecond a look.
+    (i64.store (local.get 2) (global.get $now))
+    (global.set $now (i64.add (global.get $now) (i64.const 1000)))
+    i32.const 0)
+  (func (export "fd_advise") (param i32 i64 i64 i32) (result i32) i32.const 8)
+  (func (export "fd_allocate") (param i32 i64 i64) (result i32) i32.const 8)
+  (func (export "fd_close") (param i32) (result i32)
+    (if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const 8)) (else (i32.const 0))))
+  (func (export "fd_datasync") (param i32) (result i32) i32.const 8)
+  (func (export "fd_fdstat_get") (param i32 i32) (result i32)
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    ;; A terminal: a character device that cannot seek or tell, so that C libraries write line by line.
+    (i64.store (local.get 1) (i64.const 2))
+    (i64.store offset=8 (local.get 1) (i64.const 0x1fffffdb))
+    (i64.store offset=16 (local.get 1) (i64.const 0))
+    i32.const 0)
+  (func (export "fd_fdstat_set_flags") (param i32 i32) (result i32) i32.const 0)
+  (func (export "fd_fdstat_set_rights") (param i32 i64 i64) (result i32) i32.const 8)
+  (func (export "fd_filestat_get") (param i32 i32) (result i32)
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    (memory.fill (local.get 1) (i32.const 0) (i32.const 64))
+    (i32.store8 offset=16 (local.get 1) (i32.const 2))
+    i32.const 0)
+  (func (export "fd_filestat_set_size") (param i32 i64) (result i32) i32.const 8)
+  (func (export "fd_filestat_set_times") (param i32 i64 i64 i32) (result i32) i32.const 8)
+  (func (export "fd_pread") (param i32 i32 i32 i64 i32) (result i32) i32.const 8)
+  (func (export "fd_prestat_get") (param i32 i32) (result i32) i32.const 8)
+  (func (export "fd_prestat_dir_name") (param i32 i32 i32) (result i32) i32.const 8)
+  (func (export "fd_pwrite") (param i32 i32 i32 i64 i32) (result i32) i32.const 8)
+  (func (export "fd_read") (param i32 i32 i32 i32) (result i32)
+    (if (local.get 0) (then (return (i32.const 8))))
+    ;; The standard input has ended.
+    (i32.store (local.get 3) (i32.const 0))
+    i32.const 0)
+  (func (export "fd_readdir") (param i32 i32 i32 i64 i32) (result i32) i32.const 8)
+  (func (export "fd_renumber") (param i32 i32) (result i32) i32.const 8)
+  (func (export "fd_seek") (param i32 i64 i32 i32) (result i32) (if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const 8)) (else (i32.const 70))))
+  (func (export "fd_sync") (param i32) (result i32) i32.const 8)
+  (func (export "fd_tell") (param i32 i32) (result i32) (if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const 8)) (else (i32.const 70))))
+  (func (export "fd_write") (param i32 i32 i32 i32) (result i32) (local $written i32) (local $len i32)
+    (if (i32.gt_u (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)) (then (return (i32.const 8))))
+    (loop $next
+      (if (local.get 2)
+        (then
+          (local.set $len (i32.load offset=4 (local.get 1)))
+          ;; What goes to stdout is information, what goes to stderr a warning.
+          (if (local.get $len)
+            (then (call $write (local.get 0) (i32.load (local.get 1)) (local.get $len))))
+          (local.set $written (i32.add (local.get $written) (local.get $len)))
+          (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+          (local.set 2 (i32.sub (local.get 2) (i32.const 1)))
+          (br $next))))
+    (i32.store (local.get 3) (local.get $written))
+    i32.const 0)
+  (func (export "path_create_directory") (param i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_filestat_get") (param i32 i32 i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_filestat_set_times") (param i32 i32 i32 i32 i64 i64 i32) (result i32) i32.const 8)
+  (func (export "path_link") (param i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_open") (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32) i32.const 8)
+  (func (export "path_readlink") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_remove_directory") (param i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_rename") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_symlink") (param i32 i32 i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_unlink_file") (param i32 i32 i32) (result i32) i32.const 8)
+  (func (export "poll_oneoff") (param i32 i32 i32 i32) (result i32)
+    ;; Everything has happened already. A sleep puts the clock forward.
+    (i32.store (local.get 3) (local.get 2))
+    (loop $next
+      (if (local.get 2)
+        (then
+          (memory.fill (local.get 1) (i32.const 0) (i32.const 32))
+          (i64.store (local.get 1) (i64.load (local.get 0)))
+          (i32.store8 offset=10 (local.get 1) (i32.load8_u offset=8 (local.get 0)))
+          (if (i32.eqz (i32.load8_u offset=8 (local.get 0))) (then (call $pass (local.get 0))))
+          (local.set 0 (i32.add (local.get 0) (i32.const 48)))
+          (local.set 1 (i32.add (local.get 1) (i32.const 32)))
+          (local.set 2 (i32.sub (local.get 2) (i32.const 1)))
+          (br $next))))
+    i32.const 0)
+  (func (export "proc_exit") (param i32)
+    (call $panicked (i32.const 0) (call $exit_message (local.get 0)) (i32.const 0) (i32.const 0))
+    unreachable)
+  (func (export "proc_raise") (param i32) (result i32)
+    (call $panicked (i32.const 0) (call $exit_message (local.get 0)) (i32.const 0) (i32.const 0))
+    unreachable)
+  (func (export "random_get") (param i32 i32) (result i32)
+    ;; The same numbers in every instance: a linear congruential generator, of which the upper bits are good.
+    (loop $next
+      (if (local.get 1)
+        (then
+          (global.set $seed
+            (i64.add (i64.mul (global.get $seed) (i64.const 6364136223846793005)) (i64.const 1442695040888963407)))
+          (i64.store8 (local.get 0) (i64.shr_u (global.get $seed) (i64.const 56)))
+          (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+          (local.set 1 (i32.sub (local.get 1) (i32.const 1)))
+          (br $next))))
+    i32.const 0)
+  (func (export "sched_yield") (result i32) i32.const 0)
+  (func (export "sock_accept") (param i32 i32 i32) (result i32) i32.const 52)
+  (func (export "sock_recv") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 52)
+  (func (export "sock_send") (param i32 i32 i32 i32 i32) (result i32) i32.const 52)
+  (func (export "sock_shutdown") (param i32 i32) (result i32) i32.const 52)
+)
