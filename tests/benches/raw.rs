@@ -243,6 +243,8 @@ struct Words;
 impl host::Host for Words {
     fn log(&mut self, _level: host::Level, _message: String) {}
 
+    fn write(&mut self, _level: host::Level, _bytes: Vec<u8>) {}
+
     fn panicked(&mut self, _message: String, _place: String) {}
 }
 

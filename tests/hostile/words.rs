@@ -19,6 +19,27 @@ macro_rules! talker {
     };
 }
 
+macro_rules! import_write {
+    () => {
+        "(import \"sandmill:stage/host@0.1.0\" \"write\" (func $write (param i32 i32 i32)))"
+    };
+}
+
+/// The same, for one that imports `write`.
+macro_rules! writer {
+    ($bytes:literal, $talk:literal) => {
+        Wasm::Guest(Guest {
+            declarations: concat!(
+                import_write!(),
+                "(memory (export \"memory\") 2) (data (i32.const 1024) \"",
+                $bytes,
+                "\")"
+            ),
+            ..Guest::processing(on_bang!($talk))
+        })
+    };
+}
+
 table! {
     a_log_flood_is_bounded_and_counted: Row {
         guest: talker!("flood", "(local.set $i (i32.const 10000))
@@ -72,6 +93,49 @@ table! {
     a_line_of_an_unknown_level_costs_only_the_guilty_record: Row {
         guest: talker!("hello", "(call $log (i32.const 99) (i32.const 1024) (i32.const 5))"),
         expected: MarkedFail("contract", &[]),
+        ..Row::default()
+    };
+
+    /// What a language prints comes in pieces that end anywhere, also in the middle of a character.
+    fragments_are_joined_to_legible_lines_of_their_level: Row {
+        guest: writer!("caf\\c3\\a9\\ff\\1b\\0alast", "(call $write (i32.const 3) (i32.const 1024) (i32.const 4))
+            (call $write (i32.const 1) (i32.const 1032) (i32.const 4))
+            (call $write (i32.const 3) (i32.const 1028) (i32.const 4)) unreachable"),
+        expected: MarkedFail("trap", &[]),
+        also: |after| after.letters.iter().for_each(|letter| {
+            assert_eq!(letter["log"], serde_json::json!(["caf\u{e9}\u{fffd}\u{fffd}", "last"]));
+        }),
+        ..Row::default()
+    };
+
+    a_flood_of_fragments_is_bounded_and_counted: Row {
+        guest: writer!("flood\\0a", "(local.set $i (i32.const 100000))
+            (loop $more (call $write (i32.const 1) (i32.const 1024) (i32.const 6))
+                (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $more (local.get $i)))"),
+        limits: limits(|limits| limits.cpu = Duration::from_secs(10)),
+        expected: Delivered(marked),
+        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (600_000 - (64 << 10))),
+        ..Row::default()
+    };
+
+    fragments_without_an_end_are_kept_to_a_bound: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: concat!(import_write!(), "(memory (export \"memory\") 1600)"),
+            ..Guest::processing(on_bang!("(call $write (i32.const 2) (i32.const 1024) (i32.const 100000000))"))
+        }),
+        limits: limits(|limits| {
+            limits.cpu = Duration::from_secs(10);
+            limits.memory = NonZeroU64::new(256 << 20).expect("positive");
+        }),
+        expected: Delivered(marked),
+        also: |after| assert_eq!(after.report.stats.stages[1].log_bytes_cut, 2 * (100_000_001 - (64 << 10))),
+        growth_mib: Some(384),
+        ..Row::default()
+    };
+
+    a_fragment_past_the_memory_costs_only_the_guilty_record: Row {
+        guest: writer!("", "(call $write (i32.const 1) (i32.const 1024) (i32.const 0x7fffffff))"),
+        expected: MarkedFail("contract", &["out of bounds"]),
         ..Row::default()
     };
 

@@ -75,17 +75,13 @@ pub(super) struct GuestLog {
     voice: Voice,
     /// Bytes that may still be said in this call.
     left: AtomicU64,
-    output: Mutex<Partial>,
-    error: Mutex<Partial>,
+    /// One for each of [`STREAMS`].
+    partial: [Mutex<Partial>; STREAMS.len()],
     tail: Mutex<VecDeque<String>>,
 }
 
-/// The two streams that a guest may write lines to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stream {
-    Output,
-    Error,
-}
+/// What a guest may write fragments of lines to, in the order in which their last lines are told.
+const STREAMS: [LogLevel; 4] = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
 
 /// A line whose end has not come yet.
 #[derive(Debug, Default)]
@@ -96,15 +92,8 @@ struct Partial {
 
 impl GuestLog {
     pub(super) fn new(voice: &Voice, worker: &WorkerId) -> Self {
-        let (output, error, tail) = Default::default();
-        Self {
-            worker: worker.clone(),
-            voice: voice.clone(),
-            left: AtomicU64::new(voice.bytes_max),
-            output,
-            error,
-            tail,
-        }
+        let (partial, tail) = Default::default();
+        Self { worker: worker.clone(), voice: voice.clone(), left: AtomicU64::new(voice.bytes_max), partial, tail }
     }
 
     /// Begins a call: each has its own allowance of words.
@@ -114,10 +103,10 @@ impl GuestLog {
 
     /// Ends a call: lines that were left without an end are told.
     pub(super) fn end_call(&self) {
-        for stream in [Stream::Output, Stream::Error] {
-            let mut partial = self.partial(stream).lock().unwrap_or_else(PoisonError::into_inner);
+        for (level, partial) in STREAMS.iter().zip(&self.partial) {
+            let mut partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
             if !partial.text.is_empty() {
-                self.tell(stream, &mut partial);
+                self.tell(*level, &mut partial);
             }
         }
     }
@@ -127,18 +116,18 @@ impl GuestLog {
         self.send(level, text.as_bytes(), 0);
     }
 
-    /// Some bytes of a stream, which may hold any number of lines.
-    pub(super) fn write(&self, stream: Stream, bytes: &[u8]) {
+    /// A fragment of what is written at `level`, which may hold any number of lines.
+    pub(super) fn write(&self, level: LogLevel, bytes: &[u8]) {
         // A secret that begins in what is shown of a line must be there as a whole to be found.
         let bytes_max = LINE_BYTES_MAX + self.voice.redactor.longest();
-        let mut partial = self.partial(stream).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut partial = self.partial(level).lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
             let (kept, cut) = text.split_at(text.len().min(bytes_max.saturating_sub(partial.text.len())));
             partial.text.extend_from_slice(kept);
             partial.cut += cut.len();
             if ends {
-                self.tell(stream, &mut partial);
+                self.tell(level, &mut partial);
             }
         }
     }
@@ -148,16 +137,18 @@ impl GuestLog {
         self.voice.legible(text)
     }
 
-    fn partial(&self, stream: Stream) -> &Mutex<Partial> {
-        match stream {
-            Stream::Output => &self.output,
-            Stream::Error => &self.error,
+    fn partial(&self, level: LogLevel) -> &Mutex<Partial> {
+        let [debug, info, warn, error] = &self.partial;
+        match level {
+            LogLevel::Debug => debug,
+            LogLevel::Info => info,
+            LogLevel::Warn => warn,
+            LogLevel::Error => error,
         }
     }
 
-    fn tell(&self, stream: Stream, partial: &mut Partial) {
+    fn tell(&self, level: LogLevel, partial: &mut Partial) {
         let Partial { text, cut } = std::mem::take(partial);
-        let level = if stream == Stream::Error { LogLevel::Warn } else { LogLevel::Info };
         let text = text.strip_suffix(b"\r").unwrap_or(&text);
         self.send(level, text, cut);
     }
@@ -254,18 +245,28 @@ mod tests {
     async fn streams_become_lines_whatever_the_pieces_they_come_in() {
         let (log, sender, stream) = log(&[]);
         for piece in ["one\ntw", "o\r\n", "\nthr", "ee"] {
-            log.write(Stream::Output, piece.as_bytes());
+            log.write(LogLevel::Info, piece.as_bytes());
         }
-        log.write(Stream::Error, b"apart");
+        log.write(LogLevel::Warn, b"apart");
         log.end_call();
         assert_eq!(lines(log, sender, stream).await, ["one", "two", "", "three", "apart"]);
+    }
+
+    #[tokio::test]
+    async fn fragments_are_joined_by_level_and_a_character_in_two_of_them_is_whole() {
+        let (log, sender, stream) = log(&[]);
+        log.write(LogLevel::Error, b"caf\xc3");
+        log.write(LogLevel::Debug, b"aside");
+        log.write(LogLevel::Error, b"\xa9 \xff\n");
+        log.end_call();
+        assert_eq!(lines(log, sender, stream).await, ["caf\u{e9} \u{fffd}", "aside"]);
     }
 
     #[tokio::test]
     async fn a_line_without_end_is_bounded_and_a_secret_across_the_bound_is_found() {
         let (log, sender, stream) = log(&[("TOKEN".into(), "hunter2".into())]);
         let begin = "x".repeat(LINE_BYTES_MAX - 3);
-        log.write(Stream::Output, format!("{begin}hunter2{}", "y".repeat(1000)).as_bytes());
+        log.write(LogLevel::Info, format!("{begin}hunter2{}", "y".repeat(1000)).as_bytes());
         log.end_call();
         let lines = lines(log, sender, stream).await;
         assert!(!lines[0].contains("hun") && lines[0].contains("x[se… ("), "{}", &lines[0][8000..]);
@@ -281,7 +282,7 @@ mod tests {
             // So much of the last one is kept.
             let filler = LINE_BYTES_MAX + log.voice.redactor.longest() - 10 * secret.len() - start;
             let begin = format!("{}{}", secret.repeat(10), "x".repeat(filler));
-            log.write(Stream::Output, format!("{begin}{secret}{}", "y".repeat(1000)).as_bytes());
+            log.write(LogLevel::Info, format!("{begin}{secret}{}", "y".repeat(1000)).as_bytes());
             log.end_call();
             let lines = lines(log, sender, stream).await;
             assert!(!lines[0].contains("hun"), "{start}: {}", &lines[0][lines[0].len() - 200..]);
@@ -304,7 +305,7 @@ mod tests {
         let (mut log, sender, stream) = log(&[]);
         log.voice = log.voice.bounded(10);
         log.begin_call();
-        log.write(Stream::Output, &b"\n".repeat(15));
+        log.write(LogLevel::Info, &b"\n".repeat(15));
         (0..15).for_each(|_| log.line(LogLevel::Info, ""));
         assert_eq!(log.voice.bytes_cut(), 20);
         assert_eq!(lines(log, sender, stream).await.len(), 10);
@@ -316,8 +317,8 @@ mod tests {
         log.voice = log.voice.bounded(1000);
         log.begin_call();
         for _ in 0..10 {
-            log.write(Stream::Output, &b"29 bytes, or about that many.".repeat(5));
-            log.write(Stream::Output, b"....\n");
+            log.write(LogLevel::Info, &b"29 bytes, or about that many.".repeat(5));
+            log.write(LogLevel::Info, b"....\n");
         }
         assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4 + 1) - 1000);
         log.begin_call();

@@ -99,16 +99,25 @@ impl WasiHttpView for HostState {
 
 impl host::Host for HostState {
     fn log(&mut self, level: host::Level, message: String) {
-        let level = match level {
-            host::Level::Debug => LogLevel::Debug,
-            host::Level::Info => LogLevel::Info,
-            host::Level::Warn => LogLevel::Warn,
-            host::Level::Error => LogLevel::Error,
-        };
-        self.log.line(level, &message);
+        self.log.line(level.into(), &message);
+    }
+
+    fn write(&mut self, level: host::Level, bytes: Vec<u8>) {
+        self.log.write(level.into(), &bytes);
     }
 
     fn panicked(&mut self, message: String, place: String) {
         self.panic = Some(format!("{} at {}", self.log.legible(&message), self.log.legible(&place)));
+    }
+}
+
+impl From<host::Level> for LogLevel {
+    fn from(level: host::Level) -> Self {
+        match level {
+            host::Level::Debug => Self::Debug,
+            host::Level::Info => Self::Info,
+            host::Level::Warn => Self::Warn,
+            host::Level::Error => Self::Error,
+        }
     }
 }

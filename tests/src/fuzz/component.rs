@@ -12,6 +12,7 @@ use crate::guest::wrap;
 /// What a stage has: the names and types of its functions. Only these matter here, not what the functions do.
 const SHAPE: &str = r#"(module
     (import "sandmill:stage/host@0.1.0" "log" (func (param i32 i32 i32)))
+    (import "sandmill:stage/host@0.1.0" "write" (func (param i32 i32 i32)))
     (import "sandmill:stage/host@0.1.0" "panicked" (func (param i32 i32 i32 i32)))
     (memory (export "memory") 2)
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)

@@ -1,5 +1,5 @@
 // Made by scripts/bindings of ../../wit/stage.wit, whose SHA-256 is
-// 649dde6ae20485548f022b2b089452511123d4cb3fa87d5c5e6f129de0986963
+// ef6814271708169573ad1fb755c23d64882317955b558a86a5a4577d59189687
 #[allow(dead_code, clippy::all)]
 pub mod sandmill {
     pub mod stage {
@@ -9,6 +9,7 @@ pub mod sandmill {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Level {
@@ -57,6 +58,28 @@ pub mod sandmill {
                     #[link(wasm_import_module = "sandmill:stage/host@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "log"]
+                        fn wit_import1(_: i32, _: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize) {
+                        unreachable!()
+                    }
+                    wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// A fragment of what the guest prints: any bytes, in pieces of any length. The host joins the fragments of a level to lines
+            /// and treats each as it treats a line of `log`; the end of a call ends its last line. What is not UTF-8 is made legible.
+            #[allow(async_fn_in_trait)]
+            pub fn write(level: Level, bytes: &[u8]) -> () {
+                unsafe {
+                    let vec0 = bytes;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "sandmill:stage/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "write"]
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
@@ -977,24 +1000,25 @@ macro_rules! __export_stage_impl {
         const _ : () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:sandmill:stage@0.1.0:stage:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 654] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 686] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92\x04\x01A\x02\x01\
-A\x08\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
-\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x07messag\
-es\x05places\x01\0\x04\0\x08panicked\x01\x03\x03\0\x19sandmill:stage/host@0.1.0\x05\
-\0\x01B\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\
-\x01r\x02\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09\
-retryable\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07\
-emitted\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\
-\x03\0\x1asandmill:stage/types@0.1.0\x05\x01\x02\x03\0\x01\x05batch\x02\x03\0\x01\
-\x07outcome\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\
-\x04\0\x07outcome\x03\0\x02\x01j\0\x01s\x01@\x01\x06configs\0\x04\x04\0\x04open\x01\
-\x05\x01j\x01\x03\x01s\x01@\x01\x05input\x01\0\x06\x04\0\x07process\x01\x07\x01@\
-\0\0\x06\x04\0\x05flush\x01\x08\x04\0\x1esandmill:stage/transform@0.1.0\x05\x04\x04\
-\0\x1asandmill:stage/stage@0.1.0\x04\0\x0b\x0b\x01\0\x05stage\x03\0\0\0G\x09prod\
-ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
-0.63.0";
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb2\x04\x01A\x02\x01\
+A\x08\x01B\x09\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
+\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01p}\x01@\x02\x05\
+level\x01\x05bytes\x03\x01\0\x04\0\x05write\x01\x04\x01@\x02\x07messages\x05plac\
+es\x01\0\x04\0\x08panicked\x01\x05\x03\0\x19sandmill:stage/host@0.1.0\x05\0\x01B\
+\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\x01r\x02\
+\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09retrya\
+ble\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07emitte\
+d\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\x03\
+\0\x1asandmill:stage/types@0.1.0\x05\x01\x02\x03\0\x01\x05batch\x02\x03\0\x01\x07\
+outcome\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\x04\
+\0\x07outcome\x03\0\x02\x01j\0\x01s\x01@\x01\x06configs\0\x04\x04\0\x04open\x01\x05\
+\x01j\x01\x03\x01s\x01@\x01\x05input\x01\0\x06\x04\0\x07process\x01\x07\x01@\0\0\
+\x06\x04\0\x05flush\x01\x08\x04\0\x1esandmill:stage/transform@0.1.0\x05\x04\x04\0\
+\x1asandmill:stage/stage@0.1.0\x04\0\x0b\x0b\x01\0\x05stage\x03\0\0\0G\x09produc\
+ers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060\
+.63.0";
         };
     };
 }
@@ -1006,19 +1030,20 @@ pub use __export_stage_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 552] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8c\x03\x01A\x02\x01\
-A\x04\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
-\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x07messag\
-es\x05places\x01\0\x04\0\x08panicked\x01\x03\x03\0\x19sandmill:stage/host@0.1.0\x05\
-\0\x01B\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\
-\x01r\x02\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09\
-retryable\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07\
-emitted\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\
-\x03\0\x1asandmill:stage/types@0.1.0\x05\x01\x04\0:sandmill:stage/stage-with-all\
--of-its-exports-removed@0.1.0\x04\0\x0b+\x01\0%stage-with-all-of-its-exports-rem\
-oved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\
-\x10wit-bindgen-rust\x060.63.0";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 584] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xac\x03\x01A\x02\x01\
+A\x04\x01B\x09\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
+\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01p}\x01@\x02\x05\
+level\x01\x05bytes\x03\x01\0\x04\0\x05write\x01\x04\x01@\x02\x07messages\x05plac\
+es\x01\0\x04\0\x08panicked\x01\x05\x03\0\x19sandmill:stage/host@0.1.0\x05\0\x01B\
+\x0c\x01p}\x01py\x01r\x02\x04data\0\x04ends\x01\x04\0\x06column\x03\0\x02\x01r\x02\
+\x06values\x03\x04keys\x03\x04\0\x05batch\x03\0\x04\x01r\x03\x05indexy\x09retrya\
+ble\x7f\x07messages\x04\0\x07failure\x03\0\x06\x01p{\x01p\x07\x01r\x04\x07emitte\
+d\x05\x07origins\x01\x05ports\x08\x08failures\x09\x04\0\x07outcome\x03\0\x0a\x03\
+\0\x1asandmill:stage/types@0.1.0\x05\x01\x04\0:sandmill:stage/stage-with-all-of-\
+its-exports-removed@0.1.0\x04\0\x0b+\x01\0%stage-with-all-of-its-exports-removed\
+\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10\
+wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

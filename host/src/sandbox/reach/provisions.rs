@@ -16,7 +16,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::super::egress::{Egress, EgressBounds, SystemResolver};
-use super::super::log::{GuestLog, Stream};
+use super::super::log::GuestLog;
 use super::clock::FixedClock;
 use super::files::OPENINGS_MAX;
 use super::requests::FIELDS_BYTES_MAX;
@@ -25,6 +25,7 @@ use super::{HANDLES_MAX, Http, Reach};
 use crate::error::{Error, Result};
 use crate::plan::{Clock, FolderGrant, Grants, Randomness, Variable, VariableSource};
 use crate::redact::SECRET_BYTES_MIN;
+use crate::report::LogLevel;
 use crate::suggest;
 
 /// Longest file with the value of a variable, bytes. Arbitrary: room for any certificate.
@@ -90,9 +91,9 @@ impl Provisions {
 
     /// What one instance is given, whose words go to `log`.
     pub(in crate::sandbox) fn reach(&self, log: &Arc<GuestLog>) -> Reach {
-        let stream = |stream| LogStream { log: Arc::clone(log), stream };
+        let stream = |level| LogStream { log: Arc::clone(log), level };
         let mut builder = WasiCtxBuilder::new();
-        builder.envs(&self.variables).stdout(stream(Stream::Output)).stderr(stream(Stream::Error));
+        builder.envs(&self.variables).stdout(stream(LogLevel::Info)).stderr(stream(LogLevel::Warn));
         let fixed = match self.clock {
             Clock::Real => None,
             Clock::Fixed(time) => Some(FixedClock::new(time)),

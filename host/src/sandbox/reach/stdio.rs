@@ -8,7 +8,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::pipe::ClosedOutputStream;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::super::log::{GuestLog, Stream};
+use super::super::log::GuestLog;
+use crate::report::LogLevel;
 
 /// Bytes that may be written at once. Arbitrary; the log has a bound of its own.
 const WRITE_BYTES_MAX: usize = 64 << 10;
@@ -17,7 +18,8 @@ const WRITE_BYTES_MAX: usize = 64 << 10;
 #[derive(Clone)]
 pub(super) struct LogStream {
     pub(super) log: Arc<GuestLog>,
-    pub(super) stream: Stream,
+    /// The level of its lines.
+    pub(super) level: LogLevel,
 }
 
 impl IsTerminal for LogStream {
@@ -44,7 +46,7 @@ impl Pollable for LogStream {
 
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.log.write(self.stream, &bytes);
+        self.log.write(self.level, &bytes);
         Ok(())
     }
 
