@@ -3,10 +3,12 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use sandmill::ErrorKind;
+use sandmill::plan::Isolation;
 use tests::guest::Guest;
 use tests::on_bang;
 
-use super::harness::Expected::{Delivered, MarkedFail};
+use super::harness::Expected::{Delivered, MarkedFail, Refused};
 use super::harness::{Row, Wasm, limits, marked};
 
 /// A guest that does this with a marked record, and has these bytes at 1024.
@@ -160,7 +162,7 @@ table! {
         ..Row::default()
     };
 
-    /// A panic in the code that tells of a panic, and again: the last one is told, and they do not add up.
+    /// A panic in the code that tells of a panic, and again: the first one is told, and ends the instance.
     panicking_while_panicking_is_one_trap: Row {
         guest: talker!("onono", "(local.set $i (i32.const 1000))
             (loop $more (call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))
@@ -171,20 +173,31 @@ table! {
         ..Row::default()
     };
 
-    /// Says that it panicked, and goes on.
-    a_panic_without_a_trap_is_no_failure: Row {
+    /// JavaScript cannot trap: the exception would become an error of the whole batch, or an outcome like any other.
+    a_panic_ends_an_instance_that_would_return: Row {
         guest: talker!("onono", "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))"),
-        expected: Delivered(marked),
+        reuse: &[Isolation::Batch, Isolation::Worker],
+        expected: MarkedFail("trap", &["panicked: onono at o"]),
         ..Row::default()
     };
 
-    /// The limit that it met is the reason, whatever it says of itself.
-    a_panic_does_not_hide_a_limit: Row {
+    nothing_of_a_guest_runs_after_its_panic: Row {
         guest: talker!(
             "onono",
             "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1)) (loop $l (br $l))"
         ),
-        expected: MarkedFail("cpu-limit", &["limits.cpu allows 20ms"]),
+        expected: MarkedFail("trap", &["panicked: onono at o"]),
+        ..Row::default()
+    };
+
+    a_panic_in_open_ends_the_run_with_its_message: Row {
+        guest: Wasm::Guest(Guest {
+            declarations: "(memory (export \"memory\") 2) (data (i32.const 1024) \"onono\")",
+            open: "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))
+                (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+            ..Guest::default()
+        }),
+        expected: Refused(ErrorKind::Guest, &["panicked: onono at o"]),
         ..Row::default()
     };
 }

@@ -5,6 +5,7 @@ pub(super) mod stage {
     wasmtime::component::bindgen!({
         path: "../guest-sdk/wit",
         world: "stage",
+        imports: { "sandmill:stage/host@0.1.0.panicked": trappable },
         exports: { default: async },
         ownership: Borrowing { duplicate_if_necessary: true },
     });

@@ -10,7 +10,7 @@ use super::instance::OPEN_BUDGET;
 use super::limits::too_many;
 use super::log::GuestLog;
 use super::reach::HANDLES_MAX;
-use super::store::HostState;
+use super::store::{HostState, Panicked};
 use crate::plan::Limits;
 use crate::pool::{Budget, GuestFailure};
 
@@ -60,6 +60,9 @@ fn refused(state: &HostState) -> Option<GuestFailure> {
 fn host_call(error: &wasmtime::Error) -> Option<String> {
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return Some(format!("exit was called, with status {status}"));
+    }
+    if let Some(panicked) = error.downcast_ref::<Panicked>() {
+        return Some(panicked.to_string());
     }
     match error.downcast_ref()? {
         ResourceTableError::Full => Some(format!("it holds more than {HANDLES_MAX} files, streams and timers")),

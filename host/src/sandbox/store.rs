@@ -44,6 +44,11 @@ impl Terms {
     }
 }
 
+/// The guest said that it panicked. Not all languages can trap afterwards, so the host ends the call.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest panicked")]
+pub(super) struct Panicked;
+
 /// The state of one store.
 pub(super) struct HostState {
     pub(super) memory: MemoryLimiter,
@@ -106,8 +111,9 @@ impl host::Host for HostState {
         self.log.write(level.into(), &bytes);
     }
 
-    fn panicked(&mut self, message: String, place: String) {
+    fn panicked(&mut self, message: String, place: String) -> wasmtime::Result<()> {
         self.panic = Some(format!("{} at {}", self.log.legible(&message), self.log.legible(&place)));
+        Err(Panicked.into())
     }
 }
 

@@ -1,5 +1,5 @@
 // Made by scripts/bindings of ../../wit/stage.wit, whose SHA-256 is
-// ef6814271708169573ad1fb755c23d64882317955b558a86a5a4577d59189687
+// d916935e81aacb0b4772c025cb1e2b2faededac397b06590b5c35ca3e9b24b3e
 #[allow(dead_code, clippy::all)]
 pub mod sandmill {
     pub mod stage {
@@ -90,7 +90,8 @@ pub mod sandmill {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Called once, just before the trap that follows a panic, so that message and place reach the user.
+            /// Ends the instance, as a trap does: the call does not return. Message and place reach the user. For a panic, and for
+            /// whatever else leaves the instance unfit for another record; a failure of one record belongs in the outcome.
             #[allow(async_fn_in_trait)]
             pub fn panicked(message: &str, place: &str) -> () {
                 unsafe {
