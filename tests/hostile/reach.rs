@@ -28,11 +28,50 @@ const STDOUT: &str = r#"(import "wasi:cli/stdout@0.2.12" "get-stdout" (func $std
         (func $print (param i32 i32 i32 i32)))
     (memory (export "memory") 2)"#;
 const EXIT: &str = r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32))) (memory (export "memory") 2)"#;
+/// Traps unless the answer at 2048 is an error, `access-denied`.
+const SOCKETS: &str = r#"(import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $tcp (param i32 i32)))
+    (import "wasi:sockets/tcp@0.2.12" "[method]tcp-socket.is-listening" (func $is_listening (param i32) (result i32)))
+    (import "wasi:sockets/udp-create-socket@0.2.12" "create-udp-socket" (func $udp (param i32 i32)))
+    (import "wasi:sockets/instance-network@0.2.12" "instance-network" (func $network (result i32)))
+    (import "wasi:sockets/ip-name-lookup@0.2.12" "resolve-addresses" (func $look_up (param i32 i32 i32 i32)))
+    (memory (export "memory") 2) (data (i32.const 1024) "localhost")
+    (func $expect_denied (if (i32.or
+        (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (i32.ne (i32.load8_u (i32.const 2052)) (i32.const 1)))
+        (then unreachable)) (i32.store (i32.const 2048) (i32.const 0)))"#;
 
 table! {
     what_was_not_granted_is_refused: Row {
         guest: random("(call $random (i64.const 1) (i32.const 2048))"),
         expected: Refused(Config, &["stage \"guest\"", "wasi:random/random@0.2.12", "random"]),
+        ..Row::default()
+    };
+
+    /// CPython's C library imports them all. Whatever else there is to call of these interfaces wants a socket.
+    sockets_and_names_are_denied_without_a_trap: Row {
+        guest: reaching(
+            "import wasi:sockets/tcp@0.2.12; import wasi:sockets/tcp-create-socket@0.2.12;
+             import wasi:sockets/udp@0.2.12; import wasi:sockets/udp-create-socket@0.2.12;
+             import wasi:sockets/instance-network@0.2.12; import wasi:sockets/ip-name-lookup@0.2.12;",
+            SOCKETS,
+            "(call $tcp (i32.const 0) (i32.const 2048)) (call $expect_denied)
+             (call $tcp (i32.const 1) (i32.const 2048)) (call $expect_denied)
+             (call $udp (i32.const 0) (i32.const 2048)) (call $expect_denied)
+             (call $look_up (call $network) (i32.const 1024) (i32.const 9) (i32.const 2048)) (call $expect_denied)"
+        ),
+        reuse: &[Batch, Worker],
+        expected: Delivered(marked),
+        ..Row::default()
+    };
+
+    a_socket_that_was_never_made_cannot_be_used: Row {
+        guest: reaching(
+            "import wasi:sockets/tcp@0.2.12; import wasi:sockets/tcp-create-socket@0.2.12;
+             import wasi:sockets/udp@0.2.12; import wasi:sockets/udp-create-socket@0.2.12;
+             import wasi:sockets/instance-network@0.2.12; import wasi:sockets/ip-name-lookup@0.2.12;",
+            SOCKETS,
+            "(drop (call $is_listening (call $network)))"
+        ),
+        expected: MarkedFail("contract", &["handle index 1 used with the wrong type"]),
         ..Row::default()
     };
 

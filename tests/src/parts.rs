@@ -16,7 +16,7 @@
 //! | `curious` | imports its environment, standard output and the clock |
 //! | `telltale` | logs the value of its first variable, and fails with it |
 //! | `needy` | imports folders, which it has to be granted |
-//! | `greedy` | imports sockets, which no stage is given |
+//! | `greedy` | imports a store, which no stage is given |
 //! | `idle` | exports nothing |
 //! | `core` | is a core module |
 //! | `text` | is no component but a text |
@@ -89,7 +89,7 @@ const NEEDY: &str = r#"(component
 
 /// An import that no stage is given.
 const GREEDY: &str = r#"(component
-    (import "wasi:sockets/instance-network@0.2.0" (instance (export "instance-network" (func))))
+    (import "wasi:keyvalue/store@0.2.0" (instance (export "open" (func))))
     (instance $transform)
     (export "sandmill:stage/transform@0.1.0" (instance $transform)))"#;
 

@@ -6,8 +6,9 @@ use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::{LinkOptions, http};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
@@ -59,7 +60,10 @@ const fn by(
     Interface { name, grant: Some(grant), reaches, link }
 }
 
-static INTERFACES: [Interface; 23] = [
+/// There is no grant for sockets. A language may import them for its C library's sake, and use none.
+const DENIED: &str = "nothing: every socket is denied; requests go through the \"http\" grant";
+
+static INTERFACES: [Interface; 30] = [
     free(HOST, "log lines and panic messages: reaches nothing else", |l| {
         host::add_to_linker::<_, HasSelf<_>>(l, |state| state)
     }),
@@ -90,6 +94,23 @@ static INTERFACES: [Interface; 23] = [
     }),
     free("wasi:cli/terminal-stderr", "nothing: there is no terminal", |l| {
         cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, HostState::cli)
+    }),
+    free("wasi:sockets/network", DENIED, |l| {
+        sockets::network::add_to_linker::<_, WasiSockets>(l, &Default::default(), HostState::sockets)
+    }),
+    free("wasi:sockets/instance-network", DENIED, |l| {
+        sockets::instance_network::add_to_linker::<_, WasiSockets>(l, HostState::sockets)
+    }),
+    free("wasi:sockets/tcp", DENIED, |l| sockets::tcp::add_to_linker::<_, WasiSockets>(l, HostState::sockets)),
+    free("wasi:sockets/tcp-create-socket", DENIED, |l| {
+        sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, HostState::sockets)
+    }),
+    free("wasi:sockets/udp", DENIED, |l| sockets::udp::add_to_linker::<_, WasiSockets>(l, HostState::sockets)),
+    free("wasi:sockets/udp-create-socket", DENIED, |l| {
+        sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, HostState::sockets)
+    }),
+    free("wasi:sockets/ip-name-lookup", DENIED, |l| {
+        sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, HostState::sockets)
     }),
     by(Grant::Variables, "wasi:cli/environment", "variables that it is granted", |l| {
         cli::environment::add_to_linker::<_, WasiCli>(l, HostState::cli)
@@ -130,9 +151,6 @@ pub(super) fn look_at(import: &str, types_only: bool) -> ImportUse {
         Some(Interface { grant: None, reaches, .. }) => (Provision::Always, &[], *reaches),
         Some(Interface { grant: Some(grant), reaches, .. }) => (Provision::Missing, grant.keys(), *reaches),
         None if import.starts_with(PACKAGE) => (Provision::Never, &[], "another version of the stage interface"),
-        None if import.starts_with("wasi:sockets/") => {
-            (Provision::Never, &[], "the network, unchecked: requests go through the \"http\" grant")
-        }
         None => (Provision::Never, &[], "no stage is given this"),
     };
     ImportUse { name: import.to_owned(), provision, grants: grants.to_vec(), reaches: reaches.to_owned() }
@@ -205,7 +223,7 @@ mod tests {
             "wasi:io/poll@0.2.0-rc-2023-11-10",
             "wasi:io/polls@0.2.0",
             "sandmill:stage/host@0.1.1",
-            "wasi:sockets/tcp@0.2.0",
+            "wasi:keyvalue/store@0.2.0",
         ] {
             assert!(known(import).is_none(), "{import}");
         }

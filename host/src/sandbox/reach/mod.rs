@@ -8,6 +8,7 @@ mod clock;
 mod files;
 mod provisions;
 mod requests;
+mod sockets;
 mod stdio;
 mod steady;
 
@@ -36,8 +37,8 @@ type Replacement = (&'static str, fn(&mut LinkerInstance<'_, HostState>) -> Resu
 const BOUNDED: [Replacement; 2] =
     [("wasi:filesystem/types@0.2.12", files::bound), ("wasi:http/types@0.2.12", requests::bound)];
 
-/// Puts our own functions in the place of WASI's where those are not bounded, or not the same run after run and the stage
-/// is `deterministic`; in the interfaces that are `linked` (asked by name, without the version).
+/// Puts our own functions in the place of WASI's where those are not bounded, give what nobody is given, or are not the
+/// same run after run and the stage is `deterministic`; in the interfaces that are `linked` (asked by name, without the version).
 pub(super) fn replace(
     linker: &mut Linker<HostState>,
     deterministic: bool,
@@ -45,7 +46,7 @@ pub(super) fn replace(
 ) -> Result<()> {
     linker.allow_shadowing(true);
     let steady: &[Replacement] = if deterministic { &steady::UNSTEADY } else { &[] };
-    for (name, replacement) in BOUNDED.iter().chain(steady) {
+    for (name, replacement) in BOUNDED.iter().chain(&sockets::DENIED).chain(steady) {
         if linked(name.split('@').next().unwrap_or_default()) {
             replacement(&mut linker.instance(name)?)?;
         }
