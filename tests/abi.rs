@@ -54,7 +54,11 @@ async fn a_build_that_fails_or_leaves_nothing_says_so() {
     let build = "PATH=$PWD:$PATH sandmill build -q shout";
     let seen = run(&sandbox, build).await;
     assert_eq!(seen.code, 2, "{}", seen.stderr);
-    assert!(seen.stderr.contains("does not compile") && seen.stderr.contains("stage.wat:3:4: error"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("does not compile") && seen.stderr.contains("stage.wat:3:4: error"),
+        "{}",
+        seen.stderr
+    );
 
     program(&sandbox.path().join("wat2wasm"), "#!/bin/sh\ntrue\n");
     let seen = run(&sandbox, build).await;
@@ -81,9 +85,11 @@ async fn a_module_for_preview_1_reaches_nothing() {
   (data (i32.const 512) "\08\02\00\00\06\00\00\00hello\n")"#;
     let open = r#"(param $config i32) (param $length i32) (result i32)
     (drop (call $write (i32.const 1) (i32.const 512) (i32.const 1) (i32.const 600)))"#;
-    let module = block("wat")
-        .replacen("(module", import, 1)
-        .replacen("(param $config i32) (param $length i32) (result i32)", open, 1);
+    let module = block("wat").replacen("(module", import, 1).replacen(
+        "(param $config i32) (param $length i32) (result i32)",
+        open,
+        1,
+    );
     folder(&sandbox, &module);
     let seen = run(&sandbox, "export PATH=$PWD:$PATH; sandmill inspect shout; echo abc | sandmill run shout").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);

@@ -13,6 +13,7 @@ use super::encode;
 use super::folder::Stage;
 use super::kit::Unpacked;
 use super::language::{Job, Made};
+use super::section;
 use super::settings;
 use super::stamp::{self, Recipe, Stamp};
 use super::stop::Stop;
@@ -69,8 +70,11 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     let started = SystemTime::now();
     let watched = stage.language.watched(&stage)?;
     let mut job = Job { stage: &stage, debug: options.debug, offline: options.offline, stop, talk };
-    let Made { wasm, inputs, toolchain } = stage.language.build(&mut job)?;
-    let encoded = encode::component(&wasm, &stage)?;
+    let Made { wasm, inputs, toolchain, flushes } = stage.language.build(&mut job)?;
+    let mut encoded = encode::component(&wasm, &stage)?;
+    if let Some(flushes) = flushes {
+        section::append(&mut encoded, MARK, if flushes { b"flush=1\n" } else { b"flush=0\n" });
+    }
     let inputs: BTreeSet<PathBuf> = inputs.into_iter().chain(watched).chain([settings_file(&stage)]).collect();
     let written = put(&component, &encoded).and_then(|()| {
         if stamp::changed_since(started, &inputs) {
@@ -85,6 +89,9 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     })?;
     Ok(Built { component, is_new: true, elapsed: rounded(begun.elapsed()), language, toolchain })
 }
+
+/// The section in which a component says of itself what the host wants to know before it runs.
+const MARK: &str = "sandmill:stage";
 
 /// It counts where it is not there, too: one may be made.
 fn settings_file(stage: &Stage) -> PathBuf {

@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 const INTERFACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/wit/stage.wit"));
 /// Answers WASI preview 1 from inside the component.
 const NULL_ADAPTER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/null.wasm"));
+/// What an adapter may import: what every stage may.
+const ADAPTER_WORLD: &str = "package sandmill:adapter; world adapter { import sandmill:stage/host@0.1.0; }";
 /// The module that WASI preview 1 is imported from.
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 
@@ -48,7 +50,7 @@ pub(super) fn component(wasm: &[u8], stage: &Stage) -> Result<Vec<u8>> {
         let mut encoder = ComponentEncoder::default();
         encoder.validate(true).module(&module)?;
         if looks.imports_preview1 {
-            encoder.adapter(PREVIEW1, NULL_ADAPTER)?;
+            encoder.adapter(PREVIEW1, &null_adapter()?)?;
         }
         encoder.encode()
     };
@@ -80,6 +82,17 @@ fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
         .and_then(|package| resolve.select_world(&[package], Some(world)))
         .and_then(|world| embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false));
     embedded.map_err(|error| refused(stage, "the module cannot be described").caused_by(format!("{error:#}")))
+}
+
+/// With the description of what it imports.
+fn null_adapter() -> anyhow::Result<Vec<u8>> {
+    let mut adapter = NULL_ADAPTER.to_vec();
+    let mut resolve = Resolve::default();
+    resolve.push_str("stage.wit", INTERFACE)?;
+    let package = resolve.push_str("adapter.wit", ADAPTER_WORLD)?;
+    let world = resolve.select_world(&[package], None)?;
+    embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8, false)?;
+    Ok(adapter)
 }
 
 fn exports_of(world: &str) -> &'static str {
@@ -129,5 +142,33 @@ impl Looks {
         } else if !module.contains(':') && !module.starts_with('[') && !self.strangers.iter().any(|it| it == module) {
             self.strangers.push(module.to_owned());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_adapter_is_what_its_text_says() {
+        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/null.wat"));
+        assert!(
+            wat::parse_str(text).unwrap() == NULL_ADAPTER,
+            "assemble guest-sdk/adapters/null.wat again: scripts/adapters"
+        );
+    }
+
+    #[test]
+    fn a_module_is_known_by_what_it_imports_and_describes() {
+        let looks = |text: &str| Looks::at(&wat::parse_str(text).unwrap()).unwrap();
+        assert!(looks("(component)").is_component);
+        assert!(looks("(module (@custom \"component-type:x\" \"\"))").is_described);
+        let module = looks(
+            "(module (import \"wasi_snapshot_preview1\" \"fd_write\" (func)) (import \"env\" \"puts\" (func))
+                (import \"sandmill:stage/host@0.1.0\" \"log\" (func)) (func (export \"f\")))",
+        );
+        assert!(module.imports_preview1 && !module.is_component);
+        assert_eq!((module.exports, module.strangers), (vec!["f".to_owned()], vec!["env".to_owned()]));
+        assert!(Looks::at(b"not wasm").is_err());
     }
 }

@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn what_tools_leave_behind_is_not_a_source() {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["stage.py", "lib/words.py", "target/x.py", ".sandmill/python/sandmill.py", "data.csv", "__pycache__/a.py"] {
+        for file in
+            ["stage.py", "lib/words.py", "target/x.py", ".sandmill/python/sandmill.py", "data.csv", "__pycache__/a.py"]
+        {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();

@@ -48,9 +48,10 @@ mod tests {
 
     #[test]
     fn places_come_before_what_a_compiler_says_around_them() {
-        let said: Vec<String> = ["stage.c:4:5: error: use of undeclared identifier 'x'", "    4 | x", "1 error generated."]
-            .map(str::to_owned)
-            .to_vec();
+        let said: Vec<String> =
+            ["stage.c:4:5: error: use of undeclared identifier 'x'", "    4 | x", "1 error generated."]
+                .map(str::to_owned)
+                .to_vec();
         assert_eq!(with_places(&said), said[..1]);
         assert_eq!(with_places(&said[2..]), said[2..], "without any, what it said");
     }

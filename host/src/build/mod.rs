@@ -5,6 +5,7 @@
 //! holds, no process is started. Two builds of one folder at once are safe: tools lock, and files are renamed into place.
 
 mod compile;
+mod driver;
 mod encode;
 mod files;
 mod folder;
@@ -14,6 +15,7 @@ mod languages;
 mod mistakes;
 mod process;
 mod scaffold;
+mod section;
 mod settings;
 mod stamp;
 mod stop;

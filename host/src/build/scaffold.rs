@@ -107,7 +107,8 @@ mod tests {
             let parent = tempfile::tempdir().unwrap();
             let Made { folder, entry } = new_stage("shout", language, parent.path()).unwrap();
             assert!(folder.join(entry).is_file() && folder.join("pipeline.toml").is_file(), "{language}");
-            let written = glob::glob(&format!("{}/**/*", folder.display())).unwrap().flatten().filter(|it| it.is_file());
+            let written =
+                glob::glob(&format!("{}/**/*", folder.display())).unwrap().flatten().filter(|it| it.is_file());
             for file in written.filter(|file| !file.components().any(|part| part.as_os_str() == ".sandmill")) {
                 assert!(!fs::read_to_string(&file).unwrap().contains("{{name}}"), "{}", file.display());
             }

@@ -77,6 +77,18 @@ pub(super) enum Reach {
     Random,
 }
 
+impl Reach {
+    /// As the settings name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Files => "files",
+            Self::Env => "env",
+            Self::Random => "random",
+        }
+    }
+}
+
 /// Limits that the author suggests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,7 +136,9 @@ impl Settings {
         let error = Error::config(format!("there is no file \"{}\"", file.display()));
         Err(match &self.entry {
             Some(_) => error.hint(format!("`entry` in {FILE} names it")),
-            None => error.hint(format!("the stage's function belongs in {default}; or name another file: `entry = \"…\"` in {FILE}")),
+            None => error.hint(format!(
+                "the stage's function belongs in {default}; or name another file: `entry = \"…\"` in {FILE}"
+            )),
         })
     }
 
@@ -168,7 +182,8 @@ mod tests {
 
     #[test]
     fn settings_are_read() {
-        let settings = read("language = \"c\"\nreach = [\"time\"]\nreuse = \"worker\"\n[limits]\nmemory = \"1MiB\"\n").unwrap();
+        let settings =
+            read("language = \"c\"\nreach = [\"time\"]\nreuse = \"worker\"\n[limits]\nmemory = \"1MiB\"\n").unwrap();
         assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Reuse::Worker)));
         assert_eq!((settings.world.name(), &settings.reach[..]), ("stage", &[Reach::Time][..]));
     }

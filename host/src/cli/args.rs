@@ -145,8 +145,8 @@ pub(crate) struct CheckArguments {
 #[command(after_help = "Example:\n  sandmill build stages/parse-access-log stages/mask\n\n\
                         Exits with 0 when all are built, with 2 when one does not build.")]
 pub(crate) struct BuildArguments {
-    /// Stage folders.
-    #[arg(required = true, value_name = "FOLDER")]
+    /// Stage folders. Default: the working folder.
+    #[arg(value_name = "FOLDER", default_value = ".", hide_default_value = true)]
     pub(crate) folders: Vec<PathBuf>,
 
     /// Without optimisation: builds faster, runs slower, panics with better traces.

@@ -53,7 +53,8 @@ impl Language for Custom {
     }
 
     fn install(&self, _stop: &Stop, _talk: &mut dyn Talk) -> Result<()> {
-        Err(Error::config("there is no toolchain for a language of one's own").hint("`build` in sandmill.toml names the command"))
+        Err(Error::config("there is no toolchain for a language of one's own")
+            .hint("`build` in sandmill.toml names the command"))
     }
 
     fn maker(&self) -> String {
@@ -85,7 +86,7 @@ impl Language for Custom {
         let output = folder.join(settings.output.as_deref().unwrap_or(Path::new("")));
         let wasm = fs::read(&output)
             .map_err(|error| unreadable(&output, error).hint(format!("`build` in {FILE} should leave it")))?;
-        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain: settings.build.join(" ") })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain: settings.build.join(" "), flushes: None })
     }
 
     /// Nobody knows what it would hold.

@@ -1,12 +1,15 @@
 //! The languages that stages are written in, a file or folder each. Nothing outside of `build` names one of them.
 
+mod c;
 mod custom;
+mod python;
 mod rust;
+mod zig;
 
 use super::language::Language;
 
 /// All of them, in the order in which people are told of them.
-pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &custom::Custom];
+pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &c::C, &custom::Custom];
 
 /// The language of that name, as `language = "…"` and `--lang` give it.
 pub(super) fn named(name: &str) -> Option<&'static dyn Language> {

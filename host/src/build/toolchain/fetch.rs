@@ -26,8 +26,9 @@ impl Fetch<'_> {
     /// Fetches it, unless another build has done so meanwhile.
     pub(super) fn run(&self, talk: &mut dyn Talk) -> Result<()> {
         let parent = self.folder.parent().unwrap_or(self.folder);
-        let unwritable =
-            |error: std::io::Error| Error::config(format!("\"{}\" cannot be written", parent.display())).caused_by(error);
+        let unwritable = |error: std::io::Error| {
+            Error::config(format!("\"{}\" cannot be written", parent.display())).caused_by(error)
+        };
         fs::create_dir_all(parent).map_err(unwritable)?;
         let _lock = lock(self.folder, talk).map_err(unwritable)?;
         if self.folder.join(self.tool.program).is_file() {
@@ -45,8 +46,11 @@ impl Fetch<'_> {
             Origin::Npm { package, lock } => self.npm(package, lock, unfinished.path(), talk)?,
         }
         if !unfinished.path().join(self.tool.program).is_file() {
-            return Err(Error::config(format!("what was fetched for {} does not hold {}", self.tool.name, self.tool.program))
-                .hint("the registry has nothing for this kind of machine"));
+            return Err(Error::config(format!(
+                "what was fetched for {} does not hold {}",
+                self.tool.name, self.tool.program
+            ))
+            .hint("the registry has nothing for this kind of machine"));
         }
         // An older folder of that name is not whole: it has no program.
         remove(self.folder)?;
@@ -100,19 +104,23 @@ impl Fetch<'_> {
     fn failed(&self, fetcher: &str, said: &[String]) -> Error {
         let last: Vec<&str> = said.iter().rev().take(5).map(String::as_str).collect();
         let why: Vec<&str> = last.into_iter().rev().collect();
-        Error::config(format!("{fetcher} could not fetch {} {}", self.tool.name, self.tool.version)).caused_by(why.join("\n"))
+        Error::config(format!("{fetcher} could not fetch {} {}", self.tool.name, self.tool.version))
+            .caused_by(why.join("\n"))
     }
 }
 
-/// A Python with which packages are fetched. It does not compile stages.
-fn python() -> Result<PathBuf> {
+/// A Python of this machine, with which packages are fetched and tools that are written in it are run. Stages get their own.
+///
+/// # Errors
+/// When there is none that is new enough.
+pub(in crate::build) fn python() -> Result<PathBuf> {
     let found = |name: &str| {
         let program = on_path(name.as_ref())?;
         let version = Version::within(&said(&program, &["--version"])?)?;
         (version >= PYTHON_FROM).then_some(program)
     };
     ["python3", "python"].into_iter().find_map(found).ok_or_else(|| {
-        Error::config(format!("there is no Python {PYTHON_FROM} or later here, which fetches packages from PyPI"))
+        Error::config(format!("there is no Python {PYTHON_FROM} or later here, which fetches and runs tools from PyPI"))
             .hint("install it; on Debian: apt-get install python3 python3-pip")
     })
 }
@@ -158,7 +166,8 @@ pub(super) fn remove(folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    let failed = |error: std::io::Error| Error::config(format!("\"{}\" cannot be removed", folder.display())).caused_by(error);
+    let failed =
+        |error: std::io::Error| Error::config(format!("\"{}\" cannot be removed", folder.display())).caused_by(error);
     let parent = folder.parent().unwrap_or(folder);
     let aside = tempfile::Builder::new().prefix(".removed-").tempdir_in(parent).map_err(failed)?;
     fs::rename(folder, aside.path().join("tool")).map_err(failed)?;
@@ -186,7 +195,8 @@ mod tests {
         let fetch = Fetch { tool: &tool, folder: &folder, stop: &Stop::default() };
         fetch.run(&mut |_: &str| {}).unwrap_err();
         assert!(!folder.exists());
-        let left: Vec<_> = fs::read_dir(folder.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(folder.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert!(matches!(&left[..], [lock] if lock.to_string_lossy().ends_with(".lock")), "{left:?}");
     }
 

@@ -19,6 +19,7 @@ use super::stop::Stop;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 
+pub(super) use fetch::python;
 pub(super) use version::Version;
 
 /// A tool that compiles stages.
@@ -165,7 +166,8 @@ impl Tool {
                 .hint(format!("name the program of {}, or unset it for what is there", self.name)));
         };
         let said = self.installed.as_ref().and_then(|installed| said(&program, installed.arguments));
-        let version = said.as_deref().and_then(Version::within).map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+        let version =
+            said.as_deref().and_then(Version::within).map_or_else(|| "unknown".to_owned(), |it| it.to_string());
         Ok(Found { program, fetched: None, version })
     }
 
@@ -196,7 +198,8 @@ impl Tool {
             crate::error::ErrorKind::Cancelled => error,
             _ => error.hint(format!("to try again: sandmill toolchain install {}", language.name())),
         })?;
-        self.cached().ok_or_else(|| Error::internal(format!("{} was fetched, and {} is not there", self.name, self.program)))
+        self.cached()
+            .ok_or_else(|| Error::internal(format!("{} was fetched, and {} is not there", self.name, self.program)))
     }
 
     /// As [`Self::find`], for whoever wants it before a build does.

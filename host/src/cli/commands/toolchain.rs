@@ -49,7 +49,8 @@ fn line(tool: &Status) -> String {
         Presence::Path => format!("on the path: {program}"),
         Presence::Cache => format!("in the cache: {program}"),
         Presence::Missing => {
-            let size = tool.megabytes.map(|megabytes| format!(" ({megabytes} MB, {})", tool.licence)).unwrap_or_default();
+            let size =
+                tool.megabytes.map(|megabytes| format!(" ({megabytes} MB, {})", tool.licence)).unwrap_or_default();
             format!("not here{size}; to fetch it: sandmill toolchain install {}", tool.language)
         }
     };

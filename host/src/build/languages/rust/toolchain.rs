@@ -88,7 +88,8 @@ impl Toolchain {
     pub(super) fn find(folder: &Path, offline: bool, talk: &mut dyn Talk) -> Result<Self> {
         let only = Only::from_variable(std::env::var_os(ONLY).as_deref())?;
         // Asked in the stage's folder: a `rust-toolchain.toml` there has a say.
-        let facts = Facts { ready: has_target(folder), rustup: !offline && has_rustup(), system: has_system() }.within(only);
+        let facts =
+            Facts { ready: has_target(folder), rustup: !offline && has_rustup(), system: has_system() }.within(only);
         match decide(facts) {
             Step::Ready => Ok(Self::Ready),
             Step::System => Ok(Self::System),

@@ -1,0 +1,72 @@
+//! Zig, which compiles C and C++ as well: one tool for three languages.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::build::folder::{Stage, unreadable};
+use crate::build::language::{Job, Made};
+use crate::build::mistakes::{does_not_compile, with_places};
+use crate::build::process;
+use crate::build::toolchain::{Found, Installed, Origin, Tool, Version};
+use crate::error::Result;
+
+/// A guest that needs a deeper stack than this recurses without a bound.
+pub(super) const STACK_BYTES: u32 = 128 << 10;
+
+/// The compiler of all three.
+pub(super) static TOOL: Tool = Tool {
+    name: "zig",
+    version: "0.17.0",
+    megabytes: 411,
+    licence: "MIT",
+    origin: Origin::Pip { requirements: include_str!("../../../../guest-sdk/zig/toolchain/requirements.txt") },
+    program: "ziglang/zig",
+    installed: Some(Installed {
+        program: "zig",
+        arguments: &["version"],
+        from: Version(0, 17, 0),
+        before: Version(0, 18, 0),
+    }),
+};
+
+/// The compiler, in the stage's folder, with its caches in the user's.
+pub(super) fn zig(found: &Found, folder: &Path) -> Command {
+    let mut command = Command::new(&found.program);
+    command.current_dir(folder);
+    if let Some(cache) = crate::cache::user_folder() {
+        // What is compiled of the C library is for all stages; what is compiled of a stage is in its own folder.
+        command.env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"));
+    }
+    command.env("ZIG_LOCAL_CACHE_DIR", folder.join("target/zig-cache"));
+    command
+}
+
+/// Runs a compiler that begins each mistake with its place.
+pub(super) fn compile(command: Command, job: &mut Job<'_>) -> Result<()> {
+    let done = process::run(command, job.stop, job.talk)?;
+    if done.succeeded { Ok(()) } else { Err(does_not_compile(&job.stage.folder, with_places(&done.said))) }
+}
+
+/// The module that a compiler leaves, in a file of its own: two builds of one folder at once do not mix.
+pub(super) struct Output(tempfile::TempDir);
+
+impl Output {
+    pub(super) fn in_scratch(stage: &Stage) -> Result<Self> {
+        let scratch = stage.scratch();
+        let made = fs::create_dir_all(&scratch).and_then(|()| tempfile::tempdir_in(&scratch));
+        made.map(Self).map_err(|error| unreadable(&scratch, error))
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.path().join("module.wasm")
+    }
+
+    pub(super) fn made(&self, found: &Found) -> Result<Made> {
+        let path = self.path();
+        let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+        let toolchain = format!("{} {}", TOOL.name, found.version);
+        Ok(Made { wasm, inputs: BTreeSet::from([found.program.clone()]), toolchain, flushes: None })
+    }
+}
