@@ -7,7 +7,7 @@ Each of the 46 functions is answered from inside the component, so that a progra
 nothing but `sandmill:stage/host`. The state (time, randomness) is in globals, so that an image of an instance has it.
 """
 
-BADF, NOSYS, SPIPE = 8, 52, 70
+ACCES, BADF, NOSYS, SPIPE = 2, 8, 52, 70
 
 # Parameters: i is an i32, I an i64. Every function but proc_exit returns an errno.
 SIGNATURES = """
@@ -115,8 +115,8 @@ BODIES = {
 HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
 ;;
 ;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
-;; written to stdout and stderr becomes log lines. No descriptor is good but the
-;; first three.
+;; written to stdout and stderr becomes log lines. No path may be opened, and no
+;; descriptor is good but the first three.
 (module
   (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
   (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
@@ -156,7 +156,9 @@ HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no arg
 def refusal(name: str) -> str:
     if name in ("fd_seek", "fd_tell"):
         return f"(if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const {BADF})) (else (i32.const {SPIPE})))"
-    return f"i32.const {BADF if name.startswith(('fd_', 'path_')) else NOSYS}"
+    if name.startswith("path_"):
+        return f"i32.const {ACCES}"
+    return f"i32.const {BADF if name.startswith('fd_') else NOSYS}"
 
 
 def main() -> None:

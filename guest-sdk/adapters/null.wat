@@ -1,8 +1,8 @@
 ;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
 ;;
 ;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
-;; written to stdout and stderr becomes log lines. No descriptor is good but the
-;; first three.
+;; written to stdout and stderr becomes log lines. No path may be opened, and no
+;; descriptor is good but the first three.
 (module
   (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
   (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
@@ -107,16 +107,16 @@
           (br $next))))
     (i32.store (local.get 3) (local.get $written))
     i32.const 0)
-  (func (export "path_create_directory") (param i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_filestat_get") (param i32 i32 i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_filestat_set_times") (param i32 i32 i32 i32 i64 i64 i32) (result i32) i32.const 8)
-  (func (export "path_link") (param i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_open") (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32) i32.const 8)
-  (func (export "path_readlink") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_remove_directory") (param i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_rename") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_symlink") (param i32 i32 i32 i32 i32) (result i32) i32.const 8)
-  (func (export "path_unlink_file") (param i32 i32 i32) (result i32) i32.const 8)
+  (func (export "path_create_directory") (param i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_filestat_get") (param i32 i32 i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_filestat_set_times") (param i32 i32 i32 i32 i64 i64 i32) (result i32) i32.const 2)
+  (func (export "path_link") (param i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_open") (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32) i32.const 2)
+  (func (export "path_readlink") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_remove_directory") (param i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_rename") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_symlink") (param i32 i32 i32 i32 i32) (result i32) i32.const 2)
+  (func (export "path_unlink_file") (param i32 i32 i32) (result i32) i32.const 2)
   (func (export "poll_oneoff") (param i32 i32 i32 i32) (result i32)
     ;; Everything has happened already. A sleep puts the clock forward.
     (i32.store (local.get 3) (local.get 2))

@@ -1,0 +1,3 @@
+module sandmill.dev/sandmill
+
+go 1.24
