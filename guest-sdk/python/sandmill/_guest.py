@@ -1,0 +1,128 @@
+"""The Wasm side: what the component exports. Only `build.py`'s entry imports it.
+
+componentize-py makes a new `Transform` for each call, so the open stage is kept in the module.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import wit_world.exports as exports  # type: ignore[import-not-found]
+from componentize_py_types import Err  # type: ignore[import-not-found]
+from wit_world.imports import host, types  # type: ignore[import-not-found]
+
+from . import _columns, _instance, _reach, _source, log
+from ._declared import declared
+from ._outputs import Failure
+from ._place import message, place
+
+_reach_of_stage: frozenset[str] = frozenset()
+_plan: Any = None
+_open: Any = None
+
+
+def program(reach: list[str]) -> None:
+    """Checks what the author's module declares. Raises TypeError where it cannot be a component."""
+    global _reach_of_stage, _plan
+    _reach_of_stage = frozenset(reach)
+    if len(declared) != 1:
+        names = ", ".join(each.__qualname__ for each in declared) or "none"
+        raise TypeError(f"a component has one function or class with @stage or @source; this one has {names}")
+    is_source = declared[0].__sandmill__ == "source"
+    _plan = (_source if is_source else _instance).Plan(declared[0])
+    if not is_source:
+        _warm_up()
+
+
+def _warm_up() -> None:
+    """Lets CPython specialise the code of this package: the component starts with it as it is now."""
+
+    def same(line: str) -> str:
+        return line
+
+    def some(line: str) -> list[str] | None:
+        return [line] if line != "0" else None
+
+    column = _columns.joined([str(number).encode() for number in range(64)])
+    for function in (same, some):
+        for _ in range(16):
+            instance = _instance.Instance(_instance.Plan(function), "{}")
+            _outcome(instance.process(column, _columns.NO_BYTES))
+
+
+def _log(level: str, line: str) -> None:
+    host.log(host.Level[level.upper()], line)
+
+
+def _nobody(level: str, line: str) -> None:
+    """Takes the lines after the end."""
+
+
+def _call(function: Any, *args: Any) -> Any:
+    """Calls the stage. What an instance does not survive ends it, with message and place."""
+    try:
+        return function(*args)
+    except Failure as failure:
+        raise Err(failure.message) from None
+    except _instance.FATAL as error:
+        _finish_lines()
+        host.panicked(message(error), place(error))
+        log._sink = _nobody  # a host whose `panicked` returns: the traceback on stderr says nothing new
+        raise
+    except BaseException as error:
+        where = place(error)
+        raise Err(message(error) + (f" ({where})" if where else "")) from None
+    finally:
+        _finish_lines()
+
+
+def _finish_lines() -> None:
+    sys.stdout.finish()  # type: ignore[attr-defined]
+    sys.stderr.finish()  # type: ignore[attr-defined]
+
+
+def _begin() -> None:
+    log._sink = _log
+    _reach.seal(_reach_of_stage)
+
+
+def _lowered(values: Any, keys: Any) -> Any:
+    return types.Batch(types.Column(*values), types.Column(*keys))
+
+
+def _outcome(outcome: Any) -> Any:
+    failures = [types.Failure(each.index, each.retryable, each.message) for each in outcome.failures]
+    return types.Outcome(_lowered(outcome.values, outcome.keys), outcome.origins, outcome.ports, failures)
+
+
+if hasattr(exports, "Transform"):
+
+    class Transform(exports.Transform):  # type: ignore[misc]
+        """The world `stage`."""
+
+        def open(self, config: str) -> None:
+            global _open
+            _begin()
+            _open = _call(_instance.Instance, _plan, config)
+
+        def process(self, input: Any) -> Any:
+            values, keys = input.values, input.keys
+            return _outcome(_call(_open.process, (values.data, values.ends), (keys.data, keys.ends)))
+
+        def flush(self) -> Any:
+            return _outcome(_call(_open.flush))
+
+else:
+
+    class Source(exports.Source):  # type: ignore[misc]
+        """The world `record-source`."""
+
+        def open(self, config: str, cursor: str | None) -> None:
+            global _open
+            _begin()
+            _open = _call(_source.OpenSource, _plan, config, cursor)
+
+        def pull(self, max: int) -> Any:
+            chunk = _call(_open.pull, max)
+            return exports.source.Chunk(_lowered(chunk.values, chunk.keys), chunk.cursor, chunk.done)
