@@ -2,6 +2,7 @@
 
 mod c;
 mod custom;
+mod go;
 mod python;
 mod rust;
 mod zig;
@@ -9,7 +10,7 @@ mod zig;
 use super::language::Language;
 
 /// All of them, in the order in which people are told of them.
-pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &c::C, &custom::Custom];
+pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &go::Go, &c::C, &custom::Custom];
 
 /// The language of that name, as `language = "…"` and `--lang` give it.
 pub(super) fn named(name: &str) -> Option<&'static dyn Language> {

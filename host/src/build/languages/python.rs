@@ -132,7 +132,9 @@ const ENTRY: &str = "stage.py";
 
 static KIT: Kit = Kit {
     files: files![
+        "python/README.md",
         "python/build.py",
+        "python/pyproject.toml",
         "python/sandmill/__init__.py",
         "python/sandmill/_columns.py",
         "python/sandmill/_declared.py",

@@ -72,6 +72,8 @@ impl Fetch<'_> {
         let list = list.map_err(|error| Error::config("no temporary file can be written").caused_by(error))?;
         let mut command = Command::new(python()?);
         command
+            // It goes into a folder of its own, whoever the user is.
+            .env("PIP_ROOT_USER_ACTION", "ignore")
             .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"])
             .args(["--only-binary", ":all:", "--require-hashes", "--target"])
             .arg(into)
