@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::eight::find_json_mark;
 use super::json_scan::is_value_on_a_line;
+use super::json_wide::{Look, look};
 
 /// Appends text as a JSON string, in quotes.
 pub(in crate::edge) fn push_string(out: &mut Vec<u8>, text: &str) {
@@ -54,8 +55,13 @@ pub(in crate::edge) enum Checked<'a> {
 /// # Errors
 /// With the reason, worded for a person.
 pub(in crate::edge) fn check(data: &[u8]) -> Result<Checked<'_>, String> {
+    let is_known = match look(data) {
+        Look::Value => return Ok(Checked::Line),
+        Look::NotKnown => false,
+        Look::NotTaken => is_value_on_a_line(data),
+    };
     let text = text(data)?;
-    if is_value_on_a_line(data) {
+    if is_known {
         return Ok(Checked::Line);
     }
     match serde_json::from_str::<IgnoredAny>(text) {

@@ -5,6 +5,7 @@ pub(super) mod eight;
 pub(super) mod fields;
 pub(super) mod json;
 mod json_scan;
+mod json_wide;
 mod lines;
 pub(super) mod placing;
 
