@@ -7,6 +7,7 @@ mod accounting;
 mod budgets;
 mod building;
 mod checkpoints;
+mod conformance;
 mod cli;
 mod differential;
 mod examples;
