@@ -66,7 +66,7 @@ async fn goes_on(sink: &str, check: impl Fn(&Sandbox, &Seen)) {
         let seen = small.run("unshare -rm sh disk.sh").await.expect("it ends");
         assert!(seen.stdout.ends_with("ended 4, then 0\n"), "{}\n{}", seen.stdout, seen.stderr);
         assert!(seen.stderr.contains("the disk is full: make room, or write elsewhere"), "{}", seen.stderr);
-        assert!(seen.stderr.contains("run it again to go on where it stopped"), "{}", seen.stderr);
+        assert!(seen.stderr.contains("run it again to continue where it stopped"), "{}", seen.stderr);
         check(&small, &seen);
     }
     let poor = sandbox(sink);

@@ -361,7 +361,7 @@ async fn what_is_granted_but_not_there_is_told_before_anything_runs() {
     let error = trial.refused(alone(folder(&trial.path().join("none"), false))).await;
     assert!(error.to_string().starts_with("stage \"guest\": \"read\" grants the folder \""), "{error}");
     let error = trial.refused(alone(folder(&trial.path().join("pin"), true))).await;
-    assert!(error.to_string().ends_with("pin\", which is no folder"), "{error}");
+    assert!(error.to_string().ends_with("pin\", which is not a folder"), "{error}");
 }
 
 #[tokio::test]

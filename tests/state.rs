@@ -37,7 +37,11 @@ impl Cut {
         let seen = cut.run("sandmill run").await;
         assert_eq!(seen.code, 4, "{}", seen.stderr);
         assert!(seen.stderr.contains("stage \"work\" failed on in.txt:100001"), "{}", seen.stderr);
-        assert!(seen.stderr.contains("run it again to go on where it stopped; --fresh starts over"), "{}", seen.stderr);
+        assert!(
+            seen.stderr.contains("run it again to continue where it stopped; --fresh starts over"),
+            "{}",
+            seen.stderr
+        );
         cut
     }
 
@@ -75,7 +79,7 @@ async fn an_aborted_run_goes_on_once_its_cause_is_mended() {
     cut.write("in.txt", &format!("{}mended\n", lines()));
     let seen = cut.run("sandmill run").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    assert!(seen.stderr.contains("going on with the run that began at"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("resuming the run that began at"), "{}", seen.stderr);
     assert!(seen.stderr.contains("with what was done before: read 100,001 = delivered 100,001 +"), "{}", seen.stderr);
     assert_eq!(cut.read("out.txt"), format!("{}mended\n", lines()));
 }
@@ -84,8 +88,14 @@ async fn an_aborted_run_goes_on_once_its_cause_is_mended() {
 async fn a_stage_that_has_changed_is_told_and_taken_on_request() {
     let cut = Cut::new().await;
     cut.write("pipeline.toml", &PIPELINE.replace("bang.wasm", "echo.wasm"));
-    cut.is_refused(&["the pipeline has changed since", "stage \"work\" was: component", "--resume goes on", "--fresh"])
-        .await;
+    cut.is_refused(&[
+        "the pipeline has changed since",
+        "stage \"work\" had a component with sha256 ",
+        "; it now has a component",
+        "--resume continues",
+        "--fresh",
+    ])
+    .await;
     let seen = cut.run("sandmill run --resume").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert_eq!(cut.read("out.txt"), format!("{}!last\n", lines()));
@@ -96,10 +106,10 @@ async fn a_source_or_sink_that_has_changed_is_told() {
     let cut = Cut::new().await;
     cut.write("other.txt", "other\n");
     cut.write("pipeline.toml", &PIPELINE.replace("in.txt", "other.txt"));
-    cut.is_refused(&["source \"file\" was: files ", "in.txt as Lines", "other.txt as Lines", "take the changes back"])
+    cut.is_refused(&["source \"file\" had path = \"in.txt\"; it now has path = \"other.txt\"", "undo the changes"])
         .await;
     cut.write("pipeline.toml", &PIPELINE.replace("\"out.txt\"", "\"elsewhere.txt\""));
-    cut.is_refused(&["sink \"file-2\" was: file ", "elsewhere.txt as Lines"]).await;
+    cut.is_refused(&["sink \"file-2\" had path = \"out.txt\"; it now has path = \"elsewhere.txt\""]).await;
     // How fast it goes may change.
     cut.write("pipeline.toml", &PIPELINE.replace("workers = 1", "workers = 2").replace("fail", "drop"));
     assert_eq!(cut.run("sandmill run").await.code, 0);
@@ -110,10 +120,13 @@ async fn a_source_or_sink_that_has_changed_is_told() {
 async fn an_input_that_has_changed_is_told_and_not_mixed_in() {
     let cut = Cut::new().await;
     cut.write("in.txt", &lines().replace('0', "x"));
-    cut.is_refused(&["in.txt\" has changed since the run was cut at its line ", "it holds something else before byte"])
-        .await;
+    cut.is_refused(&[
+        "in.txt\" has changed since the run was interrupted at its line ",
+        "it holds something else before byte",
+    ])
+    .await;
     cut.write("in.txt", "short\n");
-    cut.is_refused(&["in.txt\" has changed since the run was cut at its line ", "it has 6 bytes"]).await;
+    cut.is_refused(&["in.txt\" has changed since the run was interrupted at its line ", "it has 6 bytes"]).await;
     let seen = cut.run("sandmill run --fresh").await;
     assert_eq!((seen.code, cut.read("out.txt").as_str()), (0, "short\n"));
 }
@@ -124,8 +137,11 @@ async fn an_input_that_was_edited_long_before_the_place_is_told() {
     let cut = Cut::new().await;
     let mended = format!("{}mended\n", lines());
     cut.write("in.txt", &mended.replacen("\n50\n", "\n5o\n", 1));
-    cut.is_refused(&["in.txt\" has changed since the run was cut at its line ", "it holds something else before byte"])
-        .await;
+    cut.is_refused(&[
+        "in.txt\" has changed since the run was interrupted at its line ",
+        "it holds something else before byte",
+    ])
+    .await;
     // Another file that holds the same is the same input: what it holds counts.
     cut.write("other.txt", &format!("{mended}and more\n"));
     let seen = cut.run("mv other.txt in.txt && sandmill run").await;
@@ -152,7 +168,7 @@ async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held()
     let cut = cut_among_files().await;
     let is_refused = async |change: &str, word: &str| {
         cut.run(&format!("cp in-c.txt c && cp in-d.txt d && {change}")).await;
-        cut.is_refused(&["the files of the source have changed since the run was cut", word, "--fresh"]).await;
+        cut.is_refused(&["the files of the source have changed since the interrupted run", word, "--fresh"]).await;
         cut.run("mv c in-c.txt && mv d in-d.txt").await;
     };
     is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes, and had 6").await;
@@ -217,7 +233,7 @@ async fn a_folder_can_be_moved_or_copied_while_its_run_waits_to_be_resumed() {
         cut.write("here/in.txt", &format!("{records}{{\"n\":-1}}\n"));
         let seen = cut.run("mv here moved && cp -r moved there && sandmill run there/pipeline.toml").await;
         assert_eq!(seen.code, 0, "{}", seen.stderr);
-        assert!(seen.stderr.contains("going on with the run that began at"), "{}", seen.stderr);
+        assert!(seen.stderr.contains("resuming the run that began at"), "{}", seen.stderr);
         let path = cut.0.path().join("there").join(output);
         let numbers: Vec<i64> = if sink == table {
             numbers_of(&path)
@@ -243,7 +259,7 @@ async fn a_mark_that_cannot_be_read_is_told() {
     let spoil = r#"UPDATE checkpoint SET body = json_replace(body, '$.sinks[0].mark', 'many')"#;
     assert_eq!(database.execute(spoil, []), Ok(1));
     drop(database);
-    cut.is_refused(&["what the run that was cut noted of \"out.txt\" cannot be read", "--fresh"]).await;
+    cut.is_refused(&["the position that the interrupted run stored for \"out.txt\" cannot be read", "--fresh"]).await;
 }
 
 /// A table keeps the checkpoint itself (12).
@@ -264,7 +280,7 @@ async fn a_checkpoint_in_a_table_that_cannot_be_read_is_told() {
     for (statement, words) in [
         (
             "json_replace(note, '$.sinks[0].mark', 'many')",
-            "what the run that was cut noted of \"out.db\" cannot be read",
+            "the position that the interrupted run stored for \"out.db\" cannot be read",
         ),
         ("'nothing'", "the checkpoint stored in sink \"sqlite\" cannot be read"),
     ] {
@@ -308,7 +324,7 @@ async fn a_run_that_its_reader_ended_leaves_nothing_to_resume_and_what_is_resume
     cut.write("in.txt", &format!("{}mended\n", lines()));
     let seen = cut.run("sandmill run -q").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    assert!(seen.stderr.contains("going on with the run that began at"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("resuming the run that began at"), "{}", seen.stderr);
 }
 
 /// A run that had ended, and was killed before it could say so, was done again: an appended table held all twice (12).
@@ -422,7 +438,7 @@ async fn a_second_run_at_the_same_time_is_refused() {
     output.read_exact(&mut [0; 2]).await.expect("it has begun");
     let seen = sandbox.run("sandmill run").await.expect("it ends");
     assert_eq!(seen.code, 2, "{}", seen.stderr);
-    assert!(seen.stderr.contains("another run of this pipeline is going on"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("another run of this pipeline is using the state file"), "{}", seen.stderr);
     drop(output);
     finish(first, Duration::from_secs(10)).await.expect("its reader has gone");
     let seen = sandbox.run("sandmill run --quiet | head -n 2").await.expect("it ends");

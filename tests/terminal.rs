@@ -104,8 +104,12 @@ async fn at_any_width_the_picture_has_its_lines_and_what_was_said_stays_above_it
 }
 
 const AT_40: &str = "
-[work] failed: stdin line 4: trapped: wasm `unreachable` instruction executed
-[work] failed: stdin line 5: trapped: wasm `unreachable` instruction executed
+[work] failed: stdin line 4: trapped:
+    wasm `unreachable` instruction
+    executed
+[work] failed: stdin line 5: trapped:
+    wasm `unreachable` instruction
+    executed
 T  5 done N rec/s
   統計 N rec/s P %
   work N rec/s P % 2 failed
@@ -200,3 +204,77 @@ async fn a_dumb_terminal_and_those_who_want_none_get_lines_only() {
         assert!(screen.starts_with("[work] failed: stdin line 2"), "no line of progress in so short a run: {screen}");
     }
 }
+
+/// The lines of a screen as one text, as if the terminal were as wide as it had to be.
+fn unbroken(screen: &str) -> String {
+    screen.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// What a command shows in a terminal of that many columns, in the folder that `furnish` has filled.
+async fn shown(command: &str, columns: u16, furnish: impl Fn(&Sandbox)) -> String {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    furnish(&sandbox);
+    let terminal = Terminal::run(&sandbox, command, (40, columns)).expect("a terminal");
+    let (_, screen) = terminal.end().await.expect("it ends");
+    screen
+}
+
+/// Issue 12: lines of errors, hints and findings were broken in the middle of words.
+#[tokio::test]
+async fn what_does_not_fit_a_terminal_is_broken_between_words() {
+    let furnish = |sandbox: &Sandbox| {
+        let pipeline = PIPELINE.replace("guests/bang.wasm", "guests/stillborn.wasm").replace("stdin", "generat");
+        std::fs::write(sandbox.path().join("typo.toml"), pipeline).expect("a file");
+        let pipeline = PIPELINE.replace("\"work\"", "\"a-stage-with-a-long-name\"");
+        std::fs::write(sandbox.path().join("pipeline.toml"), pipeline).expect("a file");
+    };
+    let commands =
+        ["sandmill check", "sandmill check typo.toml", "sandmill run nowhere", "sandmill inspect pipeline.toml"];
+    for command in commands {
+        let whole = shown(command, 250, furnish).await;
+        let words: Vec<&str> = whole.split_whitespace().collect();
+        for columns in [40, 80, 120] {
+            let screen = shown(command, columns, furnish).await;
+            let unbroken = unbroken(&screen);
+            // Each run has a folder of its own.
+            for word in words.iter().filter(|word| !word.contains("/tmp")) {
+                assert!(unbroken.contains(word), "{word} of `{command}` is broken at {columns}:\n{screen}");
+            }
+        }
+    }
+}
+
+/// Issue 12: each line had 124 columns at any terminal.
+#[tokio::test]
+async fn the_list_of_dead_letters_fits_the_terminal() {
+    let command = "printf '!one\\n!two\\n' | sandmill run -q; clear; sandmill dead-letters list";
+    let time = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").expect("a pattern");
+    for (columns, expected) in [(40, LETTERS_AT_40), (80, LETTERS_AT_80), (120, LETTERS_AT_120)] {
+        let screen = shown(command, columns, |sandbox| {
+            std::fs::write(sandbox.path().join("pipeline.toml"), PIPELINE).expect("a file");
+        })
+        .await;
+        let screen = time.replace_all(&screen, "2026-11-27T00:00:00Z");
+        assert_eq!(screen, expected.trim_start_matches('\n'), "at {columns}:\n{screen}");
+    }
+}
+
+const LETTERS_AT_40: &str = "
+     1  2026-11-27T00:00:00Z  work
+        trap
+        stdin line 1: trapped: wasm `u…
+     2  2026-11-27T00:00:00Z  work
+        trap
+        stdin line 2: trapped: wasm `u…
+2 dead letters in p.state.db; `sandmill
+    dead-letters show ID` shows one";
+const LETTERS_AT_80: &str = "
+     1  2026-11-27T00:00:00Z  work          trap
+        stdin line 1: trapped: wasm `unreachable` instruction executed
+     2  2026-11-27T00:00:00Z  work          trap
+        stdin line 2: trapped: wasm `unreachable` instruction executed
+2 dead letters in p.state.db; `sandmill dead-letters show ID` shows one";
+const LETTERS_AT_120: &str = "
+     1  2026-11-27T00:00:00Z  work          trap            stdin line 1: trapped: wasm `unreachable` instruction exec…
+     2  2026-11-27T00:00:00Z  work          trap            stdin line 2: trapped: wasm `unreachable` instruction exec…
+2 dead letters in p.state.db; `sandmill dead-letters show ID` shows one";

@@ -155,3 +155,51 @@ fn every_variable_is_documented() {
     let gone: Vec<_> = name.find_iter(&page).map(|name| name.as_str()).filter(|name| !named.contains(*name)).collect();
     assert!(gone.is_empty(), "docs/environment.md names {gone:?}, which nothing reads");
 }
+
+/// Turns of phrase that are translated, or mean two things. What a person reads has others (issue 12).
+const NOT_PLAIN: [&str; 13] = [
+    r"\bis no\b",
+    r"\bare no\b",
+    r"\bso many\b",
+    r"\banew\b",
+    r"\bgo(es|ing)? on\b",
+    r"\bsets? aside\b",
+    r"\bthr(ow|ows|own) (it |them )?away\b",
+    r"\b(was|were) cut\b",
+    r"\bbehind\b",
+    r"\bdefects?\b",
+    r"\bstruck out\b",
+    r"\bgive[ns]? up\b",
+    r"\bcomes? to (its|an) end\b",
+];
+
+/// The texts of a file: its string literals, and of the command line also the comments that become help texts.
+fn texts(name: &str, code: &str) -> Vec<String> {
+    const HELP: [&str; 3] = ["cli/args.rs", "cli/documents.rs", "cli/progress/screen.rs"];
+    let help = code.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("///"));
+    let help: Vec<String> = if HELP.contains(&name) { help.map(str::to_owned).collect() } else { Vec::new() };
+    // Without literals of one quote, which would turn text into code and code into text.
+    let code = code_lines(code).collect::<Vec<_>>().join("\n").replace("'\"'", "").replace("b'\"'", "");
+    let literal = Regex::new(r#"(?s)"((?:[^"\\]|\\.)*)""#).expect("a pattern");
+    let broken = Regex::new(r"\\\n\s*").expect("a pattern");
+    let literals = literal.captures_iter(&code).map(|text| broken.replace_all(&text[1], "").into_owned());
+    help.into_iter().chain(literals).collect()
+}
+
+#[test]
+fn messages_are_in_plain_english() {
+    let not_plain = Regex::new(&NOT_PLAIN.join("|")).expect("a pattern");
+    let inserted = Regex::new(r"\{[^}]*\}").expect("a pattern");
+    let mut found = Vec::new();
+    // The words of `build` are mended on their own.
+    for (name, code) in sources().iter().filter(|(name, _)| !name.starts_with("build/")) {
+        for text in texts(name, code) {
+            let plain = inserted.replace_all(&text, "").replace("there is no", "").replace("there are no", "");
+            if let Some(turn) = not_plain.find(&plain) {
+                found.push(format!("{name}: {:?} in {text:?}", turn.as_str()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say it plainly:\n{}", found.join("\n"));
+    assert!(not_plain.is_match("\"x\" is no component") && not_plain.is_match("the run goes on"));
+}

@@ -233,7 +233,7 @@ async fn an_open_that_was_refused_memory_is_not_repeated_from_an_image() {
         (i32.const 16)",
         ..Guest::SOUND
     };
-    assert_eq!(cold(&guest, |of| of).await, "its `open` does with less memory than it wants");
+    assert_eq!(cold(&guest, |of| of).await, "its `open` runs with less memory than it asks for");
     let wide = Limits { memory: NonZeroU64::new(1 << 30).expect("positive"), ..Limits::default() };
     assert_eq!(cold(&guest, |of| of.limits(wide)).await, "it has more than 256 MiB of memory");
 }

@@ -91,7 +91,7 @@ fn partial_results(plan: &Plan, report: &CheckReport) -> Vec<Warning> {
     let warning = |stage: &StagePlan| {
         let Divided { among, hints } = stage.divided()?;
         let message = format!(
-            "stage \"{}\" gives results at its end, and its input is divided among {among}: each result is of a part",
+            "stage \"{}\" gives results at its end, and its input is divided among {among}: each result covers only a part of the input",
             stage.name
         );
         Some(Warning { node: stage.name.to_string(), kind: WarningKind::PartialResults, message, hints })
@@ -294,7 +294,7 @@ mod tests {
         let messages: Vec<_> = report.problems.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(messages.len(), 2, "{messages:?}");
         assert!(messages[0].starts_with("stage \"missing\": component \""), "{messages:?}");
-        assert!(messages[1].starts_with("stage \"wrong\": \"") && messages[1].ends_with("is no component"));
+        assert!(messages[1].starts_with("stage \"wrong\": \"") && messages[1].ends_with("is not a component"));
         assert!(report.nodes[1].detail.starts_with("3 workers, in input order"), "{:?}", report.nodes[1]);
     }
 }

@@ -44,8 +44,10 @@ impl Replay {
     pub fn of(plan: &mut Plan, choice: &Choice) -> Result<Self> {
         let state = StateFile::at(&plan.state.path);
         if state.checkpoint()?.is_some() {
-            return Err(Error::config("a run of this pipeline was cut: what is replayed now would be cut off with it")
-                .hint("finish it first, with `sandmill run`; or give it up, with `sandmill run --fresh`"));
+            return Err(Error::config(
+                "this pipeline has an interrupted run; resuming it would undo anything replayed now",
+            )
+            .hint("finish it first with `sandmill run`, or discard it with `sandmill run --fresh`"));
         }
         let counts = count(&state, choice, plan)?;
         plan.state.checkpoints = None;
@@ -128,9 +130,9 @@ fn count(state: &StateFile, choice: &Choice, plan: &Plan) -> Result<Counts> {
     if counts.nodes.is_empty() {
         let error = Error::config(format!("there is nothing to replay in \"{}\"", state.path().display()));
         return Err(match counts.left {
-            0 => error.hint("`sandmill dead-letters list` shows the dead letters that there are"),
+            0 => error.hint("`sandmill dead-letters list` shows all dead letters"),
             _ => error.hint(
-                "what a source could not read, and records from which a secret was struck out, cannot be replayed",
+                "records that a source could not read, and records from which a secret was removed, cannot be replayed",
             ),
         });
     }
@@ -139,7 +141,7 @@ fn count(state: &StateFile, choice: &Choice, plan: &Plan) -> Result<Counts> {
 
 fn no_node(letter: &DeadLetter) -> Error {
     Error::config(format!("dead letter {} failed in \"{}\", which this pipeline does not have", letter.id, letter.node))
-        .hint("--node, --kind, --id and --since choose others; `sandmill dead-letters drop` throws it away")
+        .hint("--node, --kind, --id and --since choose others; `sandmill dead-letters drop` deletes it")
 }
 
 /// A replay does not begin the outputs anew.

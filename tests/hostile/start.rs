@@ -58,7 +58,7 @@ table! {
     );
 
     garbage_is_refused:
-        refused(Wasm::Bytes(b"\x7fELF and so on".repeat(1_000)), Config, &["is no component"]);
+        refused(Wasm::Bytes(b"\x7fELF and so on".repeat(1_000)), Config, &["is not a component"]);
 
     half_a_component_is_refused: refused(
         Wasm::Bytes({
@@ -67,7 +67,7 @@ table! {
             half
         }),
         Config,
-        &["is no component", "damaged or cut off"],
+        &["is not a component", "damaged or incomplete"],
     );
 
     a_core_module_is_refused:

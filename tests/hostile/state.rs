@@ -66,7 +66,7 @@ table! {
         reuse: &[Worker],
         records: 1_000,
         batch: 100,
-        expected: Aborted(&["what it held of"]),
+        expected: Aborted(&["what it held from"]),
         ..Row::default()
     };
 
@@ -76,7 +76,7 @@ table! {
         reuse: &[Worker],
         records: 50,
         batch: 50,
-        expected: Aborted(&["what it held of 3 records is lost"]),
+        expected: Aborted(&["what it held from 3 records is lost"]),
         ..Row::default()
     };
 

@@ -154,8 +154,10 @@ fn redactions(sandbox: &Path) -> Result<Redactions> {
     let mut redactions = Redactions::new();
     redactions.insert("[SANDBOX]", sandbox.display().to_string())?;
     // With the room before it: the columns of a table are as wide as what is in them.
-    redactions.insert("[DURATION]", Regex::new(r"(?<redacted>(?: {2,})?\b\d+(?:\.\d+)? (?:µs|ms|s))\b")?)?;
-    redactions.insert("[RATE]", Regex::new(r"(?<redacted>\b[\d,]+ records/s(, [\d.]+ [KMG]?i?B/s)?)")?)?;
+    // And with the speed after it, which a short run does not have.
+    let speed = r"(?:, [\d,]+ records/s(?:, [\d.]+ [KMG]?i?B/s)?)?";
+    let duration = Regex::new(&format!(r"(?<redacted>(?: {{2,}})?\b\d+(?:\.\d+)? (?:µs|ms|s){speed})\b"))?;
+    redactions.insert("[DURATION]", duration)?;
     redactions.insert("[HASH]", Regex::new(r"\b(?<redacted>[0-9a-f]{64})\b")?)?;
     redactions.insert("[SECONDS]", Regex::new(r#""(?:time|\w+_seconds)":(?<redacted>[\d.e-]+)"#)?)?;
     // Which node is the busiest in a run of milliseconds is chance.

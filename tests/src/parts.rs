@@ -9,6 +9,7 @@
 //! | `spin` | spins for ever on a value that begins with `!` |
 //! | `busy` | fails a record that begins with `!`, given by itself, and says that it may pass later |
 //! | `stuck` | logs `stuck` before it does the same |
+//! | `loud` | logs `no database` as an error, and as information, and traps, on a value that begins with `!` |
 //! | `fussy` | refuses its configuration |
 //! | `stillborn` | traps when it is opened |
 //! | `hungry` | begins with 64 MiB of memory |
@@ -36,6 +37,13 @@ use crate::on_bang;
 /// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
 const PROCESS_STUCK_ON_BANG: &str =
     on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l))");
+
+/// `process` that logs the 11 bytes at 1024 as an error and as information, and traps, when a value begins with `!`; else
+/// gives back its input.
+const PROCESS_LOUD_ON_BANG: &str = on_bang!(
+    "(call $log (i32.const 3) (i32.const 1024) (i32.const 11))
+     (call $log (i32.const 1) (i32.const 1024) (i32.const 11)) (unreachable)"
+);
 
 /// Each value twice, behind one another.
 const TWICE: &str = r#"(memory (export "memory") 2)
@@ -166,6 +174,7 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
     let echo = Guest::default().component()?;
     let cut = echo.get(..echo.len() / 2).unwrap_or_default().to_vec();
     let refusal = "(memory (export \"memory\") 2) (data (i32.const 1024) \"\\22fields\\22 must not be empty\")";
+    let loud = "(memory (export \"memory\") 2) (data (i32.const 1024) \"no database\")";
     let stuck = "(memory (export \"memory\") 2) (data (i32.const 1024) \"stuck\")";
     let guest = |guest: Guest| guest.component();
     Ok(vec![
@@ -176,6 +185,7 @@ fn guests() -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("spin", guest(Guest::processing(PROCESS_SPIN_ON_BANG))?),
         ("busy", guest(Guest { declarations: RETRYABLE, ..Guest::processing(PROCESS_FAIL_ON_BANG) })?),
         ("stuck", guest(Guest { declarations: stuck, process: PROCESS_STUCK_ON_BANG, ..Guest::default() })?),
+        ("loud", guest(Guest { declarations: loud, process: PROCESS_LOUD_ON_BANG, ..Guest::default() })?),
         ("fussy", guest(Guest { declarations: refusal, open: OPEN_REFUSE, ..Guest::default() })?),
         ("stillborn", guest(Guest { open: "unreachable", ..Guest::default() })?),
         ("hungry", guest(Guest { declarations: "(memory (export \"memory\") 1024)", ..Guest::default() })?),

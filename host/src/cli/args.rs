@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::documents::{CompletionsArguments, ManArguments};
 use super::progress::Progress;
+use super::usage;
 use crate::exit::Exit;
 use crate::plan::Start;
 use crate::report::LogLevel;
@@ -29,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: Color,
 
-    /// Say nothing but errors, and what needs attention.
+    /// Print only errors, and what needs attention.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
@@ -58,7 +59,7 @@ pub(crate) enum Verb {
 /// Run a pipeline to its end.
 ///
 /// Builds the stages that are stale, then runs. The first Ctrl-C stops reading and finishes what is in flight; the
-/// second stops at once. A run that was cut, by Ctrl-C or by anything else, is taken up again where it was.
+/// second stops at once. If the last run was interrupted, by Ctrl-C or by anything else, it is resumed.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  \
@@ -74,11 +75,11 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
 
-    /// Start over, even if an earlier run was cut and could go on.
+    /// Start over, even if an interrupted run could be resumed.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) fresh: bool,
 
-    /// Go on where an earlier run was cut, even if stages have changed since. Without a change this is what happens anyway.
+    /// Resume an interrupted run even if stages have changed since. If nothing has changed, it is resumed anyway.
     #[arg(long)]
     pub(crate) resume: bool,
 }
@@ -106,13 +107,13 @@ pub(crate) struct ShownArguments {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
     pub(crate) log: LogFilter,
 
-    /// How long the first Ctrl-C (or SIGTERM) lets what is in flight be finished, before everything stops.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    /// How long the first Ctrl-C (or SIGTERM) waits for what is in flight, before everything stops.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = usage::time)]
     pub(crate) grace: Duration,
 }
 
 impl RunArguments {
-    /// What to do about an earlier run that was cut.
+    /// What to do about an interrupted run.
     pub(crate) fn start(&self) -> Start {
         match (self.fresh, self.resume) {
             (true, _) => Start::Fresh,
@@ -122,7 +123,7 @@ impl RunArguments {
     }
 }
 
-/// Find out everything that can be known of a pipeline without running it.
+/// Check all that can be known of a pipeline without running it.
 ///
 /// Builds the stages that are stale, looks at what each component imports and exports, opens one instance of each stage
 /// with its configuration, and opens sources and sinks. No record moves, and no output is touched.
@@ -149,7 +150,7 @@ pub(crate) struct BuildArguments {
     #[arg(value_name = "FOLDER", default_value = ".", hide_default_value = true)]
     pub(crate) folders: Vec<PathBuf>,
 
-    /// Without optimisation: builds faster, runs slower, panics with better traces.
+    /// Build without optimisation: this is faster, and panics have better traces, but the stages run slower.
     #[arg(long)]
     pub(crate) debug: bool,
 
@@ -176,13 +177,13 @@ pub(crate) struct NewArguments {
 
 /// Look at a component, or at what the stages of a pipeline may reach.
 ///
-/// Of a component it shows what it imports, exports, weighs and hashes to. Of a pipeline it shows each import of each
-/// stage with the grant that provides it, and each grant with what it reaches: folders, names of variables, origins, never
-/// a value. Stages that are stale are built; nothing else is opened.
+/// For a component it shows the imports, the exports, the size and the hash. For a pipeline it shows each import of each
+/// stage with the grant that provides it, and each grant with what it reaches: folders, names of variables, origins, but
+/// never a value. Stages that are stale are built; nothing else is opened.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n  \
                         sandmill inspect pipeline.toml\n\n\
-                        Exits with 0 when a pipeline can run it, with 2 when none can.")]
+                        Exits with 0 when a pipeline can run it, with 2 when it cannot.")]
 pub(crate) struct InspectArguments {
     /// A `.wasm` file, a stage folder that has been built, a pipeline file, or the folder of one.
     #[arg(value_name = "COMPONENT_OR_PIPELINE")]
@@ -234,9 +235,9 @@ pub(crate) enum ToolchainVerb {
     },
 }
 
-/// Look at the records that failed, send them back, or throw them away.
+/// List the records that failed, replay them, or delete them.
 ///
-/// They are in the state file of the pipeline, where `run` sets them aside.
+/// `run` keeps them in the state file of the pipeline.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill dead-letters list --node parse --since 1h\n  \
                         sandmill dead-letters show 17\n  sandmill dead-letters export > failed.jsonl\n  \
@@ -250,20 +251,20 @@ pub(crate) struct DeadLettersArguments {
 /// What to do with them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersVerb {
-    /// Show a line for each.
+    /// List them, one on a line.
     List {
         #[command(flatten)]
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
-        /// Print all that is known of each, as a line of JSON on standard output.
+        /// Print everything about each, as a line of JSON on standard output.
         #[arg(long)]
         json: bool,
     },
-    /// Show all that is known of one.
+    /// Show everything about one.
     Show {
         /// Its number, as `list` shows it.
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = usage::letter_number)]
         id: i64,
         #[command(flatten)]
         pipeline: PipelineArgument,
@@ -280,8 +281,8 @@ pub(crate) enum DeadLettersVerb {
     },
     /// Send them back into the stage where they failed, through the rest of the pipeline to its sinks.
     ///
-    /// They are thrown away when they have arrived, or have been dropped; what fails again is set aside anew. Sinks add to
-    /// what is there. Those of sources, and those from which a secret was struck out, stay.
+    /// Each is deleted when it has arrived or a stage has dropped it. If it fails again, it becomes a new dead letter. Sinks
+    /// add to what is there. Those that a source could not read, and those from which a secret was removed, are not replayed.
     Replay {
         #[command(flatten)]
         pipeline: PipelineArgument,
@@ -290,13 +291,13 @@ pub(crate) enum DeadLettersVerb {
         #[command(flatten)]
         shown: ShownArguments,
     },
-    /// Throw them away.
+    /// Delete them.
     Drop {
         #[command(flatten)]
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
-        /// All of them.
+        /// Delete all of them.
         #[arg(long, conflicts_with_all = ["ids", "node", "kind", "since"])]
         all: bool,
     },
@@ -305,20 +306,20 @@ pub(crate) enum DeadLettersVerb {
 /// Which dead letters.
 #[derive(Debug, Args)]
 pub(crate) struct ChoiceArguments {
-    /// Those with these numbers.
-    #[arg(long = "id", value_name = "ID", value_delimiter = ',')]
+    /// Only those with these numbers.
+    #[arg(long = "id", value_name = "ID", value_delimiter = ',', value_parser = usage::letter_number)]
     pub(crate) ids: Vec<i64>,
 
-    /// Those of this source, stage or sink.
+    /// Only those of this source, stage or sink.
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
 
-    /// Those of this kind: trap, cpu-limit, returned, bad-input …
+    /// Only those of this kind: trap, cpu-limit, returned, bad-input …
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
 
-    /// Those of the last hour, day, …: 1h, 1d.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// Only those of the last hour, day and so on: 1h, 1d.
+    #[arg(long, value_name = "TIME", value_parser = usage::time)]
     pub(crate) since: Option<Duration>,
 }
 

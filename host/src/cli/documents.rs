@@ -22,7 +22,7 @@ const NAME: &str = "sandmill";
     sandmill completions zsh > ~/.zfunc/_sandmill      # with `fpath+=~/.zfunc` before `compinit`\n  \
     sandmill completions fish > ~/.config/fish/completions/sandmill.fish")]
 pub(crate) struct CompletionsArguments {
-    /// The shell that they are for.
+    /// The shell to complete for.
     pub(crate) shell: Shell,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct CompletionsArguments {
 #[command(after_help = "Examples:\n  sandmill man | man -l -\n  sandmill man run > sandmill-run.1\n\n\
                         `make man` writes all of them.")]
 pub(crate) struct ManArguments {
-    /// The verb that it is about; none: the program as a whole.
+    /// The verb that the page is about; without one, the page is about the whole program.
     pub(crate) verb: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser as _, ValueEnum as _};
 
 use super::args::{Arguments, Color};
-use super::{commands, open_files, print, render};
+use super::{commands, open_files, print, render, usage};
 use crate::allocator;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
             default_hook(info);
         }
-        print::message(&render::problem(&defect(info)));
+        print::message(&render::problem(&defect(info), print::stderr_columns()));
     }));
     // The hook has told it.
     panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug).into()
@@ -52,21 +52,14 @@ fn compiler() -> Option<u8> {
 fn perform() -> Exit {
     // Before the arguments are parsed, because the parser prints its errors itself.
     print::choose(color(std::env::args_os()));
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(said) => return usage(&said),
+    let performed = match Arguments::try_parse() {
+        Ok(arguments) => commands::perform(&arguments),
+        Err(said) => usage::tell(said),
     };
-    commands::perform(&arguments).unwrap_or_else(|error| {
-        print::message(&render::problem(&Problem::from(&error)));
+    performed.unwrap_or_else(|error| {
+        print::message(&render::problem(&Problem::from(&error), print::stderr_columns()));
         Exit::from(&error)
     })
-}
-
-/// A mistake in the command line, or a help text that was asked for.
-fn usage(said: &clap::Error) -> Exit {
-    // Somebody who has closed the pipe does not want to read it.
-    said.print().unwrap_or_default();
-    if said.use_stderr() { Exit::Usage } else { Exit::Ok }
 }
 
 /// What `--color` says; what is no colour choice is left to the parser.

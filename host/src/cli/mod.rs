@@ -16,5 +16,6 @@ mod progress;
 mod render;
 mod report_file;
 mod signals;
+mod usage;
 
 pub use entry::main;

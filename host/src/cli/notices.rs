@@ -15,12 +15,15 @@ const FAILURES_SHOWN_MAX: u32 = 5;
 #[derive(Debug)]
 pub(super) struct Notices {
     filter: LogFilter,
+    /// Only errors that guests log are shown.
+    quiet: bool,
     failures: HashMap<String, u32>,
 }
 
 impl Notices {
-    pub(super) fn new(filter: LogFilter) -> Self {
-        Self { filter, failures: HashMap::new() }
+    /// Shows what guests log from that level on. A quiet run shows their errors and nothing else.
+    pub(super) fn new(filter: LogFilter, quiet: bool) -> Self {
+        Self { filter, quiet, failures: HashMap::new() }
     }
 
     /// A line with its line feed; `None` when nothing is to be said.
@@ -28,8 +31,10 @@ impl Notices {
         match event {
             Event::Log { worker, level, message } => {
                 let text = || format!("[{}/{}] {} {}\n", worker.stage, worker.worker, word(*level), one_line(message));
-                self.filter.shows(*level).then(text)
+                let is_wanted = self.filter.shows(*level) && (!self.quiet || *level >= LogLevel::Error);
+                is_wanted.then(text)
             }
+            Event::Retrying { .. } | Event::Remark { .. } | Event::Failed { .. } if self.quiet => None,
             Event::Retrying { node, reason, attempt, wait } => {
                 let (reason, wait) = (one_line(reason), duration(*wait));
                 Some(format!("[{node}] {} {reason}; attempt {attempt} follows in {wait}\n", paint(WARN, "failed:")))
@@ -87,14 +92,29 @@ mod tests {
             level,
             message: "no agent\u{7}".into(),
         };
-        let mut notices = Notices::new(LogFilter::Info);
+        let mut notices = Notices::new(LogFilter::Info, false);
         assert_eq!(said(&mut notices, &log(LogLevel::Warn)).unwrap(), "[parse/3] warn: no agent\\u{7}\n");
         assert_eq!(said(&mut notices, &log(LogLevel::Debug)), None);
     }
 
+    /// Issue 12: what a guest logged as an error was hidden by `-q`.
+    #[test]
+    fn a_quiet_run_shows_what_guests_log_as_errors_and_nothing_else() {
+        let log = |level| Event::Log {
+            worker: WorkerId { stage: "parse".into(), worker: 0 },
+            level,
+            message: "no database".into(),
+        };
+        let mut notices = Notices::new(LogFilter::Info, true);
+        assert_eq!(said(&mut notices, &log(LogLevel::Error)).unwrap(), "[parse/0] error: no database\n");
+        assert_eq!(said(&mut notices, &log(LogLevel::Warn)), None);
+        assert_eq!(said(&mut notices, &failed("parse")), None);
+        assert_eq!(said(&mut Notices::new(LogFilter::Off, true), &log(LogLevel::Error)), None);
+    }
+
     #[test]
     fn the_first_failures_of_each_node_are_shown() {
-        let mut notices = Notices::new(LogFilter::Info);
+        let mut notices = Notices::new(LogFilter::Info, false);
         let lines: Vec<_> = (0..9).map(|_| said(&mut notices, &failed("parse"))).collect();
         assert_eq!(lines[0].as_deref(), Some("[parse] failed: access.log:17: no status\\nin \\u{1b}[2J\n"));
         assert_eq!(lines[4], lines[0]);

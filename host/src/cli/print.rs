@@ -7,6 +7,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use console::Term;
 
 use super::args::Color;
+use super::render::text::folded;
 use crate::descriptor;
 use crate::error::{Error, Result};
 use crate::legible;
@@ -25,6 +26,17 @@ pub(crate) fn choose(color: Color) {
 pub(crate) fn stderr_columns() -> Option<usize> {
     let columns = Term::stderr().size_checked().map(|(_, columns)| columns)?;
     std::io::stderr().is_terminal().then(|| usize::from(columns.saturating_sub(1)))
+}
+
+/// As [`stderr_columns`], of standard output.
+pub(crate) fn stdout_columns() -> Option<usize> {
+    let columns = Term::stdout().size_checked().map(|(_, columns)| columns)?;
+    std::io::stdout().is_terminal().then(|| usize::from(columns.saturating_sub(1)))
+}
+
+/// Text for standard error, whose lines are broken between words where that is a terminal that has no room for them.
+pub(crate) fn fitted(text: &str) -> Cow<'_, str> {
+    stderr_columns().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns)))
 }
 
 /// Whether standard error shows colours.
@@ -49,6 +61,14 @@ pub(crate) fn result(text: &str) -> Result<()> {
     }
 }
 
+/// A result for people: as [`result`], and on a terminal its lines are broken between words.
+///
+/// # Errors
+/// As [`result`].
+pub(crate) fn shown(text: &str) -> Result<()> {
+    result(&stdout_columns().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns))))
+}
+
 /// A result as one line of JSON.
 ///
 /// # Errors
@@ -67,8 +87,14 @@ pub(crate) fn json_line(of: &impl serde::Serialize) -> Result<String> {
     Ok(legible::json(&line).into_owned() + "\n")
 }
 
-/// A message, for standard error. When that cannot be written to, there is nowhere left to say so.
+/// A message, for standard error; on a terminal its lines are broken between words. When it cannot be written, there is
+/// nowhere left to say so.
 pub(crate) fn message(text: &str) {
+    laid_out(&fitted(text));
+}
+
+/// A message whose lines are as long as they should be.
+pub(crate) fn laid_out(text: &str) {
     let mut stderr = anstream::stderr().lock();
     stderr.write_all(legible::printed(text).as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
 }

@@ -48,7 +48,7 @@ impl Fault {
         let written = text.get(span.clone()).unwrap_or_default();
         let sections = ["source", "stage", "sink"];
         if error.message() == "duplicate key" {
-            let fault = Self::at(span, format!("{written:?} is there twice"));
+            let fault = Self::at(span, format!("{written:?} appears twice"));
             return if sections.contains(&written) {
                 fault.hint(format!("several are written as [[{written}]], each of them"))
             } else {

@@ -31,11 +31,18 @@ fn checkpoints(state: &Table<'_>) -> Result<Option<Checkpoints>, Fault> {
     let default = Checkpoints::default();
     let Some(value) = state.get("checkpoint") else { return Ok(Some(default)) };
     if value.value.is_str() {
-        return value.choice(&[("off", None)]);
+        let every = value.value.as_str().filter(|text| humantime::parse_duration(text).is_ok());
+        let refused = |fault: Fault| every.into_iter().fold(fault, |fault, every| fault.hint(as_table(every)));
+        return value.choice(&[("off", None)]).map_err(refused);
     }
-    let table = value.table()?;
+    let table = value.table().map_err(|fault| fault.hint(as_table("1s")))?;
     table.refuse_unknown(&["every", "records"])?;
     let every = table.or("every", default.every, |value| value.duration(EVERY_MIN..=TIME_MAX))?;
     let records = table.or("records", None, |value| value.whole(1..=COUNT_MAX).map(NonZeroU64::new))?;
     Ok(Some(Checkpoints { every, records }))
+}
+
+/// How an interval is written.
+fn as_table(every: &str) -> String {
+    format!("checkpoint = {{ every = {every:?} }}")
 }

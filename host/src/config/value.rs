@@ -11,6 +11,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::fault::Fault;
 use super::table::Table;
+use crate::plan::bounds::size_text;
 
 /// A value with its place and its name in messages.
 #[derive(Clone, Debug)]
@@ -115,9 +116,10 @@ impl<'a> Value<'a> {
     /// A time: `"20ms"`.
     pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, Fault> {
         let most = humantime::format_duration(*range.end());
-        let expected = match range.start().is_zero() {
-            true => format!("a time from \"0ms\" to \"{most}\", such as \"20ms\""),
-            false => format!("a time above zero and up to \"{most}\", such as \"20ms\""),
+        let expected = match *range.start() {
+            least if least.is_zero() => format!("a time from \"0ms\" to \"{most}\", such as \"20ms\""),
+            least if least.as_nanos() == 1 => format!("a time above zero and up to \"{most}\", such as \"20ms\""),
+            least => format!("a time from \"{}\" to \"{most}\"", humantime::format_duration(least)),
         };
         let time = self.value.as_str().and_then(|text| humantime::parse_duration(text.trim()).ok());
         time.filter(|time| range.contains(time)).ok_or_else(|| self.unreadable(&expected))
@@ -226,15 +228,5 @@ fn alternatives(words: &[&str]) -> String {
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.join(""),
-    }
-}
-
-/// A round number of bytes as the user would write it.
-fn size_text(bytes: u64) -> String {
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.into_iter().find(|&(unit, _)| bytes >= unit && bytes.is_multiple_of(unit)) {
-        Some((unit, name)) => format!("{}{name}", bytes / unit),
-        None if bytes == 1 => "1 byte".to_owned(),
-        None => format!("{bytes} bytes"),
     }
 }

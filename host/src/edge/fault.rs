@@ -65,7 +65,7 @@ pub(super) fn unwritable_stdout(cause: io::Error) -> Error {
 
 /// What an earlier run noted of an output cannot be read. Never passed over: the output would not be cut back.
 pub(super) fn no_mark(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::config(format!("what the run that was cut noted of \"{}\" cannot be read", path.display()))
+    Error::config(format!("the position that the interrupted run stored for \"{}\" cannot be read", path.display()))
         .caused_by(cause)
         .hint("start over with --fresh")
 }

@@ -149,7 +149,7 @@ impl FailurePolicy {
             _ => Error::edge(message),
         };
         error.caused_by(reason).hint(format!(
-            "{} \"{}\" says on_error = \"fail\"; with \"dead-letter\" the record is set aside and the run goes on",
+            "{} \"{}\" says on_error = \"fail\"; with \"dead-letter\" the record goes to the dead letters and the run continues",
             self.role, self.node
         ))
     }

@@ -114,7 +114,8 @@ impl Closing {
             return (None, None);
         };
         let keeping = &checkpointer.keeping;
-        let left = (!keeping.is_over).then(|| keeping.state.path().to_path_buf());
+        // One that somebody removed meanwhile resumes nothing.
+        let left = Some(keeping.state.path().to_path_buf()).filter(|path| !keeping.is_over && path.exists());
         (Some(checkpointer.stats.clone()), left)
     }
 }

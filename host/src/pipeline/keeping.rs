@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::patience::Patience;
+use super::points::difference;
 use crate::edge::{Cursor, Input, Sink};
 use crate::error::{Error, Result};
 use crate::plan::{Checkpoints, Start, StatePlan};
@@ -104,7 +105,7 @@ impl Keeping {
             Err(error) => {
                 return Err(Error::config(format!("the checkpoint stored in sink \"{name}\" cannot be read"))
                     .caused_by(error)
-                    .hint("bring back what was there, or start over with --fresh"));
+                    .hint("restore what was there, or start over with --fresh"));
             }
         };
         match ahead {
@@ -115,9 +116,9 @@ impl Keeping {
             None if self.from.epoch == 0 => {}
             Some(_) | None if self.resumes => {
                 return Err(Error::config(format!(
-                    "sink \"{name}\" does not hold what the run that was cut had written"
+                    "sink \"{name}\" does not hold what the interrupted run had written"
                 ))
-                .hint("bring back what was there, or start over with --fresh"));
+                .hint("restore what was there, or start over with --fresh"));
             }
             Some(_) | None => {}
         }
@@ -193,14 +194,14 @@ fn as_planned(cut: Checkpoint, pipeline: Vec<NodePoint>, plan: &StatePlan) -> Re
         return Ok(in_order(cut, pipeline));
     }
     let only_stages = differences(&cut.pipeline, &pipeline, |node| node.role == "stage").is_empty();
-    let error = Error::config("a run of this pipeline was cut, and the pipeline has changed since")
-        .caused_by(changes.join("; "));
+    let error = Error::config("this pipeline has an interrupted run, and the pipeline has changed since")
+        .caused_by(changes.join("\n"));
     let error = if only_stages {
-        error.hint("--resume goes on with the stages as they are now, from the last checkpoint on")
+        error.hint("--resume continues from the last checkpoint, with the stages as they are now")
     } else {
         error
     };
-    Err(error.hint("--fresh starts over; or take the changes back, and finish the run first"))
+    Err(error.hint("--fresh starts over; or undo the changes and finish the run first"))
 }
 
 /// The same checkpoint, its sources and sinks in the order in which the pipeline has them now.
@@ -219,7 +220,7 @@ fn differences(then: &[NodePoint], now: &[NodePoint], may_change: impl Fn(&NodeP
     let gone = gone.filter(|node| !may_change(node)).map(|node| format!("{} \"{}\" is gone", node.role, node.name));
     let others = now.iter().filter(|node| !may_change(node)).filter_map(|b| match then.iter().find(|a| same(a, b)) {
         None => Some(format!("{} \"{}\" is new", b.role, b.name)),
-        Some(a) if a.what != b.what => Some(format!("{} \"{}\" was: {}, is: {}", b.role, b.name, a.what, b.what)),
+        Some(a) if a.what != b.what => Some(difference(a, b)),
         Some(_) => None,
     });
     gone.chain(others).collect()

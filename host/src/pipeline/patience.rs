@@ -88,8 +88,8 @@ impl Patience {
         if debt > self.rule.times.saturating_mul(FAILURE * BORNE) {
             return Err(failure
                 .within(format!("{role} \"{name}\""))
-                .hint(format!("it works again after each attempt, but fails too often: {unpaid} failures are more than its successes make up for"))
-                .hint(format!("if that is to be expected, raise `retry` of {role} \"{name}\"")));
+                .hint(format!("it works again after each attempt, but fails too often: {unpaid} more failures than its successes make up for"))
+                .hint(format!("if that is expected, raise `retry` of {role} \"{name}\"")));
         }
         retries.add(1);
         let wait = self.backoff.delay(unpaid);

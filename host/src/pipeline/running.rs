@@ -232,7 +232,7 @@ impl Supervisor {
         let whole = account.balances() && (self.cut.is_cancelled() || account.in_flight == 0);
         (!whole).then(|| {
             Error::internal(format!("the account of the run does not balance: {account:?}"))
-                .hint("this is a defect of Sandmill: please report it, with the pipeline file")
+                .hint("this is a bug in Sandmill: please report it, with the pipeline file")
         })
     }
 }

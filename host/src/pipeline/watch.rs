@@ -102,7 +102,7 @@ impl WatchedStage {
         let instances = self.counters.flushed.get();
         let message = format!(
             "stage \"{}\" gave results at the end of {instances} instances, because its input is divided among {among}: \
-             each result is of a part",
+             each result covers only a part of the input",
             self.name
         );
         let node = self.name.to_string();

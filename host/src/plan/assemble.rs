@@ -220,7 +220,7 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
     if stage.warm == Warm::Always && (stage.reuse == Isolation::Worker || matches!(stage.code, Code::Native(_))) {
-        return Some("only a component of which fresh instances are made can be warm".to_owned());
+        return Some("only a component with reuse = \"record\" or \"batch\" can be warm".to_owned());
     }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));

@@ -57,3 +57,13 @@ const fn nonzero(number: usize) -> NonZeroUsize {
 
 /// How many records a breaker looks back at most, for a share of them: what it remembers is a few bytes a record.
 pub const SHARE_OF_MAX: u64 = 1_000_000;
+
+/// A number of bytes as the pipeline file says it, where it is a round one.
+pub(crate) fn size_text(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|&(unit, _)| bytes >= unit && bytes.is_multiple_of(unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None if bytes == 1 => "1 byte".to_owned(),
+        None => format!("{bytes} bytes"),
+    }
+}

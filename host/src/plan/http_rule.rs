@@ -202,8 +202,8 @@ impl Host {
             if is_name(&name) && name != LOCALHOST {
                 return Ok(Self::Private(name));
             }
-            return Err(expected("the exact name of a host behind \"private:\"", text)
-                + "; wildcards are never private, and an address or localhost needs no such word");
+            return Err(expected("the exact name of a host after \"private:\"", text)
+                + "; wildcards are never private, and an address or localhost does not need it");
         }
         if let Some(address) = parse_address(text) {
             return Ok(Self::Address(address));
@@ -242,7 +242,7 @@ fn parse_methods(text: &str) -> Result<Vec<String>, String> {
         } else if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
             Ok(name.to_owned())
         } else {
-            Err(expected("methods in capitals, such as GET,HEAD, and one space behind them", name))
+            Err(expected("methods in capitals, such as GET,HEAD, and one space after them", name))
         }
     };
     text.split(',').map(method).collect()

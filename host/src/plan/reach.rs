@@ -60,7 +60,7 @@ impl Owner {
             if !seen.insert(folder.guest.as_str()) {
                 return Err(self
                     .flaw(keys, &format!("two folders are called {:?} in the guest", folder.guest))
-                    .hint("\"write\" includes reading, so each folder stands in one of the two")
+                    .hint("\"write\" includes reading, so name each folder in one of the two only")
                     .hint("a table gives folders other names: read = { \"/geo\" = \"data/geo\" }"));
             }
         }

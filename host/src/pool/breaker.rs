@@ -110,10 +110,8 @@ impl Breaker {
         };
         Error::guest(message)
             .caused_by(last.to_owned())
-            .hint("what failed is in the dead letters; mend the stage, its configuration, or what it is given")
-            .hint(format!(
-                "if so many are to be expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""
-            ))
+            .hint("the failed records are in the dead letters; fix the stage, its configuration or its input")
+            .hint(format!("if this is expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""))
     }
 
     /// How many of how many records failed, when that is more than is borne.

@@ -199,7 +199,7 @@ pub enum GuestFailure {
         wall: Duration,
     },
     /// The host could not make another instance: this machine has no room for it. Not the guest's fault.
-    #[error("there is no room for another instance: {0}")]
+    #[error("no room for another instance: {0}")]
     NoRoom(String),
     /// What it returned breaks the stage interface.
     #[error("broke the stage interface: {0}")]

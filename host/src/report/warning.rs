@@ -19,6 +19,6 @@ pub struct Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WarningKind {
-    /// A stage gives results at the end of its instances, and there is more than one: each result is of a part of the input.
+    /// A stage gives results at the end of its instances, and there is more than one: each result covers only a part of the input of the input.
     PartialResults,
 }

@@ -44,7 +44,7 @@ fn outcome_of(outcome: wit::Outcome, expected: Expected, legible: Legible<'_>) -
 fn failures_of(failures: Vec<wit::Failure>, records: usize, legible: Legible<'_>) -> Result<Vec<Failure>, String> {
     // Counted first: a guest may return millions for a batch of one, and each would be copied.
     if failures.len() > records {
-        return Err(format!("there are {} failures of {records} records", failures.len()));
+        return Err(format!("there are {} failures for {records} records", failures.len()));
     }
     let mut failures: Vec<Failure> = failures
         .into_iter()
@@ -83,7 +83,7 @@ fn origins_of(
             _ if records == 0 => Ok(None),
             _ if outputs == records && failures.is_empty() => Ok(None),
             _ if failures.is_empty() => {
-                Err(format!("there are {outputs} outputs of {records} records, and no origins"))
+                Err(format!("there are {outputs} outputs for {records} records, and no origins"))
             }
             _ => Err(format!("{} records failed, and the outputs have no origins", failures.len())),
         };
@@ -111,8 +111,16 @@ fn ports_of(ports: Vec<u16>, outputs: usize, known: usize) -> Result<Option<Vec<
         return Err(format!("there are {outputs} outputs, but {} ports", ports.len()));
     }
     match ports.iter().find(|port| usize::from(**port) >= known) {
-        Some(port) => Err(format!("an output goes to port {port}, but the stage has {known}")),
+        Some(port) => Err(format!("an output goes to port {port}, but {}", numbered(known))),
         None => Ok(Some(ports)),
+    }
+}
+
+/// The numbers of a stage's ports.
+fn numbered(known: usize) -> String {
+    match known {
+        1 => "the stage has one output: port 0".to_owned(),
+        _ => format!("the stage has ports 0 to {}: `ports` in the pipeline file names them in this order", known - 1),
     }
 }
 
@@ -156,7 +164,7 @@ mod tests {
         lie.emitted.keys = column(&["k"]);
         assert_eq!(fault(lie), "there are 3 values, but 1 keys");
 
-        assert_eq!(fault(outcome(&["a"])), "there are 1 outputs of 3 records, and no origins");
+        assert_eq!(fault(outcome(&["a"])), "there are 1 outputs for 3 records, and no origins");
 
         let lie = wit::Outcome { origins: vec![0], ..outcome(&["a", "b"]) };
         assert_eq!(fault(lie), "there are 2 outputs, but 1 origins");
@@ -168,12 +176,19 @@ mod tests {
         let lie = wit::Outcome { ports: vec![0], ..outcome(&["a", "b", "c"]) };
         assert_eq!(fault(lie), "there are 3 outputs, but 1 ports");
         let lie = wit::Outcome { ports: vec![0, 1, 2], ..outcome(&["a", "b", "c"]) };
-        assert_eq!(fault(lie), "an output goes to port 2, but the stage has 2");
+        assert_eq!(
+            fault(lie),
+            "an output goes to port 2, but the stage has ports 0 to 1: `ports` in the pipeline file names them in this order"
+        );
+        let alone = wit::Outcome { ports: vec![1], ..outcome(&["a"]) };
+        let refused = check(alone, Expected { records: 1, ports: 1 }, &str::to_owned);
+        let Err(GuestFailure::Contract(what)) = refused else { panic!("{refused:?}") };
+        assert_eq!(what, "an output goes to port 1, but the stage has one output: port 0");
 
         let lie = wit::Outcome { failures: vec![failure(1), failure(1)], ..outcome(&[]) };
         assert_eq!(fault(lie), "record 1 has two failures");
         let lie = wit::Outcome { failures: (0..4).map(failure).collect(), ..outcome(&[]) };
-        assert_eq!(fault(lie), "there are 4 failures of 3 records");
+        assert_eq!(fault(lie), "there are 4 failures for 3 records");
         let lie = wit::Outcome { failures: vec![failure(3)], ..outcome(&[]) };
         assert_eq!(fault(lie), "a failure names record 3, but the batch has 3");
         let lie = wit::Outcome { origins: vec![1], failures: vec![failure(1)], ..outcome(&["a"]) };

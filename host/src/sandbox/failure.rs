@@ -72,6 +72,9 @@ fn host_call(error: &wasmtime::Error) -> Option<String> {
 
 /// The engine's words without what every trap begins with.
 fn in_words(trap: Trap) -> String {
+    if trap == Trap::StackOverflow {
+        return "call stack exhausted: it calls itself too deeply, or without end".to_owned();
+    }
     let words = trap.to_string();
     words.strip_prefix("wasm trap: ").map_or_else(|| words.clone(), str::to_owned)
 }

@@ -29,7 +29,7 @@ const SWITCHED_OFF: [&str; 4] = ["not enabled", "is disabled", "requires the com
 pub(super) fn slow(path: &Path, limit: Duration) -> Error {
     let limit = humantime::format_duration(limit);
     Error::config(format!(
-        "component \"{}\" is not compiled after {limit}; limits.compile allows no more",
+        "component \"{}\" takes longer to compile than {limit}, which is limits.compile",
         path.display()
     ))
     .hint("raise limits.compile, or build it of fewer parts")
@@ -81,7 +81,7 @@ fn no_component(path: &Path, wasm: &[u8], why: &str) -> Error {
     let says = |words: &[&str]| words.iter().any(|words| why.contains(words));
     let path = path.display();
     if !wasm.starts_with(b"\0asm") {
-        return Error::config(format!("\"{path}\" is no component"))
+        return Error::config(format!("\"{path}\" is not a component"))
             .hint("a component is a binary file that begins with \\0asm: name a .wasm file, or a stage's folder");
     }
     if says(&TOO_LARGE) {
@@ -90,13 +90,13 @@ fn no_component(path: &Path, wasm: &[u8], why: &str) -> Error {
             .hint("build it of fewer or smaller parts");
     }
     if says(&SWITCHED_OFF) {
-        return Error::config(format!("\"{path}\" cannot be run: it uses what no stage may"))
+        return Error::config(format!("\"{path}\" cannot be run: it uses a feature that no stage may use"))
             .caused_by(one_line(why))
             .hint("build it without that feature of WebAssembly");
     }
-    Error::config(format!("\"{path}\" is no component"))
+    Error::config(format!("\"{path}\" is not a component"))
         .caused_by(one_line(why))
-        .hint("the file is damaged or cut off, or newer than this program: build it again")
+        .hint("the file is damaged or incomplete, or it was made for a newer version of sandmill: build it again")
 }
 
 pub(super) fn text(error: &wasmtime::Error) -> String {
@@ -120,6 +120,10 @@ mod tests {
         let many = "(component ".to_owned() + &"(core module)".repeat(1_001) + ")";
         assert!(refused(&many).to_string().contains("there is too much in it"), "{}", refused(&many));
         let async_ = "(component (core func (canon task.cancel)))";
-        assert!(refused(async_).to_string().contains("it uses what no stage may"), "{:?}", refused(async_));
+        assert!(
+            refused(async_).to_string().contains("it uses a feature that no stage may use"),
+            "{:?}",
+            refused(async_)
+        );
     }
 }

@@ -206,6 +206,6 @@ impl Source for SandboxedSource {
             }
         }
         Err(Error::guest(format!("it gave nothing in {EMPTY_PULLS_MAX} pulls"))
-            .hint("a source that has come to its end says so with `done`"))
+            .hint("a source that has ended says so with `done`"))
     }
 }

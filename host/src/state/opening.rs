@@ -121,6 +121,6 @@ fn check(path: &Path, connection: &Connection) -> Result<()> {
     match (found.as_str(), has_table) {
         ("ok", true) => Ok(()),
         ("ok", false) => Err(damaged(path, "its tables are missing")),
-        (_, _) => Err(damaged(path, "it was cut short or overwritten").caused_by(found)),
+        (_, _) => Err(damaged(path, "it is incomplete or was overwritten").caused_by(found)),
     }
 }

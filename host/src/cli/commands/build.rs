@@ -26,7 +26,7 @@ pub(super) fn build(arguments: &BuildArguments, manner: Manner) -> Result<Exit> 
             Ok(built) => print::message(&line(folder, &built)),
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                print::message(&render::problem(&Problem::from(&error)));
+                print::message(&render::problem(&Problem::from(&error), print::stderr_columns()));
                 exit = Exit::from(&error);
             }
         }

@@ -22,10 +22,11 @@ pub(super) fn check(arguments: &CheckArguments, manner: Manner) -> Result<Exit> 
         print::json(&report)?;
     } else {
         if !manner.quiet {
-            print::result(&render::check(&report))?;
+            print::result(&render::check(&report, print::stdout_columns()))?;
         }
-        print::message(&render::warnings(&report.warnings));
-        print::message(&render::problems(&report.problems));
+        let columns = print::stderr_columns();
+        print::message(&render::warnings(&report.warnings, columns));
+        print::message(&render::problems(&report.problems, columns));
     }
     Ok(exit(&report))
 }

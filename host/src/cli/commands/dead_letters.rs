@@ -105,12 +105,13 @@ fn list(state: &StateFile, choice: &Choice, json: bool) -> Result<()> {
         return export(state, choice);
     }
     let mut count = 0;
+    let columns = print::stdout_columns();
     state.letters(|letter| {
         if !choice.takes(&letter) {
             return Ok(());
         }
         count += 1;
-        print::result(&render::letter_line(&letter))
+        print::result(&render::letter_line(&letter, columns))
     })?;
     print::message(&render::letters_in_all(count, state.path()));
     Ok(())
@@ -126,9 +127,9 @@ fn show(state: &StateFile, id: i64, json: bool) -> Result<()> {
     })?;
     let letter = found.ok_or_else(|| {
         Error::config(format!("there is no dead letter {id} in \"{}\"", state.path().display()))
-            .hint("`sandmill dead-letters list` shows those that there are")
+            .hint("`sandmill dead-letters list` shows all of them")
     })?;
-    if json { print::json(&letter) } else { print::result(&render::letter(&letter)) }
+    if json { print::json(&letter) } else { print::shown(&render::letter(&letter)) }
 }
 
 fn export(state: &StateFile, choice: &Choice) -> Result<()> {
@@ -150,7 +151,7 @@ fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, 
 
 fn discard(state: &StateFile, choice: &Choice, all: bool) -> Result<()> {
     if choice.is_all() && !all {
-        return Err(Error::config("nothing says which dead letters are to be thrown away")
+        return Err(Error::config("nothing says which dead letters to delete")
             .hint("--id, --node, --kind and --since choose some; --all takes all of them"));
     }
     let dropped = state.discard(choice)?;

@@ -43,9 +43,9 @@ fn component(path: &Path, json: bool) -> Result<Exit> {
     if json {
         print::json(&inspection)?;
     } else {
-        print::result(&render::inspection(&inspection))?;
+        print::shown(&render::inspection(&inspection))?;
         let problems = inspection.problems.iter().map(|why| Problem::from(&Error::config(why)));
-        print::message(&render::problems(&problems.collect::<Vec<_>>()));
+        print::message(&render::problems(&problems.collect::<Vec<_>>(), print::stderr_columns()));
     }
     Ok(if inspection.problems.is_empty() { Exit::Ok } else { Exit::Usage })
 }
@@ -56,8 +56,8 @@ fn pipeline(file: &Path, json: bool, manner: Manner) -> Result<Exit> {
     if json {
         print::json(&report)?;
     } else {
-        print::result(&render::reach(&report))?;
-        print::message(&render::problems(&report.problems));
+        print::shown(&render::reach(&report))?;
+        print::message(&render::problems(&report.problems, print::stderr_columns()));
     }
     Ok(if report.problems.is_empty() { Exit::Ok } else { Exit::Usage })
 }

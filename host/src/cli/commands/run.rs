@@ -65,7 +65,7 @@ pub(super) fn follow(
     let quiet = manner.quiet;
 
     let screen = Screen::new(progress(&plan, shown, quiet));
-    let notices = (!quiet).then(|| Notices::new(shown.log));
+    let notices = Notices::new(shown.log, quiet);
     // The conclusion is dropped last: when everything has been said.
     let Ended { report, conclusion: _conclusion } =
         drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
@@ -109,8 +109,9 @@ fn say(report: &Report, json: bool, quiet: bool) -> Result<()> {
         print::message(&render::closing(report, cores, print::stderr_columns()));
         return Ok(());
     }
-    print::message(&render::failure(report));
-    print::message(&render::warnings(&report.warnings));
+    let columns = print::stderr_columns();
+    print::message(&render::failure(report, columns));
+    print::message(&render::warnings(&report.warnings, columns));
     print::message(&render::leftovers(report));
     if json { print::json(report) } else { Ok(()) }
 }
@@ -142,8 +143,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
 /// Shows a run to a person, and takes that person's wish to end it.
 struct Watch {
     screen: Screen,
-    /// None when nothing is to be said.
-    notices: Option<Notices>,
+    notices: Notices,
     /// How long a drain may take.
     grace: Duration,
     /// When it has taken so long; `None` as long as nobody has asked for one.
@@ -190,7 +190,7 @@ impl Watch {
     }
 
     fn tell(&mut self, event: &Event) {
-        if let Some(line) = self.notices.as_mut().and_then(|notices| notices.line(event)) {
+        if let Some(line) = self.notices.line(event) {
             self.screen.say(&line);
         }
     }
@@ -199,7 +199,7 @@ impl Watch {
     fn stop(&mut self, stopper: &Stopper) {
         if self.until.is_some() {
             stopper.abort();
-            self.screen.say("stopping at once: what is in flight is given up\n");
+            self.screen.say("stopping at once: what is in flight is not finished\n");
         } else {
             self.until = Some(Instant::now() + self.grace);
             stopper.stop();

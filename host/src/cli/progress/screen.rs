@@ -118,7 +118,7 @@ impl Screen {
             print::message(text);
             return;
         };
-        picture.waiting.push_str(text);
+        picture.waiting.push_str(&print::fitted(text));
         if picture.waiting.len() > WAITING_BYTES_MAX {
             picture.draw();
         }

@@ -3,7 +3,7 @@
 use super::inspection::in_short;
 use super::numbers::plural;
 use super::style::{FAINT, GOOD, STRONG, paint};
-use super::text::{left, one_line, width};
+use super::text::{folded, hung, left, one_line, width};
 use crate::report::{CheckReport, CheckedNode, GrantUse, Role, Warmth};
 
 /// Columns of the word at the left.
@@ -12,8 +12,12 @@ const ROLE_COLUMNS: usize = 8;
 /// Names wider than this are cut.
 const NAME_COLUMNS_MAX: usize = 24;
 
-/// What it consists of: a line per node, and what it runs and may reach below it. What is wrong with it is not said here: those are errors.
-pub(crate) fn check(of: &CheckReport) -> String {
+/// Less room beside the names, and what is said there stands below them.
+const ROOM_MIN: usize = 24;
+
+/// The nodes, a line each, with what they run and may reach below it; problems are not among it, those are errors. On a
+/// terminal of `room` columns, lines are broken between words.
+pub(crate) fn check(of: &CheckReport, room: Option<usize>) -> String {
     let mut text = String::new();
     if !of.nodes.is_empty() {
         text.push_str(&format!("{} {}\n\n", paint(FAINT, "pipeline"), paint(STRONG, one_line(&of.pipeline))));
@@ -21,7 +25,8 @@ pub(crate) fn check(of: &CheckReport) -> String {
     let columns = of.nodes.iter().map(|node| width(&node.name)).max().unwrap_or(0).min(NAME_COLUMNS_MAX);
     let mut before: Option<&CheckedNode> = None;
     for node in &of.nodes {
-        text.push_str(&line(node, before, columns));
+        let described = line(node, before, columns);
+        text.push_str(&room.map_or_else(|| described.clone(), |room| fitted(&described, columns, room)));
         before = Some(node);
     }
     if !of.problems.is_empty() && !of.nodes.is_empty() {
@@ -32,6 +37,16 @@ pub(crate) fn check(of: &CheckReport) -> String {
         text.push_str(&format!("\n{} {} it can run\n", paint(GOOD, "ok:"), counted(of)));
     }
     text
+}
+
+/// The lines of a node, broken between words; what follows stands below what is said of it, where there is room for that.
+fn fitted(lines: &str, columns: usize, room: usize) -> String {
+    let indent = ROLE_COLUMNS + columns + 2;
+    if indent + ROOM_MIN <= room {
+        return hung(lines, room, indent);
+    }
+    let blanks = format!("\n{}", " ".repeat(indent));
+    folded(&lines.replace(&blanks, "\n    "), room)
 }
 
 /// A node, and below it what it runs. Who feeds it is said where that is not simply the node above.
@@ -62,7 +77,7 @@ fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> Str
 /// Nothing is said where there is nothing to gain.
 fn begins(warmth: &Warmth) -> Option<String> {
     match warmth {
-        Warmth::Warm => Some("opened once: every instance begins with the image of that".to_owned()),
+        Warmth::Warm => Some("opened once: every instance starts from that image".to_owned()),
         Warmth::Unneeded => None,
         Warmth::Cold(why) => Some(format!("opened for every instance: {why}")),
     }
@@ -112,7 +127,7 @@ mod tests {
     }
 
     fn plain(of: &CheckReport) -> String {
-        anstream::adapter::strip_str(&check(of)).to_string()
+        anstream::adapter::strip_str(&check(of, None)).to_string()
     }
 
     #[test]

@@ -25,6 +25,12 @@ const NAME_COLUMNS_MAX: usize = 32;
 /// A node that works less than this share of its time holds nobody back.
 const BOTTLENECK_SHARE_MIN: f64 = 0.5;
 
+/// Where no node works more than this, the run waited for something else: a person who types, or its own start.
+const IDLE_SHARE_MAX: f64 = 0.05;
+
+/// A shorter run has no speed: nearly all of it is its start. Arbitrary.
+const SPEED_ELAPSED_MIN: Duration = Duration::from_millis(100);
+
 /// Guests that take this share of all cores leave the rest to the host: copies, sources and sinks need it. Measured: 0.79
 /// with three busy stages on two cores.
 const CORES_SHARE_MIN: f64 = 0.7;
@@ -46,15 +52,15 @@ pub(crate) fn closing(report: &Report, cores: usize, width: Option<usize>) -> St
     text.push('\n');
     // Where there is no terminal, a line stays one, for programs that read it.
     let fitted = |text: String| width.map_or_else(|| text.clone(), |columns| folded(&text, columns));
-    let parts = [fitted(notes(report)), failure(report), fitted(verdict(report, cores))];
+    let parts = [fitted(notes(report)), failure(report, width), fitted(verdict(report, cores, width))];
     text + &parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// How it ended, the account, and what to do next.
-fn verdict(report: &Report, cores: usize) -> String {
+fn verdict(report: &Report, cores: usize, width: Option<usize>) -> String {
     let mut text = headline(report);
     text.push_str(&format!("{}\n", equation(&report.stats)));
-    text.push_str(&warnings(&report.warnings));
+    text.push_str(&warnings(&report.warnings, width));
     text.push_str(&kept(report));
     if let Some(bottleneck) = &report.bottleneck {
         text.push_str(&advice(bottleneck, &report.stats, cores));
@@ -116,8 +122,9 @@ fn unheard(role: &str, node: &str, cut: u64) -> String {
 }
 
 /// What made it fail, as an error; empty when nothing did. A reader that has closed its pipe is nobody's failure.
-pub(crate) fn failure(report: &Report) -> String {
-    report.problem.as_ref().filter(|_| !report.reader_had_enough()).map_or_else(String::new, problem)
+pub(crate) fn failure(report: &Report, width: Option<usize>) -> String {
+    let failed = report.problem.as_ref().filter(|_| !report.reader_had_enough());
+    failed.map_or_else(String::new, |of| problem(of, width))
 }
 
 /// What needs somebody's attention after the run: said even when nothing else is to be said. Empty when all is well.
@@ -143,7 +150,7 @@ pub(crate) fn leftovers(report: &Report) -> String {
     text
 }
 
-/// How it ended, how long it took, how fast it was.
+/// How it ended, how long it took, and how fast it was.
 fn headline(report: &Report) -> String {
     let stats = &report.stats;
     let ending = match report.ending {
@@ -154,17 +161,17 @@ fn headline(report: &Report) -> String {
         Ending::Aborted if report.reader_had_enough() => paint(GOOD, "ended by its reader:"),
         Ending::Aborted => paint(BAD, "aborted:"),
     };
-    let mut text = format!(
-        "{ending} {} in {}, {} records/s",
-        name(&report.pipeline),
-        lasted(stats),
-        count(per_second(stats.accounting.read, stats.elapsed).round() as u64)
-    );
-    if let Some(read) = bytes_read(stats) {
-        text.push_str(&format!(", {}/s", bytes(per_second(read, stats.elapsed) as u64)));
+    format!("{ending} {} in {}{}\n", name(&report.pipeline), lasted(stats), speed(stats))
+}
+
+/// How fast it was, where that says anything.
+fn speed(stats: &Stats) -> String {
+    if stats.elapsed < SPEED_ELAPSED_MIN {
+        return String::new();
     }
-    text.push('\n');
-    text
+    let records = count(per_second(stats.accounting.read, stats.elapsed).round() as u64);
+    let bytes_read = bytes_read(stats).map(|read| format!(", {}/s", bytes(per_second(read, stats.elapsed) as u64)));
+    format!(", {records} records/s{}", bytes_read.unwrap_or_default())
 }
 
 /// How long the run took; beside that, how long the process was stopped by somebody.
@@ -211,6 +218,9 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
         _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
     };
     let label = paint(STRONG, "bottleneck:");
+    if *busy_share < IDLE_SHARE_MAX {
+        return String::new();
+    }
     if *busy_share < BOTTLENECK_SHARE_MIN {
         return format!("{label} none (the busiest, {role} \"{name}\", worked {busy} of the time)\n");
     }
@@ -531,7 +541,7 @@ read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in fligh
     fn a_reader_that_has_had_enough_gets_no_error() {
         let mut report = samples::report(Ending::Aborted);
         report.problem = Some(Problem { broken_pipe: true, ..samples::problem(ErrorKind::Edge) });
-        assert_eq!(failure(&report), "");
+        assert_eq!(failure(&report, None), "");
         assert!(plain(&report).contains("\nended by its reader: access-log in 1.24 s"));
     }
 
@@ -592,6 +602,20 @@ read 25,920,000,000 = delivered 25,920,000,000 + dropped 0 + dead-lettered 0
 bottleneck: none (the busiest, source "log", worked 31 % of the time)
 "#,
         );
+    }
+
+    /// Issue 12: a run of three records in a millisecond claimed thousands of records a second, and "none" to be the
+    /// bottleneck, which worked 0 % of the time.
+    #[test]
+    fn a_run_that_is_too_short_or_idle_claims_no_speed_and_no_bottleneck() {
+        let mut report = samples::report(Ending::Completed);
+        report.stats.elapsed = Duration::from_millis(3);
+        report.bottleneck = Some(Bottleneck { node: "log".into(), busy_share: 0.01 });
+        let text = anstream::adapter::strip_str(&closing(&report, 4, None)).to_string();
+        assert!(text.contains("\ncompleted: access-log in 3 ms\n"), "{text}");
+        assert!(!text.contains("bottleneck"), "{text}");
+        report.stats.elapsed = Duration::ZERO;
+        assert!(!closing(&report, 4, None).contains("records/s"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) fn resuming(from: &Resumed) -> String {
              left to do (run it again to start over)\n"
         );
     }
-    format!("going on with the run that began at {begun}: {records} records are done (--fresh starts over)\n")
+    format!("resuming the run that began at {begun}: {records} records are done (--fresh starts over)\n")
 }
 
 /// At the end: the account of the whole run, where it had more than one part, and what to do when it is not over.
@@ -38,6 +38,6 @@ fn go_on(checkpoints: &CheckpointStats) -> &'static str {
         CheckpointStats { taken: 0, held_off: 1.., .. } => {
             "no checkpoint could be taken, because a stage holds records until its end: run it again to start over\n"
         }
-        CheckpointStats { .. } => "run it again to go on where it stopped; --fresh starts over\n",
+        CheckpointStats { .. } => "run it again to continue where it stopped; --fresh starts over\n",
     }
 }

@@ -5,26 +5,34 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::numbers::plural;
 use super::style::{FAINT, STRONG, WARN, paint};
-use super::text::{cut, left, one_line};
+use super::text::{cut, hung, one_line, width};
 use crate::state::DeadLetter;
 
-/// As wide as a line may be, without its number, time, node and kind.
-const REASON_COLUMNS: usize = 60;
+/// Less room beside the other columns, and a reason has lines of its own.
+const REASON_COLUMNS_MIN: usize = 40;
+
+/// Columns of the number.
+const ID_COLUMNS: usize = 6;
 
 /// How much of a value is shown.
 const VALUE_COLUMNS: usize = 400;
 
-/// One line, with its line feed.
-pub(crate) fn letter_line(letter: &DeadLetter) -> String {
+/// One line, with its line feed. On a terminal of `columns` the reason is cut to what is left, or has a line of its own
+/// below the others; elsewhere nothing is cut.
+pub(crate) fn letter_line(letter: &DeadLetter, columns: Option<usize>) -> String {
     let DeadLetter { id, time, node, kind, place, reason, .. } = letter;
     let reason = one_line(&format!("{place}: {reason}"));
-    format!(
-        "{id:>6}  {}  {}  {}  {}\n",
-        paint(FAINT, moment(*time)),
-        left(&one_line(node), 12),
-        left(&one_line(kind), 14),
-        cut(&reason, REASON_COLUMNS)
-    )
+    let padded = |text: &str, columns: usize| format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))));
+    let [node, kind] = [(node, 12), (kind, 14)].map(|(text, columns)| padded(&one_line(text), columns));
+    let head = format!("{id:>ID_COLUMNS$}  {}  {node}  {kind}", paint(FAINT, moment(*time)));
+    let Some(columns) = columns else { return format!("{head}  {reason}\n") };
+    let beside = columns.saturating_sub(width(&head) + 2);
+    if beside >= REASON_COLUMNS_MIN {
+        return format!("{head}  {}\n", cut(&reason, beside));
+    }
+    let indent = " ".repeat(ID_COLUMNS + 2);
+    let reason = cut(&reason, columns.saturating_sub(indent.len()));
+    format!("{}\n{indent}{reason}\n", hung(head.trim_end(), columns, ID_COLUMNS + 2))
 }
 
 /// How many there are.
@@ -41,14 +49,17 @@ pub(crate) fn letters_in_all(count: u64, path: &Path) -> String {
 
 /// How many are gone.
 pub(crate) fn letters_dropped(count: u64) -> String {
-    format!("{} thrown away\n", plural(count, "dead letter"))
+    format!("{} deleted\n", plural(count, "dead letter"))
 }
 
 /// What became of those that were sent back.
 pub(crate) fn letters_replayed(gone: u64, left: u64) -> String {
-    let mut text = format!("{} replayed, and thrown away\n", plural(gone, "dead letter"));
+    let mut text = format!("{} replayed and removed from the state file\n", plural(gone, "dead letter"));
     if left > 0 {
-        text.push_str(&format!("{} left: of a source, or without its secrets\n", plural(left, "dead letter")));
+        text.push_str(&format!(
+            "{} kept: a source could not read it, or a secret was removed from it\n",
+            plural(left, "dead letter")
+        ));
     }
     text
 }
@@ -57,7 +68,7 @@ pub(crate) fn letters_replayed(gone: u64, left: u64) -> String {
 pub(crate) fn letter(letter: &DeadLetter) -> String {
     let mut text = format!("{} {}\n", paint(STRONG, "dead letter"), letter.id);
     let mut line = |label: &str, value: &str| text.push_str(&format!("{label:<10} {}\n", one_line(value)));
-    line("set aside", &moment(letter.time));
+    line("time", &moment(letter.time));
     line("by", &letter.node);
     if let Some(component) = &letter.component {
         line("component", &format!("sha256 {component}"));
@@ -82,7 +93,7 @@ pub(crate) fn letter(letter: &DeadLetter) -> String {
     }
     line("value", &shown(&letter.value));
     if letter.redacted {
-        text.push_str(&paint(WARN, "a secret was struck out: this is not the record as it was\n"));
+        text.push_str(&paint(WARN, "a secret was removed: this is not the original record\n"));
     }
     text
 }
@@ -106,19 +117,51 @@ fn moment(seconds: f64) -> String {
 mod tests {
     use super::*;
 
+    fn sample() -> DeadLetter {
+        DeadLetter {
+            id: 17,
+            time: 0.0,
+            component: None,
+            source: "file".into(),
+            record: 4,
+            attempts: 1,
+            earlier: Vec::new(),
+            redacted: false,
+            node: "normalise-addresses".into(),
+            kind: "output-records-limit".into(),
+            place: "in.txt:4".into(),
+            reason: "made 2,000 outputs of one record; limits.output_records allows 1,000 of them".into(),
+            backtrace: Vec::new(),
+            log: Vec::new(),
+            key: None,
+            value: b"x".to_vec(),
+        }
+    }
+
+    /// Issue 12: names were cut at 14 characters and reasons at 60, also in a pipe; a terminal broke lines of 124 columns.
+    #[test]
+    fn a_line_of_the_list_is_whole_in_a_pipe_and_fits_a_terminal() {
+        let at = |columns| anstream::adapter::strip_str(&letter_line(&sample(), columns)).to_string();
+        assert_eq!(
+            at(None),
+            "    17  1970-01-01T00:00:00Z  normalise-addresses  output-records-limit  in.txt:4: made 2,000 outputs of one \
+             record; limits.output_records allows 1,000 of them\n"
+        );
+        for columns in [39, 79, 119, 199] {
+            let text = at(Some(columns));
+            assert!(text.lines().all(|line| width(line) <= columns), "{columns}: {text}");
+            assert!(text.contains("normalise-addresses") && text.contains("output-records-limit"), "{columns}: {text}");
+        }
+        let narrow = "    17  1970-01-01T00:00:00Z\n        normalise-addresses\n        output-records-limit\n        \
+                      in.txt:4: made 2,000 outputs o…\n";
+        assert_eq!(at(Some(39)), narrow);
+    }
+
     /// Issue 12: the name of a file, which is a record's place and a folder source's key, began lines of its own.
     #[test]
     fn nothing_in_a_dead_letter_forges_a_line() {
         let forged = || "x\nkind       all is well\u{2028}\u{85}\u{1b}[2J".to_owned();
         let letter = DeadLetter {
-            id: 1,
-            time: 0.0,
-            component: None,
-            source: "s".into(),
-            record: 1,
-            attempts: 1,
-            earlier: Vec::new(),
-            redacted: false,
             node: forged(),
             kind: forged(),
             place: forged(),
@@ -127,11 +170,12 @@ mod tests {
             log: vec![forged()],
             key: Some(forged().into_bytes()),
             value: forged().into_bytes(),
+            ..sample()
         };
         let shown = anstream::adapter::strip_str(&super::letter(&letter)).to_string();
         assert_eq!(shown.lines().filter(|line| line.starts_with("kind ")).count(), 1, "{shown}");
-        let line = letter_line(&letter);
-        for text in [&shown, &line] {
+        let line = letter_line(&letter, None);
+        for text in [&shown, &line, &letter_line(&letter, Some(60))] {
             let plain = anstream::adapter::strip_str(text).to_string();
             assert!(!plain.chars().any(|c| c != '\n' && crate::legible::is_harmful(c)), "{plain}");
         }

@@ -1,7 +1,7 @@
 //! Errors: what happened, what it comes from, what to do about it.
 
 use super::style::{BAD, HINT, STRONG, paint};
-use super::text::{harmless, one_line};
+use super::text::{cut, harmless, hung, one_line, width};
 use crate::report::Problem;
 
 /// One error, in the form
@@ -15,11 +15,13 @@ use crate::report::Problem;
 /// hint: …
 /// ```
 ///
-/// Several causes are numbered, nearest first.
-pub(crate) fn problem(problem: &Problem) -> String {
-    let mut text = format!("{} {}\n", paint(BAD, "error:"), one_line(&problem.message));
+/// Several causes are numbered, nearest first. On a terminal of `columns`, lines are broken between words.
+pub(crate) fn problem(problem: &Problem, columns: Option<usize>) -> String {
+    let message = hanging(&one_line(&problem.message), "error: ".len(), columns);
+    let mut text = format!("{} {message}\n", paint(BAD, "error:"));
     if let Some(snippet) = &problem.snippet {
         // Made for a terminal already: what the file says has been escaped.
+        let snippet = columns.map_or_else(|| snippet.clone(), |columns| narrowed(snippet, columns));
         text.push_str(&format!("\n{snippet}\n"));
     }
     if !problem.causes.is_empty() {
@@ -28,34 +30,58 @@ pub(crate) fn problem(problem: &Problem) -> String {
     let several = problem.causes.len() > 1;
     for (i, cause) in problem.causes.iter().enumerate() {
         let head = if several { format!("    {}: ", i + 1) } else { "    ".to_owned() };
-        text.push_str(&format!("{head}{}\n", hanging(cause, head.len())));
+        text.push_str(&format!("{head}{}\n", hanging(cause, head.len(), columns)));
     }
     if !problem.hints.is_empty() {
         text.push('\n');
     }
     for hint in &problem.hints {
-        text.push_str(&format!("{} {}\n", paint(HINT, "hint:"), hanging(hint, "hint: ".len())));
+        text.push_str(&format!("{} {}\n", paint(HINT, "hint:"), hanging(hint, "hint: ".len(), columns)));
     }
     text
 }
 
-/// Several errors, one below the other.
-pub(crate) fn problems(of: &[Problem]) -> String {
-    of.iter().map(problem).collect::<Vec<_>>().join("\n")
+/// A line of a file with its mark, as far as there is room around the mark.
+fn narrowed(snippet: &str, columns: usize) -> String {
+    let margin = snippet.find('|').map_or(0, |bar| bar + 2);
+    let room = columns.saturating_sub(margin);
+    let marked = snippet.lines().last().and_then(|line| line.find('^')).unwrap_or(0).saturating_sub(margin);
+    let is_wide = snippet.lines().any(|line| width(line) > columns);
+    // A third before the mark says where it is.
+    let first = if is_wide && marked >= room / 2 { marked - room / 3 } else { 0 };
+    let part = |line: &str| {
+        let (bar, rest) = line.split_at_checked(margin).unwrap_or((line, ""));
+        let rest: String = rest.chars().skip(first).collect();
+        format!("{bar}{}", cut(&rest, room))
+    };
+    snippet.lines().map(part).collect::<Vec<_>>().join("\n")
 }
 
-/// The text, whose further lines stand under its first one, so many columns from the left.
-pub(super) fn hanging(text: &str, columns: usize) -> String {
-    let indent = " ".repeat(columns);
-    let mut hung = String::new();
-    for (i, line) in harmless(text.trim_end()).lines().enumerate() {
-        if i > 0 {
-            hung.push('\n');
-            hung.push_str(if line.is_empty() { "" } else { &indent });
+/// Several errors, one below the other.
+pub(crate) fn problems(of: &[Problem], columns: Option<usize>) -> String {
+    of.iter().map(|of| problem(of, columns)).collect::<Vec<_>>().join("\n")
+}
+
+/// The text, whose further lines stand under its first one, `indent` columns from the left. On a terminal of `columns` its
+/// lines are broken between words, and what follows a break stands below the line's first word.
+pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
+    let mut lines = Vec::new();
+    for line in harmless(text.trim_end()).lines() {
+        let own = line.len() - line.trim_start_matches(' ').len();
+        let room = columns.map(|columns| columns.saturating_sub(indent));
+        let broken = room.map_or_else(|| line.to_owned(), |room| hung(line, room, own));
+        lines.extend(broken.lines().map(str::to_owned));
+        if line.is_empty() {
+            lines.push(String::new());
         }
-        hung.push_str(line);
     }
-    hung
+    let indented = |line: &String| if line.is_empty() { String::new() } else { " ".repeat(indent) + line };
+    lines
+        .iter()
+        .enumerate()
+        .map(|(i, line)| if i == 0 { line.clone() } else { indented(line) })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -65,7 +91,7 @@ mod tests {
     use crate::report::samples;
 
     fn plain(of: &Problem) -> String {
-        anstream::adapter::strip_str(&problem(of)).to_string()
+        anstream::adapter::strip_str(&problem(of, None)).to_string()
     }
 
     #[test]
@@ -123,9 +149,50 @@ mod tests {
     fn errors_stand_apart() {
         let one = Problem::from(&Error::config("no source"));
         let two = Problem::from(&Error::config("no sink").hint("add one"));
-        let text = anstream::adapter::strip_str(&problems(&[one, two])).to_string();
+        let text = anstream::adapter::strip_str(&problems(&[one, two], None)).to_string();
         assert_eq!(text, "error: no source\n\nerror: no sink\n\nhint: add one\n");
-        assert_eq!(problems(&[]), "");
+        assert_eq!(problems(&[], None), "");
+    }
+
+    /// Issue 12: a terminal broke these lines in the middle of words.
+    #[test]
+    fn on_a_terminal_lines_are_broken_between_words() {
+        let of = Problem {
+            kind: ErrorKind::Guest,
+            message: "stage \"mask\" failed on record 2 (access.log:2)".into(),
+            snippet: None,
+            causes: vec!["panicked: index out of bounds\n  at src/lib.rs:7:9 in mask::redact\n\nx".into(), "b".into()],
+            hints: vec!["return an error for a record that cannot be processed".into()],
+            broken_pipe: false,
+        };
+        let text = anstream::adapter::strip_str(&problem(&of, Some(30))).to_string();
+        let expected = concat!(
+            "error: stage \"mask\" failed on\n",
+            "       record 2 (access.log:2)\n",
+            "\n",
+            "Caused by:\n",
+            "    1: panicked: index out of\n",
+            "       bounds\n",
+            "         at src/lib.rs:7:9 in\n",
+            "         mask::redact\n",
+            "\n",
+            "       x\n",
+            "    2: b\n",
+            "\n",
+            "hint: return an error for a\n",
+            "      record that cannot be\n",
+            "      processed\n",
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_a_marked_line_is_shown_around_its_mark() {
+        let snippet =
+            format!("12 | name = \"a long name\", other = \"value\", wrong = 7\n   | {}^^^^^", " ".repeat(39));
+        assert_eq!(narrowed(&snippet, 100), snippet);
+        let expected = format!("12 |  \"value\", wrong = 7\n   | {}^^^^^", " ".repeat(10));
+        assert_eq!(narrowed(&snippet, 35), expected);
     }
 
     /// Issue 12: the name of an import, or of a file, began lines of its own.

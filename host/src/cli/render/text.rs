@@ -26,25 +26,32 @@ pub(crate) fn right(text: &str, columns: usize) -> Cow<'_, str> {
     pad_str(text, columns, Alignment::Right, Some("…"))
 }
 
-/// Lines that are broken between words where they are wider than `columns`; what follows a break is indented.
+/// Lines that are broken between words where they are wider than `columns`; what follows a break is indented by four more
+/// blanks than its line.
 pub(crate) fn folded(text: &str, columns: usize) -> String {
-    const INDENT: &str = "    ";
-    let mut folded = String::with_capacity(text.len());
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    text.split_inclusive('\n').map(|line| hung(line, columns, (blanks(line) + 4).min(columns / 2))).collect()
+}
+
+/// As [`folded`]; what follows a break is indented by `indent` blanks.
+pub(crate) fn hung(text: &str, columns: usize, indent: usize) -> String {
+    let mut hung = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let mut taken = 0;
+        let (mut taken, mut has_word) = (0, false);
         for word in line.split_inclusive(' ') {
             let wide = width(word.trim_end());
-            if taken > INDENT.len() && taken + wide > columns {
-                folded.truncate(folded.trim_end_matches(' ').len());
-                folded.push('\n');
-                folded.push_str(INDENT);
-                taken = INDENT.len();
+            if has_word && wide > 0 && taken + wide > columns {
+                hung.truncate(hung.trim_end_matches(' ').len());
+                hung.push('\n');
+                hung.push_str(&" ".repeat(indent));
+                taken = indent;
             }
-            folded.push_str(word);
+            hung.push_str(word);
             taken += width(word.trim_end_matches('\n'));
+            has_word |= wide > 0;
         }
     }
-    folded
+    hung
 }
 
 #[cfg(test)]
@@ -57,6 +64,9 @@ mod tests {
         let expected = "read 1,000,000 =\n    delivered\n    1,000,000\nshort\n\naaaaaaaaaaaaaaaaaaaaaaaaa\n    b\n";
         assert_eq!(folded(text, 17), expected);
         assert_eq!(folded(text, 80), text);
+        assert_eq!(folded("  one two three\n", 12), "  one two\n      three\n");
+        assert_eq!(folded("        aaaaaaaaaaaaaaaa\n", 12), "        aaaaaaaaaaaaaaaa\n");
+        assert_eq!(hung("name   one two three\n", 14, 7), "name   one two\n       three\n");
     }
 
     #[test]

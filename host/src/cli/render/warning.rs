@@ -5,12 +5,12 @@ use super::style::{HINT, WARN, paint};
 use crate::report::Warning;
 
 /// Warnings, one below the other; nothing when there are none.
-pub(crate) fn warnings(of: &[Warning]) -> String {
-    of.iter().map(warning).collect()
+pub(crate) fn warnings(of: &[Warning], columns: Option<usize>) -> String {
+    of.iter().map(|of| warning(of, columns)).collect()
 }
 
-fn warning(of: &Warning) -> String {
-    let head = format!("{} {}\n", paint(WARN, "warning:"), hanging(&of.message, "warning: ".len()));
-    let hint = |hint: &String| format!("{} {}\n", paint(HINT, "hint:"), hanging(hint, "hint: ".len()));
+fn warning(of: &Warning, columns: Option<usize>) -> String {
+    let head = format!("{} {}\n", paint(WARN, "warning:"), hanging(&of.message, "warning: ".len(), columns));
+    let hint = |hint: &String| format!("{} {}\n", paint(HINT, "hint:"), hanging(hint, "hint: ".len(), columns));
     head + &of.hints.iter().map(hint).collect::<String>()
 }

@@ -179,7 +179,7 @@ fn what_is_granted_twice_is_refused() {
     check(&[
         (
             "read = ['geo/', 'geo']",
-            r#"8:8: stage "s": two folders are called "geo" in the guest | "write" includes reading, so each folder stands in one of the two | a table gives folders other names: read = { "/geo" = "data/geo" }"#,
+            r#"8:8: stage "s": two folders are called "geo" in the guest | "write" includes reading, so name each folder in one of the two only | a table gives folders other names: read = { "/geo" = "data/geo" }"#,
         ),
         (
             "env = ['A']\nsecret = ['A']",

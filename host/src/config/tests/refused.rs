@@ -99,6 +99,18 @@ fn what_must_be_there_is_missed() {
         (source("kind = 'generate'\nwhat = 'numbers'"), r#"3:1: missing key "records" in the source"#),
         (sink("name = 'out'\nkind = 'sqlite'\npath = 'x'"), r#"3:1: missing key "table" in sink "out""#),
         (
+            format!("state.checkpoint = '5s'\n{}", keys("")),
+            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off", found "5s" | checkpoint = { every = "5s" }"#,
+        ),
+        (
+            format!("state.checkpoint = 5\n{}", keys("")),
+            r#"1:20: "checkpoint" of "state" of the pipeline file: expected a table, found 5 | checkpoint = { every = "1s" }"#,
+        ),
+        (
+            format!("state.checkpoint.every = '1ms'\n{}", keys("")),
+            r#"1:26: "every" of "checkpoint" of "state" of the pipeline file: expected a time from "10ms" to "1day", found "1ms""#,
+        ),
+        (
             format!("state.checkpoint = 'of'\n{}", keys("")),
             r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off", found "of" | did you mean "off"?"#,
         ),
@@ -454,10 +466,10 @@ fn text_that_is_no_toml_is_shown_where_it_breaks() {
         ),
         ("name = 'p\n".into(), "1:10: this is not TOML: invalid literal string, expected `'`"),
         ("name = 'p'\r\n[[stage]\r\n".into(), "2:9: this is not TOML: unclosed array table, expected `]`"),
-        ("name = 'p'\nname = 'q'\n".into(), r#"2:1: "name" is there twice"#),
+        ("name = 'p'\nname = 'q'\n".into(), r#"2:1: "name" appears twice"#),
         (
             "name = 'p'\n[source]\nkind = 'stdin'\n[source]\nkind = 'stdin'\n".into(),
-            r#"4:2: "source" is there twice | several are written as [[source]], each of them"#,
+            r#"4:2: "source" appears twice | several are written as [[source]], each of them"#,
         ),
         (format!("a = {}", "[".repeat(100)), "1:85: this is not TOML: cannot recurse further; max recursion depth met"),
         ("\u{feff}\tname ? 1\n".into(), "1:7: this is not TOML: key with no value, expected `=`"),

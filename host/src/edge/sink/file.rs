@@ -308,9 +308,9 @@ impl BlockingSink for FileSink {
         if now < length {
             let path = self.path.display();
             return Err(Error::config(format!(
-                "\"{path}\" has {now} bytes, but had {length} at the last checkpoint of the run that was cut"
+                "\"{path}\" has {now} bytes, but had {length} at the last checkpoint of the interrupted run"
             ))
-            .hint("bring back what was there, or start over with --fresh"));
+            .hint("restore what was there, or start over with --fresh"));
         }
         if let (true, Some(format)) = (length > 0, self.text.csv())
             && let Some(header) = csv_header(&self.path, format)?

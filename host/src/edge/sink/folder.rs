@@ -165,10 +165,10 @@ impl Trouble {
     fn of(key: &Key<'_>, errno: Errno) -> Self {
         let name = key.folders.iter().chain([&key.file]).copied().collect::<Vec<_>>().join("/");
         let what = match errno {
-            Errno::NOTDIR | Errno::LOOP => "leads through something that is no folder, or is a symbolic link",
-            Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST => "is the name of a folder that is there",
+            Errno::NOTDIR | Errno::LOOP => "leads through something that is not a folder, or is a symbolic link",
+            Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST => "is the name of a folder",
             Errno::NAMETOOLONG => "is too long for the file system",
-            Errno::INVAL | Errno::ILSEQ => "is no name on this file system",
+            Errno::INVAL | Errno::ILSEQ => "is not a valid name on this file system",
             other => return Self::Folder(other.into()),
         };
         Self::Key(format!("the key {name:?} {what}"))

@@ -86,7 +86,7 @@ mod file {
         let (folder, path) = holding("old");
         let error = refused(file(&path, LineFormat::Lines, IfExists::Fail));
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().ends_with("out\" is there already"), "{error}");
+        assert!(error.to_string().ends_with("out\" already exists"), "{error}");
         let late = folder.path().join("late");
         let mut sink = file(&late, LineFormat::Lines, IfExists::Fail).unwrap();
         fs::write(&late, "somebody else's").unwrap();
@@ -445,7 +445,7 @@ mod folder {
         let rejected = write(root.path(), &batch).await;
         let reasons: Vec<_> = rejected.iter().map(|rejected| rejected.reason.as_str()).collect();
         assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [1, 3, 4]);
-        assert!(reasons[0].contains("\"a/b\" leads through something that is no folder"), "{reasons:?}");
+        assert!(reasons[0].contains("\"a/b\" leads through something that is not a folder"), "{reasons:?}");
         assert!(reasons[1].contains("is the name of a folder"), "{reasons:?}");
         assert!(reasons[2].contains("is too long"), "{reasons:?}");
         assert_eq!(names(root.path()), ["a", "d", "z"]);

@@ -77,7 +77,7 @@ fn check_nearest<'a>(path: &Path, folders: impl Iterator<Item = &'a Path>) -> Re
 
 /// The file is there, and `if_exists` says that it must not be.
 pub(super) fn exists(path: &Path) -> Error {
-    Error::config(format!("\"{}\" is there already", path.display()))
+    Error::config(format!("\"{}\" already exists", path.display()))
         .hint("set `if_exists` to \"replace\" or \"append\", or name another file")
 }
 

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 const END_BYTES: u64 = 1024;
 
 /// What to do about an input that is another one.
-pub(super) const FRESH: &str = "bring back what was there, or start over with --fresh";
+pub(super) const FRESH: &str = "restore what was there, or start over with --fresh";
 
 /// How far the earlier run had come.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +153,7 @@ impl Again {
 
 /// The list of files is another one.
 fn changed(what: &str) -> Error {
-    Error::config(format!("the files of the source have changed since the run was cut: {what}")).hint(FRESH)
+    Error::config(format!("the files of the source have changed since the interrupted run: {what}")).hint(FRESH)
 }
 
 fn input(file: &Found) -> Result<Input> {

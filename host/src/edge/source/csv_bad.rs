@@ -237,7 +237,7 @@ impl BadRow {
             RowFault::Overlong { limit } => {
                 format!("the row has {} bytes, more than the {limit} that a record may have", self.bytes)
             }
-            RowFault::Lost { .. } if self.at_end => format!("{}; no row was found behind it", self.fault),
+            RowFault::Lost { .. } if self.at_end => format!("{}; no row was found after it", self.fault),
             RowFault::Lost { .. } => format!("{}; the next row was found on line {}", self.fault, self.end_line),
             RowFault::Fields { .. } | RowFault::NotText { .. } | RowFault::Quoting(_) => self.fault.to_string(),
         };

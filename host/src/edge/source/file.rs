@@ -282,8 +282,11 @@ impl Open {
             Some(bytes) if open.packing == Packing::Plain && bytes < place => format!("it has {bytes} bytes"),
             Some(_) | None => format!("it holds something else before byte {place}"),
         };
-        Err(Error::config(format!("\"{path}\" has changed since the run was cut at its line {}: {what}", spot.line))
-            .hint(FRESH))
+        Err(Error::config(format!(
+            "\"{path}\" has changed since the run was interrupted at its line {}: {what}",
+            spot.line
+        ))
+        .hint(FRESH))
     }
 
     /// Bytes of the file that are read and, where that can be told, handed out.
@@ -310,7 +313,7 @@ impl Open {
         let packing = if self.packing == Packing::Gzip { "gzip" } else { "zstd" };
         let is_cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
         let message = if is_cut {
-            format!("\"{path}\" is cut off: it ends after {bytes} bytes, before its {packing} data does")
+            format!("\"{path}\" is incomplete: it ends after {bytes} bytes, before its {packing} data does")
         } else {
             // Reading is ahead of unpacking: where exactly is not known.
             format!("\"{path}\" cannot be unpacked: its {packing} data is damaged within the first {bytes} bytes")
@@ -321,7 +324,7 @@ impl Open {
         if is_cut || bytes > FIRST_READ_BYTES_MAX {
             return error;
         }
-        error.hint("by its name it is packed: if it is not, give it another one")
+        error.hint("its name says that it is packed: if it is not, rename it")
     }
 }
 

@@ -150,7 +150,7 @@ fn fixed_part(pattern: &str) -> PathBuf {
 }
 
 fn bad_pattern(pattern: &str, error: &glob::PatternError) -> Error {
-    Error::config(format!("\"{pattern}\" is no pattern: {}, at character {}", error.msg, error.pos + 1))
+    Error::config(format!("\"{pattern}\" is not a pattern: {}, at character {}", error.msg, error.pos + 1))
         .hint("`*` stands for any part of a name, `**` for any folders, `?` for one character, `[ab]` for one of them")
 }
 

@@ -32,7 +32,8 @@ impl Steady {
         let Some(before) = self.length else { return Ok(()) };
         let now = self.file.metadata()?.len();
         if now < before && self.at < before {
-            let what = format!("it had {before} bytes when it was opened, and was cut to {now} while it was read");
+            let what =
+                format!("it had {before} bytes when it was opened, and was truncated to {now} while it was read");
             return Err(io::Error::new(ErrorKind::UnexpectedEof, what));
         }
         Ok(())

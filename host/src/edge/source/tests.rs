@@ -370,7 +370,7 @@ mod csv {
         let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
         let (line, reason, data) = seen.bad()[0];
         assert_eq!((line, data.len()), (Some(3), 1024));
-        let expected = "the quote that begins field 2 is not closed within 65536 bytes; no row was found behind it";
+        let expected = "the quote that begins field 2 is not closed within 65536 bytes; no row was found after it";
         assert_eq!(reason, expected);
     }
 
@@ -435,7 +435,10 @@ mod packed {
             let seen = read_named(name, &data[..cut], Matter::Lines);
             let error = seen.error.as_ref().expect("it is cut off");
             assert_eq!(error.kind(), ErrorKind::Edge);
-            assert!(error.to_string().contains(&format!("{name}\" is cut off: it ends after {cut} bytes")), "{error}");
+            assert!(
+                error.to_string().contains(&format!("{name}\" is incomplete: it ends after {cut} bytes")),
+                "{error}"
+            );
             assert!(error.hints()[0].contains(" -t "), "{:?}", error.hints());
             let values = seen.values();
             assert!(values.len() > 1000, "{name}: only {} records", values.len());
@@ -522,7 +525,7 @@ mod finding {
         let error = refused(&folder, "logs");
         assert!(error.to_string().ends_with("/logs\" is a folder, not a file"), "{error}");
         assert!(error.hints()[0].ends_with("/logs/*\""), "{:?}", error.hints());
-        assert!(refused(&folder, "logs/[a").to_string().contains("is no pattern"));
+        assert!(refused(&folder, "logs/[a").to_string().contains("is not a pattern"));
         let error = FileSource::open(&plan(&["~/x.log".into()], Matter::Lines, 1)).err().expect("no such file");
         assert!(error.hints()[0].contains("`~` is not expanded"), "{:?}", error.hints());
     }
@@ -606,7 +609,7 @@ mod truncated {
         fs::File::options().write(true).open(&path).unwrap().set_len(1_000_003).unwrap();
         let seen = drain(source, &bounds(10_000, 1 << 20));
         let error = seen.error.as_ref().expect("it was cut");
-        assert!(error.causes()[0].contains("and was cut to 1000003 while it was read"), "{:?}", error.causes());
+        assert!(error.causes()[0].contains("and was truncated to 1000003 while it was read"), "{:?}", error.causes());
         assert!(seen.values().iter().eq(text.lines().skip(10).take(seen.values().len())), "only whole lines");
         assert!(seen.values().len() > 50_000);
     }

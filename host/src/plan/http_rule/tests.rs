@@ -224,12 +224,12 @@ fn a_rule_that_is_written_wrong_is_told_what_was_expected_and_found() {
         ("https://example.com/a/../b", "expected a path without . and .."),
         ("https://example.com/ü", "expected a path in the form in which it is sent"),
         ("get https://example.com", "expected methods in capitals, such as GET,HEAD"),
-        ("GET, HEAD https://example.com", "expected methods in capitals, such as GET,HEAD, and one space behind them"),
+        ("GET, HEAD https://example.com", "expected methods in capitals, such as GET,HEAD, and one space after them"),
         ("CONNECT https://example.com", "expected methods other than CONNECT and TRACE"),
-        ("private:https://*.example.com", "expected the exact name of a host behind \"private:\""),
+        ("private:https://*.example.com", "expected the exact name of a host after \"private:\""),
         ("private:https://*", "wildcards are never private"),
-        ("private:https://10.0.0.1", "an address or localhost needs no such word"),
-        ("private:https://localhost", "an address or localhost needs no such word"),
+        ("private:https://10.0.0.1", "an address or localhost does not need it"),
+        ("private:https://localhost", "an address or localhost does not need it"),
     ] {
         let said = HttpRule::parse(text).expect_err(text);
         assert!(said.starts_with("expected ") && said.contains(flaw), "{text}: {said}");

@@ -45,7 +45,7 @@ impl Bounds {
 
     /// Tells the person that the exchange has used up its time.
     pub(super) fn warn_of_time(&self) {
-        self.warn(&format!("cut off after {:?}, the time limit of an exchange", self.times.exchange));
+        self.warn(&format!("ended after {:?}, the time limit of an exchange", self.times.exchange));
     }
 }
 
@@ -90,7 +90,7 @@ impl BoundedBody {
         if self.bytes <= limit {
             return Ok(());
         }
-        self.bounds.warn(&format!("cut off after {limit} bytes, the limit of a response"));
+        self.bounds.warn(&format!("ended after {limit} bytes, the limit of a response"));
         Err(Error::HttpResponseBodySize(Some(limit)))
     }
 

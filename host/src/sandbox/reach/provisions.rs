@@ -153,7 +153,7 @@ fn value(variable: &Variable) -> Result<String> {
         let length = value.len();
         return Err(Error::config(format!("\"secret\" grants {name:?}, whose value has {length} bytes"))
             .hint(format!("a secret has at least {SECRET_BYTES_MIN}: a shorter one cannot be told from other text"))
-            .hint("what is no secret is granted as \"env\""));
+            .hint("if it is not a secret, grant it as \"env\""));
     }
     Ok(value)
 }
@@ -190,7 +190,7 @@ fn open(folders: &[FolderGrant]) -> Result<WasiFilesystemCtx> {
             }
         })?;
         if !metadata.is_dir() {
-            return Err(refused("which is no folder").hint("grant the folder that it is in"));
+            return Err(refused("which is not a folder").hint("grant its folder"));
         }
         builder
             .preopened_dir(host, guest, permissions)

@@ -19,7 +19,9 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), String> {
                 for function in functions {
                     let function = function.map_err(|error| error.to_string())?;
                     if !is_stateless(&function) {
-                        return Err("it has resources, tasks or streams of its own, which no image holds".to_owned());
+                        return Err(
+                            "it has resources, tasks or streams of its own, which an image cannot hold".to_owned()
+                        );
                     }
                 }
             }

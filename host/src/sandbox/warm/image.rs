@@ -65,7 +65,7 @@ impl Image {
         opened.await.and_then(|opened| opened.map_err(GuestFailure::Returned)).map_err(cold)?;
         let memory = &mut store.data_mut().memory;
         if memory.was_denied() {
-            return Err(Cold::lasting("its `open` does with less memory than it wants"));
+            return Err(Cold::lasting("its `open` runs with less memory than it asks for"));
         }
         if memory.used() > BYTES_MAX {
             return Err(Cold::Lasting(format!("it has more than {} MiB of memory", BYTES_MAX >> 20)));
@@ -76,7 +76,7 @@ impl Image {
     }
 
     fn of(&self, name: &str) -> &Value {
-        self.0.get(name).expect("every way in was taken")
+        self.0.get(name).expect("every export was taken")
     }
 }
 
@@ -87,11 +87,11 @@ async fn read(
 ) -> Result<Image> {
     let (engine, mut image) = (store.engine().clone(), Image::default());
     let Some((ComponentItem::ComponentInstance(ways), access)) = instrumented.get_export(None, ACCESS) else {
-        bail!("it has no ways in");
+        bail!("its exports are missing");
     };
     for (name, export) in ways.exports(&engine) {
-        let ComponentItem::ComponentFunc(way) = &export.ty else { bail!("a way in is no function") };
-        let Some(index) = instrumented.get_export_index(Some(&access), name) else { bail!("a way in is missing") };
+        let ComponentItem::ComponentFunc(way) = &export.ty else { bail!("an export is not a function") };
+        let Some(index) = instrumented.get_export_index(Some(&access), name) else { bail!("an export is missing") };
         let value = match way.results().next() {
             Some(Type::S32) => Value::I32(get(store, instance, &index).await?),
             Some(Type::S64) => Value::I64(get(store, instance, &index).await?),
@@ -101,7 +101,7 @@ async fn read(
                 let memory: WasmList<u8> = get(store, instance, &index).await?;
                 Value::Memory(memory.as_le_slice(&*store).to_vec())
             }
-            other => bail!("a way in gives {other:?}"),
+            other => bail!("an export returns {other:?}"),
         };
         image.0.insert(name.to_owned(), value);
     }

@@ -346,7 +346,7 @@ impl BlockingSink for SqliteSink {
 fn table_gone(sink: &plan::SqliteSink) -> Error {
     let (path, table) = (sink.path.display(), &sink.table);
     Error::config(format!("\"{path}\" no longer has the table \"{table}\", to which the interrupted run was writing"))
-        .hint("bring back what was there, or start over with --fresh")
+        .hint("restore what was there, or start over with --fresh")
 }
 
 /// Makes sure that a table that is there may be written to.

@@ -267,7 +267,7 @@ fn what_is_no_database_is_told() {
     std::fs::create_dir_all(database.path.parent().unwrap()).unwrap();
     std::fs::write(&database.path, "this is a text, and a rather long one at that; no database begins like this")
         .unwrap();
-    let error = database.open(&[], IfExists::Replace).expect_err("it is no database");
+    let error = database.open(&[], IfExists::Replace).expect_err("it is not a database");
     assert_eq!(error.hints(), ["the file is not an SQLite database: name another one"]);
 }
 

@@ -102,7 +102,7 @@ impl BlockingSource for GenerateSource {
     /// What was made before is made again and forgotten.
     fn seek(&mut self, cursor: &Cursor, _inputs: &[Input]) -> Result<()> {
         let made = cursor.0.parse().map_err(|error| {
-            Error::config(format!("\"{}\" is no number of records", cursor.0.escape_default())).caused_by(error)
+            Error::config(format!("\"{}\" is not a number of records", cursor.0.escape_default())).caused_by(error)
         })?;
         let mut forgotten = Vec::new();
         for _ in 0..made {

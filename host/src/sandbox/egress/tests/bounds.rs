@@ -42,7 +42,7 @@ async fn a_body_as_large_as_the_limit_passes_and_one_byte_more_does_not() {
                 Err(error) => {
                     assert!(!passes && matches!(error, Error::HttpResponseBodySize(Some(1000))), "{head}: {error:?}");
                     let warning = stage.warning().await;
-                    assert!(warning.ends_with("/: cut off after 1000 bytes, the limit of a response"), "{warning}");
+                    assert!(warning.ends_with("/: ended after 1000 bytes, the limit of a response"), "{warning}");
                 }
             }
         }
@@ -111,7 +111,7 @@ async fn a_body_that_drips_ends_when_the_exchange_must() {
     assert!(matches!(error, Error::HttpResponseTimeout), "{error:?}");
     assert_eq!(begun.elapsed().as_secs(), 10);
     assert_eq!(bytes, 10);
-    assert_eq!(stage.warning().await, "GET /: cut off after 10s, the time limit of an exchange");
+    assert_eq!(stage.warning().await, "GET /: ended after 10s, the time limit of an exchange");
     assert!(body.frame().await.is_none());
 }
 
@@ -146,7 +146,7 @@ async fn a_look_up_that_hangs_ends_when_the_exchange_must() {
     let begun = Instant::now();
     assert_eq!(stage.refusal("http://hangs/").await, "DnsTimeout");
     assert_eq!(begun.elapsed().as_secs(), 7);
-    assert_eq!(stage.warning().await, "GET http://hangs:80/: cut off after 7s, the time limit of an exchange");
+    assert_eq!(stage.warning().await, "GET http://hangs:80/: ended after 7s, the time limit of an exchange");
     let wish = RequestOptions { connect_timeout: Some(SECOND), ..RequestOptions::default() };
     let begun = Instant::now();
     assert!(matches!(stage.start(get("http://hangs/"), Some(wish)).await, Err(Error::DnsTimeout)));
@@ -159,7 +159,7 @@ async fn a_server_that_never_answers_ends_when_the_exchange_must() {
     let mut stage = Stage::new(&["http://localhost:*"], &[], within(SECOND / 10));
     let refusal = stage.refusal(&format!("http://localhost:{}/", server.port)).await;
     assert_eq!(refusal, "HttpResponseTimeout");
-    assert!(stage.warning().await.ends_with("cut off after 100ms, the time limit of an exchange"));
+    assert!(stage.warning().await.ends_with("ended after 100ms, the time limit of an exchange"));
 }
 
 #[tokio::test]
