@@ -4,7 +4,7 @@
 //! A language whose toolchain is not on this machine is left out, and named. On CI (`SANDMILL_ALL_LANGUAGES`) none is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -193,7 +193,8 @@ impl Case {
         letters: &[serde_json::Value],
     ) -> Result<(), String> {
         let values = |seen: &[(String, String)]| seen.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
-        let limited = self.or_limit && letters.len() == 1 && LIMITS.iter().any(|limit| reason(&letters[0]).contains(limit));
+        let limited =
+            self.or_limit && letters.len() == 1 && LIMITS.iter().any(|limit| reason(&letters[0]).contains(limit));
         if limited {
             return Ok(());
         }
@@ -207,11 +208,18 @@ impl Case {
             return Err(format!("outputs of the second port are {}", shortened(&values(second))));
         }
         if self.output_count.is_some_and(|count| count != first.len()) {
-            return Err(format!("there are {} outputs: {}", first.len(), shortened(&letters.iter().map(reason).collect::<Vec<_>>())));
+            return Err(format!(
+                "there are {} outputs: {}",
+                first.len(),
+                shortened(&letters.iter().map(reason).collect::<Vec<_>>())
+            ));
         }
         let bytes: usize = first.iter().map(|(_, value)| value.len()).sum();
         if self.output_bytes.is_some_and(|expected| expected != bytes) {
-            return Err(format!("outputs are {bytes} bytes: {}", shortened(&letters.iter().map(reason).collect::<Vec<_>>())));
+            return Err(format!(
+                "outputs are {bytes} bytes: {}",
+                shortened(&letters.iter().map(reason).collect::<Vec<_>>())
+            ));
         }
         let keys: Vec<&String> = first.iter().map(|(key, _)| key).collect();
         match &self.keys {
@@ -233,7 +241,8 @@ impl Case {
             };
             expected.judge(letter)?;
         }
-        let trapped = |letter: &&serde_json::Value| ["trap", "contract"].contains(&letter["kind"].as_str().unwrap_or("?"));
+        let trapped =
+            |letter: &&serde_json::Value| ["trap", "contract"].contains(&letter["kind"].as_str().unwrap_or("?"));
         match letters.iter().find(trapped) {
             Some(letter) if self.no_traps => Err(format!("it trapped: {}", reason(letter))),
             _ => Ok(()),
@@ -245,7 +254,8 @@ impl Failed {
     fn judge(&self, letter: &serde_json::Value) -> Result<(), String> {
         let all = letter.to_string();
         let says = self.says.iter().all(|text| reason(letter).contains(text.as_str()));
-        let says_one = self.says_one_of.as_ref().is_none_or(|texts| texts.iter().any(|text| all.contains(text.as_str())));
+        let says_one =
+            self.says_one_of.as_ref().is_none_or(|texts| texts.iter().any(|text| all.contains(text.as_str())));
         if !says || !says_one {
             return Err(format!("{:?} failed with {all}", self.record));
         }
@@ -260,7 +270,7 @@ impl Failed {
 
 /// Words of the limits, as dead letters name them.
 const LIMITS: [&str; 4] = ["memory", "cpu", "wall", "output"];
-const MEMORY: usize = 256 << 20;
+const MEMORY: NonZeroU64 = NonZeroU64::new(256 << 20).expect("positive");
 
 fn reason(letter: &serde_json::Value) -> String {
     letter["reason"].as_str().unwrap_or_default().to_owned()
@@ -315,7 +325,8 @@ async fn every_language_gives_every_record_its_fate() {
             eprintln!("left out: {language}, whose toolchain is not on this machine");
             continue;
         }
-        let built = build::build(&sdk().join(folder), &BuildOptions { offline: true, ..BuildOptions::default() }, &mut |_| {});
+        let built =
+            build::build(&sdk().join(folder), &BuildOptions { offline: true, ..BuildOptions::default() }, &mut |_| {});
         let component = built.unwrap_or_else(|error| panic!("{language}: {}", said(&error))).component;
         for case in suite.case.iter().filter(|case| !case.except.contains_key(*language)) {
             if let Err(why) = case.run(&component).await {

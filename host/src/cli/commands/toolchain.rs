@@ -69,7 +69,7 @@ fn each(languages: &[String], work: impl Fn(&str) -> Result<()>) -> Result<Exit>
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                print::message(&render::problem(&Problem::from(&error)));
+                print::message(&render::problem(&Problem::from(&error), print::stderr_columns()));
                 exit = Exit::from(&error);
             }
         }
