@@ -6,12 +6,20 @@
 //!
 //! In a run that keeps checkpoints, what is written between two of them is one transaction instead, and each batch a
 //! savepoint in it. The checkpoint is a row of a table of its own, committed with the others.
+//!
+//! A row that is delivered is in the table as it was sent, and has taken no other row's place ([`guard`]). A record that
+//! makes the database roll back the transaction costs no other record anything: the others are written again ([`batch`]).
 
+mod batch;
 mod database;
 mod finder;
 mod fit;
+mod guard;
+mod journal;
 mod note;
 mod number;
+mod references;
+mod refusal;
 mod table;
 mod target;
 #[cfg(test)]
@@ -23,7 +31,8 @@ use std::path::PathBuf;
 use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
-use self::database::{Database, existing, fault, is_blank, is_utf16};
+use self::database::{Database, existing, fault, is_blank};
+use self::journal::Journal;
 use self::table::Table;
 use self::target::Target;
 use self::window::Window;
@@ -51,6 +60,20 @@ pub(super) struct SqliteSink {
     window: Option<Window>,
     /// Whose checkpoints are committed with the rows, if anybody's.
     owner: Option<String>,
+    /// Where the sink was when the open transaction began.
+    start: Start,
+    /// What the open transaction holds, where a record may roll it back.
+    journal: Journal,
+    /// The database's schema, by its number, when the table was last looked at.
+    schema: i64,
+}
+
+/// Where the sink was when a transaction began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Start {
+    begun: Option<Begun>,
+    /// How many first records there were, if they were deciding.
+    seen: Option<usize>,
 }
 
 /// A table that is written to.
@@ -90,7 +113,19 @@ impl SqliteSink {
             }
         }
         let window = sink.columns.is_empty().then(Window::default);
-        Ok(Self { sink, path, database: None, is_new, target: None, begun: None, window, owner: None })
+        Ok(Self {
+            sink,
+            path,
+            database: None,
+            is_new,
+            target: None,
+            begun: None,
+            window,
+            owner: None,
+            start: Start::default(),
+            journal: Journal::default(),
+            schema: 0,
+        })
     }
 
     /// Opens the database, when it is first needed.
@@ -113,113 +148,6 @@ impl SqliteSink {
         fault(&self.sink.path, error)
     }
 
-    /// All or nothing of a batch: what goes wrong with the database rolls it back.
-    fn write_batch(&mut self, connection: &mut Connection, records: &Payload) -> Result<Vec<Rejected>> {
-        if connection.is_autocommit() {
-            connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.failed(error))?;
-        }
-        let batch = connection.savepoint().map_err(|error| self.failed(error))?;
-        let rejected = self.insert_batch(&batch, records)?;
-        batch.commit().map_err(|error| self.failed(error))?;
-        if self.owner.is_none() {
-            connection.execute_batch("COMMIT").map_err(|error| self.failed(error))?;
-        }
-        Ok(rejected)
-    }
-
-    fn insert_batch(&mut self, batch: &Connection, records: &Payload) -> Result<Vec<Rejected>> {
-        if self.target.is_none() {
-            self.aim(batch)?;
-        }
-        let mut rejected = Vec::new();
-        let decided = if self.window.is_some() { self.decide(batch, records, &mut rejected)? } else { 0 };
-        let rest = records.values().iter().enumerate().skip(decided);
-        if let Some(target) = &mut self.target {
-            target.insert_all(batch, rest, &mut rejected).map_err(|error| fault(&self.sink.path, error))?;
-        }
-        rejected.sort_by_key(|rejected| rejected.index);
-        Ok(rejected)
-    }
-
-    /// Finds the table, or makes it, where its columns are known. Where the records decide, there is none yet.
-    fn aim(&mut self, transaction: &Connection) -> Result<()> {
-        let found = Table::find(transaction, &self.sink)?;
-        if let Some(Begun { is_inferred }) = self.begun {
-            let Some(found) = found else { return Err(table_gone(&self.sink)) };
-            return self.aim_at(transaction, found.with_given(&self.sink), is_inferred);
-        }
-        if let Some(found) = &found {
-            check_existing(&self.sink, found)?;
-        }
-        if let (Some(found), IfExists::Append) = (found, self.sink.if_exists) {
-            self.window = None;
-            return self.aim_at(transaction, found.with_given(&self.sink), false);
-        }
-        if self.sink.columns.is_empty() {
-            return Ok(());
-        }
-        self.make(transaction, Table::of(&self.sink.columns), false)
-    }
-
-    fn aim_at(&mut self, transaction: &Connection, table: Table, is_inferred: bool) -> Result<()> {
-        let is_utf16 = is_utf16(transaction).map_err(|error| self.failed(error))?;
-        self.target = Some(Target::of(table, &self.sink, is_inferred, is_utf16));
-        self.begun = Some(Begun { is_inferred });
-        Ok(())
-    }
-
-    /// Makes the table, in place of one that is there.
-    fn make(&mut self, transaction: &Connection, table: Table, is_inferred: bool) -> Result<()> {
-        let made =
-            Table::drop(transaction, &self.sink.table).and_then(|()| table.create(transaction, &self.sink.table));
-        made.map_err(|error| self.failed(error))?;
-        self.aim_at(transaction, table, is_inferred)
-    }
-
-    /// Lets records decide, until enough have, and writes them. Gives how many of the batch that were.
-    fn decide(&mut self, batch: &Connection, records: &Payload, rejected: &mut Vec<Rejected>) -> Result<usize> {
-        let Some(mut window) = self.window.take() else { return Ok(0) };
-        let before = window.len();
-        let looked = window.take(records.values(), rejected);
-        let written = self.write_decided(batch, &window, before);
-        if matches!(written, Ok(false)) {
-            // Others use the table: it stays as it is, and these records are written as any others.
-            rejected.clear();
-            return Ok(0);
-        }
-        self.window = Some(window);
-        written?;
-        let Some(target) = &mut self.target else { return Ok(looked.count) };
-        let taken = looked.taken.into_iter().filter_map(|index| Some((index, records.value(index)?)));
-        target.insert_all(batch, taken, rejected).map_err(|error| fault(&self.sink.path, error))?;
-        Ok(looked.count)
-    }
-
-    /// Makes the table as the window has it, with the rows that were `before`; `false` when others use the table.
-    fn write_decided(&mut self, batch: &Connection, window: &Window, before: usize) -> Result<bool> {
-        let table = window.table();
-        match &self.target {
-            _ if window.len() == before => return Ok(true),
-            Some(target) if *target.table() == table => return Ok(true),
-            Some(_) => {
-                let is_ours = Table::is_untouched(batch, &self.sink.table, before);
-                if !is_ours.map_err(|error| self.failed(error))? {
-                    return Ok(false);
-                }
-            }
-            None => {}
-        }
-        self.make(batch, table, true)?;
-        let Some(target) = &mut self.target else { return Ok(true) };
-        let mut lost = Vec::new();
-        let earlier = window.records().take(before).enumerate();
-        target.insert_all(batch, earlier, &mut lost).map_err(|error| fault(&self.sink.path, error))?;
-        match lost.first() {
-            None => Ok(true),
-            Some(lost) => Err(Error::internal("a row does not fit its own column").caused_by(lost.reason.clone())),
-        }
-    }
-
     /// Makes or empties the table of a run that has not written to it, where its columns are known.
     fn make_empty(&mut self, connection: &mut Connection) -> Result<()> {
         let path = self.sink.path.clone();
@@ -236,30 +164,7 @@ impl SqliteSink {
 
 impl BlockingSink for SqliteSink {
     fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
-        self.with(|sink, connection| {
-            let holds_earlier = !connection.is_autocommit();
-            let (begun, seen) = (sink.begun, sink.window.as_ref().map(Window::len));
-            let failure = match sink.write_batch(connection, records) {
-                Ok(rejected) => {
-                    sink.window.take_if(|window| window.is_closed());
-                    return Ok(rejected);
-                }
-                Err(failure) => failure,
-            };
-            // As before the batch: a table that it made, or columns that it added, are not there.
-            (sink.begun, sink.target) = (begun, None);
-            if let (Some(window), Some(seen)) = (&mut sink.window, seen) {
-                window.truncate(seen);
-            }
-            if holds_earlier && connection.is_autocommit() {
-                return Err(rolled_back(failure));
-            }
-            if !holds_earlier && !connection.is_autocommit() {
-                // Best effort: the failure of the batch is the one to report.
-                drop(connection.execute_batch("ROLLBACK"));
-            }
-            Err(failure)
-        })
+        self.with(|sink, connection| sink.write_all(connection, records))
     }
 
     /// Closes the database, so that the write-ahead log is merged into it. An empty run makes or empties the table too,
@@ -323,21 +228,21 @@ impl BlockingSink for SqliteSink {
             self.begun.get_or_insert(Begun { is_inferred: false });
         }
         self.with(|sink, connection| {
+            let holds = !connection.is_autocommit();
+            sink.begin(connection)?;
             let commit = || {
-                if connection.is_autocommit() {
-                    connection.execute_batch("BEGIN IMMEDIATE")?;
-                }
                 match note {
                     Some(note) => note::write(connection, &owner, note)?,
                     None => note::remove(connection, &owner)?,
                 }
                 connection.execute_batch("COMMIT")
             };
-            let holds = !connection.is_autocommit();
             commit().map_err(|error| {
                 let failure = sink.failed(error);
                 if holds && connection.is_autocommit() { rolled_back(failure) } else { failure }
-            })
+            })?;
+            sink.journal.clear();
+            Ok(())
         })
     }
 }

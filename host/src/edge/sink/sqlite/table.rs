@@ -5,11 +5,15 @@ use rusqlite::{Connection, OptionalExtension};
 use super::database::fault;
 use super::fit::Fit;
 use super::note;
+use super::refusal::nears_last_number;
 use crate::error::{Error, Result};
 use crate::plan::{Column, ExtraColumns, SqliteSink};
 
 /// SQLite's own bound on the columns of a table.
 const COLUMNS_MAX: usize = 2000;
+
+/// What SQLite calls the number of a row, where no column has that name.
+pub(super) const ROW_NUMBERS: [&str; 3] = ["rowid", "_rowid_", "oid"];
 
 /// A table's columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,10 +21,20 @@ pub(super) struct Table {
     columns: Vec<TableColumn>,
     /// Columns that take no values, because SQLite computes them.
     generated: Vec<String>,
+    /// Columns that are not written, because the pipeline file does not name them.
+    others: Vec<String>,
     /// Whether every column must have a type.
     is_strict: bool,
+    /// The columns of its primary key, of a table that has no row numbers.
+    key: Vec<String>,
     /// Whether an insertion may do more than insert.
     pub(super) has_triggers: bool,
+    /// Whether SQLite numbers the rows and uses no number twice, even when it runs out of them.
+    pub(super) has_sequence: bool,
+    /// Whether what a trigger does may roll the whole transaction back.
+    pub(super) may_roll_back: bool,
+    /// Whether it refers to other rows. Whether they must be there at once or at the end, nothing but the schema's text says.
+    pub(super) has_references: bool,
     /// Another table with a foreign key to it.
     referenced_by: Option<String>,
 }
@@ -31,6 +45,8 @@ struct TableColumn {
     fit: Fit,
     /// Whether a row that is not given a value has another one than null.
     has_default: bool,
+    /// Whether it is the row's number: SQLite replaces null by a number of its own.
+    is_row_number: bool,
 }
 
 impl Table {
@@ -40,6 +56,7 @@ impl Table {
             name: column.name.clone(),
             fit: column.kind.into(),
             has_default: false,
+            is_row_number: false,
         });
         Self { columns: columns.collect(), ..Self::default() }
     }
@@ -52,11 +69,13 @@ impl Table {
         let failed = |error| fault(&sink.path, error);
         let Some(is_strict) = kind_of(connection, &sink.table).map_err(failed)?.table(sink)? else { return Ok(None) };
         let mut table = Self { is_strict, ..Self::default() };
-        table.read(connection, &sink.table).map_err(failed)?;
+        table.read_columns(connection, &sink.table).map_err(failed)?;
+        table.read_ways(connection, &sink.table).map_err(failed)?;
         Ok(Some(table))
     }
 
-    fn read(&mut self, connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    fn read_columns(&mut self, connection: &Connection, name: &str) -> rusqlite::Result<()> {
+        let row_number = row_number(connection, name)?;
         let select = "SELECT name, type, dflt_value IS NOT NULL, hidden FROM pragma_table_xinfo(?1)";
         let mut statement = connection.prepare(select)?;
         let mut rows = statement.query([name])?;
@@ -65,13 +84,34 @@ impl Table {
             match row.get(3)? {
                 0 => {
                     let fit = Fit::of_declared(&declared, self.is_strict);
-                    self.columns.push(TableColumn { name, fit, has_default: row.get(2)? });
+                    let is_row_number = row_number.as_ref() == Some(&name);
+                    self.columns.push(TableColumn { name, fit, has_default: row.get(2)?, is_row_number });
                 }
                 _ => self.generated.push(name),
             }
         }
-        let select = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)";
-        self.has_triggers = connection.query_row(select, [name], |row| row.get::<_, i64>(0))? > 0;
+        Ok(())
+    }
+
+    /// What an insertion may do beside inserting.
+    fn read_ways(&mut self, connection: &Connection, name: &str) -> rusqlite::Result<()> {
+        let select = "SELECT xinfo.name FROM pragma_table_list AS list, pragma_table_xinfo(list.name) AS xinfo
+            WHERE list.schema = 'main' AND lower(list.name) = lower(?1) AND list.wr AND xinfo.pk > 0";
+        let mut statement = connection.prepare(select)?;
+        self.key = statement.query_map([name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let select = "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)";
+        self.has_triggers = connection.query_row(select, [name], |row| row.get(0))?;
+        // A trigger of this table may set off others, and hit the constraints of other tables.
+        let select = "SELECT count(*) > 0 FROM sqlite_schema WHERE sql LIKE '%rollback%'";
+        let says_so: bool = connection.query_row(select, [], |row| row.get(0))?;
+        self.may_roll_back = self.has_triggers && (says_so || nears_last_number(connection)?);
+        let select = "SELECT count(*) > 0 FROM sqlite_schema
+            WHERE type = 'table' AND lower(name) = lower(?1) AND sql LIKE '%autoincrement%'";
+        // The word may be in a comment or a name; then a look at the sequences finds none of this table.
+        self.has_sequence = connection.table_exists(None, "sqlite_sequence")?
+            && connection.query_row(select, [name], |row| row.get(0))?;
+        let select = "SELECT count(*) > 0 FROM pragma_foreign_key_list(?1)";
+        self.has_references = connection.query_row(select, [name], |row| row.get(0))?;
         let select = "SELECT other.name FROM sqlite_schema AS other, pragma_foreign_key_list(other.name) AS key
             WHERE other.type = 'table' AND lower(key.\"table\") = lower(?1) AND lower(other.name) <> lower(?1)";
         self.referenced_by = connection.query_row(select, [name], |row| row.get(0)).optional()?;
@@ -88,6 +128,11 @@ impl Table {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// The names of all columns, those included that take no values or that are not written.
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &str> {
+        self.names().chain(self.generated.iter().chain(&self.others).map(String::as_str))
+    }
+
     /// What each column takes.
     pub(super) fn fits(&self) -> impl Iterator<Item = Fit> {
         self.columns.iter().map(|column| column.fit)
@@ -96,6 +141,16 @@ impl Table {
     /// The columns that have a default value of their own.
     pub(super) fn defaults(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().enumerate().filter_map(|(index, column)| column.has_default.then_some(index))
+    }
+
+    /// The column that is the row's number.
+    pub(super) fn row_number(&self) -> Option<usize> {
+        self.columns.iter().position(|column| column.is_row_number)
+    }
+
+    /// The columns of the primary key, of a table that has no row numbers.
+    pub(super) fn key(&self) -> &[String] {
+        &self.key
     }
 
     /// Whether SQLite computes the column of this name.
@@ -117,7 +172,9 @@ impl Table {
         }
         if !sink.columns.is_empty() && sink.extra_columns != Some(ExtraColumns::Add) {
             let is_given = |name: &str| sink.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-            self.columns.retain(|here| is_given(&here.name));
+            let (kept, others) = self.columns.into_iter().partition(|here| is_given(&here.name));
+            self.columns = kept;
+            self.others.extend(others.into_iter().map(|column: TableColumn| column.name));
         }
         self
     }
@@ -168,7 +225,12 @@ impl Table {
         let kind = if self.is_strict { "ANY" } else { "" };
         let column_sql = declaration(column, kind);
         transaction.execute_batch(&format!("ALTER TABLE {} ADD COLUMN {column_sql}", quoted(name)))?;
-        self.columns.push(TableColumn { name: column.to_owned(), fit: Fit::Any, has_default: false });
+        self.columns.push(TableColumn {
+            name: column.to_owned(),
+            fit: Fit::Any,
+            has_default: false,
+            is_row_number: false,
+        });
         Ok(())
     }
 
@@ -191,20 +253,37 @@ impl Table {
         Ok(usize::try_from(here) == Ok(rows) && objects == 1)
     }
 
-    /// The statement that adds a row, without the columns that are `omitted`.
+    /// The statement that adds a row, without the columns that are `omitted`: it inserts the row or fails, whatever the
+    /// table says of conflicts (`OR ABORT` stands above `ON CONFLICT REPLACE` and the like).
     pub(super) fn insert(&self, name: &str, omitted: &[usize]) -> String {
-        let columns: Vec<_> = self
-            .names()
-            .enumerate()
-            .filter(|(index, _)| !omitted.contains(index))
-            .map(|(_, name)| quoted(name))
-            .collect();
-        if columns.is_empty() {
-            return format!("INSERT INTO {} DEFAULT VALUES", quoted(name));
+        match self.columns_and_values(omitted) {
+            Some(sql) => format!("INSERT OR ABORT INTO {} {sql}", quoted(name)),
+            None => format!("INSERT OR ABORT INTO {} DEFAULT VALUES", quoted(name)),
         }
-        let values = vec!["?"; columns.len()];
-        format!("INSERT INTO {} ({}) VALUES ({})", quoted(name), columns.join(", "), values.join(", "))
     }
+
+    /// The same row, leaving the statements of triggers their own ways with conflicts, which `OR ABORT` overrides. A row that
+    /// cannot be in the table beside those that are there is left out.
+    pub(super) fn insert_gently(&self, name: &str, omitted: &[usize]) -> Option<String> {
+        let sql = self.columns_and_values(omitted)?;
+        Some(format!("INSERT INTO {} {sql} ON CONFLICT DO NOTHING", quoted(name)))
+    }
+
+    fn columns_and_values(&self, omitted: &[usize]) -> Option<String> {
+        let columns = self.names().enumerate().filter(|(index, _)| !omitted.contains(index));
+        let columns: Vec<_> = columns.map(|(_, name)| quoted(name)).collect();
+        let values = vec!["?"; columns.len()];
+        (!columns.is_empty()).then(|| format!("({}) VALUES ({})", columns.join(", "), values.join(", ")))
+    }
+}
+
+/// The column that is another name of the row's number, if the table has one. A primary key that has an index is none.
+fn row_number(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let select = "SELECT max(xinfo.name) FROM pragma_table_list AS list, pragma_table_xinfo(list.name) AS xinfo
+        WHERE list.schema = 'main' AND lower(list.name) = lower(?1) AND NOT list.wr AND xinfo.pk > 0
+            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(list.name) WHERE origin = 'pk')
+        HAVING count(*) = 1 AND upper(max(xinfo.type)) = 'INTEGER'";
+    connection.query_row(select, [name], |row| row.get(0)).optional().map(Option::flatten)
 }
 
 /// What has a table's name.
@@ -292,6 +371,6 @@ fn declaration(name: &str, kind: &str) -> String {
 }
 
 /// A name as SQL writes it, whatever is in it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,16 +1,16 @@
 //! Where the rows go: how a record becomes a row, and why it does not.
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, Statement};
+use rusqlite::{CachedStatement, Connection, Statement};
 
 use super::finder::{Finder, check_name};
 use super::fit::{Fit, Stored};
-use super::table::{Table, check_room};
+use super::guard::Guard;
+use super::references;
+use super::refusal::{Halt, Refusal};
+use super::table::{ROW_NUMBERS, Table, check_room};
 use crate::edge::Rejected;
 use crate::edge::format::fields::{Fields, Value};
 use crate::plan::{self, ExtraColumns};
-
-/// A table may be made with columns of these names, but none can be added to one that is there.
-const ROW_NUMBERS: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// Where the rows go.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub(super) struct Target {
     is_inferred: bool,
     /// Whether the database keeps text as UTF-16.
     is_utf16: bool,
+    /// Looks after the rows, where triggers may change them.
+    guard: Option<Guard>,
+    /// The column that is the row's number.
+    row_number: Option<usize>,
     /// Columns with defaults of their own that the last record had no field for; and the statement without them.
     omitted: Vec<usize>,
     insert: String,
@@ -43,8 +47,18 @@ impl Target {
             is_utf16,
             omitted: Vec::new(),
             insert: table.insert(&sink.table, &[]),
+            guard: None,
+            row_number: table.row_number(),
             table,
         }
+    }
+
+    /// The target, with its guard set where the table has triggers.
+    pub(super) fn guarded(mut self, transaction: &Connection) -> rusqlite::Result<Self> {
+        if self.table.has_triggers {
+            self.guard = Some(Guard::set(transaction, &self.table, &self.name)?);
+        }
+        Ok(self)
     }
 
     /// The table as it is now.
@@ -58,20 +72,13 @@ impl Target {
         transaction: &Connection,
         records: impl Iterator<Item = (usize, &'r [u8])>,
         rejected: &mut Vec<Rejected>,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), Halt> {
         let mut statement = None;
         for (index, record) in records {
-            let reason = match self.insert(transaction, &mut statement, record) {
-                Ok(()) => continue,
-                Err(Refusal::Record(reason)) => reason,
-                // A trigger or an `on conflict rollback` has undone the whole batch.
-                Err(Refusal::Statement(error)) if transaction.is_autocommit() => return Err(error),
-                Err(Refusal::Statement(error)) if is_about_record(&error) => {
-                    format!("the table \"{}\" refuses it: {error}", self.name)
-                }
-                Err(Refusal::Statement(error) | Refusal::Database(error)) => return Err(error),
-            };
-            rejected.push(Rejected { index, reason });
+            if let Err(refusal) = self.insert(transaction, &mut statement, record) {
+                let reason = refusal.reason(transaction, &self.name, index)?;
+                rejected.push(Rejected { index, reason });
+            }
         }
         Ok(())
     }
@@ -97,32 +104,96 @@ impl Target {
         }
         let statement = match statement {
             Some(statement) => statement,
-            None => statement.insert(transaction.prepare_cached(&self.insert)?),
+            None => statement.insert(transaction.prepare_cached(&self.insert).map_err(Refusal::Database)?),
         };
         self.bind(statement, &fields)?;
-        match self.execute(transaction, statement)? {
-            0 => Err(Refusal::Record(format!(
-                "the table \"{}\" leaves it out: an `ON CONFLICT IGNORE` or a trigger",
-                self.name
-            ))),
+        self.check_numbers(transaction)?;
+        if self.table.has_triggers || self.table.has_references {
+            return self.execute_carefully(transaction, statement, &fields);
+        }
+        left_out_if_none(statement.raw_execute()?)
+    }
+
+    /// Makes sure that SQLite has a number for the row, if it is to give it one. When it has none it says that the disk is
+    /// full, and rolls back the transaction.
+    fn check_numbers(&self, transaction: &Connection) -> Result<(), Refusal> {
+        let place = self.row_number.and_then(|column| self.finder.places().get(column));
+        if !self.table.has_sequence || place.is_some_and(Option::is_some) {
+            return Ok(());
+        }
+        let select = "SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1 COLLATE NOCASE AND seq >= ?2)";
+        let used = transaction
+            .prepare_cached(select)
+            .and_then(|mut select| select.query_row((&self.name, i64::MAX), |row| row.get(0)));
+        if used.map_err(Refusal::Database)? { Err(Refusal::OutOfNumbers) } else { Ok(()) }
+    }
+
+    /// Inserts the row, all or nothing of it: what triggers have done for a row that is refused is undone.
+    fn execute_carefully(
+        &self,
+        transaction: &Connection,
+        statement: &mut Statement<'_>,
+        fields: &Fields<'_>,
+    ) -> Result<(), Refusal> {
+        let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]);
+        run("SAVEPOINT sandmill_row").map_err(Refusal::Database)?;
+        let inserted = self.execute_checked(transaction, statement, fields);
+        if inserted.is_err() && !transaction.is_autocommit() {
+            run("ROLLBACK TO sandmill_row").map_err(Refusal::Database)?;
+        }
+        if !transaction.is_autocommit() {
+            run("RELEASE sandmill_row").map_err(Refusal::Database)?;
+        }
+        inserted
+    }
+
+    fn execute_checked(
+        &self,
+        transaction: &Connection,
+        statement: &mut Statement<'_>,
+        fields: &Fields<'_>,
+    ) -> Result<(), Refusal> {
+        match statement.raw_execute().map_err(Refusal::Statement) {
+            Err(refusal)
+                if self.table.has_triggers
+                    && refusal.is_conflict_elsewhere(&self.name)
+                    && !transaction.is_autocommit() =>
+            {
+                self.execute_gently(transaction, fields, refusal)?;
+            }
+            inserted => left_out_if_none(inserted?)?,
+        }
+        if let Some(guard) = &self.guard {
+            let why = guard.check(transaction, &self.sent(fields)?).map_err(Refusal::Database)?;
+            why.map_err(|why| Refusal::Record(format!("the table \"{}\" refuses it: {why}", self.name)))?;
+        }
+        if references::are_open(transaction).map_err(Refusal::Database)? {
+            return Err(Refusal::Deferred);
+        }
+        Ok(())
+    }
+
+    /// The row was `refused` because of a conflict that is not known to be one of this table. In others, a trigger may have its
+    /// own way with conflicts. *Costs:* a trigger that then replaces rows of this very table is not noticed, because SQLite
+    /// calls no trigger for a row that is replaced.
+    fn execute_gently(&self, transaction: &Connection, fields: &Fields<'_>, refused: Refusal) -> Result<(), Refusal> {
+        let Some(insert) = self.table.insert_gently(&self.name, &self.omitted) else { return Err(refused) };
+        let mut statement = transaction.prepare_cached(&insert).map_err(Refusal::Database)?;
+        self.bind(&mut statement, fields)?;
+        match statement.raw_execute()? {
+            0 => Err(refused),
             _ => Ok(()),
         }
     }
 
-    /// Inserts the row, all or nothing of it: what triggers have done for a row that is refused is undone.
-    fn execute(&self, transaction: &Connection, statement: &mut Statement<'_>) -> Result<usize, Refusal> {
-        if !self.table.has_triggers {
-            return statement.raw_execute().map_err(Refusal::Statement);
-        }
-        transaction.execute_batch("SAVEPOINT sandmill_row")?;
-        let inserted = statement.raw_execute();
-        if !matches!(inserted, Ok(1..)) && !transaction.is_autocommit() {
-            transaction.execute_batch("ROLLBACK TO sandmill_row")?;
-        }
-        if !transaction.is_autocommit() {
-            transaction.execute_batch("RELEASE sandmill_row")?;
-        }
-        inserted.map_err(Refusal::Statement)
+    /// What each column is sent: nothing where the record has no field for it.
+    fn sent<'f>(&self, Fields(fields): &'f Fields<'_>) -> Result<Vec<Option<Stored<'f>>>, Refusal> {
+        let columns = self.finder.places().iter().zip(&self.fits);
+        let convert = |(place, fit): (&Option<usize>, &Fit)| {
+            let value = place.and_then(|place| fields.get(place)).map(|(_, value)| fit.convert(value));
+            value.transpose().map_err(Refusal::Record)
+        };
+        columns.map(convert).collect()
     }
 
     /// Binds every column: what the record does not have is null, or left to its default.
@@ -141,8 +212,11 @@ impl Target {
             let stored =
                 fit.convert(value).map_err(|what| self.misfit(*fit, format!("the field \"{name}\" {what}")))?;
             self.check_encoding(name, &stored)?;
+            if place.is_some() && stored == Stored::Null && self.row_number == Some(column) {
+                return Err(Refusal::Record(null_as_row_number(name, value)));
+            }
             parameter += 1;
-            statement.raw_bind_parameter(parameter, stored).map_err(Refusal::Statement)?;
+            statement.raw_bind_parameter(parameter, stored)?;
         }
         Ok(())
     }
@@ -206,9 +280,12 @@ impl Target {
         check_room(self.table.width(), names.len()).map_err(Refusal::Record)?;
         self.check_values(fields)?;
         for name in &names {
-            self.table.add(transaction, &self.name, name)?;
+            self.table.add(transaction, &self.name, name).map_err(Refusal::Database)?;
             self.finder.add(name);
             self.fits.push(Fit::Any);
+        }
+        if let Some(guard) = &mut self.guard {
+            *guard = Guard::set(transaction, &self.table, &self.name).map_err(Refusal::Database)?;
         }
         self.insert = self.table.insert(&self.name, &self.omitted);
         self.finder.place(fields).map_err(Refusal::Record)
@@ -224,27 +301,16 @@ pub(super) fn fields_of(record: &[u8]) -> Result<Fields<'_>, String> {
         .map_err(|reason| format!("{reason}; a table takes JSON objects: let a stage emit one per row"))
 }
 
-/// Why a record was not inserted.
-enum Refusal {
-    /// It can be no row of this table.
-    Record(String),
-    /// SQLite has not taken the row.
-    Statement(rusqlite::Error),
-    /// The database fails, whatever the record.
-    Database(rusqlite::Error),
+/// # Errors
+/// When no row was inserted.
+fn left_out_if_none(rows: usize) -> Result<(), Refusal> {
+    if rows == 0 { Err(Refusal::LeftOut) } else { Ok(()) }
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-/// Whether SQLite refuses this row, and would take others. What it calls an error without a name comes of the row's values
-/// here: text that a check or a generated column takes for JSON, a sum beyond 64 bits. Faults of the statement itself are
-/// found when it is prepared.
-fn is_about_record(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    let is_plain = matches!(error, rusqlite::Error::SqliteFailure(error, _) if error.extended_code == 1);
-    is_plain || matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
+fn null_as_row_number(name: &str, value: &Value<'_>) -> String {
+    let shown = if matches!(value, Value::Null) { "null" } else { "an empty string" };
+    format!(
+        "the field \"{name}\" holds {shown}, in place of which SQLite would store a number of its own: leave the field out \
+         to have the row numbered"
+    )
 }

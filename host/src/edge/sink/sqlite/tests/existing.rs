@@ -80,37 +80,6 @@ fn text_that_a_column_would_turn_into_a_number_is_refused() {
     assert_eq!(decimal.rows(), [[Value::Real(12.5)], [integer(3)]]);
 }
 
-/// Fails when a row counts as delivered that the table has dropped. (12)
-#[test]
-fn a_row_that_is_left_out_is_not_delivered() {
-    let left_out = "the table \"t\" leaves it out: an `ON CONFLICT IGNORE` or a trigger";
-    let database = Database::with("CREATE TABLE t (a UNIQUE ON CONFLICT IGNORE)");
-    let batch = records(&[r#"{"a":1}"#, r#"{"a":1}"#, r#"{"a":2}"#]);
-    assert_eq!(reasons(&database.write(&[], IfExists::Append, &[batch])), [(1, left_out)]);
-    assert_eq!(database.rows().concat(), [integer(1), integer(2)]);
-
-    let trigger = |when: &str, does: &str| {
-        Database::with(&format!(
-            "CREATE TABLE t (a); CREATE TABLE log (a);\
-             CREATE TRIGGER g {when} INSERT ON t WHEN new.a < 0 BEGIN INSERT INTO log VALUES (new.a); SELECT {does}; END"
-        ))
-    };
-    let batch = || records(&[r#"{"a":1}"#, r#"{"a":-1}"#, r#"{"a":2}"#]);
-    for (when, does) in [("BEFORE", "RAISE(IGNORE)"), ("BEFORE", "RAISE(ABORT, 'no')"), ("AFTER", "RAISE(FAIL, 'no')")]
-    {
-        let database = trigger(when, does);
-        let rejected = database.write(&[], IfExists::Append, &[batch()]);
-        let told = if does == "RAISE(IGNORE)" { left_out } else { "the table \"t\" refuses it: no" };
-        assert_eq!(reasons(&rejected), [(1, told)], "{when} {does}");
-        assert_eq!(database.rows().concat(), [integer(1), integer(2)], "{when} {does}");
-        assert_eq!(rows(&database.path, "SELECT * FROM log").len(), 0, "nothing of a refused record stays");
-    }
-    let replaces = Database::with("CREATE TABLE t (a UNIQUE ON CONFLICT REPLACE, b)");
-    let batch = records(&[r#"{"a":1,"b":1}"#, r#"{"a":1,"b":2}"#]);
-    assert_eq!(replaces.write(&[], IfExists::Append, &[batch]), [], "the table's own rule");
-    assert_eq!(replaces.rows(), [[integer(1), integer(2)]]);
-}
-
 /// Fails when an error that SQLite has no name for ends the run: it comes of one record's values.
 #[test]
 fn what_a_check_or_a_generated_column_cannot_work_out_costs_its_record_alone() {
