@@ -80,14 +80,18 @@ struct Shape {
     doubles: bool,
     /// Instances live on, for so many records: they hold what comes to nothing.
     recycle: Option<NonZeroUsize>,
+    /// Another program adds lines to the file between the runs.
+    stranger: bool,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
     let sinks = prop::sample::select(vec![(true, false), (false, true), (true, true)]);
     let order = prop::sample::select(vec![Order::Input, Order::None]);
     let recycle = prop::option::of((1_usize..150).prop_map(|records| NonZeroUsize::new(records).expect("positive")));
-    (sinks, order, 1_usize..3, any::<bool>(), recycle).prop_map(|((file, table), order, workers, doubles, recycle)| {
-        Shape { file, table, order, workers, doubles, recycle }
+    let flags = (any::<bool>(), any::<bool>());
+    (sinks, order, 1_usize..3, flags, recycle).prop_map(|((file, table), order, workers, flags, recycle)| {
+        let (doubles, stranger) = flags;
+        Shape { file, table, order, workers, doubles, recycle, stranger }
     })
 }
 
@@ -147,14 +151,43 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
 /// A run that fails so, once it has begun.
 async fn run(folder: &Path, shape: Shape, fates: &[Fate]) -> Report {
     let has_begun = Arc::new(AtomicBool::new(false));
-    let plan = pipeline(folder, shape, script(fates, &has_begun)).expect("a good plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("nothing stands in the way of going on");
+    let plan = || pipeline(folder, shape, script(fates, &has_begun)).expect("a good plan");
+    let pipeline = match Pipeline::prepare(plan()).await {
+        Err(refusal) if shape.stranger => {
+            move_away(folder, &refusal);
+            Pipeline::prepare(plan()).await
+        }
+        prepared => prepared,
+    };
+    let pipeline = pipeline.expect("nothing stands in the way of going on");
     has_begun.store(true, Relaxed);
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     let account = report.stats.accounting;
     assert!(account.balances(), "{account:?}");
     assert!(report.ending == Ending::Aborted || account.in_flight == 0, "{account:?}");
     report
+}
+
+/// What a stranger writes.
+const STRANGE: &str = "{\"n\":0}\n";
+
+/// Adds a line to the file, if it is there; how many.
+fn intrude(folder: &Path) -> usize {
+    let file = std::fs::OpenOptions::new().append(true).open(folder.join("out.jsonl"));
+    file.map_or(0, |mut file| std::io::Write::write_all(&mut file, STRANGE.as_bytes()).map_or(0, |()| 1))
+}
+
+/// Does what a refusal says: moves what would be cut off to another file.
+fn move_away(folder: &Path, refusal: &sandmill::Error) {
+    let place =
+        refusal.hints().iter().find_map(|hint| hint.split_once("truncate -s ")?.1.split(' ').next()?.parse().ok());
+    let place: usize = place.unwrap_or_else(|| panic!("no place in: {refusal}: {:?}", refusal.hints()));
+    let path = folder.join("out.jsonl");
+    let text = std::fs::read(&path).expect("an output");
+    let mut rest = std::fs::read(folder.join("rest.jsonl")).unwrap_or_default();
+    rest.extend_from_slice(&text[place..]);
+    std::fs::write(folder.join("rest.jsonl"), rest).expect("a folder of our own");
+    std::fs::write(&path, &text[..place]).expect("a folder of our own");
 }
 
 fn lines(path: &PathBuf) -> Vec<u64> {
@@ -184,8 +217,10 @@ fn check(found: &[u64], failed: &BTreeMap<u64, u32>, shape: Shape) {
 async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut report = run(folder.path(), shape, fates.first().map(Vec::as_slice).unwrap_or_default()).await;
+    let mut strange = 0;
     for fates in fates.iter().skip(1).map(Vec::as_slice).chain([&[] as &[Fate]]) {
         if report.ending == Ending::Aborted {
+            strange += if shape.stranger && shape.file { intrude(folder.path()) } else { 0 };
             report = run(folder.path(), shape, fates).await;
         }
     }
@@ -201,7 +236,11 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
     assert!(failed.values().all(|times| *times == 1), "set aside once each: {failed:?}");
     assert!((7..=RECORDS).step_by(7).all(|seventh| failed.contains_key(&seventh)), "{failed:?}");
     if shape.file {
-        check(&lines(&folder.path().join("out.jsonl")), &failed, shape);
+        let (strangers, own): (Vec<u64>, Vec<u64>) =
+            lines(&folder.path().join("out.jsonl")).into_iter().partition(|number| *number == 0);
+        let rest = std::fs::read_to_string(folder.path().join("rest.jsonl")).unwrap_or_default();
+        assert_eq!(strangers.len() + rest.matches(STRANGE).count(), strange, "what others wrote is there once");
+        check(&own, &failed, shape);
     }
     if shape.table {
         check(&rows(&folder.path().join("out.db")), &failed, shape);
@@ -219,7 +258,15 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
 async fn a_run_that_is_cut_at_any_step_of_its_end_is_done_once() {
     for (file, table) in [(true, false), (false, true), (true, true)] {
         for time in 0..4 {
-            let shape = Shape { file, table, doubles: true, recycle: None, order: Order::Input, workers: 1 };
+            let shape = Shape {
+                file,
+                table,
+                doubles: true,
+                recycle: None,
+                order: Order::Input,
+                workers: 1,
+                stranger: time % 2 == 1,
+            };
             let fate = Fate { point: Failpoint::Closing, time, breakage: Breakage::Lasting };
             meets_its_fate_once(shape, &[vec![fate]]).await;
         }

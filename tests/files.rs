@@ -131,6 +131,112 @@ async fn a_sink_does_not_destroy_what_else_a_run_needs() {
     assert_eq!(place.read("data.txt"), DATA);
 }
 
+/// Messages were written over the records, or into the input (12).
+#[tokio::test]
+async fn messages_do_not_go_to_a_file_of_the_pipeline() {
+    let place = Place::new();
+    let root = place.0.path();
+    symlink("out.txt", root.join("soft")).expect("links");
+    place.pipeline(SOURCE, "kind = \"file\", path = \"out.txt\", if_exists = \"append\"");
+    for (name, words) in [
+        ("out.txt", "sink \"file-2\" and standard error write to one file"),
+        ("soft", "sink \"file-2\" and standard error write to one file"),
+        ("data.txt", "standard error goes to a file that is read by source \"file\""),
+        ("pipeline.toml", "standard error goes to a file that is the pipeline file"),
+        ("report.json", "the report (--report) and standard error write to one file"),
+    ] {
+        place.ends(&format!("cp {name} before 2> /dev/null; sandmill run --report report.json 2>> {name}"), 2).await;
+        let said = place.read(name);
+        assert!(said.contains(words), "no {words:?} in: {said}");
+        let written = fs::read_to_string(root.join("out.txt")).unwrap_or_default();
+        assert!(!written.contains("three"), "nothing was written");
+        place.ends(&format!("rm -f {name} out.txt; mv before {name} 2> /dev/null || true"), 0).await;
+    }
+    // What the shell has sent to one place goes there.
+    place.pipeline(SOURCE, "kind = \"stdout\"");
+    place.ends("sandmill run > log.txt 2>&1", 0).await;
+    assert!(place.read("log.txt").starts_with(DATA), "{}", place.read("log.txt"));
+    place.pipeline(SOURCE, "kind = \"file\", path = \"/dev/stderr\"");
+    place.ends("sandmill run -q --fresh 2> log.txt", 0).await;
+    assert_eq!(place.read("log.txt"), DATA);
+}
+
+/// A run that was refused had made it (12).
+#[tokio::test]
+async fn a_run_that_is_refused_makes_no_report() {
+    let place = Place::new();
+    let root = place.0.path();
+    symlink("elsewhere.json", root.join("soft.json")).expect("links");
+    symlink("no/where.json", root.join("lost.json")).expect("links");
+    place.pipeline(SOURCE, "kind = \"file\", path = \"data.txt\"");
+    for name in ["soft.json", "report.json"] {
+        place.ends(&format!("sandmill run --report {name}"), 2).await;
+        assert!(!root.join(name).exists(), "{name} was made");
+    }
+    place.pipeline(SOURCE, "kind = \"file\", path = \"out.txt\"");
+    let said = place.ends("sandmill run --report lost.json", 2).await;
+    assert!(said.contains("cannot open \"lost.json\" for the report") && !root.join("out.txt").exists(), "{said}");
+    place.ends("sandmill run --report soft.json", 0).await;
+    assert!(place.read("elsewhere.json").contains("\"ending\":\"completed\""));
+}
+
+/// `check` said that it could run, or a run ended with 4 before it had begun (12).
+#[tokio::test]
+async fn what_keeps_a_run_from_beginning_is_found_by_check_and_ends_both_with_2() {
+    let place = Place::new();
+    let root = place.0.path();
+    place
+        .ends(
+            "mkdir here && ln -s no/where lost && ln -s lost lost-too && ln -s here/new.txt soft && ln -s gone folder",
+            0,
+        )
+        .await;
+    place.write("twice.csv", "a,a\n1,2\n");
+    place.write("one.csv", "a\n1\n");
+    place.write("archive.txt", "PK\x03\x04");
+    place.write("wrong.txt.gz", DATA);
+    let csv = |path: &str| format!("kind = \"file\", path = \"{path}\", format = \"csv\"");
+    let null = "kind = \"null\"".to_owned();
+    let file = |path: &str| format!("kind = \"file\", path = \"{path}\"");
+    let append = |path: &str| format!("{}, if_exists = \"append\"", csv(path));
+    let fail = |path: &str| format!("{}, if_exists = \"fail\"", file(path));
+    let folder = |path: &str| format!("kind = \"folder\", path = \"{path}\"");
+    let table = |path: &str| format!("kind = \"sqlite\", table = \"t\", path = \"{path}\"");
+    let read = |path: &str| format!("kind = \"file\", path = \"{path}\"");
+    let data = SOURCE.to_owned();
+    for (source, sink, words) in [
+        (&data, file("lost"), "\"lost\" is a link to \"no/where\", where no folder is"),
+        (&data, file("lost-too"), "\"lost-too\" is a link to \"no/where\", where no folder is"),
+        (&data, file("lost/out.txt"), "where no folder is"),
+        (&data, file("data.txt/out.txt"), "cannot write"),
+        (&data, fail("soft"), "\"soft\" is there already"),
+        (&data, folder("folder"), "\"folder\" is a link to \"gone\", where no folder is"),
+        (&data, folder("folder/below"), "where no folder is"),
+        (&data, table("lost"), "where no folder is"),
+        (&csv("one.csv"), append("twice.csv"), "names the column \"a\" more than once in its header"),
+        (&csv("twice.csv"), null.clone(), "names the column \"a\" more than once in its header"),
+        (&read("archive.txt"), null.clone(), "is a ZIP archive, which cannot be read here"),
+        (&read("wrong.txt.gz"), null.clone(), "is not packed by gzip, although its name says so"),
+    ] {
+        place.pipeline(source, &sink);
+        for line in ["sandmill check -q", "sandmill run -q"] {
+            let said = place.ends(line, 2).await;
+            assert!(said.contains(words), "`{line}`: no {words:?} in: {said}");
+        }
+    }
+    place.write(
+        "pipeline.toml",
+        format!("name = \"p\"\nstate.path = \"lost\"\nsource = {{ {SOURCE} }}\nsink = {{ {null} }}\n"),
+    );
+    for line in ["sandmill check -q", "sandmill run -q"] {
+        place.ends(line, 2).await;
+    }
+    // A link to a file that can be made is as good as that.
+    place.pipeline(SOURCE, &file("soft"));
+    place.ends("sandmill check -q && sandmill run -q", 0).await;
+    assert_eq!((place.read("here/new.txt").as_str(), root.join("gone").exists()), (DATA, false));
+}
+
 /// A run that waits for its input.
 async fn waiting(place: &Place) -> Child {
     let mut child = place.0.sandmill(&["run", "-q"]).stdin(Stdio::piped()).spawn().expect("sandmill");
@@ -310,4 +416,43 @@ async fn what_is_packed_is_unpacked_whatever_it_is_called() {
     // As whole files they are what they are, unless their name says otherwise.
     place.pipeline("kind = \"file\", format = \"bytes\", path = \"d/*\"", "kind = \"folder\", path = \"out\"");
     place.ends("sandmill run -q && cmp d/app.log.1 out/app.log.1 && cmp data.txt out/app.log.2", 0).await;
+}
+
+/// Bytes were delivered as they lie on disk, or the reason was a wrong one (12).
+#[tokio::test]
+async fn what_cannot_be_unpacked_is_never_delivered_as_it_is() {
+    let place = Place::new();
+    let prepare = "gzip -c data.txt > one.gz && gzip -c one.gz > two.gz && zstd -qc one.gz > three 2> /dev/null; \
+        printf '\\037\\213' > head && printf 'hi\\n' > short.gz && : > empty.gz && printf 'hi\\n' > short.zst \
+        && cat one.gz data.txt > junk && cat one.gz one.gz > both && tar -cf tar data.txt && tar -czf tar.gz data.txt";
+    place.ends(prepare, 0).await;
+    for (name, given, words) in [
+        ("two.gz", "", "\"two.gz\" is packed twice: it unpacks to gzip data"),
+        ("three", "", "\"three\" is packed twice: it unpacks to gzip data"),
+        ("head", "", "\"head\" is cut off: it ends after 2 bytes, before its gzip data does"),
+        ("short.gz", "", "\"short.gz\" is not packed by gzip, although its name says so"),
+        ("short.zst", "", "\"short.zst\" is not packed by zstd, although its name says so"),
+        ("empty.gz", "", "\"empty.gz\" is cut off: it ends after 0 bytes"),
+        ("junk", DATA, "\"junk\" has something after its gzip data that is not gzip data"),
+        ("tar", "", "\"tar\" is a tar archive, which cannot be read here"),
+        ("tar.gz", "", "\"tar.gz\" unpacks to what is a tar archive, which cannot be read here"),
+    ] {
+        place.pipeline(&format!("kind = \"file\", path = \"{name}\""), "kind = \"stdout\"");
+        let seen = place.run("sandmill run -q --fresh").await;
+        assert!([2, 4].contains(&seen.code) && seen.stderr.contains(words), "{name}: {}: {}", seen.code, seen.stderr);
+        assert_eq!(seen.stdout, given, "{name}");
+        place.pipeline("kind = \"stdin\"", "kind = \"stdout\"");
+        if !name.starts_with("short") {
+            let seen = place.run(&format!("cat {name} | sandmill run -q")).await;
+            let is_nothing = name == "empty.gz";
+            assert_eq!(
+                (seen.code == 0, seen.stdout.as_str()),
+                (is_nothing, given),
+                "{name} by a pipe: {}",
+                seen.stderr
+            );
+        }
+    }
+    place.pipeline("kind = \"file\", path = \"both\"", "kind = \"stdout\"");
+    assert_eq!(place.run("sandmill run -q").await.stdout, format!("{DATA}{DATA}"));
 }

@@ -301,8 +301,9 @@ async fn a_resumed_run_tells_of_the_dead_letters_of_its_earlier_part() {
     cut.write("pipeline.toml", &PIPELINE.replace("on_error = \"fail\"", "breaker = { more_than = 2, of = 1000 }"));
     cut.write("in.txt", &format!("!first\n{}!2\n!3\n!4\n", lines()));
     assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    // Shorter, and with another end: it might have been cut.
     cut.write("in.txt", &format!("!first\n{}\n", lines()));
-    let seen = cut.run("sandmill run -q").await;
+    let seen = cut.run("sandmill run -q --resume").await;
     assert_eq!(seen.code, 3, "{}", seen.stderr);
     assert!(seen.stderr.contains("dead letters: 1 record in p.state.db"), "{}", seen.stderr);
 }
@@ -511,9 +512,80 @@ async fn a_run_that_read_nothing_leaves_nothing_to_resume() {
     let write = |name: &str, text: &str| fs::write(sandbox.path().join(name), text).expect("a folder of our own");
     write("pipeline.toml", pipeline);
     write("in.csv", "a,a\n1,2\n");
-    assert_eq!(sandbox.run("sandmill run -q").await.expect("it ends").code, 4);
+    assert_eq!(sandbox.run("sandmill run -q").await.expect("it ends").code, 2);
     assert!(!sandbox.path().join("p.state.db").exists());
     write("pipeline.toml", &pipeline.replace("format = \"csv\"", "format = \"csv\", columns = [\"a\", \"b\"]"));
     let seen = sandbox.run("sandmill run -q").await.expect("it ends");
     assert_eq!(seen.code, 0, "{}", seen.stderr);
+}
+
+/// Lines that another program had added were cut off without a word (12).
+#[tokio::test]
+async fn lines_that_another_program_adds_to_an_output_are_not_cut_off() {
+    let cut = Cut::new().await;
+    cut.run("echo stranger >> out.txt").await;
+    cut.is_refused(&["another program has written 9 bytes to \"", "out.txt\", from byte ", "truncate -s"]).await;
+    let said = cut.run("sandmill run").await.stderr;
+    let advice = said.split('`').nth(1).expect("a command").to_owned();
+    assert_eq!(cut.run(&advice).await.code, 0, "{advice}");
+    cut.write("in.txt", &format!("{}mended\n", lines()));
+    let seen = cut.run("sandmill run").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), format!("{}mended\n", lines()));
+    assert_eq!(cut.read("rest.txt"), "stranger\n");
+}
+
+/// A run that had written nothing cut them off, too (12).
+#[tokio::test]
+async fn lines_that_come_before_the_first_write_of_a_run_stay() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", &PIPELINE.replace("\"out.txt\"", "\"out.txt\", if_exists = \"append\""));
+    cut.write("in.txt", "!last\n");
+    cut.write("out.txt", "before\n");
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    cut.run("echo stranger >> out.txt").await;
+    cut.write("in.txt", "mended\n");
+    let seen = cut.run("sandmill run").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stderr.contains("out.txt\" has 9 bytes that another program has added: they stay"), "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), "before\nstranger\nmended\n");
+}
+
+/// What was written with the file's own offset went over what others had added meanwhile (12).
+#[tokio::test]
+async fn what_others_add_while_a_run_writes_is_not_written_over() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write(
+        "pipeline.toml",
+        "name = \"p\"\nsource = { kind = \"stdin\" }\nsink = { kind = \"file\", path = \"out.txt\" }\n",
+    );
+    let line = "mkfifo in && { sandmill run -q < in & } && exec 3> in && echo one >&3 \
+        && until grep -q one out.txt 2> /dev/null; do :; done && echo stranger >> out.txt && echo two >&3 && exec 3>&- && wait";
+    let seen = cut.run(line).await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), "one\nstranger\ntwo\n");
+}
+
+/// The run was started again, or ended with half a record (12).
+#[tokio::test]
+async fn an_input_that_was_cut_after_the_place_is_refused_until_that_is_said_to_be_meant() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    cut.write("pipeline.toml", PIPELINE);
+    cut.write("in.txt", &format!("{}!last\nnext\nand one more\n", lines()));
+    assert_eq!(cut.run("sandmill run -q").await.code, 4);
+    cut.write("in.txt", &format!("{}mended\nne", lines()));
+    cut.is_refused(&["in.txt\" was cut after the place up to which it was read: it has ", "--resume continues"]).await;
+    let seen = cut.run("sandmill run --resume").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stderr.contains("was edited after the place up to which it was read"), "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), format!("{}mended\nne\n", lines()));
+}
+
+/// Was told to be gone (12).
+#[tokio::test]
+async fn a_new_link_that_comes_before_the_file_that_was_being_read_changes_nothing() {
+    let cut = cut_among_files().await;
+    let seen = cut.run("ln -s in-b.txt in-0.txt && ln in-c.txt in-1.txt && sandmill run -q").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert_eq!(cut.read("out.txt"), format!("first\n{}mended\nthird\nfourth\n", lines()));
 }

@@ -89,6 +89,16 @@ impl Error {
         self
     }
 
+    /// The same, of what keeps a run from beginning: nothing was read or written, and somebody has to mend something first.
+    #[must_use]
+    pub(crate) fn before_the_run(mut self) -> Self {
+        self.kind = match self.kind {
+            ErrorKind::Guest | ErrorKind::Edge => ErrorKind::Config,
+            kind @ (ErrorKind::Config | ErrorKind::Cancelled | ErrorKind::Internal) => kind,
+        };
+        self
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -2,16 +2,19 @@
 
 use std::any::Any;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 
 use clap::{Parser as _, ValueEnum as _};
 
 use super::args::{Arguments, Color};
+use super::commands::Done;
 use super::{commands, open_files, print, render, usage};
 use crate::allocator;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::pipeline::Conclusion;
 use crate::report::Problem;
 use crate::sandbox::{COMPILER_VERB, compile_apart, serve_as_compiler};
 
@@ -34,7 +37,22 @@ pub fn main() -> ExitCode {
         print::message(&render::problem(&defect(info), print::stderr_columns()));
     }));
     // The hook has told it.
-    panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug).into()
+    let Done { exit, conclusion } = panic::catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Exit::Bug.into());
+    conclude(conclusion, exit)
+}
+
+/// Removes the state of a run that is over, and ends the process with the next step: should it be killed between these two,
+/// it has not said that it has succeeded, and whoever starts it again does everything again.
+#[expect(unsafe_code, reason = "the safe ways to end a process run handlers first, which take time")]
+fn conclude(conclusion: Conclusion, exit: Exit) -> ExitCode {
+    if conclusion.is_empty() {
+        return exit.into();
+    }
+    // Nothing else is left to be written: what is shown is not kept in a buffer beyond its line.
+    std::io::stdout().flush().unwrap_or_default();
+    drop(conclusion);
+    // SAFETY: nothing runs after this, so nothing can be found half done.
+    unsafe { libc::_exit(exit.code().into()) }
 }
 
 /// Whether this process is to be a compiler, and how that went. The verb is not one of the command line's: nobody but
@@ -49,16 +67,16 @@ fn compiler() -> Option<u8> {
     Some(serve_as_compiler(&arguments, &mut wasm, &mut code, &mut words))
 }
 
-fn perform() -> Exit {
+fn perform() -> Done {
     // Before the arguments are parsed, because the parser prints its errors itself.
     print::choose(color(std::env::args_os()));
     let performed = match Arguments::try_parse() {
         Ok(arguments) => commands::perform(&arguments),
-        Err(said) => usage::tell(said),
+        Err(said) => usage::tell(said).map(Done::from),
     };
     performed.unwrap_or_else(|error| {
         print::message(&render::problem(&Problem::from(&error), print::stderr_columns()));
-        Exit::from(&error)
+        Exit::from(&error).into()
     })
 }
 

@@ -36,7 +36,7 @@ use std::thread::available_parallelism;
 use toml::de::DeTable;
 
 use crate::error::{Error, Result};
-use crate::plan::{Beside, Plan};
+use crate::plan::{Beside, Plan, Usage};
 use fault::Fault;
 
 /// Longest pipeline file, bytes. Arbitrary: it keeps a log or a device that was taken for one out of memory.
@@ -78,7 +78,7 @@ pub fn parse(text: &str, file: &Path, workers: NonZeroUsize) -> Result<Plan> {
         let root = DeTable::parse(text).map_err(|error| Fault::of_toml(&error, text))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut plan = pipeline::read(root.get_ref(), &pipeline::Setting { folder, workers })?;
-        plan.beside.push(Beside { what: "the pipeline file".to_owned(), path: file.to_owned(), is_written: false });
+        plan.beside.push(Beside { what: "the pipeline file".to_owned(), path: file.to_owned(), how: Usage::Read });
         Ok(plan)
     };
     read().map_err(|fault: Fault| fault.in_file(file, text))

@@ -60,6 +60,11 @@ impl Identity {
         self.missing.as_os_str().is_empty().then_some(self.id)
     }
 
+    /// The folder in which a file is to be made; `None` when that is not there either.
+    pub(crate) fn folder_of_new(&self) -> Option<&Path> {
+        (self.missing.components().count() == 1).then_some(&self.real)
+    }
+
     /// Whether both lead to the same file.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.missing == other.missing

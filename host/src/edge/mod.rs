@@ -65,6 +65,10 @@ pub trait Source: Send {
         Ok(Vec::new())
     }
 
+    /// What it reads may be another one after the place where it resumes. Called before [`Self::seek`], where somebody has
+    /// said so.
+    fn accept_changes(&mut self) {}
+
     /// Goes to the place where a chunk of an earlier run ended, whose input consisted of `inputs`. Called at most once,
     /// before the first pull.
     ///
@@ -86,7 +90,8 @@ pub trait Source: Send {
         Vec::new()
     }
 
-    /// What a person should know of its input before the run begins. Asked for before the first pull.
+    /// What a person should know of its input before the run begins. Asked for before the first pull, after [`Self::seek`]
+    /// where that is called.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
@@ -144,6 +149,12 @@ pub trait Sink: Send {
     async fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
         let _ = mark;
         Ok(())
+    }
+
+    /// What a person should know of what was there. Asked for before the first write, after [`Self::return_to`] where that is
+    /// called.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whether the sink can hold back what is written and commit it together with a note, all or nothing.

@@ -123,8 +123,15 @@ impl Closing {
 /// Removes the state of a run that is over, when it is dropped: after its end has been told. Whoever is killed before that
 /// leaves a state file that says that the run has ended; were it removed earlier, a run that has done all its work but was
 /// killed before it could say so would do it again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Conclusion(Option<StateFile>);
+
+impl Conclusion {
+    /// Whether nothing is left to be removed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 impl Drop for Conclusion {
     fn drop(&mut self) {

@@ -73,6 +73,10 @@ impl Source for Failing<Box<dyn Source>> {
         self.inner.inputs()
     }
 
+    fn accept_changes(&mut self) {
+        self.inner.accept_changes();
+    }
+
     async fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
         self.inner.seek(cursor, inputs).await
     }
@@ -112,6 +116,10 @@ impl Sink for Failing<Box<dyn Sink>> {
 
     async fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
         self.inner.return_to(mark).await
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.inner.remarks()
     }
 
     fn is_transactional(&self) -> bool {

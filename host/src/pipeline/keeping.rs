@@ -17,6 +17,8 @@ pub(super) struct Keeping {
     pub(super) state: StateFile,
     /// Whether what is there is of no interest, even if damaged.
     pub(super) fresh: bool,
+    /// Whether somebody has said that changes are meant.
+    accepts_changes: bool,
     pub(super) checkpoints: Checkpoints,
     /// Where the run begins.
     pub(super) from: Checkpoint,
@@ -56,7 +58,19 @@ impl Keeping {
             None => beginning(pipeline, String::new()),
         };
         let before = from.accounting;
-        Ok(Self { state, fresh, checkpoints, before, from, resumes, ledger: None, inputs, is_over: false })
+        let accepts_changes = plan.start == Start::ResumeChanged;
+        Ok(Self {
+            state,
+            fresh,
+            accepts_changes,
+            checkpoints,
+            before,
+            from,
+            resumes,
+            ledger: None,
+            inputs,
+            is_over: false,
+        })
     }
 
     /// Where a source resumes, and what it read; nothing where it begins at its beginning.
@@ -64,7 +78,8 @@ impl Keeping {
         let point = self.from.sources.get(source).filter(|_| !self.from.finished)?;
         let cursor = point.cursor.clone()?;
         let of_it = self.inputs.iter().filter(|input| input.source == point.name);
-        Some(Resumption { cursor, inputs: of_it.map(|input| input.input.clone()).collect() })
+        let inputs = of_it.map(|input| input.input.clone()).collect();
+        Some(Resumption { cursor, inputs, accepts_changes: self.accepts_changes })
     }
 
     /// The run that was cut, if one was.
@@ -153,6 +168,8 @@ pub(super) struct Resumption {
     pub(super) cursor: Cursor,
     /// What the earlier run read.
     pub(super) inputs: Vec<Input>,
+    /// Whether what comes after that may be another one.
+    pub(super) accepts_changes: bool,
 }
 
 /// The names of all nodes of a role.

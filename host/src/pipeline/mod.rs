@@ -25,6 +25,7 @@ mod sink;
 mod source;
 mod watch;
 
+pub(crate) use closing::Conclusion;
 pub use prepare::Pipeline;
 pub(crate) use running::Ended;
 pub use running::{Running, Stopper};

@@ -6,7 +6,6 @@ use super::overlap::Reads;
 use crate::edge::{self, Source};
 use crate::error::Result;
 use crate::plan::{ComponentSource, OnError, Retry, SourceKind, SourcePlan};
-use crate::report::Event;
 
 /// A source that is open, or a component that will be.
 pub(super) struct OpenSource {
@@ -35,12 +34,6 @@ impl OpenSource {
     pub(super) fn reads(&self) -> Reads {
         let files = self.opened().map(Source::files).unwrap_or_default();
         Reads { source: Arc::clone(&self.name), files }
-    }
-
-    /// What a person should know of its input.
-    pub(super) fn remarks(&self) -> impl Iterator<Item = Event> {
-        let remarks = self.opened().map(Source::remarks).unwrap_or_default();
-        remarks.into_iter().map(move |message| Event::Remark { node: self.name.to_string(), message })
     }
 
     /// Whether it can resume. A component says so itself, chunk by chunk.

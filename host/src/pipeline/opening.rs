@@ -11,6 +11,7 @@ use crate::failpoint::Failpoints;
 use crate::plan::{OnError, Retry, SinkKind, SinkPlan};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
+use crate::report::Event;
 
 /// A sink that is open.
 pub(super) struct ReadySink {
@@ -45,6 +46,10 @@ pub(super) async fn ready_sinks(
     if let Some(keeping) = &mut keeping {
         keeping.consult(&mut sinks, &patience).await?;
         keeping.place(&mut sinks, &patience).await?;
+    }
+    for (sink, (name, ..)) in sinks.iter().zip(&rest) {
+        let remarks = sink.remarks().into_iter();
+        remarks.for_each(|message| told.events.send(Event::Remark { node: name.to_string(), message }));
     }
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
     let ready =

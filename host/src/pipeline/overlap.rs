@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::descriptor;
 use crate::edge::{FileId, Identity};
 use crate::error::{Error, Result};
-use crate::plan::{Code, Grants, Plan, SinkKind, SourceKind, VariableSource};
+use crate::plan::{Code, Grants, Plan, SinkKind, SourceKind, Usage, VariableSource};
 
 /// What SQLite keeps beside a database.
 const BESIDE_A_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -37,6 +38,8 @@ struct Use {
     who: String,
     path: PathBuf,
     identity: Identity,
+    /// Whether the path names what the process was started with.
+    is_descriptor: bool,
     how: How,
 }
 
@@ -49,6 +52,8 @@ enum How {
     Table(String),
     /// A folder: files of any name are replaced in it.
     Folder,
+    /// Beside others that the shell has sent there, too: what goes to a descriptor is written where that stands.
+    Messages,
 }
 
 impl Files {
@@ -63,9 +68,10 @@ impl Files {
             files.write("the state file", &with_end(&plan.state.path, end), How::Alone);
         }
         for beside in &plan.beside {
-            match beside.is_written {
-                true => files.write(&beside.what, &beside.path, How::Alone),
-                false => files.read(&beside.what, &beside.path),
+            match beside.how {
+                Usage::Written => files.write(&beside.what, &beside.path, How::Alone),
+                Usage::Messages => files.write(&beside.what, &beside.path, How::Messages),
+                Usage::Read => files.read(&beside.what, &beside.path),
             }
         }
         for stage in &plan.stages {
@@ -153,7 +159,8 @@ impl Files {
 impl Use {
     fn of(who: &str, path: &Path, how: How) -> Option<Self> {
         let identity = Identity::of(path).ok().flatten()?;
-        Some(Self { who: who.to_owned(), path: path.to_owned(), identity, how })
+        let is_descriptor = descriptor::named(path).is_some();
+        Some(Self { who: who.to_owned(), path: path.to_owned(), identity, is_descriptor, how })
     }
 
     fn clashes_with(&self, other: &Self) -> bool {
@@ -164,6 +171,8 @@ impl Use {
             (_, How::Folder) => a.is_in(b),
             // A log beside one name of a database is not found by its other names.
             (How::Table(table), How::Table(other)) => a.is(b) && (table == other || !a.has_path_of(b)),
+            (How::Messages, _) => !other.is_descriptor && a.is(b),
+            (_, How::Messages) => !self.is_descriptor && a.is(b),
             (How::Alone, _) | (_, How::Alone) => a.is(b),
         }
     }
@@ -191,6 +200,9 @@ fn read_and_written(written: &Use, other: &str, path: &Path) -> Error {
     match written.how {
         How::Folder => Error::config(format!("{who} writes files into \"{own}\", where \"{path}\" is: it is {other}"))
             .hint("give the sink a folder in which there is nothing else"),
+        How::Messages => Error::config(format!("{who} goes to a file that is {other}"))
+            .caused_by(format!("it leads to \"{path}\""))
+            .hint("send messages somewhere else: `2> messages.txt`"),
         How::Alone | How::Table(_) => Error::config(format!("{who} would overwrite \"{own}\": it is {other}"))
             .caused_by(format!("\"{own}\" and \"{path}\" lead to the same file"))
             .hint("write somewhere else"),
@@ -203,6 +215,11 @@ fn written_twice(first: &Use, second: &Use) -> Error {
         return Error::config(format!("{} writes to \"{one}\", and {} to \"{other}\"", first.who, second.who))
             .caused_by("one is in the other, and a record's key could name it")
             .hint("give a sink of kind \"folder\" a folder in which there is nothing else");
+    }
+    if second.how == How::Messages {
+        return Error::config(format!("{} and {} write to one file", first.who, second.who))
+            .caused_by(format!("messages go to \"{one}\", too"))
+            .hint("send messages somewhere else: `2> messages.txt`");
     }
     Error::config(format!("{} and {} write to one file", first.who, second.who))
         .caused_by(format!("\"{one}\" and \"{other}\" lead to it"))

@@ -25,7 +25,7 @@ use crate::plan::{
 };
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
-use crate::report::{EventSender, EventStream, Report, Resumed, Warmth, event_channel};
+use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
 use crate::state::{InputPoint, StateFile};
 
@@ -104,7 +104,6 @@ impl Pipeline {
         let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
         files.check(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
-        opened.iter().flat_map(OpenSource::remarks).for_each(|remark| events.0.send(remark));
         let state = StateFile::at(&state_plan.path);
         let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
         let keeping = match checkpoints {
@@ -119,6 +118,7 @@ impl Pipeline {
             let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
             let given = (granted, voice.clone(), resumption);
             let mut ready = ready_source(source, &engine, given, &mut runtimes).await?;
+            ready.remarks().for_each(|remark| events.0.send(remark));
             inputs.extend(ready.inputs(keeping.is_some())?);
             ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
@@ -176,6 +176,12 @@ impl Pipeline {
 }
 
 impl ReadySource {
+    /// What a person should know of its input.
+    fn remarks(&self) -> impl Iterator<Item = Event> {
+        let node = self.name.to_string();
+        self.source.remarks().into_iter().map(move |message| Event::Remark { node: node.clone(), message })
+    }
+
     /// What it reads, where that `is_kept`.
     fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
         if !is_kept {
@@ -323,7 +329,10 @@ async fn ready_source(
             Box::new(opened?) as Box<dyn Source>
         }
         Opening::Done(mut source) => {
-            if let Some(Resumption { cursor, inputs }) = resumption {
+            if let Some(Resumption { cursor, inputs, accepts_changes }) = resumption {
+                if accepts_changes {
+                    source.accept_changes();
+                }
                 source.seek(&cursor, &inputs).await.map_err(|error| in_node("source", &name, error))?;
             }
             source

@@ -100,6 +100,17 @@ pub struct Beside {
     pub what: String,
     /// Where it is.
     pub path: PathBuf,
-    /// Whether it is written to, or only read.
-    pub is_written: bool,
+    /// How it is used.
+    pub how: Usage,
+}
+
+/// How a file is used that belongs to no source, stage or sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// It is read.
+    Read,
+    /// It is written to.
+    Written,
+    /// Messages go to it, as to whatever else the process was started with: it may be one with a sink that writes there.
+    Messages,
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -12,7 +13,7 @@ use super::choice::Choice;
 use super::fault::{damaged, fault, taken, unwritable, vanished};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
-use super::making::{make, remove_logs, sweep};
+use super::making::{has_logs, make, remove_logs, sweep};
 use super::opening::{BUSY_TIMEOUT, durably, make_folder_of, open, put_aside};
 use super::{inputs, writable};
 use crate::error::{Error, ErrorKind, Result};
@@ -202,7 +203,7 @@ impl StateFile {
             match letters {
                 // It goes: nothing of it needs to be synced.
                 0 => connection.pragma_update(None, "synchronous", "OFF")?,
-                _ => connection.execute_batch("BEGIN; DELETE FROM checkpoint; DELETE FROM input; COMMIT")?,
+                _ => forget_run(connection)?,
             }
             Ok(letters)
         })?;
@@ -369,10 +370,21 @@ fn lock(path: &Path) -> Result<Lock> {
     Lock::take(path).map_err(|error| unwritable(path, error))?.ok_or_else(|| taken(path))
 }
 
+/// Takes away all but the dead letters. That this is done is the last that is written: what takes longer, merging the log into
+/// the file, comes before, because a run that is killed after it has forgotten itself is done again.
+fn forget_run(connection: &Connection) -> rusqlite::Result<()> {
+    // Best effort: while somebody else looks at the file, its log stays, and is merged later.
+    let alone = connection.busy_timeout(Duration::ZERO);
+    drop(alone.and_then(|()| connection.pragma_update(None, "journal_mode", "DELETE")));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM checkpoint; DELETE FROM input; COMMIT")
+}
+
 /// Best effort: what is left of it is passed over, or removed by the next run. The file first: without its log it would
 /// be what it was before.
 fn remove(path: &Path) {
-    if fs::remove_file(path).is_ok() {
+    let has_logs = has_logs(path);
+    if fs::remove_file(path).is_ok() && has_logs {
         drop(remove_logs(path));
     }
 }

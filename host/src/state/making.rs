@@ -50,12 +50,20 @@ pub(super) fn make(path: &Path, beginning: Option<&Beginning<'_>>) -> Result<()>
     made
 }
 
+/// What `SQLite` keeps beside a file.
+const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Whether there is something that `SQLite` keeps beside a file.
+pub(super) fn has_logs(path: &Path) -> bool {
+    LOGS.iter().any(|end| with_end(path, end).exists())
+}
+
 /// Removes what `SQLite` keeps beside a file.
 ///
 /// # Errors
 /// When one is there and cannot be removed.
 pub(super) fn remove_logs(path: &Path) -> std::io::Result<()> {
-    for end in ["-wal", "-shm", "-journal"] {
+    for end in LOGS {
         match fs::remove_file(with_end(path, end)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}

@@ -24,6 +24,8 @@ pub(super) fn check(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(status) if !status.is_file() => return Err(no_state_file(path)),
         Ok(_) => access(path, Access::READ_OK | Access::WRITE_OK).map_err(|errno| failed(errno.into()))?,
+        // The file is made under another name, and could not get the one of a link.
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => return Err(failed(error)),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
@@ -37,6 +39,8 @@ fn check_nearest(path: &Path) -> io::Result<()> {
         match fs::metadata(folder) {
             Ok(status) if status.is_dir() => return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?),
             Ok(_) => return Err(ErrorKind::NotADirectory.into()),
+            // A folder cannot be made in place of a link.
+            Err(error) if error.kind() == ErrorKind::NotFound && folder.is_symlink() => return Err(error),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

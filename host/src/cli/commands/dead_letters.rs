@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::run;
+use super::{Done, run};
 use crate::cli::args::{ChoiceArguments, DeadLettersArguments, DeadLettersVerb, PipelineArgument, ShownArguments};
 use crate::cli::locate::pipeline_file;
 use crate::cli::manner::Manner;
@@ -20,7 +20,7 @@ use crate::suggest;
 ///
 /// # Errors
 /// When the pipeline file or its state file cannot be read, or there is no such letter.
-pub(super) fn dead_letters(arguments: &DeadLettersArguments, manner: Manner) -> Result<Exit> {
+pub(super) fn dead_letters(arguments: &DeadLettersArguments, manner: Manner) -> Result<Done> {
     match &arguments.verb {
         DeadLettersVerb::List { pipeline, choice, json } => {
             let (state, choice) = chosen(pipeline, choice)?;
@@ -40,7 +40,7 @@ pub(super) fn dead_letters(arguments: &DeadLettersArguments, manner: Manner) -> 
             discard(&state, &choice, *all)
         }
     }
-    .map(|()| Exit::Ok)
+    .map(|()| Exit::Ok.into())
 }
 
 fn state(pipeline: &PipelineArgument) -> Result<StateFile> {
@@ -136,17 +136,17 @@ fn export(state: &StateFile, choice: &Choice) -> Result<()> {
     state.letters(|letter| if choice.takes(&letter) { print::json(&letter) } else { Ok(()) })
 }
 
-fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, manner: Manner) -> Result<Exit> {
+fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, manner: Manner) -> Result<Done> {
     let mut plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
     let replay = Replay::of(&mut plan, choice)?;
-    let report = run::follow(plan, shown, manner, |report| {
+    let ended = run::follow(plan, shown, manner, |report| {
         let gone = replay.settle(report)?;
         if !(manner.quiet || shown.json) {
             print::message(&render::letters_replayed(gone, replay.left));
         }
         Ok(())
     })?;
-    Ok(Exit::from(&report))
+    Ok(Done::from(ended))
 }
 
 fn discard(state: &StateFile, choice: &Choice, all: bool) -> Result<()> {

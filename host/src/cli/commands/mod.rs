@@ -14,22 +14,44 @@ use super::documents;
 use super::manner::Manner;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::pipeline::{Conclusion, Ended};
+
+/// What a command has come to.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) exit: Exit,
+    /// What is left to be removed of a run. To be dropped last: who is killed before that can be told from who was not.
+    pub(super) conclusion: Conclusion,
+}
+
+impl From<Exit> for Done {
+    fn from(exit: Exit) -> Self {
+        Self { exit, conclusion: Conclusion::default() }
+    }
+}
+
+impl From<Ended> for Done {
+    fn from(Ended { report, conclusion }: Ended) -> Self {
+        Self { exit: Exit::from(&report), conclusion }
+    }
+}
 
 /// Does what the arguments say.
 ///
 /// # Errors
 /// What kept it from being done; not yet printed.
-pub(super) fn perform(arguments: &Arguments) -> Result<Exit> {
+pub(super) fn perform(arguments: &Arguments) -> Result<Done> {
     let manner = Manner { quiet: arguments.quiet, offline: arguments.offline };
-    match &arguments.verb {
-        Verb::Run(run) => run::run(run, manner),
+    let exit = match &arguments.verb {
+        Verb::Run(run) => return run::run(run, manner),
+        Verb::DeadLetters(letters) => return dead_letters::dead_letters(letters, manner),
         Verb::Check(check) => check::check(check, manner),
         Verb::Build(build) => build::build(build, manner),
         Verb::New(new) => new::new(new, arguments.quiet),
-        Verb::DeadLetters(letters) => dead_letters::dead_letters(letters, manner),
         Verb::Inspect(inspect) => inspect::inspect(inspect, manner),
         Verb::Toolchain(toolchain) => toolchain::toolchain(toolchain, manner),
         Verb::Completions(completions) => documents::completions(completions),
         Verb::Man(man) => documents::man(man),
-    }
+    };
+    exit.map(Done::from)
 }

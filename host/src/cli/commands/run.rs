@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::Done;
 use super::components::build_components;
 use crate::cli::args::{RunArguments, ShownArguments};
 use crate::cli::locate::pipeline_file;
@@ -20,9 +21,8 @@ use crate::cli::signals::{Continued, Signals};
 use crate::cli::{print, render};
 use crate::config;
 use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::pipeline::{Ended, Pipeline, Running, Stopper};
-use crate::plan::{Beside, Plan, SinkKind, SourceKind};
+use crate::plan::{Beside, Plan, SinkKind, SourceKind, Usage};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
 
@@ -36,13 +36,14 @@ const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 ///
 /// # Errors
 /// What kept it from beginning. What happened after that stands in its report, and is printed.
-pub(super) fn run(arguments: &RunArguments, manner: Manner) -> Result<Exit> {
+pub(super) fn run(arguments: &RunArguments, manner: Manner) -> Result<Done> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
     plan.state.start = arguments.start();
-    follow(plan, &arguments.shown, manner, |_| Ok(())).map(|report| Exit::from(&report))
+    follow(plan, &arguments.shown, manner, |_| Ok(())).map(Done::from)
 }
 
-/// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds.
+/// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds. The state of
+/// the run is there until its conclusion is dropped.
 ///
 /// # Errors
 /// What kept it from beginning, or from being told. What happened between stands in its report.
@@ -51,31 +52,31 @@ pub(super) fn follow(
     shown: &ShownArguments,
     manner: Manner,
     afterwards: impl FnOnce(&Report) -> Result<()>,
-) -> Result<Report> {
+) -> Result<Ended> {
     let stdout_sink = stdout_sink(&plan);
     if let (true, Some(sink)) = (shown.json, &stdout_sink) {
         return Err(both_on_stdout(sink));
     }
     // Before the run, so that a mistyped folder does not cost one.
-    let report_file = shown.report.as_deref().map(ReportFile::open).transpose()?;
-    let written = |what: &str, path: &Path| Beside { what: what.to_owned(), path: path.to_owned(), is_written: true };
+    let report_file = shown.report.as_deref().map(ReportFile::find).transpose()?;
+    let beside = |what: &str, path: &Path, how| Beside { what: what.to_owned(), path: path.to_owned(), how };
+    let written = |what: &str, path: &Path| beside(what, path, Usage::Written);
     plan.beside.extend(shown.report.as_deref().map(|path| written("the report (--report)", path)));
     plan.beside.extend(shown.json.then(|| written("the report (--json)", Path::new("/dev/stdout"))));
+    plan.beside.push(beside("standard error", Path::new("/dev/stderr"), Usage::Messages));
     build_components(&mut plan, manner)?;
     let quiet = manner.quiet;
 
     let screen = Screen::new(progress(&plan, shown, quiet));
     let notices = Notices::new(shown.log, quiet);
-    // The conclusion is dropped last: when everything has been said.
-    let Ended { report, conclusion: _conclusion } =
-        drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
-
-    say(&report, shown.json, quiet)?;
-    afterwards(&report)?;
+    let ended = drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
+    let report = &ended.report;
+    say(report, shown.json, quiet)?;
+    afterwards(report)?;
     if let Some(file) = report_file {
-        file.write(&print::json_line(&report)?)?;
+        file.write(&print::json_line(report)?)?;
     }
-    Ok(report)
+    Ok(ended)
 }
 
 /// How progress is shown, where the arguments leave it to us.
@@ -125,7 +126,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
         .map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
     let ended = runtime.block_on(async move {
         watch.screen.show("preparing");
-        let pipeline = Pipeline::prepare(plan).await?;
+        let pipeline = Pipeline::prepare(plan).await.map_err(Error::before_the_run)?;
         // Said in a quiet run, too: it changes what the output is.
         if let Some(from) = pipeline.resumed_from() {
             watch.screen.resume(from.accounting.read);

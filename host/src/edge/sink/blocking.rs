@@ -41,6 +41,10 @@ pub(in crate::edge) trait BlockingSink: Send + 'static {
         Ok(())
     }
 
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn is_transactional(&self) -> bool {
         false
     }
@@ -187,6 +191,13 @@ impl<S: BlockingSink> Sink for Blocking<S> {
 
     async fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
         self.new_sink()?.return_to(mark)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        match &self.state {
+            State::New(sink) => sink.remarks(),
+            State::Begun(_) | State::Failed => Vec::new(),
+        }
     }
 
     fn is_transactional(&self) -> bool {

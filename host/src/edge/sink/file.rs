@@ -4,14 +4,18 @@
 //! half-way, the file is cut back to the last whole batch: what it then holds is what was counted. A run that is resumed
 //! cuts it back to where it was at the last checkpoint.
 //!
+//! Every write goes to the end of the file. What another program has written to it meanwhile is neither written over nor cut
+//! off: see `own`.
+//!
 //! A file that exists is opened and locked when the sink is, and changed only by the first write. So it is the very file
 //! that was compared with the pipeline's other files, and no second run can write to it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::blocking::BlockingSink;
+use super::own::{self, Behind, OwnFile};
 use super::sole;
 use super::torn;
 use super::writable::{check_file, exists, make_folders_of};
@@ -31,8 +35,12 @@ pub(super) struct FileSink {
     if_exists: IfExists,
     text: TextWriter,
     buffer: Vec<u8>,
-    /// How much of the file an earlier run had committed.
+    /// How much of the file an earlier run had committed, with what others have written since.
     committed: Option<u64>,
+    /// From where on that is others'.
+    others: Option<u64>,
+    /// What a person should know of what was there.
+    remarks: Vec<String>,
     /// What was there when the sink was opened, until the first write.
     found: Option<Found>,
     output: Option<Output>,
@@ -54,8 +62,8 @@ enum Found {
 /// The file, open.
 #[derive(Debug)]
 enum Output {
-    /// A file of this run alone, and how much of it is whole batches.
-    File(File, u64),
+    /// A file of this run alone.
+    File(OwnFile),
     /// A pipe or a device.
     Stream(File),
     /// A descriptor that the process was started with.
@@ -92,7 +100,19 @@ impl FileSink {
             None => !sink.path.exists(),
         };
         let (path, if_exists, buffer) = (sink.path, sink.if_exists, Vec::new());
-        Ok(Self { path, if_exists, text, buffer, committed: None, found, output: None, can_be_cut, whole })
+        Ok(Self {
+            path,
+            if_exists,
+            text,
+            buffer,
+            committed: None,
+            others: None,
+            remarks: Vec::new(),
+            found,
+            output: None,
+            can_be_cut,
+            whole,
+        })
     }
 
     /// The file; opened, and emptied if it is to be replaced, when it is first asked for.
@@ -110,17 +130,14 @@ impl FileSink {
             Some(Found::File(file)) if leads_to(&self.path, &file) => file,
             Some(Found::File(_)) | None => self.create()?,
         };
-        match Output::begin(&file, self.kept()) {
-            Ok(Some(length)) => {
-                torn::note(&file, length);
-                Ok(Output::File(file, length))
-            }
-            Ok(None) => Ok(Output::Stream(file)),
-            Err(error) => {
-                self.found = Some(Found::File(file));
-                Err(fault::unwritable(&self.path, error))
-            }
-        }
+        let begun = file.metadata().and_then(|status| match status.is_file() {
+            true => OwnFile::begin(file.try_clone()?, self.kept(), self.others).map(Output::File),
+            false => file.try_clone().map(Output::Stream),
+        });
+        begun.map_err(|error| {
+            self.found = Some(Found::File(file));
+            fault::unwritable(&self.path, error)
+        })
     }
 
     /// How much of what is there stays; `None`: all.
@@ -138,7 +155,7 @@ impl FileSink {
         let appends = self.kept() != Some(0);
         let mut options = OpenOptions::new();
         // Read, to see whether the last line is ended; but a pipe that is open for reading never breaks.
-        options.read(appends && (!self.path.exists() || self.path.is_file())).write(true).append(appends);
+        options.read(appends && (!self.path.exists() || self.path.is_file())).append(true);
         match (self.committed, self.if_exists) {
             (None, IfExists::Fail) => options.create_new(true),
             _ => options.create(true).truncate(false),
@@ -156,6 +173,25 @@ impl FileSink {
             }
         }
         Ok(file)
+    }
+
+    /// Decides what becomes of the bytes after the place to which the run returns.
+    fn judge(&mut self, now: u64, place: (u64, Option<u64>)) -> Result<()> {
+        let Some(Found::File(file)) = &self.found else { return Ok(()) };
+        let (path, bytes) = (self.path.display(), now - place.0);
+        match own::behind(&self.path, file, place)? {
+            Behind::Before if self.if_exists == IfExists::Replace => {}
+            Behind::Before | Behind::Others => {
+                (self.committed, self.others) = (Some(now), Some(place.0));
+                self.remarks.push(format!("\"{path}\" has {bytes} bytes that another program has added: they stay"));
+            }
+            Behind::Own => {}
+            Behind::Unknown => self.remarks.push(format!(
+                "\"{path}\": {bytes} bytes after the last checkpoint are cut off and written again (whether another \
+                 program has written some of them cannot be told)"
+            )),
+        }
+        Ok(())
     }
 
     /// How long the file is that will be written to, before it is.
@@ -184,7 +220,7 @@ fn find(path: &Path, if_exists: IfExists) -> Result<Option<Found>> {
         return Ok(None);
     }
     let appends = if_exists == IfExists::Append;
-    let opened = OpenOptions::new().read(appends).write(true).append(appends).open(path);
+    let opened = OpenOptions::new().read(appends).append(true).open(path);
     let file = opened.map_err(|error| fault::unwritable(path, error))?;
     sole::lock(path, &file)?;
     Ok(Some(Found::File(file)))
@@ -202,45 +238,13 @@ fn appeared(path: &Path) -> Error {
 }
 
 impl Output {
-    /// Cuts a file to what is kept of it, ends its last line, and gives its length; `None` for a pipe or a device.
-    fn begin(mut file: &File, kept: Option<u64>) -> io::Result<Option<u64>> {
-        if !file.metadata()?.is_file() {
-            return Ok(None);
-        }
-        if let Some(length) = kept {
-            file.set_len(length)?;
-        }
-        let mut length = file.metadata()?.len();
-        if length > 0 {
-            let mut last = [0];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                file.write_all(b"\n")?;
-                length += 1;
-            }
-        }
-        Ok(Some(length))
-    }
-
     /// Writes all of the text or nothing, where the file can be cut; then the second of what a failure gives says whether
     /// it was.
     fn write(&mut self, text: &[u8]) -> Result<(), (io::Error, bool)> {
-        let (file, length) = match self {
-            Self::File(file, length) => (file, length),
-            Self::Stream(file) => return file.write_all(text).map_err(|error| (error, false)),
-            Self::Descriptor(file) => return descriptor::write_whole(file, text).map_err(|error| (error, false)),
-        };
-        match file.write_all(text) {
-            Ok(()) => {
-                *length += text.len() as u64;
-                Ok(())
-            }
-            // The write's own failure is the one to report.
-            Err(error) => {
-                let is_cut = file.set_len(*length).and_then(|()| file.seek(SeekFrom::Start(*length)));
-                Err((error, is_cut.is_ok()))
-            }
+        match self {
+            Self::File(file) => file.write(text),
+            Self::Stream(file) => file.write_all(text).map_err(|error| (error, false)),
+            Self::Descriptor(file) => descriptor::write_whole(file, text).map_err(|error| (error, false)),
         }
     }
 }
@@ -275,8 +279,8 @@ impl BlockingSink for FileSink {
         self.text.end(&mut rest);
         let output = self.output()?;
         let written = output.write(&rest);
-        if let (Output::File(file, _), Ok(())) = (&*output, &written) {
-            torn::clear(file);
+        if let (Output::File(file), Ok(())) = (&*output, &written) {
+            file.end();
         }
         written.map_err(|(error, _)| fault::unwritable(&self.path, error))
     }
@@ -287,18 +291,24 @@ impl BlockingSink for FileSink {
     }
 
     fn mark(&mut self) -> Result<Option<Mark>> {
-        let length = match &self.output {
+        let place = match &mut self.output {
             _ if !self.can_be_cut => return Ok(None),
             Some(Output::Stream(_) | Output::Descriptor(_)) => return Ok(None),
-            Some(Output::File(file, length)) => file.sync_data().map(|()| *length),
-            None => self.length_to_be(),
+            Some(Output::File(file)) => file.mark(),
+            None => self.length_to_be().map(|length| {
+                let inode = match &self.found {
+                    Some(Found::File(file)) => torn::inode(file),
+                    Some(Found::Descriptor(_)) | None => None,
+                };
+                own::place(length, inode)
+            }),
         };
-        length.map(|length| Some(Mark(length.to_string()))).map_err(|error| fault::unwritable(&self.path, error))
+        place.map(|place| Some(Mark(place))).map_err(|error| fault::unwritable(&self.path, error))
     }
 
     fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
         let Some(mark) = mark else { return Ok(()) };
-        let length: u64 = mark.0.parse().map_err(|error| fault::no_mark(&self.path, error))?;
+        let (length, inode) = own::parse(&mark.0).map_err(|error| fault::no_mark(&self.path, error))?;
         let status = std::fs::metadata(&self.path);
         if status.as_ref().is_ok_and(|status| !status.is_file()) {
             // Marked before it was opened: a pipe or a device cannot be cut back.
@@ -312,12 +322,19 @@ impl BlockingSink for FileSink {
             ))
             .hint("restore what was there, or start over with --fresh"));
         }
+        self.committed = Some(length);
+        if now > length {
+            self.judge(now, (length, inode))?;
+        }
         if let (true, Some(format)) = (length > 0, self.text.csv())
             && let Some(header) = csv_header(&self.path, format)?
         {
             self.text.follow(header);
         }
-        self.committed = Some(length);
         Ok(())
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.remarks.clone()
     }
 }

@@ -8,6 +8,7 @@ mod file;
 mod folder;
 mod key;
 mod null;
+mod own;
 mod sole;
 mod sqlite;
 mod stdout;

@@ -2,10 +2,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use crate::descriptor::LINKS_MAX;
 use crate::edge::fault;
 use crate::error::{Error, Result};
 use crate::plan::IfExists;
@@ -17,7 +18,14 @@ use crate::plan::IfExists;
 pub(super) fn check_file(path: &Path, if_exists: IfExists) -> Result<()> {
     let status = match fs::metadata(path) {
         Ok(status) => status,
-        Err(error) if error.kind() == ErrorKind::NotFound => return check_folder_of(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match target(path) {
+                // Whoever insists on a new file gets none through a link.
+                Some(_) if if_exists == IfExists::Fail => Err(exists(path)),
+                Some(target) => check_target(path, &target),
+                None => check_folder_of(path),
+            };
+        }
         Err(error) => return Err(fault::unwritable(path, error)),
     };
     if status.is_dir() {
@@ -33,6 +41,33 @@ pub(super) fn check_file(path: &Path, if_exists: IfExists) -> Result<()> {
         false => access(path, Access::WRITE_OK).map_err(io::Error::from),
     };
     opened.map_err(|error| fault::unwritable(path, error))
+}
+
+/// Where a link leads that leads nowhere yet; `None` for what is not a link.
+fn target(path: &Path) -> Option<PathBuf> {
+    let mut target = None;
+    let mut next = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(link) = fs::read_link(&next) else { break };
+        next = next.parent().unwrap_or(Path::new("")).join(link);
+        target = Some(next.clone());
+    }
+    target
+}
+
+/// A file can be made at the end of a link, but not the folders of that.
+fn check_target(path: &Path, target: &Path) -> Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(leads_nowhere(path, path, target));
+    }
+    check_folder_of(target)
+}
+
+fn leads_nowhere(path: &Path, link: &Path, target: &Path) -> Error {
+    let (path, link, target) = (path.display(), link.display(), target.display());
+    Error::config(format!("cannot write \"{path}\": \"{link}\" is a link to \"{target}\", where no folder is"))
+        .hint("make that folder, or write somewhere else")
 }
 
 /// Makes sure that a folder can be written to, or made.
@@ -68,7 +103,11 @@ fn check_nearest<'a>(path: &Path, folders: impl Iterator<Item = &'a Path>) -> Re
                 return writable.map_err(|error| fault::unwritable(path, error));
             }
             Ok(_) => return Err(fault::unwritable(path, ErrorKind::NotADirectory.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if let Some(target) = target(folder) {
+                    return Err(leads_nowhere(path, folder, &target));
+                }
+            }
             Err(error) => return Err(fault::unwritable(path, error)),
         }
     }

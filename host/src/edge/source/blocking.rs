@@ -61,6 +61,9 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
         Ok(Vec::new())
     }
 
+    /// As [`Source::accept_changes`].
+    fn accept_changes(&mut self) {}
+
     /// As [`Source::seek`].
     ///
     /// # Errors
@@ -222,6 +225,12 @@ impl<S: BlockingSource> Source for Blocking<S> {
         match &mut self.state {
             State::New(source) => source.inputs(),
             State::Reading(_) | State::Ended => Ok(Vec::new()),
+        }
+    }
+
+    fn accept_changes(&mut self) {
+        if let State::New(source) = &mut self.state {
+            source.accept_changes();
         }
     }
 

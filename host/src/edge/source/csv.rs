@@ -211,7 +211,7 @@ impl CsvRecords {
     }
 
     /// Gets to know the names of the columns; `false` when there are none, because the input is empty.
-    pub(super) fn begin(&mut self) -> Result<bool, Fault> {
+    pub(super) fn learn_columns(&mut self) -> Result<bool, Fault> {
         if self.columns.is_some() {
             return Ok(true);
         }
@@ -262,7 +262,7 @@ impl CsvRecords {
     /// # Errors
     /// When it cannot be read, or the header cannot be used.
     pub(super) fn names(&mut self) -> Result<Option<Vec<String>>, Fault> {
-        Ok(if self.begin()? { self.header.get() } else { None })
+        Ok(if self.learn_columns()? { self.header.get() } else { None })
     }
 
     /// Puts the row that was just scanned onto the page; `false` when there is no room for it, and it stays.
@@ -303,8 +303,12 @@ impl CsvRecords {
 }
 
 impl RecordReader for CsvRecords {
+    fn begin(&mut self) -> Result<(), Fault> {
+        self.learn_columns().map(drop)
+    }
+
     fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
-        if !self.begin()? {
+        if !self.learn_columns()? {
             return Ok(false);
         }
         while page.has_room(0) {
@@ -341,7 +345,7 @@ impl RecordReader for CsvRecords {
             return Ok(true);
         }
         // The rows need their names.
-        let has_header = self.begin()?;
+        let has_header = self.learn_columns()?;
         self.line = spot.line;
         Ok(has_header && spot.reach(&mut self.buffer, shortcut)?)
     }

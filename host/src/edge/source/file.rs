@@ -6,16 +6,18 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::again::{self, FRESH, Progress};
+use super::again::{self, FRESH, Progress, SEEN_MAX};
 use super::blocking::BlockingSource;
 use super::csv::CsvRecords;
+use super::digest::Prefix;
 use super::find::{Files, Found, find};
 use super::input::{Input as InputFile, RawBytes};
+use super::packed;
 use super::reader::{self, Shape};
 use super::records::{Fault, Page, RecordReader, Size, Spot};
 use super::sniff::Packing;
@@ -43,14 +45,20 @@ pub(super) struct FileSource {
     /// Whether there are others beside a file that is bad.
     is_many: bool,
     /// Other names of some files, and the names by which these are read.
-    other_names: Vec<(Arc<Path>, Arc<Path>)>,
+    other_names: Vec<(Found, Arc<Path>)>,
     /// Bytes of the files that are done.
     done: u64,
     /// How many files are done.
     files_done: usize,
+    /// What was read of the last of these, where that is known.
+    seen: VecDeque<Option<Prefix>>,
     last: Size,
     /// All files, as they were found again.
     inputs: Vec<Input>,
+    /// Whether the file that was read in part may hold anything after that part.
+    accepts_changes: bool,
+    /// What was noticed when the files were found again.
+    noticed: Vec<String>,
 }
 
 /// Where in which file. The files have no names here: how they are numbered is kept once, and not with every cursor.
@@ -61,6 +69,9 @@ struct FileCursor {
     /// Where in the next one, if it has been begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     begun: Option<Spot>,
+    /// What was read of the last files that are done, where that is known.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    seen: VecDeque<Option<Prefix>>,
 }
 
 /// The file that is being read.
@@ -78,20 +89,27 @@ impl FileSource {
     /// When a pattern matches nothing, or the only file cannot be opened.
     pub(super) fn open(source: &plan::FileSource) -> Result<Self> {
         let Files { found, other_names } = find(source)?;
+        let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
+        if let [only] = found.as_slice() {
+            try_out(only, &shape)?;
+        }
         let total: Option<u64> = found.iter().map(|file| file.bytes).sum();
         Ok(Self {
             is_many: found.len() > 1,
             other_names,
             files: found.into(),
-            shape: Shape::new(source.matter.clone(), source.record_bytes_max),
+            shape,
             open: None,
             failed: None,
             again: None,
             extent: total.map_or(Extent::Unknown, Extent::Bytes),
             done: 0,
             files_done: 0,
+            seen: VecDeque::new(),
             last: Size::default(),
             inputs: Vec::new(),
+            accepts_changes: false,
+            noticed: Vec::new(),
         })
     }
 
@@ -124,17 +142,28 @@ impl FileSource {
             self.open = None;
         } else if self.is_many {
             page.push_bad(None, Vec::new(), in_words(&error));
-            return self.close();
+            return self.close(false);
         }
         self.failed = Some(error);
     }
 
-    fn close(&mut self) {
-        if let Some(open) = self.open.take() {
+    /// The file that is open is done, be it because it `is_read` to its end.
+    fn close(&mut self, is_read: bool) {
+        if let Some(mut open) = self.open.take() {
+            let seen = if is_read { open.reader.seen() } else { None };
             // Of a file that is bad, the rest is done as well.
-            self.done += open.raw.get().max(open.found.bytes.unwrap_or_default());
-            self.files_done += 1;
+            self.count(open.raw.get().max(open.found.bytes.unwrap_or_default()), seen);
         }
+    }
+
+    /// One more file is done.
+    fn count(&mut self, bytes: u64, seen: Option<Prefix>) {
+        self.done += bytes;
+        self.files_done += 1;
+        if self.seen.len() == SEEN_MAX {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(seen);
     }
 
     /// The next file cannot be opened. Where it is one of several, and that will not pass, gives it as a bad record.
@@ -149,8 +178,7 @@ impl FileSource {
         self.again = None;
         let mut page = Page::new(bounds, Some(Arc::clone(&file.path)), Size::default());
         page.push_bad(None, Vec::new(), in_words(&failure));
-        self.done += file.bytes.unwrap_or_default();
-        self.files_done += 1;
+        self.count(file.bytes.unwrap_or_default(), None);
         Ok(page)
     }
 
@@ -163,8 +191,10 @@ impl FileSource {
     /// Where this source stands.
     fn cursor(&mut self) -> Cursor {
         let begun = self.open.as_mut().map(|open| open.reader.spot()).or_else(|| self.again.clone());
-        let cursor = FileCursor { done: self.files_done, begun };
-        Cursor(serde_json::to_string(&cursor).expect("a cursor is made of numbers"))
+        let cursor = FileCursor { done: self.files_done, begun, seen: std::mem::take(&mut self.seen) };
+        let text = serde_json::to_string(&cursor).expect("a cursor is made of numbers");
+        self.seen = cursor.seen;
+        Cursor(text)
     }
 
     fn position(&self) -> u64 {
@@ -187,7 +217,7 @@ impl BlockingSource for FileSource {
             let mut page = Page::new(bounds, Some(Arc::clone(&open.found.path)), last);
             match open.reader.fill(&mut page) {
                 Ok(true) => {}
-                Ok(false) => self.close(),
+                Ok(false) => self.close(true),
                 Err(fault) => self.fail(fault, &mut page),
             }
             if !page.is_empty() {
@@ -224,6 +254,10 @@ impl BlockingSource for FileSource {
         if self.other_names.len() > REMARKS_MAX {
             remarks.push(format!("{} more names of files that are read once", self.other_names.len() - REMARKS_MAX));
         }
+        remarks.extend(self.noticed.iter().take(REMARKS_MAX).cloned());
+        if self.noticed.len() > REMARKS_MAX {
+            remarks.push(format!("{} more files were touched or edited", self.noticed.len() - REMARKS_MAX));
+        }
         remarks
     }
 
@@ -231,32 +265,38 @@ impl BlockingSource for FileSource {
         if self.inputs.is_empty() { again::inputs(&self.files) } else { Ok(std::mem::take(&mut self.inputs)) }
     }
 
+    fn accept_changes(&mut self) {
+        self.accepts_changes = true;
+    }
+
     fn seek(&mut self, cursor: &Cursor, inputs: &[Input]) -> Result<()> {
-        let FileCursor { done, begun } = serde_json::from_str(&cursor.0).map_err(|error| {
+        let FileCursor { done, begun, seen } = serde_json::from_str(&cursor.0).map_err(|error| {
             Error::config("the cursor of the earlier run is not one of a file source").caused_by(error)
         })?;
-        let progress = Progress { done, has_begun: begun.is_some() };
-        let found = again::find_again(std::mem::take(&mut self.files), inputs, progress)?;
+        let accepts_changes = self.accepts_changes;
+        let progress = Progress { done, seen: &seen, has_begun: begun.is_some(), accepts_changes };
+        let other_names = std::mem::take(&mut self.other_names);
+        let now = Files { found: std::mem::take(&mut self.files).into(), other_names };
+        let open = |path: &Path| Ok(open_file(path, &self.shape)?.stream);
+        let found = again::find_again(now, inputs, progress, &open)?;
         (self.files, self.inputs) = (found.files, found.inputs);
-        (self.files_done, self.done) = (done, found.bytes_done);
+        (self.other_names, self.noticed) = (found.other_names, found.remarks);
+        (self.files_done, self.done, self.seen) = (done, found.bytes_done, seen);
         if let Some(spot) = begun
             && let Some(file) = self.files.pop_front()
         {
             self.open = Some(Open::at(file, &self.shape, &spot, found.is_untouched)?);
         }
-        Ok(())
+        // Only now: that what was read is another one says more.
+        found.torn.map_or(Ok(()), Err)
     }
 }
 
 impl Open {
     fn file(file: Found, shape: &Shape) -> Result<Self> {
-        let opened = match shape.is_whole_files() {
-            true => InputFile::open_whole(&file.path),
-            false => InputFile::open(&file.path),
-        };
-        let InputFile { stream, raw, packing } = opened.map_err(|fault| unopened(&file.path, fault))?;
+        let InputFile { stream, raw, packing } = open_file(&file.path, shape)?;
         let eager = file.bytes.is_none();
-        let name = unpacked_name(file.name.clone(), packing);
+        let name = packed::name_of_content(file.name.clone(), packing);
         let reader = shape.reader(stream, reader::Origin { name, eager });
         Ok(Self { found: file, reader, raw, packing })
     }
@@ -303,33 +343,31 @@ impl Open {
             Fault::Io(error) if self.packing == Packing::Plain || error.raw_os_error().is_some() => {
                 fault::unreadable(&self.found.path, error)
             }
-            Fault::Io(error) => self.packed_fault(error),
+            Fault::Io(error) => packed::fault(&self.found.path, self.packing, self.raw.get(), error),
         }
-    }
-
-    /// The file cannot be unpacked, or not to its end.
-    fn packed_fault(&self, error: std::io::Error) -> Error {
-        let (path, bytes) = (self.found.path.display(), self.raw.get());
-        let packing = if self.packing == Packing::Gzip { "gzip" } else { "zstd" };
-        let is_cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
-        let message = if is_cut {
-            format!("\"{path}\" is incomplete: it ends after {bytes} bytes, before its {packing} data does")
-        } else {
-            // Reading is ahead of unpacking: where exactly is not known.
-            format!("\"{path}\" cannot be unpacked: its {packing} data is damaged within the first {bytes} bytes")
-        };
-        let error = Error::edge(message)
-            .hint(format!("what comes before that place was read; `{packing} -t \"{path}\"` tests the file"))
-            .caused_by(error);
-        if is_cut || bytes > FIRST_READ_BYTES_MAX {
-            return error;
-        }
-        error.hint("its name says that it is packed: if it is not, rename it")
     }
 }
 
-/// A file that is not packed at all shows in the first read of its unpacking; zstd's is the longer one.
-const FIRST_READ_BYTES_MAX: u64 = 131_075;
+/// Makes sure that a file can be begun: what it is, how it is packed, its header. Where there are several, each that cannot
+/// is a bad record. A pipe is not touched, and what may pass is tried again when the run has begun.
+fn try_out(file: &Found, shape: &Shape) -> Result<()> {
+    if file.bytes.is_none() {
+        return Ok(());
+    }
+    let begun = Open::file(file.clone(), shape).and_then(|mut open| {
+        let begun = open.reader.begin();
+        begun.map_err(|fault| open.error(fault))
+    });
+    match begun {
+        Err(error) if !error.is_retryable() => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn open_file(path: &Path, shape: &Shape) -> Result<InputFile> {
+    let opened = if shape.is_whole_files() { InputFile::open_whole(path) } else { InputFile::open(path) };
+    opened.map_err(|fault| unopened(path, fault))
+}
 
 /// The header of a CSV file; `None` when the file is empty.
 ///
@@ -353,16 +391,11 @@ fn unopened(path: &Path, fault: Fault) -> Error {
 /// How many other names of files are told one by one.
 const REMARKS_MAX: usize = 3;
 
-fn is_read_once((other, path): &(Arc<Path>, Arc<Path>)) -> String {
-    format!("\"{}\" is another name of \"{}\": the file is read once", other.display(), path.display())
+fn is_read_once((other, path): &(Found, Arc<Path>)) -> String {
+    format!("\"{}\" is another name of \"{}\": the file is read once", other.path.display(), path.display())
 }
 
 /// A failure as the reason of a bad record.
 fn in_words(failure: &Error) -> String {
     failure.causes().iter().fold(failure.to_string(), |reason, cause| format!("{reason}: {cause}"))
-}
-
-/// The name of what a packed file holds.
-fn unpacked_name(name: PathBuf, packing: Packing) -> PathBuf {
-    if packing == Packing::Plain { name } else { name.with_extension("") }
 }

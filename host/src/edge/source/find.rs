@@ -33,7 +33,7 @@ pub(super) struct Files {
     /// Each once: in the order of the patterns, then of their names.
     pub(super) found: Vec<Found>,
     /// Other names of some of them, and the names by which these are read.
-    pub(super) other_names: Vec<(Arc<Path>, Arc<Path>)>,
+    pub(super) other_names: Vec<(Found, Arc<Path>)>,
 }
 
 /// Names this alike may be meant. 0.8 finds a transposition or a wrong ending in a name of five letters.
@@ -71,7 +71,7 @@ pub(super) fn find(source: &plan::FileSource) -> Result<Files> {
                 files.found.push(found);
             }
             Entry::Occupied(first) if **first.get() == *found.path => {}
-            Entry::Occupied(first) => files.other_names.push((found.path, Arc::clone(first.get()))),
+            Entry::Occupied(first) => files.other_names.push((found, Arc::clone(first.get()))),
         }
     }
     match failure {

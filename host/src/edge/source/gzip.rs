@@ -1,10 +1,18 @@
 //! What gzip has packed: one member, or several behind each other, with zeros between or behind them.
 //!
-//! Tapes and block devices pad with zeros, and gzip's own tools pass over them. Anything else behind a member is damage.
+//! Tapes and block devices pad with zeros, and gzip's own tools pass over them. Anything else behind a member is an error,
+//! once all members are read; gzip's own tools warn, and end with 2.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
+
+use super::packed::Unfit;
+
+const MAGIC: &[u8] = b"\x1f\x8b";
+
+const IS_FOLLOWED: &str = "has something after its gzip data that is not gzip data";
+const WHAT_FOLLOWS: &str = "all before it was read; `gzip -dc` passes over it, with a warning";
 
 /// Unpacks all members.
 #[derive(Debug)]
@@ -24,14 +32,19 @@ impl<R: BufRead> Members<R> {
         loop {
             let packed = member.get_mut().fill_buf()?;
             let (zeros, bytes) = (packed.iter().take_while(|byte| **byte == 0).count(), packed.len());
-            member.get_mut().consume(zeros);
             if bytes == 0 {
                 self.member = None;
                 return Ok(false);
             }
             if zeros < bytes {
+                let next = packed.get(zeros..).unwrap_or_default();
+                if !(next.starts_with(MAGIC) || MAGIC.starts_with(next)) {
+                    return Err(Unfit::error(IS_FOLLOWED, WHAT_FOLLOWS));
+                }
+                member.get_mut().consume(zeros);
                 break;
             }
+            member.get_mut().consume(zeros);
         }
         self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
         Ok(true)

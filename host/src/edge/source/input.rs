@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::gzip::Members;
+use super::packed::Unpacked;
 use super::records::{Fault, Shortcut};
 use super::sniff::{HEAD_BYTES, Packing, may_tell_more};
 use super::steady::Steady;
@@ -46,12 +47,12 @@ impl Input {
         if file.metadata()?.is_file() {
             let mut head = [0; HEAD_BYTES];
             let read = file.read_at(&mut head, 0)?;
-            let packing = Packing::of_head(head.get(..read).unwrap_or_default())?.unwrap_or(named);
-            return Ok(Self::unpack(Steady::new(file, 0)?, packing)?);
+            let packing = Packing::of(head.get(..read).unwrap_or_default(), named)?;
+            return Ok(Self::unpack(Steady::new(file, 0)?, packing)?.looked_at());
         }
         let head = read_head(&mut file)?;
-        let packing = Packing::of_head(&head)?.unwrap_or(named);
-        Ok(Self::unpack(Cursor::new(head).chain(file), packing)?)
+        let packing = Packing::of(&head, named)?;
+        Ok(Self::unpack(Cursor::new(head).chain(file), packing)?.looked_at())
     }
 
     /// Opens a file whose bytes are a record: unpacked where its name says that it is packed.
@@ -59,7 +60,13 @@ impl Input {
     /// # Errors
     /// When it cannot be opened.
     pub(super) fn open_whole(path: &Path) -> Result<Self, Fault> {
-        Ok(Self::unpack(Steady::new(File::open(path)?, 0)?, Packing::of_name(path))?)
+        let (file, mut packing) = (File::open(path)?, Packing::of_name(path));
+        if packing != Packing::Plain && file.metadata()?.is_file() {
+            let mut head = [0; HEAD_BYTES];
+            let read = file.read_at(&mut head, 0)?;
+            packing = Packing::of(head.get(..read).unwrap_or_default(), packing)?;
+        }
+        Ok(Self::unpack(Steady::new(file, 0)?, packing)?)
     }
 
     /// The same file, which is not packed, from a byte on. `raw` then counts as if all before it had been read.
@@ -71,6 +78,14 @@ impl Input {
         file.seek(SeekFrom::Start(at))?;
         raw.0.store(at, Ordering::Relaxed);
         Ok(Shortcut { stream: Box::new(Counted { inner: Steady::new(file, at)?, raw: raw.clone() }), at })
+    }
+
+    /// The same; what is unpacked must not be packed again.
+    fn looked_at(self) -> Self {
+        match self.packing {
+            Packing::Plain => self,
+            Packing::Gzip | Packing::Zstandard => Self { stream: Box::new(Unpacked::new(self.stream)), ..self },
+        }
     }
 
     fn unpack(file: impl Read + Send + 'static, packing: Packing) -> io::Result<Self> {
@@ -85,8 +100,8 @@ impl Input {
     }
 }
 
-/// The first bytes of a pipe: what it gives at once, and more only as long as that could tell how it is packed.
-fn read_head(pipe: &mut impl Read) -> io::Result<Vec<u8>> {
+/// The first bytes of a stream: what it gives at once, and more only as long as that could tell how it is packed.
+pub(super) fn read_head(pipe: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = vec![0; COMPRESSED_BYTES];
     let mut length = 0;
     while let Some(room) = head.get_mut(length..).filter(|room| !room.is_empty()) {
@@ -144,7 +159,7 @@ impl Read for Unseen {
                 }
             })?;
             let input = Input::unpack(Cursor::new(head).chain(rest), packing.unwrap_or(Packing::Plain))?;
-            self.stream = input.stream;
+            self.stream = input.looked_at().stream;
         }
         self.stream.read(room)
     }

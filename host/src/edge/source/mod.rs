@@ -20,9 +20,11 @@ mod gzip;
 mod input;
 mod line_reader;
 mod lines;
+mod packed;
 mod reader;
 mod records;
 mod sniff;
+mod stamp;
 mod stdin;
 mod steady;
 #[cfg(test)]

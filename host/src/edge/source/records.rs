@@ -14,6 +14,14 @@ use crate::record::{BatchBounds, Column, Lines, Payload, Places};
 
 /// Reads one input, be it a file or standard input.
 pub(super) trait RecordReader: Send {
+    /// Reads what comes before the first record.
+    ///
+    /// # Errors
+    /// When the input cannot be read, or is nothing that this reads.
+    fn begin(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Adds records to the page until it is full or the input is at its end; the latter is `false`.
     ///
     /// # Errors
@@ -25,6 +33,12 @@ pub(super) trait RecordReader: Send {
 
     /// Where the input goes on behind what is on the page.
     fn spot(&mut self) -> Spot;
+
+    /// What was read of the input, unpacked, once it is at its end; `None` where that is not known.
+    fn seen(&mut self) -> Option<Prefix> {
+        let Spot { bytes, before, .. } = self.spot();
+        (before.bytes == bytes).then_some(before)
+    }
 
     /// Goes to such a place, before anything is read. `shortcut` is the same input, opened at a byte before that place.
     /// `false` when the input is not what it was then.

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use super::packed::is_not_packed;
 use super::records::Fault;
 
 /// How an input is packed.
@@ -16,11 +17,19 @@ pub(super) enum Packing {
     Zstandard,
 }
 
-/// As many bytes as the longest of [`UNREADABLE`] has.
-pub(super) const HEAD_BYTES: usize = 16;
+/// As many bytes as tell a tar archive.
+pub(super) const HEAD_BYTES: usize = TAR_AT + TAR.len();
 
-const GZIP: &[u8] = b"\x1f\x8b\x08";
+/// Whatever follows: gzip's own tools unpack or refuse it, and none takes it for text.
+const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTANDARD: &[u8] = b"\x28\xb5\x2f\xfd";
+/// Frames that are skipped, which may come first, begin with one of 16 bytes and with these.
+const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+
+/// In the header of the first file in an archive, behind its name, which zeros fill up.
+const TAR: &[u8] = b"ustar";
+const TAR_AT: usize = 257;
+const TAR_NAME_BYTES: usize = 100;
 
 /// What cannot be read here: how it begins, what it is, what to do.
 const UNREADABLE: &[(&[u8], &str, &str)] = &[
@@ -52,15 +61,56 @@ impl Packing {
             what: format!("{what}, which cannot be read here"),
             hint: hint.to_owned(),
         };
-        if let Some((_, what, hint)) = UNREADABLE.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        if let Some((_, what, hint)) = UNREADABLE.iter().find(|(magic, ..)| begins_as(head, magic)) {
             return Err(refusal(what, hint));
+        }
+        if is_tar(head) {
+            return Err(refusal("is a tar archive", "unpack it first: `tar -xf`"));
         }
         if is_bzip2(head) {
             return Err(refusal("is packed by bzip2", "unpack it first: `bzip2 -d`"));
         }
         let packings = [(GZIP, Self::Gzip), (ZSTANDARD, Self::Zstandard)];
-        Ok(packings.into_iter().find_map(|(magic, packing)| head.starts_with(magic).then_some(packing)))
+        let packing = packings.into_iter().find_map(|(magic, packing)| begins_as(head, magic).then_some(packing));
+        Ok(packing.or(is_skippable(head).then_some(Self::Zstandard)))
     }
+
+    /// By how the input begins, and by its name. One of which less is there than its name needs is taken to be cut off.
+    ///
+    /// # Errors
+    /// When it is something that cannot be read here, or its name is wrong.
+    pub(super) fn of(head: &[u8], named: Self) -> Result<Self, Fault> {
+        match Self::of_head(head)? {
+            Some(packing) => Ok(packing),
+            None if named == Self::Plain || named.magic().starts_with(head) => Ok(named),
+            None => Err(is_not_packed(named)),
+        }
+    }
+
+    fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"",
+            Self::Gzip => GZIP,
+            Self::Zstandard => ZSTANDARD,
+        }
+    }
+}
+
+/// Whether an input begins with these bytes; or is nothing but some of them, and no text.
+fn begins_as(head: &[u8], magic: &[u8]) -> bool {
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let is_part = head.len() > 1 && magic.starts_with(head) && !head.iter().all(is_text);
+    head.starts_with(magic) || is_part
+}
+
+fn is_skippable(head: &[u8]) -> bool {
+    head.first().is_some_and(|first| first & 0xf0 == 0x50)
+        && head.get(1..).is_some_and(|rest| rest.starts_with(SKIPPABLE))
+}
+
+fn is_tar(head: &[u8]) -> bool {
+    head.get(TAR_AT..).is_some_and(|rest| rest.starts_with(TAR))
+        && head.get(..TAR_NAME_BYTES).is_some_and(|name| name.contains(&0))
 }
 
 /// `BZh`, the size of its blocks, and the digits of pi.
@@ -92,6 +142,24 @@ mod tests {
             assert!((0..magic.len()).all(|length| may_tell_more(&magic[..length])));
         }
         assert!(Packing::of_head(b"BZh91AY&SY\xd0").is_err());
+        assert!(matches!(Packing::of_head(b"\x1f\x8b"), Ok(Some(Packing::Gzip))), "as gzip's own tools take it");
+        assert!(matches!(Packing::of_head(b"\x28\xb5\x2f"), Ok(Some(Packing::Zstandard))), "cut off, and no text");
+        assert!(matches!(Packing::of_head(b"\x5a\x2a\x4d\x18"), Ok(Some(Packing::Zstandard))));
+        assert!(Packing::of_head(b"\xfd7z").is_err() && matches!(Packing::of_head(b"7z"), Ok(None)));
+        let mut tar = [0; 512];
+        tar[0] = b'a';
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(Packing::of_head(&tar).is_err() && Packing::of_head(&tar[..HEAD_BYTES]).is_err());
+        assert!(matches!(Packing::of_head(&tar.map(|byte| byte.max(b' '))), Ok(None)), "text");
+    }
+
+    #[test]
+    fn a_name_that_is_wrong_is_told() {
+        assert!(Packing::of(b"hi\n", Packing::Gzip).is_err() && Packing::of(b"hi\n", Packing::Zstandard).is_err());
+        assert!(matches!(Packing::of(b"", Packing::Gzip), Ok(Packing::Gzip)), "empty: cut off");
+        assert!(matches!(Packing::of(b"\x1f", Packing::Gzip), Ok(Packing::Gzip)));
+        assert!(matches!(Packing::of(b"\x28\xb5\x2f\xfd", Packing::Gzip), Ok(Packing::Zstandard)));
+        assert!(matches!(Packing::of(b"hi\n", Packing::Plain), Ok(Packing::Plain)));
         assert!(may_tell_more(b"BZh91AY&S") && !may_tell_more(b"BZh91AY&SY") && !may_tell_more(b"a"));
     }
 }

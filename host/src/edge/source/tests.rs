@@ -114,7 +114,11 @@ fn read(data: &[u8], matter: Matter) -> Seen {
 
 fn read_named(name: &str, data: &[u8], matter: Matter) -> Seen {
     let folder = folder(&[(name, data)]);
-    drain(open(&folder, name, matter).unwrap(), &bounds(1000, 1 << 20))
+    match open(&folder, name, matter) {
+        Ok(source) => drain(source, &bounds(1000, 1 << 20)),
+        // The only file is begun when it is opened.
+        Err(error) => Seen { chunks: Vec::new(), error: Some(error) },
+    }
 }
 
 fn refused(folder: &TempDir, pattern: &str) -> Error {

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use super::digest::Prefix;
 use super::lines::head;
 use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
 
@@ -11,11 +12,13 @@ pub(super) struct WholeFile {
     input: Box<dyn Read + Send>,
     name: PathBuf,
     bytes_max: usize,
+    /// Once it is read.
+    seen: Option<Prefix>,
 }
 
 impl WholeFile {
     pub(super) fn new(input: Box<dyn Read + Send>, name: PathBuf, bytes_max: usize) -> Self {
-        Self { input, name, bytes_max }
+        Self { input, name, bytes_max, seen: None }
     }
 }
 
@@ -28,6 +31,7 @@ impl RecordReader for WholeFile {
             let reason = format!("the file has more than the {} bytes that a record may have", self.bytes_max);
             page.push_bad(None, head(&data), reason);
         } else {
+            self.seen = Some(Prefix { bytes: data.len() as u64, checksum: crc32fast::hash(&data) });
             page.push_keyed(&key(&self.name), data);
         }
         Ok(false)
@@ -39,6 +43,10 @@ impl RecordReader for WholeFile {
 
     fn spot(&mut self) -> Spot {
         Spot::default()
+    }
+
+    fn seen(&mut self) -> Option<Prefix> {
+        self.seen
     }
 
     /// There is one place in a file that is one record: its beginning.
