@@ -4,6 +4,7 @@ mod attempts;
 mod breaker;
 mod held;
 mod instance;
+mod line;
 mod load;
 mod native;
 mod order;

@@ -1,7 +1,8 @@
 //! How many records an attempt is given, and how much time.
 //!
 //! A batch is as large as its bounds allow, unless its records take long: then so many workers could be idle while one has
-//! them all, and so much would be done again after a failure, that it is cut to what takes a twentieth of a second.
+//! them all, and so much would be done again after a failure, that it is cut to records that take a twentieth of a second.
+//! What a call takes by itself does not count: it would come with each half as well (`line`).
 //!
 //! A batch's budget is the sum of its records' limits, but a single record that spins or sleeps must not burn all of it: a
 //! batch of a thousand records at 30 s each would sleep for hours before anyone looked. So an attempt at several records is
@@ -11,22 +12,24 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Budget;
+use super::line::Line;
 use crate::plan::Limits;
 use crate::record::BatchBounds;
 
 /// How many times longer than usual an attempt may take before it is suspected. Arbitrary; large enough for uneven
 /// records, small enough that a spinning one costs little.
-const SUSPICION: u64 = 32;
+const SUSPICION: u32 = 32;
 
-/// What a batch is meant to take at most, where that is more than a few records. A person does not notice it, and what a
-/// call and a fresh instance cost is nothing beside it.
+/// What the records of a batch are meant to take at most, where there is more than one. A person does not notice it, and what
+/// a fresh instance costs is nothing beside it.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// So many times as long as its instance took to be made and opened, when that is more.
-const BATCH_OPENINGS: u64 = 20;
+const BATCH_OPENINGS: u32 = 20;
 
 /// Records of a batch of which nothing is known yet: should they wait for the host, others have work as well. Arbitrary.
 const FIRST_BATCH: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
@@ -34,11 +37,11 @@ const FIRST_BATCH: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// A millisecond: some ten times what it takes to wake a task on a machine that is busy. Nanoseconds.
 const LONG_BATCH: u64 = 1_000_000;
 
-/// What a pool has learnt of the time a record takes: inside the guest, and in all.
+/// What a pool has learnt of the time a call takes: inside the guest, and in all.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    cpu: Usual,
-    wall: Usual,
+    cpu: Mutex<Line>,
+    wall: Mutex<Line>,
     /// To make and open an instance.
     opening: Usual,
     /// All that a worker does with a batch before it waits for its turn.
@@ -55,47 +58,46 @@ pub(crate) struct Took {
 impl Pace {
     /// The bounds of the next batch: those of the stage, or less of records that take long.
     pub(crate) fn batch(&self, bounds: &BatchBounds) -> BatchBounds {
-        let most = match self.wall.nanos() {
-            0 => FIRST_BATCH,
-            nanos => {
-                let meant = u64::try_from(BATCH_TIME.as_nanos()).unwrap_or(u64::MAX);
-                let meant = meant.max(self.opening.nanos().saturating_mul(BATCH_OPENINGS));
-                let records = usize::try_from(meant / nanos).unwrap_or(usize::MAX);
-                NonZeroUsize::new(records).unwrap_or(NonZeroUsize::MIN)
-            }
-        };
+        let records = locked(&self.wall).batch(BATCH_TIME.max(self.openings()));
+        let most = records.map_or(FIRST_BATCH, |records| NonZeroUsize::new(records).unwrap_or(NonZeroUsize::MIN));
         BatchBounds { records: bounds.records.min(most), ..*bounds }
     }
 
     /// The shortest time that a batch is worth: one record, or enough to make little of its instance's opening.
     pub(crate) fn least_batch(&self) -> Duration {
-        Duration::from_nanos(self.wall.nanos().max(self.opening.nanos().saturating_mul(BATCH_OPENINGS)))
+        locked(&self.wall).one_record().max(self.openings())
+    }
+
+    /// The time that makes little of an instance's opening.
+    fn openings(&self) -> Duration {
+        Duration::from_nanos(self.opening.nanos()).saturating_mul(BATCH_OPENINGS)
     }
 
     /// Learns what it takes to make and open an instance that lives for one batch.
     pub(crate) fn learn_opening(&self, took: Duration) {
-        self.opening.learn(took, 1);
+        self.opening.learn(took);
     }
 
     /// The budget of an attempt at `records` records that can be split when it fails.
     pub(crate) fn budget(&self, limits: &Limits, records: usize) -> Budget {
         let whole = whole_budget(limits, records);
+        let suspicious = |line| locked(line).at_most(records).saturating_mul(SUSPICION);
         Budget {
-            cpu: whole.cpu.min(self.cpu.suspicious(records).max(limits.cpu)),
-            wall: whole.wall.min(self.wall.suspicious(records).max(limits.wall)),
+            cpu: whole.cpu.min(suspicious(&self.cpu).max(limits.cpu)),
+            wall: whole.wall.min(suspicious(&self.wall).max(limits.wall)),
             ..whole
         }
     }
 
     /// Learns from an attempt that succeeded.
     pub(crate) fn learn(&self, took: Took, records: usize) {
-        self.cpu.learn(took.cpu, records);
-        self.wall.learn(took.wall, records);
+        locked(&self.cpu).learn(took.cpu, records);
+        locked(&self.wall).learn(took.wall, records);
     }
 
     /// Learns what all attempts at a batch took together.
     pub(crate) fn learn_batch(&self, took: Duration) {
-        self.batch.learn(took, 1);
+        self.batch.learn(took);
     }
 
     /// Whether a batch usually takes much longer than to let another task run.
@@ -104,23 +106,22 @@ impl Pace {
     }
 }
 
-/// Nanoseconds per record, as they were lately.
+fn locked(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nanoseconds, as they were lately.
 #[derive(Debug, Default)]
 struct Usual(AtomicU64);
 
 impl Usual {
-    /// What so many records do not take.
-    fn suspicious(&self, records: usize) -> Duration {
-        Duration::from_nanos(self.nanos().saturating_mul(records as u64).saturating_mul(SUSPICION))
-    }
-
     /// 0: nothing is known.
     fn nanos(&self) -> u64 {
         self.0.load(Relaxed)
     }
 
-    fn learn(&self, used: Duration, records: usize) {
-        let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX) / (records.max(1) as u64);
+    fn learn(&self, used: Duration) {
+        let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
         let before = self.0.load(Relaxed);
         // A lost update of two workers at once costs nothing: the next attempt says the same.
         let learnt = if before == 0 { nanos } else { before - before / 8 + nanos / 8 };
@@ -180,7 +181,7 @@ mod tests {
             pace.batch(&bounds).records.get()
         };
         assert_eq!(Pace::default().batch(&bounds).records.get(), 64, "nothing is known");
-        assert_eq!([1, 48, 50, 1_000, 50_000, 5_000_000].map(|micros| after(micros, 0)), [1024, 1024, 1000, 50, 1, 1]);
+        assert_eq!([1, 48, 50, 1_000, 50_000, 5_000_000].map(|micros| after(micros, 0)), [1024, 1024, 1000, 50, 2, 1]);
         assert_eq!(after(1_000, 25), 500, "its opening is to be a twentieth of it");
     }
 
@@ -212,7 +213,8 @@ mod tests {
         assert_eq!(pace.budget(&limits(), 1000).cpu, limits().cpu, "nothing known: one record's limit");
         pace.learn(took(Duration::from_secs(1), Duration::from_secs(1)), 1000);
         assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(32), "32 times what 1000 records took");
-        pace.learn(took(Duration::from_secs(1000), Duration::from_secs(1000)), 1);
+        // Twice: once is an accident.
+        (0..2).for_each(|_| pace.learn(took(Duration::from_secs(1000), Duration::from_secs(1000)), 1));
         assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(100), "the sum");
     }
 
@@ -224,7 +226,7 @@ mod tests {
         assert_eq!(pace.budget(&limits(), 1000).wall, limits().wall, "nothing known: one record's limit");
         pace.learn(took(Duration::ZERO, Duration::from_secs(2)), 1000);
         assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(64), "32 times what 1000 records took");
-        pace.learn(took(Duration::ZERO, Duration::from_secs(9_000)), 1);
+        (0..2).for_each(|_| pace.learn(took(Duration::ZERO, Duration::from_secs(9_000)), 1));
         assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(30_000), "the sum");
     }
 }
