@@ -17,7 +17,7 @@ pub struct Limits {
     pub table: NonZeroU64,
     /// Core instances that one instance of the component consists of.
     pub instances: NonZeroUsize,
-    /// Time inside the guest, per record.
+    /// Time inside the guest, per record; half as much again for each full MiB of it ([`Self::cpu_of`]).
     pub cpu: Duration,
     /// Time of an invocation, host calls and waits included, per record.
     pub wall: Duration,
@@ -68,6 +68,13 @@ impl Default for Limits {
 
 impl Limits {
     /// The first number that is out of its bounds, in words; for numbers that come from code.
+    /// The time inside the guest that a record of so many bytes, its key included, may take.
+    #[must_use]
+    pub fn cpu_of(&self, bytes: usize) -> Duration {
+        let more = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
+        self.cpu.saturating_add((self.cpu / 2).saturating_mul(more))
+    }
+
     pub(super) fn excess(&self) -> Option<String> {
         let sizes = [
             ("memory", self.memory.get(), bounds::MEMORY_MIN, bounds::MEMORY_MAX, "bytes"),

@@ -78,12 +78,12 @@ impl Pace {
         self.opening.learn(took);
     }
 
-    /// The budget of an attempt at `records` records that can be split when it fails.
-    pub(crate) fn budget(&self, limits: &Limits, records: usize) -> Budget {
-        let whole = whole_budget(limits, records);
+    /// The budget of an attempt at `records` records of `bytes` together that can be split when it fails.
+    pub(crate) fn budget(&self, limits: &Limits, records: usize, bytes: usize) -> Budget {
+        let whole = whole_budget(limits, records, bytes);
         let suspicious = |line| locked(line).at_most(records).saturating_mul(SUSPICION);
         Budget {
-            cpu: whole.cpu.min(suspicious(&self.cpu).max(limits.cpu)),
+            cpu: whole.cpu.min(suspicious(&self.cpu).max(limits.cpu_of(bytes))),
             wall: whole.wall.min(suspicious(&self.wall).max(limits.wall)),
             ..whole
         }
@@ -132,7 +132,7 @@ impl Usual {
 /// What a long-lived instance may take to give up what it holds of `held` records: the sum of their limits, but no more
 /// than a minute inside the guest and ten in all, so that a drain ends; and never less than one record may take.
 pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
-    let whole = whole_budget(limits, held);
+    let whole = whole_budget(limits, held, 0);
     Budget {
         cpu: whole.cpu.min(FLUSH_CPU_MAX).max(limits.cpu),
         wall: whole.wall.min(FLUSH_WALL_MAX).max(limits.wall),
@@ -143,12 +143,12 @@ pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
 const FLUSH_CPU_MAX: Duration = Duration::from_secs(60);
 const FLUSH_WALL_MAX: Duration = Duration::from_secs(600);
 
-/// The sum of the limits of `records` records.
-pub(crate) fn whole_budget(limits: &Limits, records: usize) -> Budget {
+/// The sum of the limits of `records` records of `bytes` together.
+pub(crate) fn whole_budget(limits: &Limits, records: usize, bytes: usize) -> Budget {
     let records = records.max(1);
     let times = u32::try_from(records).unwrap_or(u32::MAX);
     Budget {
-        cpu: limits.cpu.saturating_mul(times),
+        cpu: limits.cpu.saturating_mul(times - 1).saturating_add(limits.cpu_of(bytes)),
         wall: limits.wall.saturating_mul(times),
         fuel: limits.fuel.map(|fuel| fuel.get().saturating_mul(u64::from(times))),
         records,
@@ -202,20 +202,31 @@ mod tests {
         let pace = Pace::default();
         for usual in [Duration::ZERO, Duration::from_nanos(10), Duration::from_secs(500)] {
             pace.learn(took(usual, usual), 1000);
-            let budget = pace.budget(&limits(), 1);
+            let budget = pace.budget(&limits(), 1, 0);
             assert_eq!((budget.cpu, budget.wall), (limits().cpu, limits().wall));
         }
+    }
+
+    /// A value of 10 MB failed in interpreters that would have been done with it soon.
+    #[test]
+    fn a_large_record_has_more_time_inside_the_guest() {
+        let pace = Pace::default();
+        (0..20).for_each(|_| pace.learn(took(Duration::from_nanos(10), Duration::from_nanos(10)), 1));
+        let cpu = |records, bytes| pace.budget(&limits(), records, bytes).cpu.as_millis();
+        assert_eq!([0, (1 << 20) - 1, 1 << 20, 10 << 20].map(|bytes| cpu(1, bytes)), [100, 100, 150, 600]);
+        assert_eq!(whole_budget(&limits(), 3, 10 << 20).cpu, Duration::from_millis(800));
+        assert_eq!(cpu(3, 10 << 20), 600, "until it is split");
     }
 
     #[test]
     fn a_batch_is_suspected_early_and_never_given_more_than_the_sum() {
         let pace = Pace::default();
-        assert_eq!(pace.budget(&limits(), 1000).cpu, limits().cpu, "nothing known: one record's limit");
+        assert_eq!(pace.budget(&limits(), 1000, 0).cpu, limits().cpu, "nothing known: one record's limit");
         pace.learn(took(Duration::from_secs(1), Duration::from_secs(1)), 1000);
-        assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(32), "32 times what 1000 records took");
+        assert_eq!(pace.budget(&limits(), 1000, 0).cpu, Duration::from_secs(32), "32 times what 1000 records took");
         // Twice: once is an accident.
         (0..2).for_each(|_| pace.learn(took(Duration::from_secs(1000), Duration::from_secs(1000)), 1));
-        assert_eq!(pace.budget(&limits(), 1000).cpu, Duration::from_secs(100), "the sum");
+        assert_eq!(pace.budget(&limits(), 1000, 0).cpu, Duration::from_secs(100), "the sum");
     }
 
     /// A record that sleeps would hold its worker for the sum of a batch's `wall`, which is hours by default, were only
@@ -223,10 +234,10 @@ mod tests {
     #[test]
     fn a_batch_that_only_waits_is_suspected_too() {
         let pace = Pace::default();
-        assert_eq!(pace.budget(&limits(), 1000).wall, limits().wall, "nothing known: one record's limit");
+        assert_eq!(pace.budget(&limits(), 1000, 0).wall, limits().wall, "nothing known: one record's limit");
         pace.learn(took(Duration::ZERO, Duration::from_secs(2)), 1000);
-        assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(64), "32 times what 1000 records took");
+        assert_eq!(pace.budget(&limits(), 1000, 0).wall, Duration::from_secs(64), "32 times what 1000 records took");
         (0..2).for_each(|_| pace.learn(took(Duration::ZERO, Duration::from_secs(9_000)), 1));
-        assert_eq!(pace.budget(&limits(), 1000).wall, Duration::from_secs(30_000), "the sum");
+        assert_eq!(pace.budget(&limits(), 1000, 0).wall, Duration::from_secs(30_000), "the sum");
     }
 }

@@ -232,7 +232,7 @@ impl Worker {
         instance: &mut dyn Instance,
         records: &Payload,
     ) -> Result<(Outcome, Option<Flushed>), GuestFailure> {
-        let budget = self.stage.pace.budget(&self.stage.limits, records.len());
+        let budget = self.stage.pace.budget(&self.stage.limits, records.len(), records.bytes());
         let (before, begun) = (instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);
         let outcome = instance.process(records, budget).await?;
@@ -252,8 +252,8 @@ impl Worker {
         };
         // State cannot be taken back, so nothing is cut short on a suspicion where there may be some: the sum holds.
         let budget = match living.given {
-            0 => self.stage.pace.budget(&self.stage.limits, records.len()),
-            _ => whole_budget(&self.stage.limits, records.len()),
+            0 => self.stage.pace.budget(&self.stage.limits, records.len(), records.bytes()),
+            _ => whole_budget(&self.stage.limits, records.len(), records.bytes()),
         };
         let (before, begun) = (living.instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);
