@@ -170,6 +170,14 @@ impl Instance for Failing<Box<dyn Instance>> {
         self.inner.time_in_guest()
     }
 
+    fn hold_words(&mut self) {
+        self.inner.hold_words();
+    }
+
+    fn let_words_go(&mut self, told: bool) {
+        self.inner.let_words_go(told);
+    }
+
     fn last_words(&self) -> Vec<String> {
         self.inner.last_words()
     }

@@ -54,6 +54,12 @@ pub trait Instance: Send {
     /// Time spent inside the guest since the instance was made.
     fn time_in_guest(&self) -> Duration;
 
+    /// Keeps the lines of its log back, until it is known whether the records of a batch have to be tried again one by one.
+    fn hold_words(&mut self) {}
+
+    /// Ends that: lines that were held are told, or not, because whoever is tried again says them again.
+    fn let_words_go(&mut self, _told: bool) {}
+
     /// The last lines of its log, without secrets: a screenful at most.
     fn last_words(&self) -> Vec<String> {
         Vec::new()

@@ -220,7 +220,12 @@ impl Worker {
                 let begun = Instant::now();
                 let mut instance = self.instantiate().await?;
                 self.stage.pace.learn_opening(begun.elapsed());
+                if records.len() > 1 {
+                    instance.hold_words();
+                }
                 let came = self.attempt_pristine(&mut *instance, records).await;
+                // What has failed together is tried again in parts, and says it again.
+                instance.let_words_go(came.is_ok() || records.len() == 1);
                 self.charge(instance.time_in_guest(), came.is_err());
                 Ok(Attempted::of(came, &*instance))
             }
@@ -257,7 +262,12 @@ impl Worker {
         };
         let (before, begun) = (living.instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);
+        if records.len() > 1 {
+            living.instance.hold_words();
+        }
         let attempted = living.instance.process(records, budget).await;
+        // As above; but where state is lost, nothing is tried again.
+        living.instance.let_words_go(attempted.is_ok() || records.len() == 1 || living.held > 0);
         let cpu = living.instance.time_in_guest().saturating_sub(before);
         self.charge(cpu, attempted.is_err());
         let words = last_words(attempted.as_ref(), &*living.instance);

@@ -198,6 +198,14 @@ impl Instance for SandboxedInstance {
         self.store.data().meter.used()
     }
 
+    fn hold_words(&mut self) {
+        self.store.data().log.hold();
+    }
+
+    fn let_words_go(&mut self, told: bool) {
+        self.store.data().log.let_go(told);
+    }
+
     fn last_words(&self) -> Vec<String> {
         self.store.data().log.tail()
     }

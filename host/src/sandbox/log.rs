@@ -13,6 +13,10 @@ use crate::report::{Event, EventSender, LogLevel};
 /// Longest line of a guest that is shown, bytes; a longer one is cut. A line that a person reads.
 const LINE_BYTES_MAX: usize = 8 << 10;
 
+/// Lines that are kept back at most, until it is known whether they will be said again: half of what the channel of events
+/// has room for.
+const HELD_LINES_MAX: usize = 512;
+
 /// The last lines that are remembered for dead letters: so many, and together not much more than so many bytes.
 const TAIL_LINES: usize = 16;
 const TAIL_BYTES: usize = 4 << 10;
@@ -78,6 +82,8 @@ pub(super) struct GuestLog {
     /// One for each of [`STREAMS`].
     partial: [Mutex<Partial>; STREAMS.len()],
     tail: Mutex<VecDeque<String>>,
+    /// Lines that wait, while they do.
+    held: Mutex<Option<Vec<(LogLevel, String)>>>,
 }
 
 /// What a guest may write fragments of lines to, in the order in which their last lines are told.
@@ -92,8 +98,15 @@ struct Partial {
 
 impl GuestLog {
     pub(super) fn new(voice: &Voice, worker: &WorkerId) -> Self {
-        let (partial, tail) = Default::default();
-        Self { worker: worker.clone(), voice: voice.clone(), left: AtomicU64::new(voice.bytes_max), partial, tail }
+        let (partial, tail, held) = Default::default();
+        Self {
+            worker: worker.clone(),
+            voice: voice.clone(),
+            left: AtomicU64::new(voice.bytes_max),
+            partial,
+            tail,
+            held,
+        }
     }
 
     /// Begins a call: each has its own allowance of words.
@@ -177,7 +190,35 @@ impl GuestLog {
         }
         let message = shown(kept, cut.len() + held_back + beyond);
         self.remember(message.clone());
+        self.utter(level, message);
+    }
+
+    /// Tells a line, or keeps it where lines are held.
+    fn utter(&self, level: LogLevel, message: String) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|lines| lines.len() >= HELD_LINES_MAX) {
+            // Told twice is better than kept without bound.
+            held.take().into_iter().flatten().for_each(|(level, message)| self.report(level, message));
+        }
+        match &mut *held {
+            Some(lines) => lines.push((level, message)),
+            None => self.report(level, message),
+        }
+    }
+
+    fn report(&self, level: LogLevel, message: String) {
         self.voice.events.send(Event::Log { worker: self.worker.clone(), level, message });
+    }
+
+    /// Keeps what is said from now on.
+    pub(super) fn hold(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// Tells what was kept, or forgets it, and keeps no more.
+    pub(super) fn let_go(&self, told: bool) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        held.into_iter().flatten().filter(|_| told).for_each(|(level, message)| self.report(level, message));
     }
 
     fn remember(&self, line: String) {
@@ -287,6 +328,22 @@ mod tests {
             let lines = lines(log, sender, stream).await;
             assert!(!lines[0].contains("hun"), "{start}: {}", &lines[0][lines[0].len() - 200..]);
         }
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_held_are_told_once_or_never_and_are_bounded() {
+        let (log, sender, stream) = log(&[]);
+        for (line, told) in [("said again", false), ("said", true)] {
+            log.hold();
+            log.line(LogLevel::Info, line);
+            log.let_go(told);
+        }
+        log.line(LogLevel::Info, "at once");
+        log.hold();
+        (0..=HELD_LINES_MAX).for_each(|line| log.line(LogLevel::Info, &line.to_string()));
+        log.let_go(false);
+        let lines = lines(log, sender, stream).await;
+        assert_eq!((lines[0].as_str(), lines[1].as_str(), lines.len()), ("said", "at once", 2 + HELD_LINES_MAX + 1));
     }
 
     #[test]
