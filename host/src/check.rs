@@ -34,6 +34,14 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     Ok(inspection)
 }
 
+/// Compiles a component, if the cache does not have its code: the first run then finds it there.
+///
+/// # Errors
+/// When the file cannot be read, or is not a component that can be compiled.
+pub fn compile(path: &Path) -> Result<()> {
+    Component::load(&Engine::new(SIZING)?, path, &Limits::default()).map(drop)
+}
+
 /// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
 pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
     let mut report = inspect_pipeline(&mut plan, file_of);

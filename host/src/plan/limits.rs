@@ -32,7 +32,8 @@ pub struct Limits {
     pub log: u64,
     /// Size of the component's file, bytes.
     pub component: NonZeroU64,
-    /// Time to compile it. Code that is in the cache is not compiled.
+    /// Processor time to compile it; in programs that compile within themselves, the time that passes. Code that is in the
+    /// cache is not compiled.
     pub compile: Duration,
     /// Bytes of one HTTP response, its head not counted.
     pub response: NonZeroU64,

@@ -41,6 +41,13 @@ const THREADS_MAX: usize = 8;
 /// How often it is looked whether the compiler has ended: less than what the shortest compilation takes.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// How many times as long as its processor time a compilation may take in all. A machine on which it gets less than a
+/// twentieth of one processor does not work; and one that waits for ever is ended, too.
+const WAITS: u32 = 20;
+
+/// Clock ticks in a second, as the system counts processor time in `/proc`: the same on all machines.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Words of the compiler about a failure, bytes.
 const WORDS_BYTES_MAX: u64 = 64 << 10;
 
@@ -96,8 +103,8 @@ impl Allowance {
     }
 }
 
-/// Compiles in a process of its own, into `code`. `None` when that takes longer than `most`; the error of the outer result
-/// says that there is no such process to be had.
+/// Compiles in a process of its own, into `code`. `None` when that takes more processor time than `most`; the error of the
+/// outer result says that there is no such process to be had.
 pub(super) fn apart(
     engine: &Engine,
     wasm: &[u8],
@@ -120,7 +127,7 @@ pub(super) fn apart(
             drop(read);
             String::from_utf8_lossy(&words).trim_end().to_owned()
         });
-        let ended = wait(&mut child, begun + most);
+        let ended = wait(&mut child, begun, most);
         let words = words.join().unwrap_or_default();
         ended?.map(|status| came_of(status, words, allowance)).transpose()
     })
@@ -142,19 +149,33 @@ fn spawn(settings: Settings, allowance: Allowance, code: &File) -> io::Result<Ch
         .spawn()
 }
 
-/// Waits for the end of the process, and ends it at `end`.
-fn wait(child: &mut Child, end: Instant) -> io::Result<Option<ExitStatus>> {
+/// Waits for the end of the process, and ends it when it has used so much processor time: what others do on this machine
+/// meanwhile is not its fault.
+fn wait(child: &mut Child, begun: Instant, most: Duration) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= end {
+        // It cannot have used more than passed on all of its threads, so it is not asked all the time.
+        let passed = begun.elapsed();
+        let is_over = passed.saturating_mul(THREADS_MAX as u32) >= most
+            && (used(child).unwrap_or(passed) >= most || passed >= most.saturating_mul(WAITS));
+        if is_over {
             child.kill()?;
             child.wait()?;
             return Ok(None);
         }
         thread::park_timeout(LOOK);
     }
+}
+
+/// Processor time that the process has used, in the program and in the system. `None`: it cannot be told.
+fn used(child: &Child) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+    // Its name is in parentheses, and may have some in it. From there on, the two times are the 12th and 13th word.
+    let (_, words) = stat.rsplit_once(')')?;
+    let mut times = words.split_whitespace().skip(11).map(|word| word.parse::<u32>().ok());
+    Some(TICK.saturating_mul(times.next()??.saturating_add(times.next()??)))
 }
 
 /// What the end of the process says of the component.
@@ -254,6 +275,16 @@ mod tests {
         let allowance = Allowance { memory: 7, seconds: 8 };
         assert_eq!(Settings::read(&settings.words(allowance)), Some((settings, allowance)));
         assert_eq!(Settings::read(&["true".to_owned()]), None);
+    }
+
+    #[test]
+    fn processor_time_is_counted_and_not_the_time_that_passes() {
+        let mut idle = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let most = Duration::from_millis(50);
+        assert_eq!(wait(&mut busy, Instant::now(), most).unwrap(), None);
+        assert!(used(&idle).unwrap() < most, "though as much time has passed");
+        assert_eq!(wait(&mut idle, Instant::now(), Duration::from_millis(1)).unwrap(), None, "but not for ever");
     }
 
     /// A full disk, or a process that was not started as it should be, says nothing of the component.

@@ -18,6 +18,7 @@ use super::reach;
 use super::refusal;
 use super::signature;
 use super::store::HostState;
+use super::slow::Watched;
 use crate::error::{Error, Result};
 use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
@@ -223,6 +224,7 @@ fn compile(engine: &Engine, file: &ComponentFile<'_>, limits: &Limits) -> Result
     parts::count(wasm).map_err(|refused| refusal::uncounted(path, wasm, &refused))?;
     let compiled = engine.cache.load(engine, wasm, sha256, limits.compile);
     let compiled = compiled.ok_or_else(|| refusal::slow(path, limits.compile))?;
+    let _watched = Watched::compilation(path);
     compiled.map_err(|error| refusal::uncompiled(path, wasm, &error))
 }
 

@@ -26,6 +26,7 @@ mod reach;
 mod refusal;
 mod signature;
 mod source;
+mod slow;
 mod store;
 mod warm;
 
@@ -37,3 +38,4 @@ pub use instance::Sandboxed;
 pub use log::Voice;
 pub use reach::Provisions;
 pub use source::SandboxedSource;
+pub use slow::tell_of_slow_compilations;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::build::{self, BuildOptions, Built};
+use crate::check;
 use crate::cli::args::BuildArguments;
 use crate::cli::manner::{Manner, Talker};
 use crate::cli::render::text::one_line;
@@ -20,7 +21,8 @@ pub(super) fn build(arguments: &BuildArguments, manner: Manner) -> Result<Exit> 
     let options = BuildOptions { debug: arguments.debug, offline: manner.offline };
     let mut exit = Exit::Ok;
     for folder in &arguments.folders {
-        match while_building(|stop| build::build_until(folder, &options, stop, &mut Talker(manner))) {
+        let built = while_building(|stop| build::build_until(folder, &options, stop, &mut Talker(manner)));
+        match built.and_then(compiled) {
             Ok(built) if arguments.json => print::json(&built)?,
             Ok(_) if manner.quiet => {}
             Ok(built) => print::message(&line(folder, &built)),
@@ -32,6 +34,11 @@ pub(super) fn build(arguments: &BuildArguments, manner: Manner) -> Result<Exit> 
         }
     }
     Ok(exit)
+}
+
+/// What was built, with its code in the cache: so that no run has to compile it.
+fn compiled(built: Built) -> Result<Built> {
+    check::compile(&built.component).map(|()| built)
 }
 
 /// `built stages/mask: stages/mask/target/mask.wasm`

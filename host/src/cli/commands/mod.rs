@@ -10,11 +10,13 @@ mod run;
 mod toolchain;
 
 use super::args::{Arguments, Verb};
-use super::documents;
 use super::manner::Manner;
+use super::{documents, print};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::legible::one_line;
 use crate::pipeline::{Conclusion, Ended};
+use crate::sandbox::tell_of_slow_compilations;
 
 /// What a command has come to.
 #[derive(Debug)]
@@ -42,6 +44,12 @@ impl From<Ended> for Done {
 /// What kept it from being done; not yet printed.
 pub(super) fn perform(arguments: &Arguments) -> Result<Done> {
     let manner = Manner { quiet: arguments.quiet, offline: arguments.offline };
+    if !manner.quiet && print::stderr_columns().is_some() {
+        tell_of_slow_compilations(|path| {
+            let path = one_line(&path.display().to_string());
+            print::message(&format!("compiling {path}: once, until it changes\n"));
+        });
+    }
     let exit = match &arguments.verb {
         Verb::Run(run) => return run::run(run, manner),
         Verb::DeadLetters(letters) => return dead_letters::dead_letters(letters, manner),
