@@ -4,12 +4,13 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, SourceKind};
+use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, SourceKind, Suggested};
 use sandmill::pool::{NativeStage, Verdict};
-use sandmill::record::BatchBounds;
-use sandmill::report::{Ending, Report};
+use sandmill::record::{BatchBounds, Column, Payload};
+use sandmill::report::{Ending, Event, Report};
+use sandmill::sandbox::defaults;
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
-use tests::edges::{Keeper, Numbers};
+use tests::edges::{Given, Keeper, Numbers};
 use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::time::timeout;
 
@@ -34,6 +35,87 @@ struct Outcome {
 impl Outcome {
     fn passed(&self, records: usize) -> bool {
         self.report.ending == Ending::Completed && self.kept.len() == records && self.letters.is_empty()
+    }
+}
+
+/// A guest that never ends at a record of 10 MiB: the limit that stops it is the sum of what a record has and what its size adds.
+#[tokio::test]
+async fn a_large_record_has_a_larger_limit_of_cpu_and_the_reason_names_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let guest = Guest::processing(tests::guest::PROCESS_SPIN_ON_BANG);
+    let component = guest.write(folder.path(), "guest").expect("a component");
+    let values: Column = [b"!".repeat(10 << 20), b"!".to_vec()].into_iter().collect();
+    let limits = default_with(|limits| limits.cpu = Duration::from_millis(20));
+    let plan = PipelineBuilder::new("large")
+        .state_file(folder.path().join("state.db"))
+        .source(SourceBuilder::custom("given", Given::new(Payload::of_values(values), 1)))
+        .stage(StageBuilder::component("guest", component).limits(limits))
+        .sink(SinkBuilder::custom("kept", Keeper::default()))
+        .plan()
+        .expect("a plan");
+    let pipeline = Pipeline::prepare(plan).await.expect("a pipeline");
+    let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+    assert_eq!(report.stats.accounting.dead_lettered, 2);
+    let letters = tests::letters::lines(&folder.path().join("state.db"));
+    for allows in ["limits.cpu allows 120ms", "limits.cpu allows 20ms"] {
+        assert!(letters.contains(allows), "{letters}");
+    }
+}
+
+/// A guest that begins with 100 MiB of memory, of which 64 MiB are allowed when nobody says anything.
+#[tokio::test]
+async fn what_a_component_suggests_counts_until_the_pipeline_says_otherwise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let guest = Guest { declarations: "(memory (export \"memory\") 1600)", ..Guest::default() };
+    let mut wasm = guest.component().expect("sound WAT");
+    let path = folder.path().join("guest.wasm");
+    std::fs::write(&path, &wasm).expect("a folder of our own");
+    let stage = || StageBuilder::component("guest", &path);
+    assert!(run_in(folder.path(), stage(), 1).await.is_err(), "it wants more than the default");
+    let suggested = Suggested { memory: Some(128 << 20), ..Suggested::default() };
+    defaults::embed(&mut wasm, &suggested).expect("it is short");
+    std::fs::write(&path, &wasm).expect("a folder of our own");
+    assert!(run_in(folder.path(), stage(), 1).await.is_ok_and(|outcome| outcome.passed(1)));
+    assert!(run_in(folder.path(), stage().limits(Limits::default()), 1).await.is_err(), "the pipeline says 64 MiB");
+    let inspection = sandmill::check::inspect(&path).expect("a component");
+    assert_eq!(inspection.defaults, Some(suggested));
+}
+
+/// Logs each value, and traps when one of them is `!`.
+const LOG_AND_TRAP: &str = "(local $start i32)
+    (block $none (loop $next
+        (br_if $none (i32.ge_u (local.get $i) (local.get 3)))
+        (call $log (i32.const 1) (i32.add (local.get 0) (local.get $start)) (i32.sub
+            (i32.load (i32.add (local.get 2) (i32.mul (local.get $i) (i32.const 4)))) (local.get $start)))
+        (local.set $start (i32.load (i32.add (local.get 2) (i32.mul (local.get $i) (i32.const 4)))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br $next)))";
+
+/// A line came as often as its record was tried: four to six times for a batch of which one record traps.
+#[tokio::test]
+async fn what_is_said_of_a_record_is_told_once_however_its_batch_is_split() {
+    let process: &'static str = format!("{LOG_AND_TRAP} {}", tests::guest::PROCESS_TRAP_ON_BANG).leak();
+    for reuse in [Isolation::Batch, Isolation::Worker, Isolation::Record] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let component = Guest::processing(process).write(folder.path(), "guest").expect("a component");
+        let values: Column = ["a", "b", "!", "c", "d", "e", "f", "g"].into_iter().collect();
+        let plan = PipelineBuilder::new("told")
+            .state_file(folder.path().join("state.db"))
+            .source(SourceBuilder::custom("given", Given::new(Payload::of_values(values), 8)))
+            .stage(StageBuilder::component("guest", component).reuse(reuse).workers(count(1)))
+            .sink(SinkBuilder::custom("kept", Keeper::default()))
+            .plan()
+            .expect("a plan");
+        let mut running = Pipeline::prepare(plan).await.expect("a pipeline").start();
+        let mut events = running.events().expect("nobody has taken them");
+        timeout(BOUND, running.wait()).await.expect("every run ends");
+        let mut told = String::new();
+        while let Some(event) = events.next().await {
+            if let Event::Log { message, .. } = event {
+                told += &message;
+            }
+        }
+        assert_eq!(told, "ab!cdefg", "{reuse:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
-    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Warm,
+    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -193,6 +193,7 @@ impl StageBuilder {
             order: Order::default(),
             reuse: Isolation::default(),
             warm: Warm::default(),
+            unsaid: Unsaid::ALL,
             recycle: Recycle::default(),
             partial: false,
             limits: Limits::default(),
@@ -250,6 +251,7 @@ impl StageBuilder {
     #[must_use]
     pub fn reuse(mut self, reuse: Isolation) -> Self {
         self.reuse = Some(reuse);
+        self.plan.unsaid.reuse = false;
         self
     }
 
@@ -257,6 +259,7 @@ impl StageBuilder {
     #[must_use]
     pub fn warm(mut self, warm: Warm) -> Self {
         self.plan.warm = warm;
+        self.plan.unsaid.warm = false;
         self
     }
 
@@ -278,6 +281,7 @@ impl StageBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.plan.limits = limits;
+        (self.plan.unsaid.memory, self.plan.unsaid.cpu) = (false, false);
         self
     }
 

@@ -87,8 +87,18 @@ pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Resul
         }
         note(&mut report, i, loaded.and_then(|component| component.check(world, grants)));
     }
+    take_suggestions(plan, &report);
     report.warnings = partial_results(plan, &report);
     report
+}
+
+/// Lets each stage have what its component suggests, where the plan leaves that to it.
+fn take_suggestions(plan: &mut Plan, report: &CheckReport) {
+    let nodes = report.nodes.iter().filter(|node| node.role == Role::Stage);
+    for (stage, node) in plan.stages.iter_mut().zip(nodes) {
+        let suggested = node.component.as_ref().and_then(|component| component.defaults.as_ref());
+        suggested.iter().for_each(|suggested| stage.suggest(suggested));
+    }
 }
 
 /// Stages that say that they give results at their end, and that have more than one instance to do so.

@@ -12,7 +12,7 @@ use super::retry::on_error;
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
-use crate::plan::{Code, Isolation, Order, StagePlan, Warm};
+use crate::plan::{Code, Isolation, Order, StagePlan, Unsaid, Warm};
 
 const KEYS: &[&str] = &[
     "name",
@@ -63,8 +63,21 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         retry,
         on_error,
         breaker: breaker(section)?,
+        unsaid: unsaid(section),
         ports: ports(section)?,
     })
+}
+
+/// What the section leaves to its component.
+fn unsaid(section: &Table<'_>) -> Unsaid {
+    let limits = section.get("limits").and_then(|limits| limits.table().ok());
+    let limit = |key| limits.as_ref().is_none_or(|limits| limits.get(key).is_none());
+    Unsaid {
+        memory: limit("memory"),
+        cpu: limit("cpu"),
+        reuse: section.get("reuse").is_none(),
+        warm: section.get("warm").is_none(),
+    }
 }
 
 /// `warm`: only where there is a fresh instance more than once.

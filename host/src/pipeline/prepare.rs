@@ -26,7 +26,9 @@ use crate::plan::{
 use crate::pool::{Program, cannot_open};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
-use crate::sandbox::{Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice};
+use crate::sandbox::{
+    Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice, defaults,
+};
 use crate::state::{InputPoint, StateFile};
 
 /// A pipeline that is ready to start.
@@ -86,7 +88,8 @@ impl Pipeline {
         Self::prepare_with(plan, granted, runtimes).await.map_err(|error| redactor.error(error))
     }
 
-    async fn prepare_with(plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
+    async fn prepare_with(mut plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
+        take_suggestions(&mut plan)?;
         let events = event_channel();
         let engine = Engine::new(sizing(&plan))?;
         let keeps_failures = plan.keeps_failures();
@@ -234,6 +237,16 @@ impl Granted {
         let secrets: Vec<_> = sources.iter().chain(&stages).flat_map(Provisions::secrets).cloned().collect();
         Ok(Self { sources, stages, redactor: Arc::new(Redactor::new(&secrets)) })
     }
+}
+
+/// Lets each stage have what its component suggests, where the plan leaves that to it.
+fn take_suggestions(plan: &mut Plan) -> Result<()> {
+    for stage in &mut plan.stages {
+        let Code::Component(path) = &stage.code else { continue };
+        let suggested = defaults::of_file(path).map_err(|error| in_node("stage", &stage.name, error))?;
+        suggested.iter().for_each(|suggested| stage.suggest(suggested));
+    }
+    Ok(())
 }
 
 /// Each worker may have a few requests under way at once, and all of them one at least.

@@ -247,7 +247,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource};
+    use crate::plan::{
+        Breaker, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource, Unsaid,
+    };
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -260,6 +262,7 @@ mod tests {
             order: Order::Input,
             reuse: Isolation::Batch,
             warm: Warm::default(),
+            unsaid: Unsaid::default(),
             recycle: Recycle::default(),
             partial: false,
             limits: Limits::default(),

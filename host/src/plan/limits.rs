@@ -68,7 +68,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The first number that is out of its bounds, in words; for numbers that come from code.
     /// The time inside the guest that a record of so many bytes, its key included, may take.
     #[must_use]
     pub fn cpu_of(&self, bytes: usize) -> Duration {
@@ -76,6 +75,7 @@ impl Limits {
         self.cpu.saturating_add((self.cpu / 2).saturating_mul(more))
     }
 
+    /// The first number that is out of its bounds, in words; for numbers that come from code.
     pub(super) fn excess(&self) -> Option<String> {
         let sizes = [
             ("memory", self.memory.get(), bounds::MEMORY_MIN, bounds::MEMORY_MAX, "bytes"),

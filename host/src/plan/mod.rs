@@ -18,6 +18,7 @@ mod reach;
 mod retry;
 mod stage;
 mod state;
+mod suggested;
 mod wiring;
 
 pub use assemble::{Flaw, Inputs, Part, Parts};
@@ -34,6 +35,7 @@ pub use limits::Limits;
 pub use retry::Retry;
 pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan, Warm};
 pub use state::{Checkpoints, Start, StatePlan};
+pub use suggested::{Suggested, Unsaid};
 
 use std::path::PathBuf;
 use std::sync::Arc;

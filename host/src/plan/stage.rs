@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits, Retry};
+use super::{Grants, Limits, Retry, Unsaid};
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -48,6 +48,8 @@ pub struct StagePlan {
     pub breaker: Breaker,
     /// The names of its outputs; empty: one output without a name.
     pub ports: Vec<Arc<str>>,
+    /// What its component may decide.
+    pub unsaid: Unsaid,
 }
 
 /// What a stage runs.
@@ -100,6 +102,8 @@ pub enum Warm {
     Auto,
     /// However long `open` takes. The pipeline does not start when something stands against it.
     Always,
+    /// However long `open` takes, where nothing stands against it.
+    Preferred,
     /// Never: `open` is called for each instance.
     Never,
 }

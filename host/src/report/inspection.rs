@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Problem, Warning};
+use crate::plan::Suggested;
 
 /// What a component is, wants and gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +27,9 @@ pub struct Inspection {
     /// For a stage: whether it gives outputs at its end, in `flush`. `None` when its component does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flushes: Option<bool>,
+    /// What it suggests for its stage, where the pipeline file says nothing. `None` when it suggests nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Suggested>,
     /// For a stage folder: whether its sources are newer than the component. `None` for a file.
     pub stale: Option<bool>,
     /// Why it cannot run; empty when it can.

@@ -10,6 +10,7 @@ use wasmtime::component::{InstancePre, Linker};
 
 use super::bindings::{source, stage};
 use super::cache;
+use super::defaults;
 use super::engine::Engine;
 use super::interface;
 use super::mark;
@@ -17,8 +18,8 @@ use super::parts;
 use super::reach;
 use super::refusal;
 use super::signature;
-use super::store::HostState;
 use super::slow::Watched;
+use super::store::HostState;
 use crate::error::{Error, Result};
 use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
@@ -74,7 +75,8 @@ impl Component {
             Some(compiled) => compiled,
             None => compile(engine, &ComponentFile { path, wasm: &wasm, sha256: &sha256 }, limits)?,
         };
-        let inspection = Arc::new(inspect(&compiled, path, &wasm, sha256));
+        let defaults = defaults::of(&wasm, path)?;
+        let inspection = Arc::new(Inspection { defaults, ..inspect(&compiled, path, &wasm, sha256) });
         Ok(Self { engine: engine.clone(), compiled, wasm, inspection })
     }
 
@@ -222,9 +224,9 @@ struct ComponentFile<'a> {
 fn compile(engine: &Engine, file: &ComponentFile<'_>, limits: &Limits) -> Result<wasmtime::component::Component> {
     let ComponentFile { path, wasm, sha256 } = file;
     parts::count(wasm).map_err(|refused| refusal::uncounted(path, wasm, &refused))?;
+    let _watched = Watched::compilation(path);
     let compiled = engine.cache.load(engine, wasm, sha256, limits.compile);
     let compiled = compiled.ok_or_else(|| refusal::slow(path, limits.compile))?;
-    let _watched = Watched::compilation(path);
     compiled.map_err(|error| refusal::uncompiled(path, wasm, &error))
 }
 
@@ -256,6 +258,7 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], 
         exports,
         memory_initial_bytes: memory_initial(wasm),
         flushes: mark::flushes(wasm),
+        defaults: None,
         stale: None,
         problems: Vec::new(),
     }

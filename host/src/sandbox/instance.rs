@@ -76,7 +76,7 @@ impl Sandboxed {
         let took = self.try_out(&worker).await?;
         let wanted = match plan.warm {
             Warm::Auto => plan.reuse != Isolation::Worker && took >= WARM_WORTH,
-            Warm::Always => true,
+            Warm::Always | Warm::Preferred => true,
             Warm::Never => false,
         };
         if !wanted {

@@ -3,6 +3,7 @@
 use super::numbers::{bytes, plural};
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::text::{cut, left, one_line, width};
+use crate::plan::{Isolation, Suggested};
 use crate::report::{ImportUse, Inspection, Provision};
 
 /// Columns of the words at the left.
@@ -21,6 +22,9 @@ pub(crate) fn inspection(of: &Inspection) -> String {
     if let Some(memory) = of.memory_initial_bytes {
         text.push_str(&labelled("memory", &format!("{} to begin with", bytes(memory))));
     }
+    if let Some(suggested) = &of.defaults {
+        text.push_str(&labelled("defaults", &defaults(suggested)));
+    }
     match of.stale {
         Some(true) => text.push_str(&labelled("build", &paint(WARN, "stale: its sources are newer"))),
         Some(false) => text.push_str(&labelled("build", "up to date")),
@@ -33,6 +37,30 @@ pub(crate) fn inspection(of: &Inspection) -> String {
         text.push_str(&format!("\n{} it can run\n", paint(GOOD, "ok:")));
     }
     text
+}
+
+/// What a component suggests for its stage: `memory 128 MiB, reuse "batch"; written in python`.
+pub(super) fn defaults(of: &Suggested) -> String {
+    let Suggested { memory, cpu, reuse, warm, language, toolchain } = of;
+    let keys = [
+        memory.map(|memory| format!("memory {}", bytes(memory))),
+        cpu.map(|cpu| format!("cpu {}", humantime::format_duration(cpu))),
+        reuse.map(|reuse| format!("reuse {}", word_of(reuse))),
+        warm.map(|warm| format!("warm {warm}")),
+    ];
+    let keys: Vec<String> = keys.into_iter().flatten().collect();
+    let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+    let written = language.as_ref().map(|language| format!("; written in {}", one_line(language)));
+    let built = toolchain.as_ref().map(|toolchain| format!("; built with {}", one_line(toolchain)));
+    keys + &written.unwrap_or_default() + &built.unwrap_or_default()
+}
+
+const fn word_of(reuse: Isolation) -> &'static str {
+    match reuse {
+        Isolation::Record => "record",
+        Isolation::Batch => "batch",
+        Isolation::Worker => "worker",
+    }
 }
 
 /// A component in a few words: for a line of `check`.
@@ -102,6 +130,7 @@ pub(super) mod tests {
             }],
             exports: vec!["sandmill:stage/transform@0.1.0".into()],
             memory_initial_bytes: Some(1_114_112),
+            defaults: None,
             flushes: None,
             stale: Some(false),
             problems: Vec::new(),
@@ -124,6 +153,7 @@ pub(super) mod tests {
             ],
             exports: Vec::new(),
             memory_initial_bytes: None,
+            defaults: None,
             flushes: None,
             stale: None,
             problems: vec!["exports neither sandmill:stage/transform nor sandmill:stage/source".into()],

@@ -1,6 +1,6 @@
 //! A pipeline's imports and grants: what every component wants, and what it may reach.
 
-use super::inspection::{labelled, list, name};
+use super::inspection::{defaults, labelled, list, name};
 use super::numbers::bytes;
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::text::{left, one_line, width};
@@ -27,6 +27,9 @@ fn node(of: &CheckedNode) -> Option<String> {
     let mut text = format!("\n{} {}\n", paint(FAINT, of.role.word()), paint(STRONG, one_line(&of.name)));
     let path = one_line(&component.path.display().to_string());
     text.push_str(&labelled("runs", &format!("{path} ({})", bytes(component.bytes))));
+    if let Some(suggested) = &component.defaults {
+        text.push_str(&labelled("defaults", &defaults(suggested)));
+    }
     text.push_str(&list("imports", &imports(&component.imports, &of.grants), "nothing: it can reach nothing"));
     text.push_str(&list("grants", &grants(&of.grants), "none"));
     Some(text)

@@ -6,7 +6,7 @@ use super::good;
 use crate::plan::{
     Breaker, Checkpoints, Code, ColumnType, CsvDialect, CsvFormat, ExtraColumns, Feed, FileSink, FileSource,
     FolderSink, Generated, IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry,
-    Share, SinkKind, SourceKind, Warm, Wire,
+    Share, SinkKind, SourceKind, Suggested, Warm, Wire,
 };
 
 const LEAST: &str =
@@ -340,6 +340,33 @@ fn sources_and_sinks_are_tried_again_as_their_sections_say() {
     let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
     assert_eq!(plan.sinks[0].retry, Retry { times: 9, backoff: second, backoff_max: minute, ..Retry::OF_EDGES });
     assert_eq!(good(LEAST).sources[0].retry, Retry::OF_EDGES);
+}
+
+#[test]
+fn what_a_component_suggests_counts_where_the_file_says_nothing_and_within_its_bounds() {
+    let suggested = Suggested {
+        memory: Some(1 << 60),
+        cpu: Some(Duration::from_secs(3600)),
+        reuse: Some(Isolation::Worker),
+        warm: Some(true),
+        ..Suggested::default()
+    };
+    let of = |keys: &str, suggested: &Suggested| {
+        let mut plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\n{keys}")));
+        plan.stages[0].suggest(suggested);
+        let stage = &plan.stages[0];
+        (stage.limits.memory.get(), stage.limits.cpu, stage.reuse, stage.warm)
+    };
+    let (gib4, gib1, second) = (4 << 30, 1 << 30, Duration::from_secs(1));
+    assert_eq!(of("", &suggested), (gib4, Duration::from_secs(30), Isolation::Worker, Warm::Auto));
+    let said = "limits = { memory = '1GiB', cpu = '1s' }\nreuse = 'batch'\nwarm = false";
+    assert_eq!(of(said, &suggested), (gib1, second, Isolation::Batch, Warm::Never));
+    let kept = of("limits = { memory = '1GiB', cpu = '1s' }\nwarm = true", &suggested);
+    assert_eq!(kept, (gib1, second, Isolation::Batch, Warm::Always), "no image of an instance that lives on");
+    assert_eq!(of("deterministic = true", &suggested).2, Isolation::Record);
+    let little = Suggested { memory: Some(1), reuse: None, ..suggested };
+    let least = of("", &little);
+    assert_eq!((least.0, least.3), (16 << 20, Warm::Preferred), "room for what limits.output allows");
 }
 
 #[test]

@@ -1,0 +1,264 @@
+//! What a component suggests for its stage, in a custom section of its own: TOML, written by the build of its language.
+//!
+//! ```toml
+//! memory = "128MiB"
+//! cpu = "500ms"
+//! reuse = "batch"
+//! warm = true
+//! language = "python"
+//! toolchain = "componentize-py 0.25.1"
+//! ```
+//!
+//! Nobody vouches for it, so it is short, has no other keys, and no number beyond what a pipeline file may say
+//! ([`StagePlan::suggest`](crate::plan::StagePlan::suggest)).
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::legible::one_line;
+use crate::plan::{Isolation, Suggested};
+
+/// The name of the section.
+pub const SECTION: &str = "sandmill:defaults";
+/// Its longest content, bytes.
+const BYTES_MAX: usize = 4096;
+/// Longest name of a language or toolchain, bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// As it stands in the section.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reuse: Option<Isolation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toolchain: Option<String>,
+}
+
+/// Adds what a component suggests to it. Of several such sections the last one counts.
+///
+/// # Errors
+/// When it is longer than a section may be.
+pub fn embed(component: &mut Vec<u8>, suggested: &Suggested) -> Result<()> {
+    let Suggested { memory, cpu, reuse, warm, language, toolchain } = suggested.clone();
+    let written = Written {
+        memory: memory.map(|bytes| format!("{bytes}B")),
+        cpu: cpu.map(|time| humantime::format_duration(time).to_string()),
+        reuse,
+        warm,
+        language,
+        toolchain,
+    };
+    let text = toml::to_string(&written).map_err(|error| Error::internal("defaults are TOML").caused_by(error))?;
+    read(text.as_bytes()).map_err(|why| Error::config(format!("the component's defaults cannot be written: {why}")))?;
+    let mut content = Vec::new();
+    push_length(&mut content, SECTION.len());
+    content.extend_from_slice(SECTION.as_bytes());
+    content.extend_from_slice(text.as_bytes());
+    // A custom section.
+    component.push(0);
+    push_length(component, content.len());
+    component.append(&mut content);
+    Ok(())
+}
+
+/// A number as Wasm writes lengths: seven bits a byte, the lowest first.
+fn push_length(to: &mut Vec<u8>, mut length: usize) {
+    while length > 0x7f {
+        to.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    to.push(length as u8);
+}
+
+/// What the component in this file suggests; nothing where it says nothing, or the file cannot be read: whoever loads it
+/// says why.
+///
+/// # Errors
+/// When the section is not what it should be.
+pub fn of_file(path: &Path) -> Result<Option<Suggested>> {
+    let found = File::open(path).and_then(|file| find(&mut BufReader::new(file))).unwrap_or_default();
+    told(found, path)
+}
+
+/// The same of a component in memory.
+pub(super) fn of(wasm: &[u8], path: &Path) -> Result<Option<Suggested>> {
+    told(find(&mut io::Cursor::new(wasm)).unwrap_or_default(), path)
+}
+
+fn told(found: Option<Found>, path: &Path) -> Result<Option<Suggested>> {
+    let read = match found {
+        None => return Ok(None),
+        Some(Found::TooLong(bytes)) => Err(format!("they are {bytes} bytes long, and {BYTES_MAX} are allowed")),
+        Some(Found::Text(text)) => read(&text),
+    };
+    read.map(Some).map_err(|why| {
+        Error::config(format!("the defaults in component \"{}\" cannot be read", path.display()))
+            .caused_by(one_line(&why))
+            .hint("build it again with this version of sandmill")
+    })
+}
+
+enum Found {
+    Text(Vec<u8>),
+    TooLong(u64),
+}
+
+/// Looks for the section among those at the top, of which it reads no more than their heads.
+fn find(wasm: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
+    let mut head = [0; 8];
+    wasm.read_exact(&mut head)?;
+    let mut found = None;
+    let mut kind = [0; 1];
+    while head.starts_with(b"\0asm") && wasm.read(&mut kind)? == 1 {
+        let length = length(wasm)?;
+        let end = wasm.stream_position()?.saturating_add(length);
+        if kind == [0] {
+            found = content(wasm, end)?.or(found);
+        }
+        wasm.seek(SeekFrom::Start(end))?;
+    }
+    Ok(found)
+}
+
+/// The content of a custom section that ends there, if it is ours.
+fn content(wasm: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Found>> {
+    if length(wasm)? != SECTION.len() as u64 {
+        return Ok(None);
+    }
+    let mut name = [0; SECTION.len()];
+    wasm.read_exact(&mut name)?;
+    if name != SECTION.as_bytes() {
+        return Ok(None);
+    }
+    let bytes = end.saturating_sub(wasm.stream_position()?);
+    if bytes > BYTES_MAX as u64 {
+        return Ok(Some(Found::TooLong(bytes)));
+    }
+    let mut text = Vec::new();
+    wasm.take(bytes).read_to_end(&mut text)?;
+    Ok(Some(Found::Text(text)))
+}
+
+/// A length as Wasm writes it, in at most five bytes.
+fn length(wasm: &mut impl Read) -> io::Result<u64> {
+    let mut length = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let mut byte = [0; 1];
+        wasm.read_exact(&mut byte)?;
+        let [byte] = byte;
+        length |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(length);
+        }
+    }
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+fn read(text: &[u8]) -> std::result::Result<Suggested, String> {
+    if text.len() > BYTES_MAX {
+        return Err(format!("they are {} bytes long, and {BYTES_MAX} are allowed", text.len()));
+    }
+    let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+    let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    let memory = written.memory.map(|text| text.trim().parse::<ByteSize>().map(|ByteSize(bytes)| bytes));
+    let cpu = written.cpu.map(|text| humantime::parse_duration(text.trim()));
+    let name = |name: Option<String>| match name {
+        Some(name) if name.len() > NAME_BYTES_MAX => Err(format!("a name has more than {NAME_BYTES_MAX} bytes")),
+        name => Ok(name),
+    };
+    Ok(Suggested {
+        memory: memory.transpose().map_err(|why| format!("memory: {why}"))?,
+        cpu: cpu.transpose().map_err(|why| format!("cpu: {why}"))?.filter(|time| *time > Duration::ZERO),
+        reuse: written.reuse,
+        warm: written.warm,
+        language: name(written.language)?,
+        toolchain: name(written.toolchain)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component() -> Vec<u8> {
+        wat::parse_str("(component (core module (func)) (component))").unwrap()
+    }
+
+    /// With this text in the section.
+    fn saying(text: &str) -> Vec<u8> {
+        wat::parse_str(format!("(component (@custom \"sandmill:defaults\" \"{text}\") (core module (func)))")).unwrap()
+    }
+
+    fn read_of(wasm: &[u8]) -> Result<Option<Suggested>> {
+        of(wasm, Path::new("x.wasm"))
+    }
+
+    #[test]
+    fn what_is_embedded_is_read_and_the_component_is_still_one() {
+        let mut wasm = component();
+        assert_eq!(read_of(&wasm).unwrap(), None);
+        let suggested = Suggested {
+            memory: Some(128 << 20),
+            cpu: Some(Duration::from_millis(500)),
+            reuse: Some(Isolation::Batch),
+            warm: Some(true),
+            language: Some("python".to_owned()),
+            toolchain: Some("componentize-py 0.25.1".to_owned()),
+        };
+        embed(&mut wasm, &suggested).unwrap();
+        assert_eq!(read_of(&wasm).unwrap(), Some(suggested));
+        embed(&mut wasm, &Suggested::default()).unwrap();
+        assert_eq!(read_of(&wasm).unwrap(), Some(Suggested::default()), "the last one counts");
+        wasmparser::validate(&wasm).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wasm");
+        std::fs::write(&path, &wasm).unwrap();
+        assert_eq!(of_file(&path).unwrap(), Some(Suggested::default()));
+        assert_eq!(of_file(Path::new("missing.wasm")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_bounded_and_has_no_other_keys() {
+        for (text, why) in [
+            ("grant = 1", "unknown field `grant`"),
+            ("memory = 5", "invalid type"),
+            ("memory = \\22much\\22", "memory: "),
+            ("cpu = \\22soon\\22", "cpu: "),
+            ("reuse = \\22always\\22", "unknown variant"),
+            ("\\ff", "utf-8"),
+        ] {
+            let refused = format!("{:?}", read_of(&saying(text)).unwrap_err());
+            assert!(refused.contains(why), "{text}: {refused}");
+        }
+        let long = read_of(&saying(&" ".repeat(BYTES_MAX + 1))).unwrap_err();
+        assert!(format!("{long:?}").contains("4097 bytes long"), "{long:?}");
+        let name = "x".repeat(NAME_BYTES_MAX + 1);
+        assert!(embed(&mut component(), &Suggested { language: Some(name), ..Suggested::default() }).is_err());
+    }
+
+    #[test]
+    fn what_is_cut_off_or_is_no_component_suggests_nothing() {
+        let whole = saying("memory = \\2264MiB\\22");
+        for end in 0..whole.len() {
+            drop(read_of(&whole[..end]));
+        }
+        assert_eq!(read_of(b"").unwrap(), None);
+        assert_eq!(read_of(b"\0asm\x01\0\0\0\0\xff\xff\xff\xff\xff\xff").unwrap(), None);
+        assert_eq!(read_of(&saying("memory = \\2264MiB\\22")).unwrap().unwrap().memory, Some(64 << 20));
+    }
+}
