@@ -15,6 +15,9 @@ const SPREAD_MIN: f64 = 0.03;
 const ERRORS: f64 = 2.0;
 /// How many times longer than expected a call may take before it is doubted.
 const DOUBT: f64 = 4.0;
+/// A shorter call is not doubted, nanoseconds: the machine makes one of a few microseconds many times longer whenever it likes, and
+/// no batch is cut for it.
+const SHORT: f64 = 20e6;
 /// Batches grow by no more than this in one step, where only the line says that they may.
 const GROWTH: f64 = 8.0;
 
@@ -60,7 +63,8 @@ impl Line {
     pub(super) fn learn(&mut self, took: Duration, records: usize) {
         let call = Call { records: records.max(1) as f64, nanos: (took.as_nanos() as f64).max(1.0) };
         self.last = call.records;
-        let is_doubted = self.expected(call.records).is_some_and(|expected| call.nanos > DOUBT * expected);
+        let expected = self.expected(call.records);
+        let is_doubted = expected.is_some_and(|expected| call.nanos > SHORT.max(DOUBT * expected));
         match (is_doubted, self.doubted.take()) {
             (true, None) => {
                 self.doubted = Some(call);
@@ -191,6 +195,16 @@ mod tests {
 
     fn mean(sizes: &[usize]) -> f64 {
         sizes.iter().sum::<usize>() as f64 / sizes.len() as f64
+    }
+
+    /// A batch of ten records whose call of a microsecond takes ten now and then stays one of ten.
+    #[test]
+    fn short_calls_are_never_cut_however_uneven_they_are() {
+        let mut line = Line::default();
+        for call in 0..100 {
+            line.learn(Duration::from_micros(if call % 3 == 0 { 100 } else { 1 }), 10);
+            assert!(line.batch(MEANT).is_some_and(|records| records >= 10), "{line:?}");
+        }
     }
 
     proptest! {
