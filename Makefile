@@ -32,6 +32,7 @@ test: setup
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	guest-sdk/c/test.sh
 	guest-sdk/go/test.sh
+	guest-sdk/zig/test.sh
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 

@@ -1,0 +1,14 @@
+//! One record in, one record out: makes every line upper case. Change the function, keep the rest.
+const std = @import("std");
+const sandmill = @import("sandmill");
+
+pub fn process(line: sandmill.Text, out: *sandmill.Output) !void {
+    const to = try out.room(line.text.len);
+    _ = std.ascii.upperString(to, line.text);
+}
+
+test "lines become upper case" {
+    var trial = try sandmill.Trial(@This()).open("{}");
+    try trial.process(&.{"hello"});
+    try std.testing.expectEqualStrings("HELLO", trial.value(0).?);
+}
