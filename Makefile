@@ -31,6 +31,7 @@ test: setup
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	guest-sdk/c/test.sh
+	guest-sdk/cpp/test.sh
 	guest-sdk/go/test.sh
 	guest-sdk/zig/test.sh
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native

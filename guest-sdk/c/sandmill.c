@@ -210,7 +210,9 @@ sm_bytes sm_end(sm_out *out, const void *config) {
 
 const char *sm_begin(sm_bytes json, void **config) {
     *config = memset(sm_alloc(sandmill_stage.config_size), 0, sandmill_stage.config_size);
-    const char *why = sm_read_object(json, "config", sandmill_stage.fields, sandmill_stage.field_count, *config);
+    const char *why = sandmill_stage.configure
+        ? sandmill_stage.configure(json, *config)
+        : sm_read_object(json, "config", sandmill_stage.fields, sandmill_stage.field_count, *config);
     if (!why) why = sandmill_opened(*config);
     sm_keep();
     return why;

@@ -158,6 +158,8 @@ typedef struct {
     const sm_field *fields;
     size_t field_count;
     size_t config_size;
+    /* Reads the configuration, where a struct of `fields` is not enough: why it does not fit, or NULL. */
+    const char *(*configure)(sm_bytes json, void *config);
 } sm_stage;
 
 extern const sm_stage sandmill_stage;
@@ -203,7 +205,7 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
         function(_Generic(&function, void (*)(sm_text, sm_out *): sm_text_of, void (*)(sm_bytes, sm_out *):           \
             sm_value_of, void (*)(sm_record, sm_out *): sm_whole)(sm_r), sm_o);                                       \
     }                                                                                                                 \
-    const sm_stage sandmill_stage = {sm_process, NULL, 0, 1};
+    const sm_stage sandmill_stage = {sm_process, NULL, 0, 1, NULL};
 
 #define SM_STAGE_CONFIGURED(function, type)                                                                           \
     static void sm_process(const sm_record *sm_r, const void *sm_c, sm_out *sm_o) {                                   \
@@ -213,7 +215,7 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
             void (*)(sm_bytes, const type *, sm_out *): sm_value_of,                                                  \
             void (*)(sm_record, const type *, sm_out *): sm_whole)(sm_r), (const type *)sm_c, sm_o);                  \
     }                                                                                                                 \
-    const sm_stage sandmill_stage = {sm_process, sm_fields, sizeof sm_fields / sizeof *sm_fields, sizeof(type)};
+    const sm_stage sandmill_stage = {sm_process, sm_fields, sizeof sm_fields / sizeof *sm_fields, sizeof(type), NULL};
 
 /* Calls `const char *function(const config *)` when the instance opens: it returns why it cannot work, or NULL. */
 #define SM_OPEN(function, type)                                                                                       \

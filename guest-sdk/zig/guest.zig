@@ -179,10 +179,11 @@ fn realloc(old: [*]u8, old_len: usize, alignment: usize, len: usize) callconv(.c
     return @intFromPtr(fresh);
 }
 
-/// Tells the host, before anything runs, whether the stage has outputs at its end.
-export const mark linksection(".custom_section.sandmill:stage") = if (Stage.flushes) "flush=1\n".* else "flush=0\n".*;
-
 comptime {
+    // Tells the host, before anything runs, whether the stage has outputs at its end.
+    const mark = if (Stage.flushes) "flush=1" else "flush=0";
+    asm (".section \".custom_section.sandmill:stage\",\"\",@\n.ascii \"" ++ mark ++ "\\n\"\n.text\n");
+
     const name = "sandmill:stage/transform@0.1.0#";
     @export(&realloc, .{ .name = "cabi_realloc" });
     @export(&open, .{ .name = name ++ "open" });

@@ -1,0 +1,11 @@
+// One record in, one record out: makes every line upper case. Change the function, keep the rest.
+#include <sandmill.hpp>
+
+static std::string shout(std::string_view line) {
+    std::string loud(line);
+    for (char &c : loud)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    return loud;
+}
+
+SANDMILL_STAGE(shout)
