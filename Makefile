@@ -38,6 +38,7 @@ test: setup
 	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 
 lint:
+	guest-sdk/adapters/generate.py | cmp - guest-sdk/adapters/null.wat
 	cargo fmt --all --check
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check

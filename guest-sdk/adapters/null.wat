@@ -1,8 +1,7 @@
 ;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
 ;;
 ;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
-;; written to stdout and stderr becomes log lines. No path may be opened, and no
-;; descriptor is good but the first three.
+;; written to stdout and stderr becomes log lines. No path may be opened, and no descriptor is good but the first three.
 (module
   (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
   (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdarg>
 #include <cstdint>
 #include <exception>
 #include <expected>
@@ -329,8 +330,34 @@ struct stateful {
     }
 };
 
+// A message of the library, in which %s and %d stand for arguments.
+inline std::string message(const char *format, va_list arguments) {
+    std::string text;
+    for (const char *at = format; *at; at++) {
+        const bool is_argument = at[0] == '%' && (at[1] == 's' || at[1] == 'd');
+        if (!is_argument) text += *at;
+        else if (*++at == 's') text += va_arg(arguments, const char *);
+        else text += std::to_string(va_arg(arguments, int));
+    }
+    while (text.ends_with('\n')) text.pop_back();
+    return text;
+}
+
 } // namespace detail
 } // namespace sandmill
+
+// What the library does instead of throwing: the host learns why the instance ends. By itself it prints, for which it brings
+// all of printf along.
+#if defined(__wasm__) && defined(_LIBCPP_VERSION)
+#define SANDMILL_ABORT                                                                                                \
+    void std::__libcpp_verbose_abort(const char *format, ...) noexcept {                                              \
+        va_list arguments;                                                                                            \
+        va_start(arguments, format);                                                                                  \
+        sm_panic(sandmill::detail::message(format, arguments).c_str(), "");                                           \
+    }
+#else
+#define SANDMILL_ABORT
+#endif
 
 // Makes a function the stage, once in a program. It takes a record, then perhaps `const Config &`, then perhaps
 // `sandmill::output &`; what it returns says what becomes of the record.
@@ -356,5 +383,6 @@ struct stateful {
     extern "C" void sandmill_flush(const void *, sm_out *out) { sandmill_glue::flush(out); }
 
 #define SANDMILL_GLUE                                                                                                 \
+    SANDMILL_ABORT                                                                                                    \
     extern "C" const sm_stage sandmill_stage = {sandmill_glue::process, nullptr, 0, sizeof(sandmill_glue::config),    \
                                                 sandmill::detail::configure<sandmill_glue::config>};

@@ -115,6 +115,7 @@ private:
         if (value == "~panic") assert(!"told to panic");
         if (value == "~index") *reinterpret_cast<volatile char *>(0xfffffff0) = 1;
         if (value == "~abort") std::abort();
+        if (value == "~throw") std::vector<int>(2).at(value.size()) = 1;
         if (value == "~oom") for (std::vector<std::string> all;;) all.emplace_back(1 << 20, 'x');
         if (value == "~deep") sandmill::info(std::to_string(deep(0)));
         if (value == "~exit") std::exit(3);

@@ -21,6 +21,13 @@ static void what_is_kept_comes_at_the_end() {
     assert(trial.count() == 0 && !trial.flush() && trial.value(0) == "2" && trial.key(0) == "kept");
 }
 
+// In a component nothing is thrown, and the instance ends.
+static void an_exception_fails_its_record_alone() {
+    sandmill::trial trial;
+    trial.process({"a", "~throw", "b"});
+    assert(trial.count() == 2 && trial.value(1) == "B" && trial.failure(1).has_value());
+}
+
 static void a_configuration_that_does_not_fit_is_refused() {
     assert(sandmill::trial(R"({"prefix": 5})").refused() == "config.prefix: expected a text, found a number");
     assert(sandmill::trial(R"({"prefx": ""})").refused() == "config.prefx: unknown field, expected \"prefix\"");
@@ -29,5 +36,6 @@ static void a_configuration_that_does_not_fit_is_refused() {
 int main() {
     every_kind_of_record_has_its_fate();
     what_is_kept_comes_at_the_end();
+    an_exception_fails_its_record_alone();
     a_configuration_that_does_not_fit_is_refused();
 }
