@@ -193,12 +193,14 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
  *     void f(sm_bytes value, sm_out *out)     any bytes
  *     void f(sm_record record, sm_out *out)   key and value
  *
- * With a configuration, described by SM_CONFIG: SM_STAGE(f, config), and void f(sm_text line, const config *c, sm_out *out).
- * A compiler that finds no association for `function` means that it has another signature. */
+ * With a configuration, described by SM_CONFIG: SM_STAGE(f, config), and void f(sm_text line, const config *c, sm_out *out). */
 #define SM_STAGE(...) SM_STAGE_(__VA_ARGS__, SM_STAGE_CONFIGURED, SM_STAGE_PLAIN, )(__VA_ARGS__)
 #define SM_STAGE_(function, config, macro, ...) macro
 
 #define SM_STAGE_PLAIN(function)                                                                                      \
+    _Static_assert(_Generic(&function, void (*)(sm_text, sm_out *): 1, void (*)(sm_bytes, sm_out *): 1,               \
+                       void (*)(sm_record, sm_out *): 1, default: 0),                                                 \
+                   "a stage is void f(sm_text line, sm_out *out); or it is given an sm_bytes or an sm_record");       \
     static void sm_process(const sm_record *sm_r, const void *sm_c, sm_out *sm_o) {                                   \
         (void)sm_c;                                                                                                   \
         if (_Generic(&function, void (*)(sm_text, sm_out *): !sm_checked(sm_r, sm_o), default: false)) return;        \
@@ -208,6 +210,11 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
     const sm_stage sandmill_stage = {sm_process, NULL, 0, 1, NULL};
 
 #define SM_STAGE_CONFIGURED(function, type)                                                                           \
+    _Static_assert(_Generic(&function, void (*)(sm_text, const type *, sm_out *): 1,                                  \
+                       void (*)(sm_bytes, const type *, sm_out *): 1,                                                 \
+                       void (*)(sm_record, const type *, sm_out *): 1, default: 0),                                   \
+                   "a stage with a configuration is void f(sm_text line, const " #type " *config, sm_out *out);"      \
+                   " or it is given an sm_bytes or an sm_record");                                                    \
     static void sm_process(const sm_record *sm_r, const void *sm_c, sm_out *sm_o) {                                   \
         if (_Generic(&function, void (*)(sm_text, const type *, sm_out *): !sm_checked(sm_r, sm_o), default: false))  \
             return;                                                                                                   \
@@ -252,7 +259,11 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
     .name = #field, .offset = offsetof(sm_config, field) + 0 * SM_IS(field, type), .read = reader,                    \
     .optional = sizeof #__VA_ARGS__ > 1
 /* Does not compile when the field has another type. */
-#define SM_IS(field, type) sizeof(_Generic(((sm_config *)0)->field, type: 'x'))
+#define SM_IS(field, type)                                                                                            \
+    sizeof(struct {                                                                                                   \
+        int unused;                                                                                                   \
+        _Static_assert(_Generic(((sm_config *)0)->field, type: 1, default: 0), "the field " #field " is not " #type); \
+    })
 
 #endif /* C */
 
