@@ -19,6 +19,7 @@ use super::stamp::{self, Recipe, Stamp};
 use super::stop::Stop;
 use super::talk::Talk;
 use crate::error::{Error, Result};
+use crate::sandbox::defaults;
 
 /// How a stage is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,10 +72,11 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     let watched = stage.language.watched(&stage)?;
     let mut job = Job { stage: &stage, debug: options.debug, offline: options.offline, stop, talk };
     let Made { wasm, inputs, toolchain, flushes } = stage.language.build(&mut job)?;
-    let mut encoded = encode::component(&wasm, &stage)?;
+    let mut encoded = encode::component(&wasm, &stage, options.debug)?;
     if let Some(flushes) = flushes {
         section::append(&mut encoded, MARK, if flushes { b"flush=1\n" } else { b"flush=0\n" });
     }
+    defaults::embed(&mut encoded, &stage.suggests(&toolchain)?)?;
     let inputs: BTreeSet<PathBuf> = inputs.into_iter().chain(watched).chain([settings_file(&stage)]).collect();
     let written = put(&component, &encoded).and_then(|()| {
         if stamp::changed_since(started, &inputs) {

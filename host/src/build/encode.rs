@@ -9,6 +9,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::folder::Stage;
+use super::section;
 use crate::error::{Error, Result};
 
 /// The interface that stages and hosts share.
@@ -35,14 +36,16 @@ struct Looks {
 ///
 /// # Errors
 /// When it is not WebAssembly, does not export a stage, or imports what nobody provides.
-pub(super) fn component(wasm: &[u8], stage: &Stage) -> Result<Vec<u8>> {
+pub(super) fn component(wasm: &[u8], stage: &Stage, debug: bool) -> Result<Vec<u8>> {
     let looks = Looks::at(wasm).map_err(|error| {
         refused(stage, "the compiler made something that is not a WebAssembly module").caused_by(error)
     })?;
     if looks.is_component {
         return Ok(wasm.to_owned());
     }
-    let mut module = wasm.to_owned();
+    // Names stay, for backtraces.
+    let drops = |name: &str| !debug && (name.starts_with(".debug_") || name == "producers");
+    let mut module = section::without(wasm, drops).map_err(|error| Error::internal("a module that was read").caused_by(error))?;
     if !looks.is_described {
         describe(&mut module, &looks, stage)?;
     }

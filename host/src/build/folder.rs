@@ -7,6 +7,7 @@ use super::language::{Language, Read};
 use super::languages;
 use super::settings::{FILE, Settings};
 use crate::error::{Error, Result};
+use crate::plan::Suggested;
 use crate::suggest;
 
 /// A stage's folder, and where its component belongs.
@@ -43,6 +44,23 @@ impl Stage {
         let stamp_file = outputs.join(format!("{name}.stamp"));
         let sdk = sdk.map(|sdk| sdk.within(&folder));
         Ok(Self { name, folder, language, settings, component, stamp_file, sdk })
+    }
+
+    /// What its component suggests: what its language needs, unless its author says otherwise.
+    ///
+    /// # Errors
+    /// When the author writes a size or a time that is not one.
+    pub(super) fn suggests(&self, toolchain: &str) -> Result<Suggested> {
+        let Suggested { memory, cpu, reuse, warm, .. } = self.language.defaults();
+        let own = self.settings.suggested(&self.folder)?;
+        Ok(Suggested {
+            memory: own.memory.or(memory),
+            cpu: own.cpu.or(cpu),
+            reuse: own.reuse.or(reuse),
+            warm,
+            language: Some(self.language.name().to_owned()),
+            toolchain: Some(toolchain.to_owned()),
+        })
     }
 
     /// Where a build may leave what it needs for the next one.

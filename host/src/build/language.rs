@@ -11,6 +11,7 @@ use super::stop::Stop;
 use super::talk::Talk;
 use super::toolchain::{Status, Tool};
 use crate::error::Result;
+use crate::plan::Suggested;
 
 /// A language that stages are written in.
 pub(super) trait Language: Debug + Sync {
@@ -71,6 +72,11 @@ pub(super) trait Language: Debug + Sync {
     /// # Errors
     /// When there is no toolchain, the stage does not compile, or the build was stopped.
     fn build(&self, job: &mut Job<'_>) -> Result<Made>;
+
+    /// What instances of a stage need that is in this language, where the pipeline file says nothing.
+    fn defaults(&self) -> Suggested {
+        Suggested::default()
+    }
 
     /// What a module lacks that does not export a stage, where the language knows.
     fn no_export_hint(&self) -> Option<&'static str> {

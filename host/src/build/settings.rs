@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::folder::unreadable;
 use crate::error::{Error, Result};
+use crate::plan::{Isolation, Suggested};
 
 /// The file's name.
 pub(super) const FILE: &str = "sandmill.toml";
@@ -29,9 +31,9 @@ pub(super) struct Settings {
     pub(super) reach: Vec<Reach>,
     /// What instances need when the pipeline file says nothing.
     #[serde(default)]
-    pub(super) limits: Suggested,
+    limits: Limits,
     /// How long an instance should live when the pipeline file says nothing.
-    pub(super) reuse: Option<Reuse>,
+    reuse: Option<Isolation>,
     /// `custom` only: the command that builds the module.
     #[serde(default)]
     pub(super) build: Vec<String>,
@@ -89,21 +91,12 @@ impl Reach {
     }
 }
 
-/// Limits that the author suggests.
+/// Limits that the author suggests, as a pipeline file writes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Suggested {
-    pub(super) memory: Option<String>,
-    pub(super) cpu: Option<String>,
-}
-
-/// How long an instance lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Reuse {
-    Record,
-    Batch,
-    Worker,
+struct Limits {
+    memory: Option<String>,
+    cpu: Option<String>,
 }
 
 impl Settings {
@@ -120,6 +113,27 @@ impl Settings {
         };
         toml::from_str(&text).map(Some).map_err(|error| {
             Error::config(format!("\"{}\" is not valid", path.display())).caused_by(error.to_string().trim_end())
+        })
+    }
+
+    /// What the author suggests for every pipeline that runs the stage.
+    ///
+    /// # Errors
+    /// When a size or a time is not one.
+    pub(super) fn suggested(&self, folder: &Path) -> Result<Suggested> {
+        let wrong = |key: &str, value: &str, example: &str| {
+            Error::config(format!("\"{}\": `limits.{key}` is {value:?}", folder.join(FILE).display()))
+                .hint(format!("write it as {example}"))
+        };
+        let memory = |text: &String| {
+            text.parse::<ByteSize>().map(|size| size.0).map_err(|_| wrong("memory", text, "\"128MiB\""))
+        };
+        let cpu = |text: &String| humantime::parse_duration(text).map_err(|_| wrong("cpu", text, "\"500ms\""));
+        Ok(Suggested {
+            memory: self.limits.memory.as_ref().map(memory).transpose()?,
+            cpu: self.limits.cpu.as_ref().map(cpu).transpose()?,
+            reuse: self.reuse,
+            ..Suggested::default()
         })
     }
 
@@ -184,8 +198,18 @@ mod tests {
     fn settings_are_read() {
         let settings =
             read("language = \"c\"\nreach = [\"time\"]\nreuse = \"worker\"\n[limits]\nmemory = \"1MiB\"\n").unwrap();
-        assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Reuse::Worker)));
+        assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Isolation::Worker)));
         assert_eq!((settings.world.name(), &settings.reach[..]), ("stage", &[Reach::Time][..]));
+    }
+
+    #[test]
+    fn limits_are_suggested_as_a_pipeline_file_writes_them() {
+        let here = Path::new("stage");
+        let suggested = |text: &str| read(text).unwrap().suggested(here);
+        let limits = suggested("reuse = \"record\"\n[limits]\nmemory = \"1MiB\"\ncpu = \"2s\"\n").unwrap();
+        assert_eq!((limits.memory, limits.cpu.map(|cpu| cpu.as_secs())), (Some(1 << 20), Some(2)));
+        let error = suggested("[limits]\ncpu = \"fast\"\n").unwrap_err();
+        assert_eq!(error.to_string(), "\"stage/sandmill.toml\": `limits.cpu` is \"fast\"");
     }
 
     #[test]

@@ -12,25 +12,34 @@ use crate::build::settings::Settings;
 use crate::build::stop::Stop;
 use crate::build::talk::Talk;
 use crate::build::toolchain::{Status, Tool};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// C.
 #[derive(Debug)]
 pub(super) struct C;
 
+/// C++.
+#[derive(Debug)]
+pub(super) struct Cpp;
+
 /// What differs between the two.
 struct Dialect {
     entry: &'static str,
-    /// Endings of what is compiled; headers are found by what is.
-    sources: &'static [&'static str],
-    headers: &'static [&'static str],
-    compiler: &'static str,
-    flags: &'static [&'static str],
+    /// Endings of what is compiled, and of what that includes.
+    endings: &'static [&'static str],
     kit: &'static Kit,
 }
 
-static C_DIALECT: Dialect =
-    Dialect { entry: "stage.c", sources: &["c"], headers: &["h"], compiler: "cc", flags: &["-std=gnu17"], kit: &C_KIT };
+static C_DIALECT: Dialect = Dialect { entry: "stage.c", endings: &["c", "h"], kit: &C_KIT };
+
+static CPP_DIALECT: Dialect = Dialect { entry: "stage.cpp", endings: &["c", "h", "cpp", "hpp"], kit: &CPP_KIT };
+
+/// For every file. Asserts stay: they are how C says what must not happen.
+const FLAGS: [&str; 8] =
+    ["-target", "wasm32-wasi", "-UNDEBUG", "-msimd128", "-Wall", "-Wextra", "-I.sandmill/cpp", "-I.sandmill/c"];
+const C_FLAGS: [&str; 1] = ["-std=gnu17"];
+/// The sandbox runs no exceptions: ARCHITECTURE.md says why.
+const CPP_FLAGS: [&str; 3] = ["-std=c++23", "-fno-exceptions", "-fno-rtti"];
 
 impl Dialect {
     fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
@@ -38,43 +47,64 @@ impl Dialect {
         Ok(Read { name: settings.name(folder)?, sdk: Some(Unpacked::in_stage(self.kit, Path::new(""))) })
     }
 
-    /// The sources of the stage: all of the folder but its tests.
-    fn sources(&self, folder: &Path) -> Result<BTreeSet<PathBuf>> {
-        below(folder, &|path| is_one_of(path, self.sources) && !is_test(path))
+    fn maker(&self) -> String {
+        C_DIALECT.maker()
     }
 
+    /// The files of the stage but its tests.
     fn watched(&self, folder: &Path) -> Result<BTreeSet<PathBuf>> {
-        let endings = [self.sources, self.headers].concat();
-        below(folder, &|path| is_one_of(path, &endings) && !is_test(path))
+        below(folder, &|path| is_one_of(path, self.endings) && !is_test(path))
+    }
+
+    /// What is compiled, relative to the folder: the stage's own files first, whose mark the host reads.
+    fn sources(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let own = self.watched(folder)?.into_iter().filter(|path| is_one_of(path, &["c", "cpp"]));
+        let own = own.map(|path| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path));
+        let sdk = self.kit.files.iter().filter(|(path, _)| is_compiled(path));
+        Ok(own.chain(sdk.map(|(path, _)| Path::new(".sandmill").join(path))).collect())
     }
 
     fn build(&self, language: &dyn Language, job: &mut Job<'_>) -> Result<Made> {
         let found = TOOL.find(language, job)?;
         let output = Output::in_scratch(job.stage)?;
-        let Stage { folder, .. } = job.stage;
+        let folder = &job.stage.folder;
+        let optimised = if job.debug { ["-O0", "-g"] } else { ["-O2", "-g0"] };
         let sources = self.sources(folder)?;
+        for (number, source) in sources.iter().enumerate() {
+            let is_c = source.extension().is_some_and(|ending| ending == "c");
+            let mut command = zig(&found, folder);
+            command
+                .arg(if is_c { "cc" } else { "c++" })
+                .args(FLAGS)
+                .args(if is_c { &C_FLAGS[..] } else { &CPP_FLAGS })
+                .args(optimised)
+                .arg("-c")
+                .arg(source)
+                .arg("-o")
+                .arg(output.object(number));
+            compile(command, job)?;
+        }
+        let has_cpp = sources.iter().any(|source| source.extension().is_some_and(|ending| ending == "cpp"));
         let mut command = zig(&found, folder);
         command
-            .arg(self.compiler)
-            .args(["-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128", "-mbulk-memory", "-Wall", "-Wextra"])
-            .args(self.flags)
-            .args(if job.debug { ["-O0", "-g"] } else { ["-O2", "-s"] })
+            .arg(if has_cpp { "c++" } else { "cc" })
+            .args(["-target", "wasm32-wasi", "-mexec-model=reactor"])
+            .args(optimised)
             .arg(format!("-Wl,-z,stack-size={STACK_BYTES}"))
-            // Places in messages as the author knows them.
-            .arg(format!("-ffile-prefix-map={}/=", folder.display()))
-            .args(["-I.sandmill/c", "-I."])
-            .args(sources.iter().map(|source| source.strip_prefix(folder).unwrap_or(source)))
-            .args(
-                self.kit
-                    .files
-                    .iter()
-                    .filter(|(path, _)| is_compiled(path))
-                    .map(|(path, _)| format!(".sandmill/{path}")),
-            )
+            .args((0..sources.len()).map(|number| output.object(number)))
             .arg("-o")
             .arg(output.path());
-        compile(command, job)?;
+        compile(command, job).map_err(|error| self.unlinked(error))?;
         output.made(&found)
+    }
+
+    /// What the linker misses is what the SDK's macro makes.
+    fn unlinked(&self, error: Error) -> Error {
+        if !error.causes().iter().any(|cause| cause.contains("sandmill_stage")) {
+            return error;
+        }
+        let call = if self.entry == "stage.c" { "SM_STAGE(your_function)" } else { "SANDMILL_STAGE(your_function)" };
+        error.hint(format!("{} needs `{call}` after the function", self.entry))
     }
 }
 
@@ -84,7 +114,7 @@ fn is_test(path: &Path) -> bool {
 
 /// Whether a file of the SDK is compiled into every stage.
 fn is_compiled(path: &str) -> bool {
-    (path.ends_with(".c") || path.ends_with(".cpp")) && !path.contains("trial")
+    path.ends_with(".c") && !path.contains("trial")
 }
 
 impl Language for C {
@@ -117,7 +147,7 @@ impl Language for C {
     }
 
     fn maker(&self) -> String {
-        format!("{} stack={STACK_BYTES} {}", TOOL.identity(), C_DIALECT.flags.join(" "))
+        C_DIALECT.maker()
     }
 
     fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
@@ -134,6 +164,57 @@ impl Language for C {
             entry: C_DIALECT.entry,
             reserved: &["sandmill"],
             sdk: |folder| Some(Unpacked::in_stage(&C_KIT, folder)),
+        })
+    }
+}
+
+impl Language for Cpp {
+    fn name(&self) -> &'static str {
+        "cpp"
+    }
+
+    fn title(&self) -> &'static str {
+        "C++"
+    }
+
+    fn evidence(&self, folder: &Path) -> Option<&'static str> {
+        folder.join(CPP_DIALECT.entry).is_file().then_some(CPP_DIALECT.entry)
+    }
+
+    fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
+        CPP_DIALECT.read(folder, settings)
+    }
+
+    fn tool(&self) -> Option<&'static Tool> {
+        Some(&TOOL)
+    }
+
+    fn status(&self) -> Result<Option<Status>> {
+        TOOL.status(self).map(Some)
+    }
+
+    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+        TOOL.install(self, stop, talk).map(|_| ())
+    }
+
+    fn maker(&self) -> String {
+        CPP_DIALECT.maker()
+    }
+
+    fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
+        CPP_DIALECT.watched(&stage.folder)
+    }
+
+    fn build(&self, job: &mut Job<'_>) -> Result<Made> {
+        CPP_DIALECT.build(self, job)
+    }
+
+    fn scaffold(&self) -> Option<Scaffold> {
+        Some(Scaffold {
+            files: CPP_TEMPLATE,
+            entry: CPP_DIALECT.entry,
+            reserved: &["sandmill"],
+            sdk: |folder| Some(Unpacked::in_stage(&CPP_KIT, folder)),
         })
     }
 }

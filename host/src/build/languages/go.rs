@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::zig::Output;
 use crate::build::files::{below, is_one_of};
@@ -13,11 +14,12 @@ use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::Settings;
+use crate::build::settings::{Settings, World};
 use crate::build::stop::Stop;
 use crate::build::talk::Talk;
 use crate::build::toolchain::{Installed, Origin, Status, Tool, Version};
 use crate::error::Result;
+use crate::plan::Suggested;
 
 /// The language.
 #[derive(Debug)]
@@ -87,10 +89,15 @@ impl Language for Go {
             .current_dir(folder)
             // No other compiler than the one that was found, whatever go.mod asks for.
             .envs([("GOTOOLCHAIN", "local"), ("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOTELEMETRY", "off")])
+            // The stage's own module, whatever workspace it lies in.
+            .envs([("GOWORK", "off"), ("GOFLAGS", "-mod=mod")])
             .args(["build", "-buildmode=c-shared", "-trimpath", "-o"])
             .arg(output.path())
-            .args(["-ldflags", if job.debug { "" } else { "-s -w" }])
-            .arg(package);
+            .args(["-ldflags", if job.debug { "" } else { "-s -w" }]);
+        if job.stage.settings.world == World::RecordSource {
+            command.args(["-tags", "sandmill_source"]);
+        }
+        command.arg(package);
         if job.offline {
             command.env("GOPROXY", "off");
         }
@@ -101,6 +108,15 @@ impl Language for Go {
         let wasm = fs::read(output.path()).map_err(|error| unreadable(&output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
         Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: None })
+    }
+
+    fn defaults(&self) -> Suggested {
+        Suggested {
+            memory: Some(128 << 20),
+            cpu: Some(Duration::from_millis(250)),
+            warm: Some(true),
+            ..Suggested::default()
+        }
     }
 
     fn scaffold(&self) -> Option<Scaffold> {

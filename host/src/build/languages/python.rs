@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::build::driver;
 use crate::build::files::{below, is_one_of};
@@ -16,6 +17,7 @@ use crate::build::stop::Stop;
 use crate::build::talk::Talk;
 use crate::build::toolchain::{Found, Installed, Origin, Status, Tool, Version};
 use crate::error::Result;
+use crate::plan::Suggested;
 
 /// The language.
 #[derive(Debug)]
@@ -102,6 +104,14 @@ impl Language for Python {
         let wasm = fs::read(output.path()).map_err(|error| unreadable(output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
         Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: form.flushes })
+    }
+
+    fn defaults(&self) -> Suggested {
+        Suggested {
+            memory: Some(128 << 20),
+            cpu: Some(Duration::from_millis(500)),
+            ..Suggested::default()
+        }
     }
 
     fn scaffold(&self) -> Option<Scaffold> {

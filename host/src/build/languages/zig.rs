@@ -5,15 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::build::files::{below, is_one_of};
 use crate::build::folder::{Stage, unreadable};
-use crate::build::language::{Job, Made};
+use crate::build::kit::{Kit, Unpacked, files};
+use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::toolchain::{Found, Installed, Origin, Tool, Version};
+use crate::build::settings::Settings;
+use crate::build::stop::Stop;
+use crate::build::talk::Talk;
+use crate::build::toolchain::{Found, Installed, Origin, Status, Tool, Version};
 use crate::error::Result;
 
 /// A guest that needs a deeper stack than this recurses without a bound.
-pub(super) const STACK_BYTES: u32 = 128 << 10;
+pub(super) const STACK_BYTES: u32 = 256 << 10;
 
 /// The compiler of all three.
 pub(super) static TOOL: Tool = Tool {
@@ -30,6 +35,77 @@ pub(super) static TOOL: Tool = Tool {
         before: Version(0, 18, 0),
     }),
 };
+
+/// The language.
+#[derive(Debug)]
+pub(super) struct Zig;
+
+impl Language for Zig {
+    fn name(&self) -> &'static str {
+        "zig"
+    }
+
+    fn title(&self) -> &'static str {
+        "Zig"
+    }
+
+    fn evidence(&self, folder: &Path) -> Option<&'static str> {
+        ["stage.zig", "build.zig"].into_iter().find(|name| folder.join(name).is_file())
+    }
+
+    fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
+        settings.entry(folder, ENTRY)?;
+        Ok(Read { name: settings.name(folder)?, sdk: Some(Unpacked::in_stage(&KIT, Path::new(""))) })
+    }
+
+    fn tool(&self) -> Option<&'static Tool> {
+        Some(&TOOL)
+    }
+
+    fn status(&self) -> Result<Option<Status>> {
+        TOOL.status(self).map(Some)
+    }
+
+    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+        TOOL.install(self, stop, talk).map(|_| ())
+    }
+
+    fn maker(&self) -> String {
+        format!("{} stack={STACK_BYTES}", TOOL.identity())
+    }
+
+    fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
+        below(&stage.folder, &|path| is_one_of(path, &["zig"]))
+    }
+
+    fn build(&self, job: &mut Job<'_>) -> Result<Made> {
+        let found = TOOL.find(self, job)?;
+        let output = Output::in_scratch(job.stage)?;
+        let folder = &job.stage.folder;
+        let entry = job.stage.settings.entry(folder, ENTRY)?;
+        let mut command = zig(&found, folder);
+        command
+            .args(["build-exe", "-target", "wasm32-wasi", "-mcpu", "generic+simd128", "-mexec-model=reactor"])
+            .args(["-fno-entry", "-rdynamic", "-O", if job.debug { "Debug" } else { "ReleaseSafe" }])
+            .args(["--stack", &STACK_BYTES.to_string()])
+            .args(["--dep", "stage", "--dep", "sandmill", "-Mroot=.sandmill/zig/guest.zig"])
+            .args(["--dep", "sandmill"])
+            .arg(format!("-Mstage={}", entry.display()))
+            .arg("-Msandmill=.sandmill/zig/sandmill.zig")
+            .arg(format!("-femit-bin={}", output.path().display()));
+        compile(command, job)?;
+        output.made(&found)
+    }
+
+    fn scaffold(&self) -> Option<Scaffold> {
+        Some(Scaffold {
+            files: TEMPLATE,
+            entry: ENTRY,
+            reserved: &["sandmill", "std", "builtin", "root"],
+            sdk: |folder| Some(Unpacked::in_stage(&KIT, folder)),
+        })
+    }
+}
 
 /// The compiler, in the stage's folder, with its caches in the user's.
 pub(super) fn zig(found: &Found, folder: &Path) -> Command {
@@ -63,6 +139,11 @@ impl Output {
         self.0.path().join("module.wasm")
     }
 
+    /// A file beside it, for a step on the way.
+    pub(super) fn object(&self, number: usize) -> PathBuf {
+        self.0.path().join(format!("{number}.o"))
+    }
+
     pub(super) fn made(&self, found: &Found) -> Result<Made> {
         let path = self.path();
         let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
@@ -70,3 +151,5 @@ impl Output {
         Ok(Made { wasm, inputs: BTreeSet::from([found.program.clone()]), toolchain, flushes: None })
     }
 }
+
+const ENTRY: &str = "stage.zig";

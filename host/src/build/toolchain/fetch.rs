@@ -128,13 +128,23 @@ pub(in crate::build) fn python() -> Result<PathBuf> {
 }
 
 fn npm() -> Result<PathBuf> {
-    let node = on_path("node".as_ref()).and_then(|node| Version::within(&said(&node, &["--version"])?));
-    match (on_path("npm".as_ref()), node) {
-        (Some(npm), Some(version)) if version >= NODE_FROM => Ok(npm),
-        (_, Some(version)) if version < NODE_FROM => {
-            Err(Error::config(format!("Node is {version} here, and {NODE_FROM} or later is needed")))
-        }
-        _ => Err(Error::config(format!("there is no Node {NODE_FROM} or later with npm here"))
+    node()?;
+    on_path("npm".as_ref()).ok_or_else(|| {
+        Error::config("there is Node here, but no npm").hint("install it; on Debian: apt-get install npm")
+    })
+}
+
+/// A Node of this machine, in which compilers run that are written in JavaScript. Stages get an engine of their own.
+///
+/// # Errors
+/// When there is none that is new enough.
+pub(in crate::build) fn node() -> Result<PathBuf> {
+    let node = on_path("node".as_ref());
+    let version = node.as_ref().and_then(|node| Version::within(&said(node, &["--version"])?));
+    match (node, version) {
+        (Some(node), Some(version)) if version >= NODE_FROM => Ok(node),
+        (_, Some(version)) => Err(Error::config(format!("Node is {version} here, and {NODE_FROM} or later is needed"))),
+        (_, None) => Err(Error::config(format!("there is no Node {NODE_FROM} or later here"))
             .hint("install it; on Debian: apt-get install nodejs npm")),
     }
 }

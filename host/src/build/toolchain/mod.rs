@@ -19,7 +19,7 @@ use super::stop::Stop;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 
-pub(super) use fetch::python;
+pub(super) use fetch::{node, python};
 pub(super) use version::Version;
 
 /// A tool that compiles stages.

@@ -1,0 +1,166 @@
+//! JavaScript and TypeScript: a bundle and QuickJS in one component, by rolldown and componentize-qjs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::node::Driver;
+use crate::build::files::{below, is_one_of};
+use crate::build::folder::Stage;
+use crate::build::kit::{Kit, Unpacked, files};
+use crate::build::language::{Job, Language, Made, Read, Scaffold};
+use crate::build::settings::Settings;
+use crate::build::stop::Stop;
+use crate::build::talk::Talk;
+use crate::build::toolchain::{Origin, Status, Tool};
+use crate::error::Result;
+use crate::plan::Suggested;
+
+/// JavaScript.
+#[derive(Debug)]
+pub(super) struct JavaScript;
+
+/// TypeScript.
+#[derive(Debug)]
+pub(super) struct TypeScript;
+
+static TOOL: Tool = Tool {
+    name: "componentize-qjs",
+    version: "0.4.5",
+    megabytes: 60,
+    licence: "Apache-2.0 WITH LLVM-exception; rolldown: MIT",
+    origin: Origin::Npm {
+        package: include_str!("../../../../guest-sdk/javascript/toolchain/package.json"),
+        lock: include_str!("../../../../guest-sdk/javascript/toolchain/package-lock.json"),
+    },
+    program: "node_modules/.bin/rolldown",
+    installed: None,
+};
+
+const DRIVER: &str = ".sandmill/javascript/build.mjs";
+static JAVASCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.js", is_bundler: true };
+static TYPESCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.ts", is_bundler: true };
+
+fn read(folder: &Path, settings: &Settings, driver: &Driver) -> Result<Read> {
+    settings.entry(folder, driver.entry)?;
+    Ok(Read { name: settings.name(folder)?, sdk: Some(Unpacked::in_stage(&KIT, Path::new(""))) })
+}
+
+fn watched(stage: &Stage) -> Result<BTreeSet<PathBuf>> {
+    let endings = ["js", "mjs", "ts", "mts", "json"];
+    below(&stage.folder, &|path| is_one_of(path, &endings) && !is_test(path))
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.as_encoded_bytes().ends_with(b".test"))
+}
+
+fn suggested() -> Suggested {
+    Suggested { memory: Some(128 << 20), cpu: Some(Duration::from_millis(500)), ..Suggested::default() }
+}
+
+fn scaffold(files: &'static [(&'static str, &'static str)], entry: &'static str) -> Scaffold {
+    Scaffold { files, entry, reserved: &["sandmill"], sdk: |folder| Some(Unpacked::in_stage(&KIT, folder)) }
+}
+
+impl Language for JavaScript {
+    fn name(&self) -> &'static str {
+        "javascript"
+    }
+
+    fn title(&self) -> &'static str {
+        "JavaScript"
+    }
+
+    fn evidence(&self, folder: &Path) -> Option<&'static str> {
+        ["stage.js", "stage.mjs"].into_iter().find(|name| folder.join(name).is_file())
+    }
+
+    fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
+        read(folder, settings, &JAVASCRIPT)
+    }
+
+    fn tool(&self) -> Option<&'static Tool> {
+        Some(&TOOL)
+    }
+
+    fn status(&self) -> Result<Option<Status>> {
+        TOOL.status(self).map(Some)
+    }
+
+    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+        TOOL.install(self, stop, talk).map(|_| ())
+    }
+
+    fn maker(&self) -> String {
+        TOOL.identity()
+    }
+
+    fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
+        watched(stage)
+    }
+
+    fn build(&self, job: &mut Job<'_>) -> Result<Made> {
+        JAVASCRIPT.build(self, job)
+    }
+
+    fn defaults(&self) -> Suggested {
+        suggested()
+    }
+
+    fn scaffold(&self) -> Option<Scaffold> {
+        Some(scaffold(TEMPLATE, JAVASCRIPT.entry))
+    }
+}
+
+impl Language for TypeScript {
+    fn name(&self) -> &'static str {
+        "typescript"
+    }
+
+    fn title(&self) -> &'static str {
+        "TypeScript"
+    }
+
+    fn evidence(&self, folder: &Path) -> Option<&'static str> {
+        // AssemblyScript has the same ending, and a configuration of its own.
+        let is_here = folder.join("stage.ts").is_file() && !folder.join("asconfig.json").is_file();
+        is_here.then_some("stage.ts")
+    }
+
+    fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
+        read(folder, settings, &TYPESCRIPT)
+    }
+
+    fn tool(&self) -> Option<&'static Tool> {
+        Some(&TOOL)
+    }
+
+    fn status(&self) -> Result<Option<Status>> {
+        TOOL.status(self).map(Some)
+    }
+
+    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+        TOOL.install(self, stop, talk).map(|_| ())
+    }
+
+    fn maker(&self) -> String {
+        TOOL.identity()
+    }
+
+    fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
+        watched(stage)
+    }
+
+    fn build(&self, job: &mut Job<'_>) -> Result<Made> {
+        TYPESCRIPT.build(self, job)
+    }
+
+    fn defaults(&self) -> Suggested {
+        suggested()
+    }
+
+    fn scaffold(&self) -> Option<Scaffold> {
+        Some(scaffold(TEMPLATE_TS, TYPESCRIPT.entry))
+    }
+}
