@@ -70,8 +70,8 @@ import ${from(path.join(SDK, "src/prepare.js"))};
 import * as author from ${from(entry)};
 import { component } from ${from(path.join(SDK, "src/guest.js"))};
 import * as host from "${HOST}";
-${hasRandom ? `import { getRandomU64 } from "${RANDOM}";` : ""}
-const made = component(author.default, host, { reach: ${JSON.stringify(reach)}, random: ${hasRandom ? "getRandomU64" : "null"} });
+${hasRandom ? `import { getRandomBytes } from "${RANDOM}";` : ""}
+const made = component(author.default, host, { reach: ${JSON.stringify(reach)}, random: ${hasRandom ? "getRandomBytes" : "null"} });
 export const transform = made;
 export const source = made;
 `;

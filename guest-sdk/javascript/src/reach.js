@@ -7,6 +7,8 @@ import { line, shown } from "./log.js";
 
 const WORDS = { time: "the time", random: "random numbers", env: "the environment" };
 
+const RANDOM_BYTES = 512;
+
 const sealed = new Set();
 
 /** The unwrapped clock: where nothing else ends an instance, asking it does. */
@@ -25,7 +27,20 @@ const guarded = (kind, call) =>
 /** Refuses from now on what is not in `reach`. Called when the component is opened. */
 export function seal(reach, random) {
   for (const kind of Object.keys(WORDS)) if (!reach.includes(kind)) sealed.add(kind);
-  if (random !== null) Math.random = () => Number(random() >> 11n) / 2 ** 53; // QuickJS's own seed is the build's
+  if (random !== null) Math.random = fractions(random); // QuickJS's own seed is the build's
+}
+
+/** Numbers from 0 up to, but not including, 1, made of the host's random bytes. */
+export function fractions(random) {
+  let words = new Uint32Array(0);
+  let at = 0;
+  return () => {
+    if (at >= words.length) {
+      words = new Uint32Array(random(RANDOM_BYTES).slice().buffer);
+      at = 0;
+    }
+    return ((words[at++] >>> 5) * 2 ** 26 + (words[at++] >>> 6)) / 2 ** 53;
+  };
 }
 
 /** Wraps what reaches out, and adds what every JavaScript program expects: `console`, `TextEncoder`, `TextDecoder`. */

@@ -55,6 +55,11 @@ def _log(level: str, line: str) -> None:
     host.log(host.Level[level.upper()], line)
 
 
+def _crossing(text: str) -> str:
+    """A text that is UTF-8: half a surrogate pair is shown as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _nobody(level: str, line: str) -> None:
     """Takes the lines after the end."""
 
@@ -64,15 +69,15 @@ def _call(function: Any, *args: Any) -> Any:
     try:
         return function(*args)
     except Failure as failure:
-        raise Err(failure.message) from None
+        raise Err(_crossing(failure.message)) from None
     except _instance.FATAL as error:
         _finish_lines()
-        host.panicked(message(error), place(error))
+        host.panicked(_crossing(message(error)), place(error))
         log._sink = _nobody  # a host whose `panicked` returns: the traceback on stderr says nothing new
         raise
     except BaseException as error:
         where = place(error)
-        raise Err(message(error) + (f" ({where})" if where else "")) from None
+        raise Err(_crossing(message(error) + (f" ({where})" if where else ""))) from None
     finally:
         _finish_lines()
 
@@ -92,7 +97,7 @@ def _lowered(values: Any, keys: Any) -> Any:
 
 
 def _outcome(outcome: Any) -> Any:
-    failures = [types.Failure(each.index, each.retryable, each.message) for each in outcome.failures]
+    failures = [types.Failure(each.index, each.retryable, _crossing(each.message)) for each in outcome.failures]
     return types.Outcome(_lowered(outcome.values, outcome.keys), outcome.origins, outcome.ports, failures)
 
 
