@@ -15,6 +15,7 @@ import sys
 import types
 from typing import Any, Callable
 
+from . import log
 from ._lines import Lines
 
 KINDS = {
@@ -63,6 +64,12 @@ def prepare() -> None:
     _prepare_time()
     _prepare_files()
     _prepare_random()
+    build = sys.stderr  # until `open`, lines are for the person who builds
+
+    def to_build(level: str, line: str) -> None:
+        build.write(f"{level}: {line}\n")
+
+    log._sink = to_build
     sys.stdout = sys.__stdout__ = Lines("info")
     sys.stderr = sys.__stderr__ = Lines("warn")
     sys.stdin = sys.__stdin__ = io.StringIO()
@@ -77,6 +84,8 @@ def seal(reach: frozenset[str]) -> None:
         os.environ._data.clear()  # type: ignore[attr-defined]  # what the build saw
     if "random" in reach:
         random.seed()
+    sys.path.clear()  # the folders of the build
+    sys.path_importer_cache.clear()
     sys.addaudithook(_audit)
     _settle_logging()
     _settle_network()
@@ -195,7 +204,6 @@ def _settle_logging() -> None:
     logging = sys.modules.get("logging")
     if logging is None:
         return
-    from . import log
 
     class ToHost(logging.Handler):  # type: ignore[name-defined]
         def emit(self, record: Any) -> None:
