@@ -27,13 +27,12 @@ test: setup
 	@# All targets at once: the program alone would be built with other features of its dependencies, and these twice.
 	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
+	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/languages.sh $(SANDMILL_DEV)
 	@# Compiled guests are kept beside the tests, not among the user's.
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
+	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/test-sdks.sh $(SANDMILL_DEV)
+	cd guest-sdk/rust/hello && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
-	guest-sdk/c/test.sh
-	guest-sdk/cpp/test.sh
-	guest-sdk/go/test.sh
-	guest-sdk/zig/test.sh
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 

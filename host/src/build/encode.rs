@@ -45,7 +45,8 @@ pub(super) fn component(wasm: &[u8], stage: &Stage, debug: bool) -> Result<Vec<u
     }
     // Names stay, for backtraces.
     let drops = |name: &str| !debug && (name.starts_with(".debug_") || name == "producers");
-    let mut module = section::without(wasm, drops).map_err(|error| Error::internal("a module that was read").caused_by(error))?;
+    let mut module =
+        section::without(wasm, drops).map_err(|error| Error::internal("a module that was read").caused_by(error))?;
     if !looks.is_described {
         describe(&mut module, &looks, stage)?;
     }

@@ -85,3 +85,21 @@ impl Language for AssemblyScript {
         })
     }
 }
+
+static KIT: Kit = Kit {
+    files: files![
+        "assemblyscript/README.md",
+        "assemblyscript/build.mjs",
+        "assemblyscript/exports.ts",
+        "assemblyscript/sandmill.ts",
+        "assemblyscript/trial.mjs",
+    ],
+};
+
+const TEMPLATE: &[(&str, &str)] = &[
+    ("README.md", include_str!("../../../../guest-sdk/assemblyscript/template/README.md")),
+    (".gitignore", include_str!("../../../../guest-sdk/assemblyscript/template/gitignore")),
+    ("sandmill.toml", include_str!("../../../../guest-sdk/assemblyscript/template/sandmill.toml")),
+    ("stage.test.mjs", include_str!("../../../../guest-sdk/assemblyscript/template/stage.test.mjs")),
+    ("stage.ts", include_str!("../../../../guest-sdk/assemblyscript/template/stage.ts")),
+];

@@ -48,7 +48,8 @@ impl Dialect {
     }
 
     fn maker(&self) -> String {
-        C_DIALECT.maker()
+        let flags = [&FLAGS[..], &C_FLAGS, &CPP_FLAGS].concat();
+        format!("{} stack={STACK_BYTES} {}", TOOL.identity(), flags.join(" "))
     }
 
     /// The files of the stage but its tests.
@@ -242,4 +243,32 @@ const C_TEMPLATE: &[(&str, &str)] = &[
     ("sandmill.toml", include_str!("../../../../guest-sdk/c/template/sandmill.toml")),
     ("stage.c", include_str!("../../../../guest-sdk/c/template/stage.c")),
     ("stage_test.c", include_str!("../../../../guest-sdk/c/template/stage_test.c")),
+];
+
+static CPP_KIT: Kit = Kit {
+    files: files![
+        "cpp/README.md",
+        "cpp/sandmill.hpp",
+        "cpp/sandmill_trial.hpp",
+        "c/README.md",
+        "c/sandmill.c",
+        "c/sandmill.h",
+        "c/sandmill_config.c",
+        "c/sandmill_guest.c",
+        "c/sandmill_internal.h",
+        "c/sandmill_memory.c",
+        "c/sandmill_number.c",
+        "c/sandmill_text.c",
+        "c/sandmill_trial.c",
+        "c/sandmill_trial.h",
+    ],
+};
+
+const CPP_TEMPLATE: &[(&str, &str)] = &[
+    (".gitignore", include_str!("../../../../guest-sdk/cpp/template/.gitignore")),
+    ("README.md", include_str!("../../../../guest-sdk/cpp/template/README.md")),
+    ("compile_flags.txt", include_str!("../../../../guest-sdk/cpp/template/compile_flags.txt")),
+    ("sandmill.toml", include_str!("../../../../guest-sdk/cpp/template/sandmill.toml")),
+    ("stage.cpp", include_str!("../../../../guest-sdk/cpp/template/stage.cpp")),
+    ("stage_test.cpp", include_str!("../../../../guest-sdk/cpp/template/stage_test.cpp")),
 ];

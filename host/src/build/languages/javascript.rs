@@ -164,3 +164,48 @@ impl Language for TypeScript {
         Some(scaffold(TEMPLATE_TS, TYPESCRIPT.entry))
     }
 }
+
+static KIT: Kit = Kit {
+    files: files![
+        "javascript/README.md",
+        "javascript/build.mjs",
+        "javascript/build/read.mjs",
+        "javascript/index.d.ts",
+        "javascript/index.js",
+        "javascript/package.json",
+        "javascript/src/columns.js",
+        "javascript/src/declared.js",
+        "javascript/src/emitted.js",
+        "javascript/src/guest.js",
+        "javascript/src/instance.js",
+        "javascript/src/json.js",
+        "javascript/src/log.js",
+        "javascript/src/outputs.js",
+        "javascript/src/place.js",
+        "javascript/src/prepare.js",
+        "javascript/src/reach.js",
+        "javascript/src/schema.js",
+        "javascript/src/source.js",
+        "javascript/src/trial.js",
+        "wit/stage.wit",
+    ],
+};
+
+const TEMPLATE: &[(&str, &str)] = &[
+    ("README.md", include_str!("../../../../guest-sdk/javascript/template/README.md")),
+    (".gitignore", include_str!("../../../../guest-sdk/javascript/template/gitignore")),
+    ("package.json", include_str!("../../../../guest-sdk/javascript/template/package.json")),
+    ("sandmill.toml", include_str!("../../../../guest-sdk/javascript/template/sandmill.toml")),
+    ("stage.js", include_str!("../../../../guest-sdk/javascript/template/stage.js")),
+    ("stage.test.mjs", include_str!("../../../../guest-sdk/javascript/template/stage.test.mjs")),
+];
+
+const TEMPLATE_TS: &[(&str, &str)] = &[
+    ("README.md", include_str!("../../../../guest-sdk/javascript/template-ts/README.md")),
+    (".gitignore", include_str!("../../../../guest-sdk/javascript/template-ts/gitignore")),
+    ("package.json", include_str!("../../../../guest-sdk/javascript/template-ts/package.json")),
+    ("sandmill.toml", include_str!("../../../../guest-sdk/javascript/template-ts/sandmill.toml")),
+    ("stage.test.ts", include_str!("../../../../guest-sdk/javascript/template-ts/stage.test.ts")),
+    ("stage.ts", include_str!("../../../../guest-sdk/javascript/template-ts/stage.ts")),
+    ("tsconfig.json", include_str!("../../../../guest-sdk/javascript/template-ts/tsconfig.json")),
+];

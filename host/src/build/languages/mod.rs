@@ -13,7 +13,18 @@ mod zig;
 use super::language::Language;
 
 /// All of them, in the order in which people are told of them.
-pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &javascript::JavaScript, &javascript::TypeScript, &go::Go, &c::C, &c::Cpp, &zig::Zig, &assemblyscript::AssemblyScript, &custom::Custom];
+pub(super) const ALL: &[&dyn Language] = &[
+    &rust::Rust,
+    &python::Python,
+    &javascript::JavaScript,
+    &javascript::TypeScript,
+    &go::Go,
+    &c::C,
+    &c::Cpp,
+    &zig::Zig,
+    &assemblyscript::AssemblyScript,
+    &custom::Custom,
+];
 
 /// The language of that name, as `language = "…"` and `--lang` give it.
 pub(super) fn named(name: &str) -> Option<&'static dyn Language> {

@@ -107,11 +107,7 @@ impl Language for Python {
     }
 
     fn defaults(&self) -> Suggested {
-        Suggested {
-            memory: Some(128 << 20),
-            cpu: Some(Duration::from_millis(500)),
-            ..Suggested::default()
-        }
+        Suggested { memory: Some(128 << 20), cpu: Some(Duration::from_millis(500)), ..Suggested::default() }
     }
 
     fn scaffold(&self) -> Option<Scaffold> {

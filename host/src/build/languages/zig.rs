@@ -153,3 +153,24 @@ impl Output {
 }
 
 const ENTRY: &str = "stage.zig";
+
+static KIT: Kit = Kit {
+    files: files![
+        "zig/Output.zig",
+        "zig/README.md",
+        "zig/config.zig",
+        "zig/guest.zig",
+        "zig/json.zig",
+        "zig/memory.zig",
+        "zig/sandmill.zig",
+        "zig/trial.zig",
+    ],
+};
+
+const TEMPLATE: &[(&str, &str)] = &[
+    (".gitignore", include_str!("../../../../guest-sdk/zig/template/.gitignore")),
+    ("README.md", include_str!("../../../../guest-sdk/zig/template/README.md")),
+    ("build.zig", include_str!("../../../../guest-sdk/zig/template/build.zig")),
+    ("sandmill.toml", include_str!("../../../../guest-sdk/zig/template/sandmill.toml")),
+    ("stage.zig", include_str!("../../../../guest-sdk/zig/template/stage.zig")),
+];

@@ -1,0 +1,33 @@
+#!/bin/sh
+# test-sdks.sh SANDMILL: the native tests of the SDKs that are not in Rust. A language that this machine does not have is left
+# out, and said in a line.
+set -eu
+cd "$(dirname "$0")/.."
+sandmill=$1
+
+# where LANGUAGE PROGRAM: the folder that its compiler was fetched into, when it was.
+where() { "$sandmill" toolchain list --json | sed -n "s|.*\"language\":\"$1\".*\"program\":\"\([^\"]*\)/$2\".*|\1|p"; }
+
+guest-sdk/c/test.sh
+guest-sdk/cpp/test.sh
+guest-sdk/go/test.sh
+zig=$(where zig zig)
+ZIG=${zig:+$zig/zig} guest-sdk/zig/test.sh
+
+if python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then
+    (cd guest-sdk/python && python3 -m unittest discover -q -s tests -t .)
+    (cd guest-sdk/python/hello && PYTHONPATH=.. python3 -m unittest -q)
+else
+    echo "left out: the Python SDK, because there is no Python 3.10"
+fi
+if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18)' 2> /dev/null; then
+    (cd guest-sdk/javascript && node --test test/*.test.mjs)
+    tools=$(where assemblyscript node_modules/.bin/asc)
+    if [ -n "$tools" ]; then
+        (cd guest-sdk/assemblyscript && TOOLS=$tools node --test test/*.test.mjs)
+    else
+        echo "left out: the AssemblyScript SDK, whose compiler is not here"
+    fi
+else
+    echo "left out: the JavaScript and AssemblyScript SDKs, because there is no Node 18"
+fi
