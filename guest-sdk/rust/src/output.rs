@@ -64,6 +64,13 @@ impl Output {
         self.route_since(mark, port);
     }
 
+    /// Emits a value with a key of its own to one of the stage's named outputs; an empty key is none.
+    pub fn emit_keyed_to(&mut self, port: u16, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let mark = self.len();
+        self.emit_keyed(key, value);
+        self.route_since(mark, port);
+    }
+
     /// Emits what `write` appends to the buffer, without a copy on the way. The buffer holds other values already.
     ///
     /// # Panics
