@@ -8,7 +8,7 @@ use num_bigint::BigInt;
 use sandmill_stage::Failure;
 
 /// Values in values in values: arbitrary, deeper than anybody writes, and well within the stack.
-pub(crate) const DEPTH_MAX: usize = 1000;
+pub(crate) const DEPTH_MAX: usize = 512;
 
 /// The value that `text` is.
 ///
@@ -52,7 +52,7 @@ impl Reader<'_> {
     fn nested(&mut self, read: fn(&mut Self) -> Read<Val>) -> Read<Val> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.fail("values are nested more than 1000 deep"));
+            return Err(self.fail("values are nested more than 512 deep"));
         }
         self.at += 1;
         self.skip_space();

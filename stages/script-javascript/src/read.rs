@@ -10,7 +10,7 @@ use crate::engine::{Context, Thrown};
 use crate::value::{Value, size};
 
 /// Values in values in values: arbitrary, deeper than anybody writes, and well within the stack.
-pub(crate) const DEPTH_MAX: usize = 1000;
+pub(crate) const DEPTH_MAX: usize = 512;
 /// Names of members that are kept: most records have the same ones.
 const NAMES_MAX: usize = 256;
 /// The largest number below which all integers are numbers.
@@ -74,7 +74,7 @@ impl Reader {
     fn nested(&mut self, text: &mut Text<'_>, read: fn(&mut Self, &mut Text<'_>) -> Read<Value>) -> Read<Value> {
         text.depth += 1;
         if text.depth > DEPTH_MAX {
-            return Err(text.fail("values are nested more than 1000 deep"));
+            return Err(text.fail("values are nested more than 512 deep"));
         }
         text.at += 1;
         text.skip_space();

@@ -15,7 +15,7 @@ use crate::value::Value;
 use crate::{Config, Input};
 
 /// How much of the stack a script may use: its depth is bounded by an exception that it can catch, and not by a trap.
-const STACK_BYTES: usize = 64 << 10;
+const STACK_BYTES: usize = 256 << 10;
 
 /// A script that is ready to run.
 pub(crate) struct Script {
