@@ -13,7 +13,7 @@ STAGES = $(filter-out $(KEPT),$(dir $(shell grep -l cdylib stages/*/Cargo.toml t
 # How long `make fuzz` spends on each target.
 SECONDS ?= 60
 
-.PHONY: demo test lint bench soak fuzz setup dist man
+.PHONY: demo test lint bench soak fuzz setup dist man std-components check-std-components
 
 setup:
 	@scripts/setup.sh
@@ -68,6 +68,14 @@ man:
 	$(SANDMILL) man > $(TARGET_DIR)/man/sandmill.1
 	for verb in $$($(SANDMILL) help | sed -n '/^Commands:/,/^$$/s/^  \([a-z][a-z-]*\) .*/\1/p' | grep -v '^help$$'); do \
 		$(SANDMILL) man $$verb > $(TARGET_DIR)/man/sandmill-$$verb.1; done
+
+# The components that travel inside the program, into stages/std. Needs zig and zstd: see the script.
+std-components:
+	SANDMILL=$(SANDMILL_DEV) scripts/std-components
+
+# Builds them again, and compares the bytes.
+check-std-components:
+	SANDMILL=$(SANDMILL_DEV) scripts/std-components --check
 
 # All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
 # `make bench SECTIONS=peers`: beside DuckDB, polars, Miller, jq and sqlite3, which are installed for it.

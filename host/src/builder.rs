@@ -187,6 +187,7 @@ impl StageBuilder {
             name: Arc::from(name),
             code,
             config: "{}".to_owned(),
+            script: None,
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             queue: QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,

@@ -15,6 +15,7 @@ pub mod error;
 pub mod exit;
 pub mod failpoint;
 mod flow;
+pub mod kept;
 mod legible;
 pub mod pipeline;
 pub mod plan;

@@ -13,9 +13,14 @@ use super::value::{Value, integer};
 
 /// The JSON text of the table in `config`; `{}` when there is none. The names keep the order of the file.
 pub(super) fn config(table: &Table<'_>) -> Result<String, Fault> {
-    let Some(value) = table.get("config") else { return Ok("{}".to_owned()) };
+    Ok(config_value(table)?.to_string())
+}
+
+/// As [`config`], as a value.
+pub(super) fn config_value(table: &Table<'_>) -> Result<Json, Fault> {
+    let Some(value) = table.get("config") else { return Ok(Json::Object(Map::new())) };
     let table = value.table()?;
-    Ok(object(table.entries, &value)?.to_string())
+    object(table.entries, &value)
 }
 
 /// The parser has bounded how deep values are nested.

@@ -4,7 +4,8 @@
 //! sources and sinks would need, forget where a value stands. Every error has the file, the line and the column, the
 //! line itself as its cause ([`Snippet`]), and a hint. Nothing is ignored: a key that is not known is an error.
 //!
-//! Only [`load`] reads a file; whether what the pipeline names exists is not this module's question.
+//! Only [`load`] reads a file, and [`parse`] the scripts that the text names; whether what the pipeline names exists is
+//! not this module's question.
 
 mod contradiction;
 mod fault;
@@ -14,6 +15,7 @@ mod kind;
 mod limits;
 mod pipeline;
 mod retry;
+mod script;
 mod sink;
 mod snippet;
 mod source;
@@ -77,7 +79,7 @@ pub fn parse(text: &str, file: &Path, workers: NonZeroUsize) -> Result<Plan> {
         }
         let root = DeTable::parse(text).map_err(|error| Fault::of_toml(&error, text))?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        let mut plan = pipeline::read(root.get_ref(), &pipeline::Setting { folder, workers })?;
+        let mut plan = pipeline::read(root.get_ref(), &pipeline::Setting { folder, file, text, workers })?;
         plan.beside.push(Beside { what: "the pipeline file".to_owned(), path: file.to_owned(), how: Usage::Read });
         Ok(plan)
     };

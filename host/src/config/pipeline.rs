@@ -20,6 +20,9 @@ use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, S
 pub(super) struct Setting<'a> {
     /// Where relative paths begin.
     pub(super) folder: &'a Path,
+    /// The file itself, and its text.
+    pub(super) file: &'a Path,
+    pub(super) text: &'a str,
     /// How many workers a stage has that does not say.
     pub(super) workers: NonZeroUsize,
 }

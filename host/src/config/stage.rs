@@ -5,18 +5,21 @@ use std::sync::Arc;
 use super::contradiction::{limits_of_stage, queue_and_batch};
 use super::fault::Fault;
 use super::grant::grants;
-use super::json;
 use super::limits::{breaker, recycle};
 use super::pipeline::Setting;
 use super::retry::on_error;
+use super::script::{Work, work};
 use super::table::Table;
 use super::value::Value;
 use crate::plan::bounds::WORKERS_MAX;
-use crate::plan::{Code, Isolation, Order, StagePlan, Unsaid, Warm};
+use crate::plan::{Isolation, Order, StagePlan, Unsaid, Warm};
 
 const KEYS: &[&str] = &[
     "name",
     "component",
+    "jq",
+    "script",
+    "language",
     "from",
     "workers",
     "queue",
@@ -45,10 +48,12 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let (on_error, retry) = on_error(section)?;
     let (queue, batch) = queue_and_batch(section)?;
     let recycle = recycle(section, reuse)?;
+    let Work { code, config, script, holds_nothing } = work(section, setting)?;
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
-        code: Code::Component(section.require("component")?.path(setting.folder)?),
-        config: json::config(section)?,
+        code,
+        config,
+        script,
         workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
         queue,
         batch,
@@ -56,7 +61,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         reuse,
         warm: warm(section, reuse)?,
         recycle,
-        partial: section.or("partial", false, Value::truth)?,
+        partial: section.or("partial", holds_nothing, Value::truth)?,
         limits: limits_of_stage(section, batch, recycle)?,
         grants: grants(section, setting.folder)?,
         deterministic,

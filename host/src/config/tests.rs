@@ -12,6 +12,7 @@ mod granted;
 mod loaded;
 mod mutated;
 mod refused;
+mod scripted;
 
 fn read(text: &str) -> Result<Plan, Error> {
     parse(text, Path::new("jobs/pipeline.toml"), NonZeroUsize::new(3).expect("3 is not zero"))

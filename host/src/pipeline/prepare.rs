@@ -21,9 +21,9 @@ use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{
-    Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start, Warm,
+    Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, Script, SourceKind, SourcePlan, StagePlan, Start, Warm,
 };
-use crate::pool::{Program, cannot_open};
+use crate::pool::{GuestFailure, Program, cannot_open};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{
@@ -297,6 +297,14 @@ async fn ready_stage(
     rehearsed(plan, ready, guests).await
 }
 
+/// A mistake in a script, at its place.
+fn mistake(script: Option<&Script>, failure: &GuestFailure) -> Option<Error> {
+    match (script, failure) {
+        (Some(script), GuestFailure::Returned(said)) => script.mistake(said),
+        _ => None,
+    }
+}
+
 /// Tries a stage once before anything runs, so that a refused configuration costs no record.
 async fn rehearsed(
     plan: StagePlan,
@@ -304,6 +312,7 @@ async fn rehearsed(
     guests: Handle,
 ) -> Result<ReadyStage> {
     let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
+    let script = plan.script.clone();
     let rehearsal = async move {
         let warmth = program.rehearse(&component, &plan).await?;
         Ok((plan, program, warmth))
@@ -312,7 +321,7 @@ async fn rehearsed(
         .spawn(rehearsal)
         .await
         .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
-        .map_err(|failure| cannot_open(&name, failure))?;
+        .map_err(|failure| mistake(script.as_ref(), &failure).unwrap_or_else(|| cannot_open(&name, failure)))?;
     if let (Warm::Always, Warmth::Cold(why)) = (plan.warm, &warmth) {
         return Err(Error::config(format!("stage \"{name}\" cannot be warm"))
             .caused_by(why.as_str())

@@ -256,6 +256,7 @@ mod tests {
             name: "stage".into(),
             code: Code::Component("x".into()),
             config: "{}".to_owned(),
+            script: None,
             workers: NonZeroUsize::MIN,
             queue: bounds::QUEUE_DEFAULT,
             batch: bounds::BATCH_DEFAULT,

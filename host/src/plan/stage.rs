@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits, Retry, Unsaid};
+use super::{Grants, Limits, Retry, Script, Unsaid};
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -18,6 +18,8 @@ pub struct StagePlan {
     pub code: Code,
     /// What `open` is given: JSON text.
     pub config: String,
+    /// The script in it, where it has one.
+    pub script: Option<Script>,
     /// How many instances work at once.
     pub workers: NonZeroUsize,
     /// How much waits before it.

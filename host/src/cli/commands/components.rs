@@ -6,6 +6,7 @@ use crate::build::{self, BuildOptions};
 use crate::cli::manner::{Manner, Talker};
 use crate::cli::signals::while_building;
 use crate::error::Result;
+use crate::kept;
 use crate::plan::{Code, Plan, SourceKind};
 
 /// Puts a component file in the place of every stage folder of the plan; builds what is stale.
@@ -27,11 +28,15 @@ pub(super) fn build_components(plan: &mut Plan, manner: Manner) -> Result<()> {
     Ok(())
 }
 
-/// The component file that `path` stands for: itself, or what the folder builds into, built when stale.
+/// The component file that `path` stands for: itself, one that travels inside this program, or what the folder builds
+/// into, built when stale.
 ///
 /// # Errors
 /// As [`build_components`].
 pub(super) fn component_file(path: &Path, manner: Manner) -> Result<PathBuf> {
+    if let Some(file) = kept::file_of(path) {
+        return file;
+    }
     if !path.is_dir() {
         return Ok(path.to_owned());
     }

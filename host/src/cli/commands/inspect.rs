@@ -11,7 +11,7 @@ use crate::cli::{print, render};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Problem;
-use crate::{build, config};
+use crate::{build, config, kept};
 
 /// Looks at what the argument names, and prints what it is.
 ///
@@ -32,7 +32,9 @@ fn pipeline_at(path: &Path) -> Option<PathBuf> {
 }
 
 fn component(path: &Path, json: bool) -> Result<Exit> {
-    let inspection = if path.is_dir() {
+    let inspection = if let Some(file) = kept::file_of(path) {
+        check::inspect(&file?)?
+    } else if path.is_dir() {
         let state = build::state(path)?;
         let mut inspection = check::inspect(&state.component)?;
         inspection.stale = Some(state.stale);

@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, from, workers, queue, batch, order, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, from, workers, queue, batch, order, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
         ),
         (
             keys("queue = { record = 2 }"),
