@@ -46,6 +46,7 @@ impl Value {
     /// # Errors
     /// The exception.
     pub(crate) fn checked(context: Context, raw: js::JSValue) -> Result<Self, Thrown> {
+        // SAFETY: it only looks.
         if unsafe { js::JS_VALUE_GET_TAG(raw) } == js::JS_TAG_EXCEPTION {
             return Err(context.thrown());
         }
@@ -229,10 +230,6 @@ impl Value {
 }
 
 /// The two languages' types of sizes differ on some machines.
-#[expect(clippy::useless_conversion, reason = "they are the same type here, and not on every machine")]
-pub(crate) fn size<T, U: TryFrom<T>>(size: T) -> U
-where
-    U: Default,
-{
+pub(crate) fn size<T, U: TryFrom<T> + Default>(size: T) -> U {
     U::try_from(size).unwrap_or_default()
 }
