@@ -163,7 +163,7 @@ fn the_library_is_there() {
         ("{a: {b: 1}} | [paths], [leaf_paths]", r#"[["a"],["a","b"]]"#),
         ("[limit(3; repeat(1))] | add", "3"),
         ("\"é\" | ascii_downcase, length, utf8bytelength, explode", "\"é\""),
-        ("{} | .a += 1 | .b.c |= 2 | del(.a) | to_entries", r#"[{"key":"b","value":{"c":2}}]"#),
+        ("{b: {}} | .a += 1 | .b.c |= 2 | del(.a) | to_entries", r#"[{"key":"b","value":{"c":2}}]"#),
         ("[.[]?, 1] | @text", "\"[1]\""),
     ];
     for (filter, first) in cases {
