@@ -201,7 +201,7 @@ fn an_exception_fails_its_record_with_message_and_place() {
     let expected = "0: TypeError: cannot read property 'b' of undefined (script:2:22)";
     assert_eq!(run(script, &["{}", r#"{"a":{"b":1}}"#]), ["1", expected]);
     assert_eq!(run("x => { throw 'plain' }", &["1"]), ["0: plain was thrown"]);
-    assert_eq!(run("async x => { throw new RangeError('r') }", &["1"]), ["0: RangeError: r (script:1:26)"]);
+    assert_eq!(run("async x => { throw new RangeError('r') }", &["1"]), ["0: RangeError: r (script:1:24)"]);
     assert_eq!(
         run("x => new Promise(() => {})", &["1"]),
         ["0: the promise waits for something that a stage does not have"]
