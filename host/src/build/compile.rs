@@ -76,7 +76,9 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     if let Some(flushes) = flushes {
         section::append(&mut encoded, MARK, if flushes { b"flush=1\n" } else { b"flush=0\n" });
     }
-    defaults::embed(&mut encoded, &stage.suggests(&toolchain)?)?;
+    if let Some(suggested) = stage.suggests(&toolchain)? {
+        defaults::embed(&mut encoded, &suggested)?;
+    }
     let inputs: BTreeSet<PathBuf> = inputs.into_iter().chain(watched).chain([settings_file(&stage)]).collect();
     let written = put(&component, &encoded).and_then(|()| {
         if stamp::changed_since(started, &inputs) {

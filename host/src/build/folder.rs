@@ -46,21 +46,22 @@ impl Stage {
         Ok(Self { name, folder, language, settings, component, stamp_file, sdk })
     }
 
-    /// What its component suggests: what its language needs, unless its author says otherwise.
+    /// What its component suggests: what its language needs, unless its author says otherwise. `None` where that is nothing.
     ///
     /// # Errors
     /// When the author writes a size or a time that is not one.
-    pub(super) fn suggests(&self, toolchain: &str) -> Result<Suggested> {
+    pub(super) fn suggests(&self, toolchain: &str) -> Result<Option<Suggested>> {
         let Suggested { memory, cpu, reuse, warm, .. } = self.language.defaults();
         let own = self.settings.suggested(&self.folder)?;
-        Ok(Suggested {
+        let needs = Suggested {
             memory: own.memory.or(memory),
             cpu: own.cpu.or(cpu),
             reuse: own.reuse.or(reuse),
             warm,
-            language: Some(self.language.name().to_owned()),
-            toolchain: Some(toolchain.to_owned()),
-        })
+            ..Suggested::default()
+        };
+        let (language, toolchain) = (Some(self.language.name().to_owned()), Some(toolchain.to_owned()));
+        Ok((needs != Suggested::default()).then_some(Suggested { language, toolchain, ..needs }))
     }
 
     /// Where a build may leave what it needs for the next one.
