@@ -8,6 +8,7 @@ mod budgets;
 mod building;
 mod checkpoints;
 mod cli;
+mod commands;
 mod conformance;
 mod differential;
 mod examples;

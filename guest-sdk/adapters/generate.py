@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""Writes null.wat: WASI preview 1 with nothing beyond it.
+"""Writes the adapters for WASI preview 1, which answer each of its 46 functions from inside the component.
 
-    guest-sdk/adapters/generate.py > guest-sdk/adapters/null.wat
+    guest-sdk/adapters/generate.py null > guest-sdk/adapters/null.wat
+    guest-sdk/adapters/generate.py command > guest-sdk/adapters/command.wat
 
-Each of the 46 functions is answered from inside the component, so that a program whose runtime wants WASI imports
-nothing but `sandmill:stage/host`. The state (time, randomness) is in globals, so that an image of an instance has it.
+`null` has nothing beyond itself, so that a stage whose runtime wants WASI imports nothing but `sandmill:stage/host`.
+`command` makes a component of a program with `_start`, which is given arguments, standard input and standard output.
+The state (time, randomness) is in globals, so that an image of an instance has it. Neither takes memory from the program:
+Go believes that whatever memory is added is its own.
 """
+
+import sys
 
 ACCES, BADF, NOSYS, SPIPE = 2, 8, 52, 70
 
@@ -112,18 +117,22 @@ BODIES = {
     "proc_raise": ENDS,
 }
 
-HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
+NULL_HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no argument, no network. Written by generate.py.
 ;;
 ;; Time is a counter that begins in 2001, randomness is the same in every instance, standard input is empty, and what is
 ;; written to stdout and stderr becomes log lines. No path may be opened, and no descriptor is good but the first three.
 (module
   (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))
   (import "sandmill:stage/host@0.1.0" "panicked" (func $panicked (param i32 i32 i32 i32)))
-  (import "env" "memory" (memory 0))
+"""
+
+STATE = """  (import "env" "memory" (memory 0))
   ;; Nanoseconds.
   (global $now (mut i64) (i64.const 1000000000000000000))
   (global $seed (mut i64) (i64.const 1))
+"""
 
+EXIT_MESSAGE = """
   ;; Writes "exit status N" to the beginning of memory, which an instance that ends does not need any more. Its length.
   (func $exit_message (param $status i32) (result i32) (local $digits i32) (local $rest i32) (local $len i32)
     ;; "exit sta", "tus ": twelve characters.
@@ -142,7 +151,9 @@ HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no arg
       (local.set $digits (i32.sub (local.get $digits) (i32.const 1)))
       (br_if $write (local.get $digits)))
     (local.get $len))
+"""
 
+PASS = """
   ;; Puts the clock forward to the time, or by the time, that a subscription waits for.
   (func $pass (param $subscription i32) (local $until i64)
     (local.set $until (i64.load offset=24 (local.get $subscription)))
@@ -150,6 +161,94 @@ HEAD = """;; WASI preview 1 with nothing beyond it: no file, no variable, no arg
       (then (local.set $until (i64.add (local.get $until) (global.get $now)))))
     (if (i64.gt_u (local.get $until) (global.get $now)) (then (global.set $now (local.get $until)))))
 """
+
+COMMAND_HEAD = """;; WASI preview 1 for a command: a program with `_start`. Written by generate.py.
+;;
+;; Its arguments, standard input and standard output are the host's, and standard error becomes log lines. The standard
+;; output looks like a terminal, so that C libraries write each line when it is done. Time is a counter that begins in
+;; 2001, randomness is the same in every instance. No path may be opened, and no descriptor is good but the first three.
+(module
+  (import "__main_module__" "_start" (func $start))
+  (import "sandmill:command/program@0.1.0" "read" (func $read (param i32 i32)))
+  (import "sandmill:command/program@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "sandmill:command/program@0.1.0" "exit" (func $exit (param i32)))
+  (import "sandmill:command/program@0.1.0" "arguments" (func $arguments (result i64)))
+  (import "sandmill:command/program@0.1.0" "argument-byte" (func $argument_byte (param i32) (result i32)))
+"""
+
+COMMAND_TAIL = """
+  ;; Where the program wants what it reads: the host writes it there.
+  (global $to (mut i32) (i32.const 0))
+  (func (export "cabi_import_realloc") (param i32 i32 i32 i32) (result i32) (global.get $to))
+  (func (export "wasi:cli/run@0.2.12#run") (result i32)
+    (call $start)
+    i32.const 0)
+"""
+
+COMMAND_BODIES = {
+    "args_sizes_get": """ (local $sizes i64)
+    (local.set $sizes (call $arguments))
+    (i32.store (local.get 0) (i32.wrap_i64 (i64.shr_u (local.get $sizes) (i64.const 32))))
+    (i32.store (local.get 1) (i32.wrap_i64 (local.get $sizes)))
+    i32.const 0""",
+    "args_get": """ (local $at i32) (local $end i32) (local $begins i32) (local $byte i32)
+    (local.set $end (i32.wrap_i64 (call $arguments)))
+    (local.set $begins (i32.const 1))
+    (loop $next
+      (if (i32.lt_u (local.get $at) (local.get $end))
+        (then
+          (if (local.get $begins)
+            (then
+              (i32.store (local.get 0) (i32.add (local.get 1) (local.get $at)))
+              (local.set 0 (i32.add (local.get 0) (i32.const 4)))))
+          (local.set $byte (call $argument_byte (local.get $at)))
+          (i32.store8 (i32.add (local.get 1) (local.get $at)) (local.get $byte))
+          (local.set $begins (i32.eqz (local.get $byte)))
+          (local.set $at (i32.add (local.get $at) (i32.const 1)))
+          (br $next))))
+    i32.const 0""",
+    "fd_fdstat_get": """
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    ;; The standard output is a terminal: a character device that cannot seek or tell. The others are of no known kind.
+    (i64.store (local.get 1) (select (i64.const 2) (i64.const 0) (i32.eq (local.get 0) (i32.const 1))))
+    (i64.store offset=8 (local.get 1) (i64.const 0x1fffffdb))
+    (i64.store offset=16 (local.get 1) (i64.const 0))
+    i32.const 0""",
+    "fd_filestat_get": """
+    (if (i32.gt_u (local.get 0) (i32.const 2)) (then (return (i32.const 8))))
+    (memory.fill (local.get 1) (i32.const 0) (i32.const 64))
+    (i32.store8 offset=16 (local.get 1) (select (i32.const 2) (i32.const 0) (i32.eq (local.get 0) (i32.const 1))))
+    i32.const 0""",
+    "fd_read": """ (local $room i32) (local $got i32)
+    (if (local.get 0) (then (return (i32.const 8))))
+    (i32.store (local.get 3) (i32.const 0))
+    ;; Into the first buffer that has room.
+    (loop $next
+      (if (i32.eqz (local.get 2)) (then (return (i32.const 0))))
+      (local.set $room (i32.load offset=4 (local.get 1)))
+      (if (i32.eqz (local.get $room))
+        (then
+          (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+          (local.set 2 (i32.sub (local.get 2) (i32.const 1)))
+          (br $next))))
+    (global.set $to (i32.load (local.get 1)))
+    ;; The host returns place and length where those of the buffer are, which are put back.
+    (call $read (local.get $room) (local.get 1))
+    (local.set $got (i32.load offset=4 (local.get 1)))
+    (i32.store (local.get 1) (global.get $to))
+    (i32.store offset=4 (local.get 1) (local.get $room))
+    (i32.store (local.get 3) (local.get $got))
+    i32.const 0""",
+    "fd_write": BODIES["fd_write"].replace(
+        "          ;; What goes to stdout is information, what goes to stderr a warning.\n", ""),
+    "proc_exit": """
+    (call $exit (local.get 0))
+    unreachable""",
+    "proc_raise": """
+    ;; As a shell tells it.
+    (call $exit (i32.add (i32.const 128) (local.get 0)))
+    unreachable""",
+}
 
 
 def refusal(name: str) -> str:
@@ -161,13 +260,16 @@ def refusal(name: str) -> str:
 
 
 def main() -> None:
-    print(HEAD)
+    is_command = sys.argv[1:] == ["command"]
+    print(COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS)
     for signature in SIGNATURES.replace("\n", " ").split(","):
         name, _, letters = signature.strip().partition(" ")
         params = " ".join({"i": "i32", "I": "i64"}[letter] for letter in letters)
         head = f'  (func (export "{name}")' + (f" (param {params})" if params else "")
         result = "" if name == "proc_exit" else " (result i32)"
         body = BODIES.get(name, refusal(name))
+        if is_command:
+            body = COMMAND_BODIES.get(name, body)
         print(head + result + (body if body.startswith("\n") else " " + body) + ")")
     print(")")
 

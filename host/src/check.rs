@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, Divided, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
+    Code, Divided, Each, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
     SinkKind, SourceKind, StagePlan,
 };
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
@@ -228,6 +228,8 @@ fn stage(of: &StagePlan) -> String {
         Order::Input => "in input order",
     };
     let reuse = match of.reuse {
+        _ if of.command.as_ref().is_some_and(|command| command.each == Each::Record) => "a run per record",
+        Isolation::Batch if of.command.is_some() => "a run per batch",
         Isolation::Record => "a fresh instance per record",
         Isolation::Batch => "a fresh instance per batch",
         Isolation::Worker => "an instance per worker",

@@ -7,6 +7,7 @@
 //! Only [`load`] reads a file, and [`parse`] the scripts that the text names; whether what the pipeline names exists is
 //! not this module's question.
 
+mod command;
 mod contradiction;
 mod fault;
 mod grant;

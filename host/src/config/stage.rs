@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::command::command;
 use super::contradiction::{limits_of_stage, queue_and_batch};
 use super::fault::Fault;
 use super::grant::grants;
@@ -20,6 +21,7 @@ const KEYS: &[&str] = &[
     "jq",
     "script",
     "language",
+    "command",
     "from",
     "workers",
     "queue",
@@ -45,6 +47,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;
     let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
+    let command = command(section, reuse)?;
     let (on_error, retry) = on_error(section)?;
     let (queue, batch) = queue_and_batch(section)?;
     let recycle = recycle(section, reuse)?;
@@ -52,6 +55,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     Ok(StagePlan {
         name: section.require("name")?.name()?.into(),
         code,
+        command,
         config,
         script,
         workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,

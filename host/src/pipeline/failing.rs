@@ -148,6 +148,10 @@ impl Program for Failing<Arc<dyn Program>> {
         Ok(Box::new(Failing { inner, failpoints: self.failpoints.clone() }))
     }
 
+    fn takes_one(&self) -> bool {
+        self.inner.takes_one()
+    }
+
     fn log_bytes_cut(&self) -> u64 {
         self.inner.log_bytes_cut()
     }

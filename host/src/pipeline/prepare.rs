@@ -27,7 +27,7 @@ use crate::pool::{GuestFailure, Program, cannot_open};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{
-    Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice, defaults,
+    Command, Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice, defaults,
 };
 use crate::state::{InputPoint, StateFile};
 
@@ -290,6 +290,11 @@ async fn ready_stage(
         }
         Code::Component(path) => {
             let component = load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &name, error))?;
+            if component.is_command() || plan.command.is_some() {
+                let command = Command::new(&component, &plan, granted, voice);
+                let command = command.map_err(|error| in_node("stage", &name, error))?;
+                return ready_command(plan, (component, command), guests).await;
+            }
             let sandboxed = Sandboxed::new(&component, &plan, granted, voice);
             (component, sandboxed.map_err(|error| in_node("stage", &name, error))?)
         }
@@ -303,6 +308,22 @@ fn mistake(script: Option<&Script>, failure: &GuestFailure) -> Option<Error> {
         (Some(script), GuestFailure::Returned(said)) => script.mistake(said),
         _ => None,
     }
+}
+
+/// Makes an instance of a command before anything runs.
+async fn ready_command(
+    plan: StagePlan,
+    (component, program): (Component, Command),
+    guests: Handle,
+) -> Result<ReadyStage> {
+    let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
+    let rehearsal = async move { program.rehearse(&plan).await.map(|()| (plan, program)) };
+    let (plan, program) = guests
+        .spawn(rehearsal)
+        .await
+        .map_err(|error| Error::internal("making an instance panicked").caused_by(error))?
+        .map_err(|failure| cannot_open(&name, failure))?;
+    Ok(ReadyStage { plan, program: Arc::new(program), sha256: Some(sha256), warmth: Warmth::Unneeded, guests })
 }
 
 /// Tries a stage once before anything runs, so that a refused configuration costs no record.

@@ -255,6 +255,7 @@ mod tests {
         StagePlan {
             name: "stage".into(),
             code: Code::Component("x".into()),
+            command: None,
             config: "{}".to_owned(),
             script: None,
             workers: NonZeroUsize::MIN,

@@ -6,6 +6,7 @@
 mod address;
 mod assemble;
 pub mod bounds;
+mod command;
 mod divided;
 mod edge;
 mod grant;
@@ -23,6 +24,7 @@ mod suggested;
 mod wiring;
 
 pub use assemble::{Flaw, Inputs, Part, Parts};
+pub use command::{CommandPlan, Each, Framing};
 pub(crate) use divided::Divided;
 pub use edge::{
     Column, ColumnType, ComponentSource, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink,

@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits, Retry, Script, Unsaid};
+use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid};
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -16,6 +16,8 @@ pub struct StagePlan {
     pub name: Arc<str>,
     /// What it runs.
     pub code: Code,
+    /// How it is run, if it is a command; `None`: a command with nothing said about it, or not a command.
+    pub command: Option<CommandPlan>,
     /// What `open` is given: JSON text.
     pub config: String,
     /// The script in it, where it has one.

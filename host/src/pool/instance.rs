@@ -27,6 +27,11 @@ pub trait Program: Send + Sync + fmt::Debug {
     /// When it traps, exceeds a limit, or its `open` refuses the configuration.
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure>;
 
+    /// Whether its instances are to be given one record, however many the stage lets them have.
+    fn takes_one(&self) -> bool {
+        false
+    }
+
     /// Bytes of log lines that its instances wrote beyond what they may, and that were not kept.
     fn log_bytes_cut(&self) -> u64 {
         0

@@ -166,6 +166,7 @@ impl Worker {
     fn piece_max(&self) -> usize {
         match (self.stage.reuse, self.stage.recycle.records) {
             (Isolation::Record, _) => 1,
+            (Isolation::Batch, _) if self.stage.program.takes_one() => 1,
             (Isolation::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
             (Isolation::Batch | Isolation::Worker, _) => usize::MAX,
         }

@@ -16,7 +16,8 @@ pub struct Inspection {
     pub bytes: u64,
     /// Its hash: 64 hexadecimal digits.
     pub sha256: String,
-    /// What it can be in a pipeline: `stage` or `source`; `None` when it is neither.
+    /// What it can be in a pipeline: `stage`, `source`, or `command` (a program that can be a stage); `None` when it is
+    /// none of these.
     pub world: Option<String>,
     /// What it wants of its host.
     pub imports: Vec<ImportUse>,

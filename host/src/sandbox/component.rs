@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{InstancePre, Linker};
+use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 
 use super::bindings::{source, stage};
 use super::cache;
+use super::command;
 use super::defaults;
 use super::engine::Engine;
 use super::interface;
@@ -28,16 +29,32 @@ use crate::report::{ImportUse, Inspection, Provision};
 pub(super) const TRANSFORM: &str = "sandmill:stage/transform@0.1.0";
 pub(super) const SOURCE: &str = "sandmill:stage/source@0.1.0";
 
+/// What a command exports, before the version.
+pub(super) const RUN: &str = "wasi:cli/run@0.2.";
+
 /// Names of a component that an error lists.
 const NAMES_SHOWN: usize = 20;
 
-/// Which of the two worlds a component keeps to.
+/// Which of the worlds a component keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
     /// It exports `transform`.
     Stage,
     /// It exports `source`.
     Source,
+    /// It is a program by itself, and exports `wasi:cli/run`: it can be a stage, too.
+    Command,
+}
+
+impl World {
+    /// The word in an inspection.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Source => "source",
+            Self::Command => "command",
+        }
+    }
 }
 
 /// A compiled component.
@@ -65,18 +82,22 @@ impl Component {
     /// it ends or the process does: the engine has no way to stop it.
     pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
-        if wasmparser::Parser::is_core_wasm(&wasm) {
-            return Err(Error::config(format!("\"{}\" is a core module, not a component", path.display()))
-                .hint("build the stage's folder with `sandmill build`, which makes a component of it"));
-        }
-        let sha256 = cache::sha256(&wasm);
+        let (bytes, sha256) = (wasm.len() as u64, cache::sha256(&wasm));
+        let (wasm, key) = match wasmparser::Parser::is_core_wasm(&wasm) {
+            true => {
+                let made = of_module(&wasm, path)?;
+                let key = cache::sha256(&made);
+                (made, key)
+            }
+            false => (wasm, sha256.clone()),
+        };
         let wasm: Arc<[u8]> = wasm.into();
-        let compiled = match engine.cache.find(&engine.wasmtime, &sha256) {
+        let compiled = match engine.cache.find(&engine.wasmtime, &key) {
             Some(compiled) => compiled,
-            None => compile(engine, &ComponentFile { path, wasm: &wasm, sha256: &sha256 }, limits)?,
+            None => compile(engine, &ComponentFile { path, wasm: &wasm, sha256: &key }, limits)?,
         };
         let defaults = defaults::of(&wasm, path)?;
-        let inspection = Arc::new(Inspection { defaults, ..inspect(&compiled, path, &wasm, sha256) });
+        let inspection = Arc::new(Inspection { bytes, sha256, defaults, ..inspect(&compiled, path, &wasm) });
         Ok(Self { engine: engine.clone(), compiled, wasm, inspection })
     }
 
@@ -89,7 +110,8 @@ impl Component {
     /// The same, for one that is granted something.
     #[must_use]
     pub fn inspection_with(&self, grants: &Grants) -> Inspection {
-        let imports = self.inspection.imports.iter().map(|import| interface::granted(import, grants)).collect();
+        let granted = if self.is_command() { interface::granted_to_command } else { interface::granted };
+        let imports = self.inspection.imports.iter().map(|import| granted(import, grants)).collect();
         Inspection { imports, ..Inspection::clone(&self.inspection) }
     }
 
@@ -99,9 +121,16 @@ impl Component {
     /// When it exports the wrong thing, or imports what is not provided.
     pub fn check(&self, world: World, grants: &Grants) -> Result<()> {
         match world {
-            World::Stage => self.stage(grants, false).map(drop),
+            World::Stage if !self.is_command() => self.stage(grants, false).map(drop),
+            World::Stage | World::Command => self.command(grants, false).map(drop),
             World::Source => self.source(grants).map(drop),
         }
+    }
+
+    /// Whether it is a program by itself, and not made for pipelines.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.inspection.world.as_deref() == Some(World::Command.word())
     }
 
     /// The same to those who use it, of other code.
@@ -128,6 +157,23 @@ impl Component {
         stage::StagePre::new(linked).map_err(|error| self.other_world(World::Stage, &error))
     }
 
+    /// Links it as a command. What it exports to be run.
+    pub(super) fn command(
+        &self,
+        grants: &Grants,
+        deterministic: bool,
+    ) -> Result<(InstancePre<HostState>, ComponentExportIndex)> {
+        let linked = self.link(World::Command, grants, deterministic)?;
+        let exports = &self.inspection.exports;
+        let interface = exports.iter().find(|name| name.starts_with(RUN));
+        let interface = interface.and_then(|name| self.compiled.get_export_index(None, name));
+        let run = interface.and_then(|interface| self.compiled.get_export_index(Some(&interface), "run"));
+        match run {
+            Some(run) => Ok((linked, run)),
+            None => Err(self.wrong_exports(World::Command)),
+        }
+    }
+
     /// Links it as a source.
     pub(super) fn source(&self, grants: &Grants) -> Result<source::RecordSourcePre<HostState>> {
         let linked = self.link(World::Source, grants, false)?;
@@ -136,8 +182,7 @@ impl Component {
 
     /// Links what it imports and is granted, and nothing else.
     fn link(&self, world: World, grants: &Grants, deterministic: bool) -> Result<InstancePre<HostState>> {
-        let wanted = if world == World::Stage { "stage" } else { "source" };
-        if self.inspection.world.as_deref() != Some(wanted) {
+        if self.inspection.world.as_deref() != Some(world.word()) {
             return Err(self.wrong_exports(world));
         }
         let imports = self.inspection_with(grants).imports;
@@ -158,6 +203,7 @@ impl Component {
         let (role, wanted) = match world {
             World::Stage => ("a stage", TRANSFORM),
             World::Source => ("a source", SOURCE),
+            World::Command => ("a command", "wasi:cli/run"),
         };
         let exports = match self.inspection.exports.as_slice() {
             [] => "it exports nothing".to_owned(),
@@ -168,7 +214,8 @@ impl Component {
             (World::Stage, Some("source")) => {
                 error.hint("it is a source: use it in [source] with kind = \"component\"")
             }
-            (World::Source, Some("stage")) => error.hint("it is a stage: use it in [[stage]]"),
+            (World::Source, Some("stage" | "command")) => error.hint("it is a stage: use it in [[stage]]"),
+            (World::Command, Some("stage")) => error.hint("it is made for pipelines: leave out \"command\""),
             _ => error.hint("`sandmill new NAME` makes a folder that builds into a stage"),
         }
     }
@@ -196,7 +243,7 @@ impl Component {
         let refused = Error::config(format!("\"{path}\" imports {what}, but {which} not granted"));
         let mut grants: Vec<Grant> = missing.filter_map(interface::grant_of).collect();
         grants.dedup();
-        let section = if world == World::Stage { "stage" } else { "source" };
+        let section = if world == World::Source { "source" } else { "stage" };
         Err(grants.into_iter().fold(refused, |refused, grant| {
             let (example, least) = interface::example(grant);
             let keys = grant.keys().join(" or ");
@@ -206,7 +253,7 @@ impl Component {
 
     /// The right names with other types behind them: made against another draft of the interface.
     fn other_world(&self, world: World, error: &wasmtime::Error) -> Error {
-        let role = if world == World::Stage { "stage" } else { "source" };
+        let role = world.word();
         Error::config(format!("\"{}\" does not keep to the {role} interface", self.inspection.path.display()))
             .caused_by(one_line(&refusal::text(error)))
             .hint("rebuild it with the SDK that came with this version of sandmill")
@@ -239,7 +286,22 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], sha256: String) -> Inspection {
+/// Makes a component of a core module, if that is a command.
+fn of_module(wasm: &[u8], path: &Path) -> Result<Vec<u8>> {
+    if !command::is_command(wasm) {
+        return Err(Error::config(format!("\"{}\" is a core module, not a component", path.display()))
+            .hint("build the stage's folder with `sandmill build`, which makes a component of it")
+            .hint("a program for WASI preview 1 exports _start, and runs as it is: see docs/commands.md"));
+    }
+    command::component(wasm).map_err(|why| {
+        Error::config(format!("\"{}\" cannot be run as a command", path.display()))
+            .caused_by(one_line(&why))
+            .hint("a core module may import wasi_snapshot_preview1 and nothing else: build it for wasm32-wasip1")
+    })
+}
+
+/// All but the file's size and hash.
+fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8]) -> Inspection {
     let types = compiled.component_type();
     let engine = compiled.engine();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -247,13 +309,17 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8], 
         types.imports(engine).map(|(name, import)| interface::look_at(name, is_types_only(&import.ty, engine)));
     let imports = imports.collect();
     let exported = |wanted: &str| exports.iter().any(|name| name == wanted);
-    let world =
-        if exported(TRANSFORM) { Some("stage".to_owned()) } else { exported(SOURCE).then(|| "source".to_owned()) };
+    let world = match () {
+        () if exported(TRANSFORM) => Some(World::Stage),
+        () if exported(SOURCE) => Some(World::Source),
+        () if exports.iter().any(|name| name.starts_with(RUN)) => Some(World::Command),
+        () => None,
+    };
     Inspection {
         path: path.to_owned(),
-        bytes: wasm.len() as u64,
-        sha256,
-        world,
+        bytes: 0,
+        sha256: String::new(),
+        world: world.map(|world| world.word().to_owned()),
         imports,
         exports,
         memory_initial_bytes: memory_initial(wasm),

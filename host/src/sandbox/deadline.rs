@@ -39,10 +39,17 @@ impl Meter {
         self.exceeded.store(false, Relaxed);
     }
 
+    /// Begins again, in the midst of a call that is being polled on this thread, with another budget.
+    pub(super) fn begin_again(&self, limit: Duration) {
+        let in_poll = thread_time().saturating_sub(self.poll_began.load(Relaxed));
+        self.call_began.store(self.used.load(Relaxed).saturating_add(in_poll), Relaxed);
+        self.limit.store(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
     /// Whether the call that is being polled on this thread has used up its budget. Called at a tick.
     pub(super) fn is_used_up(&self) -> bool {
         let in_poll = thread_time().saturating_sub(self.poll_began.load(Relaxed));
-        let used_up = self.call_nanos().saturating_add(in_poll) > self.limit.load(Relaxed);
+        let used_up = self.call_nanos(in_poll) > self.limit.load(Relaxed);
         if used_up {
             self.exceeded.store(true, Relaxed);
         }
@@ -56,7 +63,7 @@ impl Meter {
 
     /// What the call has used.
     pub(super) fn call_used(&self) -> Duration {
-        Duration::from_nanos(self.call_nanos())
+        Duration::from_nanos(self.call_nanos(0))
     }
 
     /// What all calls have used.
@@ -64,8 +71,9 @@ impl Meter {
         Duration::from_nanos(self.used.load(Relaxed))
     }
 
-    fn call_nanos(&self) -> u64 {
-        self.used.load(Relaxed).saturating_sub(self.call_began.load(Relaxed))
+    /// What the call has used, with what is not charged yet.
+    fn call_nanos(&self, more: u64) -> u64 {
+        self.used.load(Relaxed).saturating_add(more).saturating_sub(self.call_began.load(Relaxed))
     }
 
     fn begin_poll(&self, now: u64) {
@@ -74,7 +82,7 @@ impl Meter {
 
     /// Charges a poll that has just ended, after so many nanoseconds in all.
     fn end_poll(&self, passed: u64) {
-        let is_within = self.call_nanos().saturating_add(passed) <= self.limit.load(Relaxed);
+        let is_within = self.call_nanos(passed) <= self.limit.load(Relaxed);
         let used = if passed < BRIEF && is_within {
             passed
         } else {

@@ -24,7 +24,7 @@ use crate::plan::{Isolation, Limits, StagePlan, Warm};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
 use crate::report::Warmth;
-use crate::time::{Instant, timeout};
+use crate::time::{Elapsed, Instant, timeout};
 
 /// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
 /// a dictionary; beyond ten, something is wrong.
@@ -244,6 +244,17 @@ pub(super) async fn call<R>(
     budget: Budget,
     guest: impl AsyncFnOnce(&mut Store<HostState>) -> wasmtime::Result<R>,
 ) -> Result<R, GuestFailure> {
+    let meter = begin_call(store, budget);
+    let begun = Instant::now();
+    let returned = {
+        let running = pin!(guest(store));
+        timeout(budget.wall, Metered::new(meter, running)).await
+    };
+    end_call(store, returned, budget, begun)
+}
+
+/// Begins a call. Its meter.
+pub(super) fn begin_call(store: &mut Store<HostState>, budget: Budget) -> Arc<Meter> {
     store.data_mut().begin_call();
     store.set_epoch_deadline(1);
     if store.data().counts_fuel() {
@@ -252,18 +263,23 @@ pub(super) async fn call<R>(
     }
     let meter: Arc<Meter> = Arc::clone(&store.data().meter);
     meter.arm(budget.cpu);
-    let begun = Instant::now();
-    let returned = {
-        let running = pin!(guest(store));
-        timeout(budget.wall, Metered::new(meter, running)).await
-    };
+    meter
+}
+
+/// Ends a call that has `begun` then, and has returned or has been interrupted for its time.
+pub(super) fn end_call<R>(
+    store: &Store<HostState>,
+    returned: Result<wasmtime::Result<R>, Elapsed>,
+    budget: Budget,
+    begun: Instant,
+) -> Result<R, GuestFailure> {
     let state = store.data();
     state.log.end_call();
     match returned {
         // A call may use up its budget between two ticks and still come back: the limit holds all the same.
         Ok(Ok(_)) if state.meter.call_used() > budget.cpu => Err(failure::too_busy(state, budget)),
         Ok(returned) => returned.map_err(|error| failure::diagnose(&error, state, budget)),
-        Err(_elapsed) => Err(failure::too_slow(begun.elapsed(), budget)),
+        Err(Elapsed { .. }) => Err(failure::too_slow(begun.elapsed(), budget)),
     }
 }
 

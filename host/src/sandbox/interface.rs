@@ -14,6 +14,7 @@ use wasmtime_wasi_http::p2::bindings::{LinkOptions, http};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::stage::sandmill::stage::host;
+use super::command;
 use super::store::HostState;
 use crate::plan::{Grant, Grants};
 use crate::report::{ImportUse, Provision};
@@ -63,10 +64,11 @@ const fn by(
 /// There is no grant for sockets. A language may import them for its C library's sake, and use none.
 const DENIED: &str = "nothing: every socket is denied; requests go through the \"http\" grant";
 
-static INTERFACES: [Interface; 30] = [
+static INTERFACES: [Interface; 31] = [
     free(HOST, "log lines and panic messages: reaches nothing else", |l| {
         host::add_to_linker::<_, HasSelf<_>>(l, |state| state)
     }),
+    free(command::PROGRAM, "arguments, standard input and output of a command", command::link),
     free("wasi:io/error", "streams of its own: reaches nothing by itself", |l| {
         io::error::add_to_linker::<_, Table>(l, table)
     }),
@@ -164,6 +166,20 @@ pub(super) fn granted(import: &ImportUse, grants: &Grants) -> ImportUse {
         provision @ (Provision::Always | Provision::Granted | Provision::Missing | Provision::Never) => provision,
     };
     ImportUse { provision, ..import.clone() }
+}
+
+/// The same, for a command: what its libraries ask for without need is there, and holds nothing.
+pub(super) fn granted_to_command(import: &ImportUse, grants: &Grants) -> ImportUse {
+    let import = granted(import, grants);
+    let nothing = match grant_of(&import) {
+        _ if import.provision != Provision::Missing => return import,
+        Some(Grant::Variables) => "nothing: there are no variables",
+        Some(Grant::Folders) => "nothing: there are no folders",
+        Some(Grant::Clock) => "a clock that stands still",
+        Some(Grant::Random) => "numbers that are the same in every instance",
+        Some(Grant::Http) | None => return import,
+    };
+    ImportUse { provision: Provision::Always, reaches: nothing.to_owned(), ..import }
 }
 
 /// The grant that an import needs.

@@ -7,6 +7,7 @@
 
 mod bindings;
 mod cache;
+mod command;
 mod compiler;
 mod component;
 mod contract;
@@ -31,6 +32,7 @@ mod source;
 mod store;
 mod warm;
 
+pub use command::Command;
 pub use compiler::{VERB as COMPILER_VERB, compile_apart, serve as serve_as_compiler};
 pub use component::{Component, World};
 pub use egress::EgressBounds;

@@ -44,7 +44,7 @@ impl OutputBounds {
         Ok(())
     }
 
-    fn allow(&self, bytes: u64, records: u64) -> Result<(), GuestFailure> {
+    pub(super) fn allow(&self, bytes: u64, records: u64) -> Result<(), GuestFailure> {
         if bytes > self.bytes {
             return Err(GuestFailure::OutputLimit { used: bytes, limit: self.bytes });
         }

@@ -7,7 +7,7 @@ use wasmtime::{bail, format_err};
 
 use super::bindings::source::exports::sandmill::stage::source::Chunk;
 use super::bindings::stage::sandmill::stage::types::{BatchParam, Outcome};
-use super::component::{SOURCE, TRANSFORM, World};
+use super::component::{RUN, SOURCE, TRANSFORM, World};
 
 /// Compares the functions that a component exports with those of `world`.
 ///
@@ -15,7 +15,14 @@ use super::component::{SOURCE, TRANSFORM, World};
 /// Which of them is another, and where it differs.
 pub(super) fn check(compiled: &wasmtime::component::Component, world: World) -> Result<()> {
     let (engine, component) = (compiled.engine(), compiled.component_type());
-    let interface = if world == World::Stage { TRANSFORM } else { SOURCE };
+    let interface = match world {
+        World::Stage => TRANSFORM,
+        World::Source => SOURCE,
+        World::Command => {
+            let found = component.exports(engine).map(|(name, _)| name).find(|name| name.starts_with(RUN));
+            found.unwrap_or("wasi:cli/run")
+        }
+    };
     let types = component.instance_type();
     let function = |name: &str| -> Result<ComponentFunc> {
         let Some(ComponentItem::ComponentInstance(exports)) =
@@ -38,6 +45,10 @@ pub(super) fn check(compiled: &wasmtime::component::Component, world: World) -> 
                 .typecheck::<(BatchParam<'_>,), (std::result::Result<Outcome, String>,)>(&types)
                 .map_err(|why| other("process", why))?;
             flush?.typecheck::<(), (std::result::Result<Outcome, String>,)>(&types).map_err(|why| other("flush", why))
+        }
+        World::Command => {
+            let run = function("run")?;
+            run.typecheck::<(), (std::result::Result<(), ()>,)>(&types).map_err(|why| other("run", why))
         }
         World::Source => {
             let [open, pull] = ["open", "pull"].map(function);

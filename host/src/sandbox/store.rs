@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::stage::sandmill::stage::host;
+use super::command::Given;
 use super::component::Component;
 use super::deadline::Meter;
 use super::limits::MemoryLimiter;
@@ -55,19 +56,27 @@ pub(super) struct HostState {
     pub(super) meter: Arc<Meter>,
     pub(super) panic: Option<String>,
     pub(super) log: Arc<GuestLog>,
+    /// Of a command.
+    pub(super) given: Option<Given>,
     counts_fuel: bool,
     reach: Option<Box<Reach>>,
 }
 
 impl HostState {
     pub(super) fn new(terms: &Terms, worker: &WorkerId) -> Self {
+        Self::with_streams(terms, worker, |_| {})
+    }
+
+    /// The same, with arguments and streams that `give` adds.
+    pub(super) fn with_streams(terms: &Terms, worker: &WorkerId, give: impl FnOnce(&mut WasiCtxBuilder)) -> Self {
         let log = Arc::new(GuestLog::new(&terms.voice, worker));
         Self {
             memory: MemoryLimiter::new(&terms.limits),
             meter: Arc::default(),
             panic: None,
+            given: None,
             counts_fuel: terms.counts_fuel,
-            reach: terms.provisions.as_ref().map(|provisions| Box::new(provisions.reach(&log))),
+            reach: terms.provisions.as_ref().map(|provisions| Box::new(provisions.reach(&log, give))),
             log,
         }
     }

@@ -71,8 +71,9 @@ pub(crate) fn in_short(of: &Inspection) -> String {
         (_, 0) => "imports ok".to_owned(),
         (_, refused) => paint(BAD, format!("{} not provided", plural(refused as u64, "import"))),
     };
+    let kind = if of.world.as_deref() == Some("command") { "command, " } else { "" };
     let stale = if of.stale == Some(true) { ", to be rebuilt" } else { "" };
-    format!("{} ({}, {imports}{stale})", one_line(&of.path.display().to_string()), bytes(of.bytes))
+    format!("{} ({}, {kind}{imports}{stale})", one_line(&of.path.display().to_string()), bytes(of.bytes))
 }
 
 /// One line each: what it is, and what it takes to be given it.

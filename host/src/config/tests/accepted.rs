@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::good;
 use crate::plan::{
-    Breaker, Checkpoints, Code, ColumnType, CsvDialect, CsvFormat, ExtraColumns, Feed, FileSink, FileSource,
-    FolderSink, Generated, IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Recycle, Retry,
-    Share, SinkKind, SourceKind, Suggested, Warm, Wire,
+    Breaker, Checkpoints, Code, ColumnType, CommandPlan, CsvDialect, CsvFormat, Each, ExtraColumns, Feed, FileSink,
+    FileSource, FolderSink, Framing, Generated, IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order,
+    Plan, Recycle, Retry, Share, SinkKind, SourceKind, Suggested, Warm, Wire,
 };
 
 const LEAST: &str =
@@ -390,4 +390,16 @@ fn recycling_and_breakers_are_read() {
     assert_eq!(breaker, Breaker { crashes: None, failures: NonZeroU64::new(3), share: None });
     let (_, breaker) = stage("breaker = { more_than = 5, of = 100 }");
     assert_eq!(breaker.share, Some(Share { more_than: 5, of: NonZeroU64::new(100).unwrap() }));
+}
+
+#[test]
+fn how_a_command_is_run_is_read() {
+    let command = |keys: &str| {
+        good(&LEAST.replace("component = 'x'", &format!("component = 'x'\n{keys}"))).stages[0].command.clone()
+    };
+    assert_eq!(command(""), None);
+    assert_eq!(command("command = {}"), Some(CommandPlan::default()));
+    let told = command("command = { args = ['-c', ''], framing = 'nul', each = 'record' }\nreuse = 'record'");
+    let args = vec!["-c".to_owned(), String::new()];
+    assert_eq!(told, Some(CommandPlan { args, framing: Framing::Nul, each: Each::Record }));
 }

@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, from, workers, queue, batch, order, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, from, workers, queue, batch, order, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -624,6 +624,32 @@ fn a_home_folder_is_not_made_in_the_working_folder() {
         (
             format!("state.path = '~/p'\n{}", keys("")),
             home("1:14", "\"path\" of \"state\" of the pipeline file").as_str(),
+        ),
+    ]);
+}
+
+#[test]
+fn a_command_ends_so_it_cannot_be_asked_to_stay() {
+    check(&[
+        (
+            keys("command = { arg = ['x'] }"),
+            r#"7:13: unknown key "arg" in "command" of stage "s" | did you mean "args"?"#,
+        ),
+        (
+            keys("command = {}\nreuse = 'worker'"),
+            r#"8:9: "reuse" of stage "s": a command ends with its input, so no instance of it lives longer | leave out "reuse": each = "record" or "batch" of the command says how much one run is given"#,
+        ),
+        (
+            keys("command = { each = 'record' }\nreuse = 'batch'"),
+            r#"8:9: "reuse" of stage "s": contradicts each = "record" of the command | leave out "reuse": each = "record" or "batch" of the command says how much one run is given"#,
+        ),
+        (
+            keys("command = { framing = 'line' }"),
+            r#"7:23: "framing" of "command" of stage "s": expected "lines", "jsonl" or "nul", found "line" | did you mean "lines"?"#,
+        ),
+        (
+            keys("command = { args = ['a', \"b\\u0000\"] }"),
+            r#"7:26: "args" of "command" of stage "s": an argument cannot have a NUL character"#,
         ),
     ]);
 }

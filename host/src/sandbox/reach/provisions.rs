@@ -89,8 +89,8 @@ impl Provisions {
         &self.secrets
     }
 
-    /// What one instance is given, whose words go to `log`.
-    pub(in crate::sandbox) fn reach(&self, log: &Arc<GuestLog>) -> Reach {
+    /// What one instance is given, whose words go to `log`. `give` adds to it.
+    pub(in crate::sandbox) fn reach(&self, log: &Arc<GuestLog>, give: impl FnOnce(&mut WasiCtxBuilder)) -> Reach {
         let stream = |level| LogStream { log: Arc::clone(log), level };
         let mut builder = WasiCtxBuilder::new();
         builder.envs(&self.variables).stdout(stream(LogLevel::Info)).stderr(stream(LogLevel::Warn));
@@ -108,6 +108,7 @@ impl Provisions {
             let number = u128::from(once.next_u64()) << 64 | u128::from(once.next_u64());
             builder.secure_random(secure).insecure_random(insecure).insecure_random_seed(number);
         }
+        give(&mut builder);
         let mut wasi = builder.build();
         wasi.filesystem().clone_from(&self.folders);
         let mut table = ResourceTable::new();
