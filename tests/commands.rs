@@ -3,6 +3,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use sandmill::plan::{CommandPlan, Each, Framing, Grants, Isolation, Limits, Randomness};
@@ -395,4 +396,59 @@ async fn what_no_command_has_is_refused() {
     let stranger = wat::parse_str("(module (import \"env\" \"x\" (func)) (func (export \"_start\")))").expect("WAT");
     let error = run_with(&stranger, &["a"], |stage| stage).await.map(drop).expect_err("refused");
     assert!(error.to_string().contains("cannot be run as a command"), "{error}");
+}
+
+/// A filter in C, as zig makes it.
+#[tokio::test]
+async fn a_filter_that_knows_nothing_of_pipelines_gives_the_same_by_record_and_by_batch() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/any-program/tidy.wasm");
+    let tidy = std::fs::read(file).expect("the example has it");
+    let lines = ["One.  Two!", "# nothing", "", "a  b", "<script>", "last"];
+    for each in [Each::Record, Each::Batch] {
+        let came = run(&tidy, by(each), &lines).await;
+        assert_eq!(came.outputs, ["0=One.", "0=Two!", "3=a b", "5=last"], "{each:?}");
+        assert_eq!(came.letters, ["5: returned: exit status 1: no place for a script: <script>"], "{each:?}");
+    }
+}
+
+/// A program of Go always ends by an exit, and takes for its own whatever memory is added to it.
+#[tokio::test]
+async fn a_filter_in_go_runs() {
+    const FILTER: &str = "package main\n
+        import (\"bufio\"; \"fmt\"; \"os\"; \"strings\")\n
+        func main() {\n
+            lines, kept := bufio.NewScanner(os.Stdin), [][]byte{}\n
+            for lines.Scan() {\n
+                kept = append(kept, make([]byte, 1<<16))\n
+                if lines.Text() == \"!\" { fmt.Fprintln(os.Stderr, \"no\"); os.Exit(2) }\n
+                if lines.Text() != \"-\" { fmt.Println(strings.ToUpper(lines.Text()), len(os.Args), os.Args[1]) }\n
+            }\n
+        }\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("filter.go"), FILTER).expect("it can be written");
+    let mut go = Command::new("go");
+    go.args(["build", "-o", "filter.wasm", "filter.go"]).current_dir(folder.path());
+    go.envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]);
+    let Ok(built) = go.output() else { return left_out("Go") };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let filter = std::fs::read(path("filter.wasm")).expect("it has been built");
+    let mut values = numbers();
+    values[7] = "-".to_owned();
+    values[8] = "!".to_owned();
+    let expected = keyed(&values, |value| match value {
+        "-" | "!" => vec![],
+        value => vec![format!("{value} 2 x")],
+    });
+    for each in [Each::Record, Each::Batch] {
+        let plan = CommandPlan { args: vec!["x".into()], each, ..CommandPlan::default() };
+        let came = run(&filter, plan, &texts(&values)).await;
+        assert_eq!(came.outputs, expected, "{each:?}");
+        assert_eq!(came.letters, ["9: returned: exit status 2: no"], "{each:?}");
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told")]
+fn left_out(what: &str) {
+    eprintln!("left out: {what} is not on this machine");
 }

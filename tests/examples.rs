@@ -215,6 +215,14 @@ fn images() {
 }
 
 #[test]
+fn any_program() {
+    let ran = run("any-program");
+    assert_eq!(ran.exit, Some(3), "{}", ran.stderr);
+    ran.expect("stdout", &ran.stdout);
+    ran.expect("dead-letters.txt", &ran.dead_letters());
+}
+
+#[test]
 fn library() {
     build_stages();
     let program = built("examples/library", "cargo build -p sandmill --examples");
