@@ -375,6 +375,39 @@ async fn arguments_are_its_own_name_and_those_of_the_plan() {
     }
 }
 
+/// C libraries and the runtimes of languages ask for these without need. What is not granted holds nothing.
+#[tokio::test]
+async fn what_is_not_granted_is_there_and_holds_nothing() {
+    let asks = format!(
+        "(module
+            (import \"wasi_snapshot_preview1\" \"random_get\" (func $random (param i32 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"clock_time_get\" (func $clock (param i32 i64 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"environ_sizes_get\" (func $environ (param i32 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"fd_prestat_get\" (func $prestat (param i32 i32) (result i32)))
+            {PRELUDE}
+            (func $digit (param i32) (result i32)
+                (i32.add (i32.const 97) (i32.and (i32.const 15) (local.get 0))))
+            (func (export \"_start\")
+                (drop (call $read))
+                (drop (call $random (i32.const 64) (i32.const 8)))
+                (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 72)))
+                (drop (call $environ (i32.const 80) (i32.const 84)))
+                ;; A number for each: random, the same in every run; a time; variables; what opening a folder says.
+                (i32.store8 (i32.const 1024) (call $digit (i32.load (i32.const 64))))
+                (i32.store8 (i32.const 1025) (call $digit (i32.load (i32.const 72))))
+                (i32.store8 (i32.const 1026) (call $digit (i32.load (i32.const 80))))
+                (i32.store8 (i32.const 1027) (call $digit (call $prestat (i32.const 3) (i32.const 88))))
+                (call $write (i32.const 4))))"
+    );
+    let module = wat::parse_str(asks).unwrap_or_else(|error| panic!("{error}"));
+    for wasm in [module.clone(), component(&module)] {
+        let came = run(&wasm, by(Each::Record), &["x", "y", "z"]).await;
+        let texts = came.texts();
+        assert!(texts.len() == 3 && texts.iter().all(|text| *text == texts[0]), "{texts:?} {:?}", came.letters);
+        assert!(texts[0].ends_with("ai"), "no variables and no folder (errno 8): {texts:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_no_command_has_is_refused() {
     let module = program(ECHO, "");

@@ -91,10 +91,9 @@
   (func (export "fd_pwrite") (param i32 i32 i32 i64 i32) (result i32) i32.const 8)
   (func (export "fd_read") (param i32 i32 i32 i32) (result i32)  (local $room i32) (local $got i32)
     (if (local.get 0) (then (return (i32.const 8))))
-    (i32.store (local.get 3) (i32.const 0))
     ;; Into the first buffer that has room.
     (loop $next
-      (if (i32.eqz (local.get 2)) (then (return (i32.const 0))))
+      (if (i32.eqz (local.get 2)) (then (i32.store (local.get 3) (i32.const 0)) (return (i32.const 0))))
       (local.set $room (i32.load offset=4 (local.get 1)))
       (if (i32.eqz (local.get $room))
         (then

@@ -221,10 +221,9 @@ COMMAND_BODIES = {
     i32.const 0""",
     "fd_read": """ (local $room i32) (local $got i32)
     (if (local.get 0) (then (return (i32.const 8))))
-    (i32.store (local.get 3) (i32.const 0))
     ;; Into the first buffer that has room.
     (loop $next
-      (if (i32.eqz (local.get 2)) (then (return (i32.const 0))))
+      (if (i32.eqz (local.get 2)) (then (i32.store (local.get 3) (i32.const 0)) (return (i32.const 0))))
       (local.set $room (i32.load offset=4 (local.get 1)))
       (if (i32.eqz (local.get $room))
         (then

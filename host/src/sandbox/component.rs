@@ -307,13 +307,17 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8]) 
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
     let imports =
         types.imports(engine).map(|(name, import)| interface::look_at(name, is_types_only(&import.ty, engine)));
-    let imports = imports.collect();
+    let imports: Vec<ImportUse> = imports.collect();
     let exported = |wanted: &str| exports.iter().any(|name| name == wanted);
     let world = match () {
         () if exported(TRANSFORM) => Some(World::Stage),
         () if exported(SOURCE) => Some(World::Source),
         () if exports.iter().any(|name| name.starts_with(RUN)) => Some(World::Command),
         () => None,
+    };
+    let imports = match world {
+        Some(World::Command) => imports.into_iter().map(interface::look_at_command).collect(),
+        Some(World::Stage | World::Source) | None => imports,
     };
     Inspection {
         path: path.to_owned(),

@@ -168,7 +168,19 @@ pub(super) fn granted(import: &ImportUse, grants: &Grants) -> ImportUse {
     ImportUse { provision, ..import.clone() }
 }
 
-/// The same, for a command: what its libraries ask for without need is there, and holds nothing.
+/// The same, of a command: its streams are its own.
+pub(super) fn look_at_command(import: ImportUse) -> ImportUse {
+    let reaches = match import.name.split('@').next().unwrap_or_default() {
+        "wasi:cli/stdin" => "its records",
+        "wasi:cli/stdout" => "its outputs",
+        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-output" => "whether its outputs are written line by line",
+        "wasi:cli/exit" => "the end of its run",
+        _ => return import,
+    };
+    ImportUse { reaches: reaches.to_owned(), ..import }
+}
+
+/// The same, for a command that has been granted something: what its libraries ask for without need is there, and holds nothing.
 pub(super) fn granted_to_command(import: &ImportUse, grants: &Grants) -> ImportUse {
     let import = granted(import, grants);
     let nothing = match grant_of(&import) {

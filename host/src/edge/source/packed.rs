@@ -55,7 +55,7 @@ pub(super) fn fault(path: &Path, packing: Packing, bytes: u64, error: io::Error)
         return Error::edge(format!("\"{path}\" {what}")).hint(hint.as_str());
     }
     let message = if error.kind() == ErrorKind::UnexpectedEof {
-        format!("\"{path}\" is cut off: it ends after {bytes} bytes, before its {packing} data does")
+        format!("\"{path}\" is incomplete: it ends after {bytes} bytes, before its {packing} data does")
     } else {
         // Reading is ahead of unpacking: where exactly is not known.
         format!("\"{path}\" cannot be unpacked: its {packing} data is damaged within the first {bytes} bytes")
