@@ -39,14 +39,13 @@ use crate::on_bang;
 const PROCESS_STUCK_ON_BANG: &str =
     on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l))");
 
-<<<<<<< HEAD
 /// `process` that logs the 11 bytes at 1024 as an error and as information, and traps, when a value begins with `!`; else
 /// gives back its input.
 const PROCESS_LOUD_ON_BANG: &str = on_bang!(
     "(call $log (i32.const 3) (i32.const 1024) (i32.const 11))
      (call $log (i32.const 1) (i32.const 1024) (i32.const 11)) (unreachable)"
 );
-=======
+
 /// A program that knows nothing of pipelines: what it reads at a time, it writes.
 const FILTER: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
@@ -57,7 +56,6 @@ const FILTER: &str = r#"(module
         (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
         (br_if $next (i32.load (i32.const 4))))))"#;
->>>>>>> ea466b1 (cli: say what a command is, and what it is not)
 
 /// Each value twice, behind one another.
 const TWICE: &str = r#"(memory (export "memory") 2)

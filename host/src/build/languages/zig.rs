@@ -163,6 +163,7 @@ static KIT: Kit = Kit {
         "zig/json.zig",
         "zig/memory.zig",
         "zig/sandmill.zig",
+        "zig/tests.zig",
         "zig/trial.zig",
     ],
 };
