@@ -76,7 +76,7 @@ impl AtomicHabit {
         }
     }
 
-    /// Learns. What is known never becomes less, whichever worker was first. The habit before.
+    /// Learns. What is known never becomes less, whichever worker was first. Whether it is new.
     fn learn(&self, habit: Habit) -> bool {
         self.0.fetch_max(habit as u8, Relaxed) < habit as u8
     }
@@ -132,8 +132,13 @@ impl Command {
         Ok(Made { store, instance, tape })
     }
 
-    /// Runs each record by itself. Their outcome together.
-    async fn one_by_one(&self, records: &Payload, worker: &WorkerId) -> Result<(Outcome, Duration), GuestFailure> {
+    /// Runs each record by itself. Their outcome together, unless it has more than so many bytes.
+    async fn one_by_one(
+        &self,
+        records: &Payload,
+        worker: &WorkerId,
+        most: usize,
+    ) -> Result<Option<(Outcome, Duration)>, GuestFailure> {
         let limits = &self.0.terms.limits;
         let budget = Budget { cpu: limits.cpu, wall: limits.wall, fuel: limits.fuel.map(Into::into), records: 1 };
         let (mut all, mut origins, mut took) = (Outcome::default(), Vec::new(), Duration::ZERO);
@@ -144,10 +149,13 @@ impl Command {
             took += made.store.data().meter.used();
             origins.resize(origins.len() + outcome.emitted.len(), index);
             all.emitted.append(&outcome.emitted);
+            if all.emitted.bytes() > most {
+                return Ok(None);
+            }
             all.failures.extend(outcome.failures.into_iter().map(|failure| Failure { index, ..failure }));
         }
         all.origins = Some(origins);
-        Ok((all, took))
+        Ok(Some((all, took)))
     }
 
     /// One run, for all of `records`. What came of them, and whether that is in doubt.
@@ -184,6 +192,11 @@ impl Command {
             self.0.terms.voice.warn(worker, &message);
         }
     }
+}
+
+/// Nothing of the batch is used: the worker splits it, and gives one record at a time from now on.
+fn undivided(doubt: Doubt) -> GuestFailure {
+    GuestFailure::Returned(format!("the outputs of a batch cannot be told apart: {}", doubt.words()))
 }
 
 /// What no command has.
@@ -258,7 +271,11 @@ struct Running {
 impl Running {
     /// Learns whether a command that drops records, as far as can be seen, does that or writes later.
     async fn learn(&mut self, outcome: &Outcome, records: &Payload) -> Result<Outcome, GuestFailure> {
-        let (exact, took) = self.command.one_by_one(records, &self.worker).await?;
+        let most = outcome.emitted.bytes();
+        let Some((exact, took)) = self.command.one_by_one(records, &self.worker, most).await? else {
+            self.command.give_up_batches(Doubt::Behind, &self.worker);
+            return Err(undivided(Doubt::Behind));
+        };
         self.beside += took;
         let is_same = (&exact.emitted, &exact.origins) == (&outcome.emitted, &outcome.origins);
         match is_same && exact.failures.len() == outcome.failures.len() {
@@ -278,8 +295,7 @@ impl Instance for Running {
             (Some(Doubt::Behind), Habit::Unknown) => self.learn(&outcome, records).await,
             (Some(doubt), _) => {
                 self.command.give_up_batches(doubt, &self.worker);
-                // Nothing of it is used: the worker splits the batch, and gives one record at a time from now on.
-                Err(GuestFailure::Returned(format!("the outputs of a batch cannot be told apart: {}", doubt.words())))
+                Err(undivided(doubt))
             }
         }
     }
