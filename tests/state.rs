@@ -574,7 +574,7 @@ async fn an_input_that_was_cut_after_the_place_is_refused_until_that_is_said_to_
     cut.write("in.txt", &format!("{}!last\nnext\nand one more\n", lines()));
     assert_eq!(cut.run("sandmill run -q").await.code, 4);
     cut.write("in.txt", &format!("{}mended\nne", lines()));
-    cut.is_refused(&["in.txt\" was cut after the place up to which it was read: it has ", "--resume continues"]).await;
+    cut.is_refused(&["in.txt\" became shorter than the part that was read: it has ", "--resume continues"]).await;
     let seen = cut.run("sandmill run --resume").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert!(seen.stderr.contains("was edited after the place up to which it was read"), "{}", seen.stderr);

@@ -147,6 +147,8 @@ fn every_variable_is_documented() {
     let named: BTreeSet<String> = sources()
         .iter()
         .flat_map(|(_, text)| name.find_iter(text).map(|name| name.as_str().to_owned()).collect::<Vec<_>>())
+        // A macro of the SDK for C++.
+        .filter(|name| name != "SANDMILL_STAGE")
         .collect();
     assert!(named.contains("SANDMILL_CACHE"), "{named:?}");
     let page = page("environment.md");

@@ -1,5 +1,6 @@
 //! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
 
+mod command;
 mod for_each;
 mod partial;
 
@@ -14,8 +15,8 @@ use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
 use crate::plan::{
-    Breaker, Checkpoints, Code, CommandPlan, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle,
-    Retry, SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
+    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
 use crate::pool::NativeStage;
 use crate::queue::QueueBounds;
@@ -212,13 +213,6 @@ impl StageBuilder {
     fn parts(self) -> (StagePlan, Inputs) {
         let reuse = self.reuse.unwrap_or(Isolation::default_of(self.plan.deterministic));
         (StagePlan { reuse, ..self.plan }, self.inputs)
-    }
-
-    /// How it is run, if it is a command: a program that reads lines and writes lines.
-    #[must_use]
-    pub fn command(mut self, command: CommandPlan) -> Self {
-        self.plan.command = Some(command);
-        self
     }
 
     /// What `open` is given: JSON text; `{}` unless said otherwise.

@@ -111,6 +111,7 @@ fn refused(stage: &Stage, why: &str) -> Error {
 }
 
 impl Looks {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "four kinds of section out of thirty")]
     fn at(wasm: &[u8]) -> wasmparser::Result<Self> {
         let mut looks = Self::default();
         for payload in Parser::new(0).parse_all(wasm) {

@@ -148,24 +148,6 @@ fn mistakes(said: &[String]) -> Vec<String> {
 
 const ENTRY: &str = "main.go";
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mistakes_are_found_among_what_the_compiler_says() {
-        let said = ["# shout", "./main.go:12:2: undefined: x", "words/a.go:3:1: syntax error: non-declaration"];
-        let said = said.map(str::to_owned);
-        assert_eq!(mistakes(&said), said[1..]);
-    }
-
-    #[test]
-    fn the_package_is_that_of_the_entry() {
-        assert_eq!(package_of(Path::new("main.go")), ".");
-        assert_eq!(package_of(Path::new("cmd/stage/main.go")), "./cmd/stage");
-    }
-}
-
 static KIT: Kit = Kit {
     files: files![
         "go/README.md",
@@ -196,3 +178,21 @@ const TEMPLATE: &[(&str, &str)] = &[
     ("main_test.go", include_str!("../../../../guest-sdk/go/template/main_test.go")),
     ("sandmill.toml", include_str!("../../../../guest-sdk/go/template/sandmill.toml")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_found_among_what_the_compiler_says() {
+        let said = ["# shout", "./main.go:12:2: undefined: x", "words/a.go:3:1: syntax error: non-declaration"];
+        let said = said.map(str::to_owned);
+        assert_eq!(mistakes(&said), said[1..]);
+    }
+
+    #[test]
+    fn the_package_is_that_of_the_entry() {
+        assert_eq!(package_of(Path::new("main.go")), ".");
+        assert_eq!(package_of(Path::new("cmd/stage/main.go")), "./cmd/stage");
+    }
+}

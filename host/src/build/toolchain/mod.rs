@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::language::{Job, Language};
 use super::stop::Stop;
 use super::talk::Talk;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 pub(super) use fetch::{node, python};
 pub(super) use version::Version;
@@ -194,9 +194,11 @@ impl Tool {
         let Some(folder) = self.folder() else {
             return Err(self.missing(language, "this user has no cache folder").hint("set SANDMILL_CACHE to a folder"));
         };
-        fetch::Fetch { tool: self, folder: &folder, stop }.run(talk).map_err(|error| match error.kind() {
-            crate::error::ErrorKind::Cancelled => error,
-            _ => error.hint(format!("to try again: sandmill toolchain install {}", language.name())),
+        fetch::Fetch { tool: self, folder: &folder, stop }.run(talk).map_err(|error| {
+            if error.kind() == ErrorKind::Cancelled {
+                return error;
+            }
+            error.hint(format!("to try again: sandmill toolchain install {}", language.name()))
         })?;
         self.cached()
             .ok_or_else(|| Error::internal(format!("{} was fetched, and {} is not there", self.name, self.program)))

@@ -207,7 +207,7 @@ impl Again {
             Rest::Untouched => self.is_untouched = true,
             Rest::Alike => {}
             Rest::Torn(what) if !accepts_changes => {
-                let error = format!("\"{path}\" was cut after the place up to which it was read: {what}");
+                let error = format!("\"{path}\" became shorter than the part that was read: {what}");
                 let error = Error::config(error)
                     .hint("its last record may be a part of one: bring back what was there, or start over with --fresh")
                     .hint("if that is how you have mended it, --resume continues with the file as it is now");

@@ -395,7 +395,6 @@ fn is_read_once((other, path): &(Found, Arc<Path>)) -> String {
     format!("\"{}\" is another name of \"{}\": the file is read once", other.path.display(), path.display())
 }
 
-/// A failure as the reason of a bad record.
 fn in_words(failure: &Error) -> String {
     failure.causes().iter().fold(failure.to_string(), |reason, cause| format!("{reason}: {cause}"))
 }
