@@ -126,9 +126,11 @@ pub(crate) fn build_stages() {
     ONCE.call_once(|| {
         let stages = fs::read_dir(repository().join("stages")).expect("there are stages");
         let mut folders: Vec<PathBuf> = stages.map(|stage| stage.expect("it can be read").path()).collect();
+        // Those of other languages take minutes and a C compiler for WebAssembly: their components are kept in stages/std.
+        let is_kept = |folder: &PathBuf| folder.ends_with("jq") || folder.ends_with("script-javascript");
         folders.retain(|folder| {
             let manifest = fs::read_to_string(folder.join("Cargo.toml"));
-            manifest.is_ok_and(|manifest| manifest.contains("cdylib"))
+            !is_kept(folder) && manifest.is_ok_and(|manifest| manifest.contains("cdylib"))
         });
         folders.sort();
         let sandmill = built("sandmill", "cargo build -p sandmill");

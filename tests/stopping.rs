@@ -88,7 +88,18 @@ async fn an_instance_that_is_cut_in_the_middle_of_a_call_is_never_called_again()
     for reuse in [Isolation::Record, Isolation::Batch, Isolation::Worker] {
         let plan = builder("cut")
             .source(SourceBuilder::custom("numbers", Numbers::up_to(3)))
-            .stage(StageBuilder::component("guest", &component).limits(hours).reuse(reuse).workers(NonZeroUsize::MIN))
+            .stage(
+                StageBuilder::component("guest", &component)
+                    .limits(hours)
+                    .reuse(reuse)
+                    .workers(NonZeroUsize::MIN)
+                    // One at a time: what is logged in a call for several records is told when the call has ended.
+                    .batch(BatchBounds {
+                        records: NonZeroUsize::MIN,
+                        bytes: NonZeroUsize::new(1 << 20).expect("positive"),
+                        linger: Duration::ZERO,
+                    }),
+            )
             .sink(SinkBuilder::custom("kept", Keeper::default()))
             .plan()
             .expect("a sound plan");

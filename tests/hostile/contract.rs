@@ -107,7 +107,7 @@ table! {
     outputs_without_origins_are_a_broken_contract: broken(
         lie!("(call $one (i32.const 0) (i32.const 0)) (call $list (i32.const 76) (i32.const 2048) (i32.const 500))
             (return (i32.const 64))"),
-        &["there are 500 outputs of 1 records, and no origins"],
+        &["there are 500 outputs for 1 records, and no origins"],
     );
 
     origins_of_another_number_are_a_broken_contract: broken(
@@ -139,7 +139,7 @@ table! {
         lie!("(call $one (local.get 0) (local.get 1)) (call $list (i32.const 100) (i32.const 2060) (i32.const 1))
             (i32.store16 (i32.const 2064) (i32.const 65535)) (call $list (i32.const 108) (i32.const 2064) (i32.const 1))
             (return (i32.const 64))"),
-        &["an output goes to port 65535, but the stage has 1"],
+        &["an output goes to port 65535, but the stage has one output: port 0"],
     );
 
     two_fates_of_one_record_are_a_broken_contract: broken(
@@ -153,7 +153,7 @@ table! {
         lie!("(call $clear) (call $failure (i32.const 2100) (i32.const 0) (i32.const 1024) (i32.const 5))
             (call $failure (i32.const 2116) (i32.const 0) (i32.const 1024) (i32.const 5))
             (call $list (i32.const 116) (i32.const 2100) (i32.const 2)) (return (i32.const 64))"),
-        &["there are 2 failures of 1 records"],
+        &["there are 2 failures for 1 records"],
     );
 
     a_failure_of_no_record_is_a_broken_contract: broken(
@@ -190,7 +190,7 @@ table! {
         }),
         records: 20,
         reuse: &[Record, Batch],
-        expected: AllFail("contract", &["there are 1 failures of 0 records"]),
+        expected: AllFail("contract", &["there are 1 failures for 0 records"]),
         ..Row::default()
     };
 

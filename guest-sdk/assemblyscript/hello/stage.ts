@@ -19,7 +19,7 @@ class Hello extends TextStage {
     }
     if (text.startsWith("*")) {
       const count = I32.parseInt(rest);
-      for (let number = 0; number < count; number++) out.emit(this.prefix + number.toString());
+      for (let number = 0; number < count; number++) out.emit(this.prefix + upper(text));
       return;
     }
     if (text.startsWith("@")) {

@@ -13,7 +13,7 @@ export default stage({
       case "+":
         return [prefix + upper(line.slice(1)), prefix + upper(line.slice(1))];
       case "*":
-        return Array.from({ length: Number(line.slice(1)) }, (_, number) => `${prefix}${number}`);
+        return Array(Number(line.slice(1))).fill(prefix + upper(line));
       case "@": {
         const [key, value] = line.slice(1).split("=", 2);
         return new Keyed(key, prefix + upper(value));

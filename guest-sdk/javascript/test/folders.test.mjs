@@ -12,7 +12,9 @@ const SDK = fileURLToPath(new URL("..", import.meta.url));
 async function unpacked(name, use) {
   const folder = await mkdtemp(path.join(tmpdir(), "sandmill-folder-"));
   try {
-    await cp(path.join(SDK, name), folder, { recursive: true });
+    // Without what a build left there.
+    const filter = (source) => !/\/(\.sandmill|target)$/.test(source);
+    await cp(path.join(SDK, name), folder, { recursive: true, filter });
     await mkdir(path.join(folder, ".sandmill"), { recursive: true });
     await symlink(SDK, path.join(folder, ".sandmill/javascript"));
     const { trial } = await import(path.join(folder, ".sandmill/javascript/index.js"));
@@ -26,7 +28,7 @@ async function unpacked(name, use) {
 test("each mark has its fate, and the configuration is strict", async () => {
   await unpacked("hello", (trial, hello) => {
     const fates = trial(hello, { prefix: "> " }).process(["aß", "!x", "!?x", "-", "+y", "*2", "@k=v", ">1 z", "~panic"]);
-    assert.deepEqual(fates.texts, ["> Aß", "> Y", "> Y", "> 0", "> 1", "> V", "> Z"]);
+    assert.deepEqual(fates.texts, ["> Aß", "> Y", "> Y", "> *2", "> *2", "> V", "> Z"]);
     assert.equal(fates.failure(1), "told to fail: !x");
     assert.deepEqual([1, 2].map((each) => fates.failures.get(each).retryable), [false, true]);
     assert.deepEqual(fates.outputs.slice(-2).map(({ key, port }) => [key, port]), [["k", 0], ["", 1]]);

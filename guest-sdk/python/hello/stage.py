@@ -23,7 +23,7 @@ def hello(line: str, config: Config):
         case "+":
             return [config.prefix + upper(line[1:])] * 2
         case "*":
-            return [f"{config.prefix}{number}" for number in range(int(line[1:]))]
+            return [config.prefix + upper(line)] * int(line[1:])
         case "@":
             key, _, value = line[1:].partition("=")
             return Keyed(key, config.prefix + upper(value))

@@ -9,7 +9,7 @@ from stage import hello
 class Hello(unittest.TestCase):
     def test_each_mark_has_its_fate(self):
         fates = trial(hello, prefix="> ").process(["aß", "!x", "!?x", "-", "+y", "*2", "@k=v", ">1 z", "~panic"])
-        self.assertEqual(fates.texts, ["> Aß", "> Y", "> Y", "> 0", "> 1", "> V", "> Z"])
+        self.assertEqual(fates.texts, ["> Aß", "> Y", "> Y", "> *2", "> *2", "> V", "> Z"])
         self.assertEqual(fates.failure(1), "told to fail: !x")
         self.assertEqual([fates.failures[each].retryable for each in (1, 2)], [False, True])
         self.assertEqual([(output.key, output.port) for output in fates.outputs[-2:]], [(b"k", 0), (b"", 1)])

@@ -26,7 +26,7 @@ use crate::pool::WorkerId;
 use image::Image;
 
 /// Changes when images of an earlier version must not be used any more.
-const VERSION: &str = concat!("warm 1, ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("warm 2, ", env!("CARGO_PKG_VERSION"));
 
 /// What is opened, and how.
 #[derive(Clone, Copy, Debug)]
