@@ -296,7 +296,6 @@ const SUBJECTS: &[(&str, &str)] = &[
     ("cpp", "cpp/hello"),
     ("zig", "zig/hello"),
     ("assemblyscript", "assemblyscript/hello"),
-    ("ruby", "ruby/hello"),
 ];
 
 fn sdk() -> PathBuf {
@@ -304,7 +303,7 @@ fn sdk() -> PathBuf {
 }
 
 /// Languages whose toolchain is not on this machine.
-fn left_out() -> BTreeSet<&'static str> {
+pub(crate) fn left_out() -> BTreeSet<&'static str> {
     let tools = build::tools().expect("a sound environment");
     let missing = tools.iter().filter(|tool| tool.presence == Presence::Missing).map(|tool| tool.language);
     let all = std::env::var_os("SANDMILL_ALL_LANGUAGES").is_some();
@@ -319,7 +318,6 @@ async fn every_language_gives_every_record_its_fate() {
     let suite: Suite = toml::from_str(include_str!("conformance/cases.toml")).expect("cases");
     let missing = left_out();
     let mut wrong = Vec::new();
-    let mut seen = BTreeMap::new();
     for (language, folder) in SUBJECTS {
         if missing.contains(language) || !sdk().join(folder).exists() {
             eprintln!("left out: {language}, whose toolchain is not on this machine");
@@ -333,15 +331,12 @@ async fn every_language_gives_every_record_its_fate() {
                 wrong.push(format!("{language}: {}: {why}", case.name));
             }
         }
-        seen.insert(*language, ());
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
     let page = std::fs::read_to_string(sdk().join("..").join(PAGE)).expect("the page");
-    for language in seen.keys() {
-        for case in &suite.case {
-            let row = row(case);
-            assert!(page.contains(&row), "{language}: {PAGE} does not hold\n{row}");
-        }
+    for case in &suite.case {
+        let row = row(case);
+        assert!(page.contains(&row), "{PAGE} does not hold\n{row}");
     }
 }
 

@@ -225,6 +225,19 @@ fn any_program() {
 }
 
 #[test]
+fn polyglot() {
+    let missing = crate::conformance::left_out();
+    if let Some(language) = ["go", "python", "typescript", "zig", "c"].into_iter().find(|it| missing.contains(it)) {
+        eprintln!("left out: examples/polyglot, because there is no compiler for {language} here");
+        return;
+    }
+    let ran = run("polyglot");
+    assert_eq!(ran.exit, Some(3), "{}", ran.stderr);
+    ran.expect("stdout", &ran.stdout);
+    ran.expect("dead-letters.txt", &ran.dead_letters());
+}
+
+#[test]
 fn library() {
     build_stages();
     let program = built("examples/library", "cargo build -p sandmill --examples");

@@ -158,7 +158,9 @@ def readable(stderr: str) -> str:
     """The author's part of what the tool says: its traceback, without the tool's own."""
     text = stderr.partition("\nStack backtrace:")[0].partition("\n\nCaused by:")[0]
     text = text.rpartition("AssertionError: ")[2].strip()
-    lines = [re.sub(r'File "/\d+/', 'File "', line) for line in text.splitlines()]
+    # What is printed while the module is imported is a log line by then.
+    lines = [line.removeprefix("warn: ") for line in text.splitlines()]
+    lines = [re.sub(r'File "/\d+/', 'File "', line) for line in lines]
     return "\n".join(_without_sdk(lines)) or stderr
 
 

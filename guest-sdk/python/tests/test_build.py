@@ -21,6 +21,17 @@ class Described(unittest.TestCase):
         ]:
             self.assertEqual(build.describe(text, "stage.py"), {"world": world, "flushes": flushes})
 
+    def test_a_traceback_that_was_logged_is_shown_as_one(self):
+        logged = """warn: Traceback (most recent call last):
+warn:   File "sandmill_entry.py", line 5, in <module>
+warn:     import stage
+warn:   File "stage.py", line 3
+warn:     def f(line: str) -> str
+warn: SyntaxError: expected ':'
+"""
+        shown = build.readable(logged).splitlines()
+        self.assertEqual(shown[1:], ['  File "stage.py", line 3', "    def f(line: str) -> str", "SyntaxError: expected ':'"])
+
     def test_a_traceback_is_shown_from_the_authors_file_on(self):
         stderr = """Traceback (most recent call last):
   File "/venv/bin/componentize-py", line 8, in <module>

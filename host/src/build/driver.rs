@@ -11,6 +11,9 @@ use super::settings::World;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 
+/// Lines of a refusal that are shown: the last ones say what it is.
+const LINES_MAX: usize = 20;
+
 /// What a driver prints as the last line of its output, as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +32,10 @@ pub(super) fn run(command: Command, job: &mut Job<'_>) -> Result<Form> {
     let folder = &job.stage.folder;
     let done = process::run(command, job.stop, &mut Quiet(job.talk))?;
     if !done.succeeded {
-        return Err(does_not_compile(folder, done.said.into_iter().filter(|line| !line.trim().is_empty()).collect()));
+        // All of it is about one mistake: a traceback, or the source line with its place.
+        let lines: Vec<String> = done.said.into_iter().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines.len().saturating_sub(LINES_MAX);
+        return Err(does_not_compile(folder, vec![lines.get(last..).unwrap_or_default().join("\n")]));
     }
     done.said
         .iter()

@@ -10,6 +10,8 @@ const NAMED_MAX: usize = 5;
 /// A stage that does not compile.
 pub(super) fn does_not_compile(folder: &Path, mut mistakes: Vec<String>) -> Error {
     let error = Error::config(format!("stage \"{}\" does not compile", folder.display()));
+    // A linker complains for each file that refers to what it misses.
+    mistakes.dedup();
     if mistakes.is_empty() {
         return error;
     }
@@ -44,6 +46,12 @@ mod tests {
         let many: Vec<String> = (0..9).map(|i| format!("error: number {i}")).collect();
         let error = does_not_compile(Path::new("shout"), many);
         assert!(error.causes()[0].ends_with("error: number 4\nand 4 more"), "{:?}", error.causes());
+    }
+
+    #[test]
+    fn a_mistake_that_is_said_twice_is_named_once() {
+        let error = does_not_compile(Path::new("shout"), vec!["a:1: error: no".to_owned(); 7]);
+        assert_eq!(error.causes(), ["a:1: error: no"]);
     }
 
     #[test]
