@@ -1,6 +1,6 @@
 #!/bin/sh
 # languages.sh SANDMILL: fetches the compilers of the languages that stages are written in, for the tests. What this machine
-# cannot have is left out, and said in one line. With SANDMILL_ALL_LANGUAGES set, as on CI, leaving one out is an error.
+# cannot have is left out, and said in one line. With SANDMILL_ALL_LANGUAGES set, leaving one out is an error.
 set -u
 
 left=

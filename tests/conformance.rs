@@ -1,7 +1,7 @@
 //! What every SDK must do: one stage in each language (`guest-sdk/<language>/hello`), one list of cases
 //! (`tests/conformance/cases.toml`). The page `docs/languages.md` holds the outcome.
 //!
-//! A language whose toolchain is not on this machine is left out, and named. On CI (`SANDMILL_ALL_LANGUAGES`) none is.
+//! A language whose toolchain is not on this machine is left out, and named. With `SANDMILL_ALL_LANGUAGES` that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU64, NonZeroUsize};
