@@ -44,7 +44,7 @@ pub(super) fn component(wasm: &[u8], stage: &Stage, debug: bool) -> Result<Vec<u
         return Ok(wasm.to_owned());
     }
     // Names stay, for backtraces.
-    let drops = |name: &str| !debug && (name.starts_with(".debug_") || name == "producers");
+    let drops = |name: &str| !debug && name.starts_with(".debug_");
     let mut module =
         section::without(wasm, drops).map_err(|error| Error::internal("a module that was read").caused_by(error))?;
     if !looks.is_described {
