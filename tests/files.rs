@@ -446,12 +446,8 @@ async fn what_cannot_be_unpacked_is_never_delivered_as_it_is() {
         if !name.starts_with("short") {
             let seen = place.run(&format!("cat {name} | sandmill run -q")).await;
             let is_nothing = name == "empty.gz";
-            assert_eq!(
-                (seen.code == 0, seen.stdout.as_str()),
-                (is_nothing, given),
-                "{name} by a pipe: {}",
-                seen.stderr
-            );
+            assert_eq!(seen.code == 0, is_nothing, "{name} by a pipe: {}", seen.stderr);
+            assert!(given.starts_with(&seen.stdout), "{name} by a pipe: {}", seen.stdout);
         }
     }
     place.pipeline("kind = \"file\", path = \"both\"", "kind = \"stdout\"");

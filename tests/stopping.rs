@@ -109,7 +109,10 @@ async fn an_instance_that_is_cut_in_the_middle_of_a_call_is_never_called_again()
         assert_eq!(begun.as_deref(), Some("begun"));
         running.stopper().abort();
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");
-        assert_eq!((report.ending, report.stats.accounting.in_flight), (Ending::Interrupted, 3));
+        // How far the source has come by then depends on the machine.
+        let account = &report.stats.accounting;
+        assert!((1..=3).contains(&account.read), "{account:?}");
+        assert_eq!((report.ending, account.in_flight), (Ending::Interrupted, account.read));
         assert_eq!((report.stats.stages[0].instances, said(&mut events).await), (1, None));
     }
 }
