@@ -37,6 +37,7 @@ impl Stage {
         let settings = Settings::read(folder)?;
         let language = language(folder, settings.as_ref())?;
         let settings = settings.unwrap_or_default();
+        settings.fit(language, folder)?;
         let Read { name, sdk } = language.read(folder, &settings)?;
         let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
         let outputs = folder.join("target/sandmill");

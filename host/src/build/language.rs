@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::folder::Stage;
 use super::kit::Unpacked;
-use super::settings::Settings;
+use super::settings::{Reach, Settings};
 use super::stop::Stop;
 use super::talk::Talk;
 use super::toolchain::{Status, Tool};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Suggested;
 
 /// A language that stages are written in.
@@ -38,17 +38,21 @@ pub(super) trait Language: Debug + Sync {
         None
     }
 
-    /// Where its compiler is. `None` where it has none of its own.
+    /// Where its compiler is, when that is not one that this program can fetch.
     ///
     /// # Errors
     /// When the environment names what is not one.
-    fn status(&self) -> Result<Option<Status>>;
+    fn own_status(&self) -> Result<Option<Status>> {
+        Ok(None)
+    }
 
-    /// Sees that its compiler is on this machine.
+    /// Sees that its compiler is on this machine, when that is not one that this program can fetch.
     ///
     /// # Errors
-    /// When it is not, and cannot be fetched.
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()>;
+    /// When it is not.
+    fn own_install(&self, _talk: &mut dyn Talk) -> Result<()> {
+        Err(Error::config(format!("there is no toolchain for {}", self.title())))
+    }
 
     /// What the user's environment says about the toolchain.
     fn choice(&self) -> Option<String> {
@@ -76,6 +80,16 @@ pub(super) trait Language: Debug + Sync {
     /// What instances of a stage need that is in this language, where the pipeline file says nothing.
     fn defaults(&self) -> Suggested {
         Suggested::default()
+    }
+
+    /// The parts of the system that its runtime can be built with.
+    fn reaches(&self) -> &'static [Reach] {
+        &[]
+    }
+
+    /// Whether a command of the settings builds its stages.
+    fn has_command(&self) -> bool {
+        false
     }
 
     /// What a module lacks that does not export a stage, where the language knows.

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::folder::unreadable;
+use super::language::Language;
 use crate::error::{Error, Result};
 use crate::plan::{Isolation, Suggested};
 
@@ -116,6 +117,29 @@ impl Settings {
         })
     }
 
+    /// Refuses what would do nothing in this language.
+    ///
+    /// # Errors
+    /// When there is something of that kind.
+    pub(super) fn fit(&self, language: &dyn Language, folder: &Path) -> Result<()> {
+        let file = folder.join(FILE);
+        let refused = |what: &str| {
+            Error::config(format!("\"{}\": {what} is not for stages in {}", file.display(), language.title()))
+        };
+        let has_command = !self.build.is_empty() || self.output.is_some() || !self.inputs.is_empty();
+        if has_command && !language.has_command() {
+            return Err(refused("a command (`build`, `output`, `inputs`)").hint("it is for `language = \"custom\"`"));
+        }
+        let Some(reach) = self.reach.iter().find(|reach| !language.reaches().contains(reach)) else { return Ok(()) };
+        let error = refused(&format!("`reach = [\"{}\"]`", reach.name()));
+        let possible: Vec<String> = language.reaches().iter().map(|it| format!("\"{}\"", it.name())).collect();
+        Err(if possible.is_empty() {
+            error.hint("the page of its SDK says what such a stage can reach")
+        } else {
+            error.hint(format!("it may be {}", possible.join(", ")))
+        })
+    }
+
     /// What the author suggests for every pipeline that runs the stage.
     ///
     /// # Errors
@@ -210,6 +234,23 @@ mod tests {
         assert_eq!((limits.memory, limits.cpu.map(|cpu| cpu.as_secs())), (Some(1 << 20), Some(2)));
         let error = suggested("[limits]\ncpu = \"fast\"\n").unwrap_err();
         assert_eq!(error.to_string(), "\"stage/sandmill.toml\": `limits.cpu` is \"fast\"");
+    }
+
+    /// They were read, and nothing came of them.
+    #[test]
+    fn what_would_do_nothing_in_a_language_is_refused() {
+        let fit = |text: &str| {
+            let settings = read(text).unwrap();
+            let language = crate::build::languages::named(settings.language.as_deref().unwrap()).unwrap();
+            settings.fit(language, Path::new("s")).map_err(|error| (error.to_string(), error.hints().join(" ")))
+        };
+        let (why, hint) = fit("language = \"javascript\"\nreach = [\"time\", \"files\"]\n").unwrap_err();
+        assert_eq!(why, "\"s/sandmill.toml\": `reach = [\"files\"]` is not for stages in JavaScript");
+        assert_eq!(hint, "it may be \"time\", \"random\"");
+        assert!(fit("language = \"go\"\nreach = [\"time\"]\n").is_err());
+        assert!(fit("language = \"zig\"\nbuild = [\"make\"]\n").unwrap_err().0.contains("a command"));
+        assert!(fit("language = \"python\"\nreach = [\"env\", \"files\"]\n").is_ok());
+        assert!(fit("language = \"custom\"\nbuild = [\"make\"]\noutput = \"a.wasm\"\n").is_ok());
     }
 
     #[test]

@@ -13,12 +13,16 @@ use crate::suggest;
 /// # Errors
 /// When the environment names a compiler that is not there.
 pub fn tools() -> Result<Vec<Status>> {
-    languages::ALL.iter().filter_map(|language| language.status().transpose()).collect()
+    let status = |language: &&'static dyn Language| match language.tool() {
+        Some(tool) => tool.status(*language).map(Some),
+        None => language.own_status(),
+    };
+    languages::ALL.iter().filter_map(|language| status(language).transpose()).collect()
 }
 
 /// The languages that have a compiler of their own.
 pub fn tool_languages() -> impl Iterator<Item = &'static str> {
-    languages::ALL.iter().map(|language| language.name()).filter(|name| *name != "custom")
+    languages::ALL.iter().filter(|language| !language.has_command()).map(|language| language.name())
 }
 
 /// Sees that the compiler of `language` is on this machine, and fetches it where it is not.
@@ -26,7 +30,11 @@ pub fn tool_languages() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// When there is no such language, or its compiler cannot be fetched.
 pub fn install_tool(language: &str, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-    named(language)?.install(stop, talk)
+    let language = named(language)?;
+    match language.tool() {
+        Some(tool) => tool.install(language, stop, talk).map(|_| ()),
+        None => language.own_install(talk),
+    }
 }
 
 /// Removes what was fetched for `language` from the user's cache. Returns whether there was something.

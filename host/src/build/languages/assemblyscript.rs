@@ -9,9 +9,7 @@ use crate::build::folder::Stage;
 use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::settings::Settings;
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::{Origin, Status, Tool};
+use crate::build::toolchain::{Origin, Tool};
 use crate::error::Result;
 
 /// The language.
@@ -54,14 +52,6 @@ impl Language for AssemblyScript {
 
     fn tool(&self) -> Option<&'static Tool> {
         Some(&TOOL)
-    }
-
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
     }
 
     fn maker(&self) -> String {

@@ -11,9 +11,6 @@ use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
 use crate::build::settings::{FILE, Settings};
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::Status;
 use crate::error::{Error, Result};
 
 /// The language.
@@ -48,13 +45,8 @@ impl Language for Custom {
         Ok(Read { name: settings.name(folder)?, sdk: None })
     }
 
-    fn status(&self) -> Result<Option<Status>> {
-        Ok(None)
-    }
-
-    fn install(&self, _stop: &Stop, _talk: &mut dyn Talk) -> Result<()> {
-        Err(Error::config("there is no toolchain for a language of one's own")
-            .hint("`build` in sandmill.toml names the command"))
+    fn has_command(&self) -> bool {
+        true
     }
 
     fn maker(&self) -> String {

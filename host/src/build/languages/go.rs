@@ -15,9 +15,7 @@ use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
 use crate::build::settings::{Settings, World};
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::{Installed, Origin, Status, Tool, Version};
+use crate::build::toolchain::{Installed, Origin, Tool, Version};
 use crate::error::Result;
 use crate::plan::Suggested;
 
@@ -61,14 +59,6 @@ impl Language for Go {
 
     fn tool(&self) -> Option<&'static Tool> {
         Some(&TOOL)
-    }
-
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
     }
 
     fn maker(&self) -> String {

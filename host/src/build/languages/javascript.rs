@@ -9,10 +9,8 @@ use crate::build::files::{below, is_one_of};
 use crate::build::folder::Stage;
 use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
-use crate::build::settings::Settings;
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::{Origin, Status, Tool};
+use crate::build::settings::{Reach, Settings};
+use crate::build::toolchain::{Origin, Tool};
 use crate::error::Result;
 use crate::plan::Suggested;
 
@@ -40,6 +38,9 @@ static TOOL: Tool = Tool {
 const DRIVER: &str = ".sandmill/javascript/build.mjs";
 static JAVASCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.js", is_bundler: true };
 static TYPESCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.ts", is_bundler: true };
+
+/// What the engine has a way to ask for.
+const REACHES: [Reach; 2] = [Reach::Time, Reach::Random];
 
 fn read(folder: &Path, settings: &Settings, driver: &Driver) -> Result<Read> {
     settings.entry(folder, driver.entry)?;
@@ -84,12 +85,8 @@ impl Language for JavaScript {
         Some(&TOOL)
     }
 
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
+    fn reaches(&self) -> &'static [Reach] {
+        &REACHES
     }
 
     fn maker(&self) -> String {
@@ -136,12 +133,8 @@ impl Language for TypeScript {
         Some(&TOOL)
     }
 
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
+    fn reaches(&self) -> &'static [Reach] {
+        &REACHES
     }
 
     fn maker(&self) -> String {

@@ -13,9 +13,7 @@ use crate::build::folder::{Stage, unreadable};
 use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::settings::{Reach, Settings};
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::{Found, Installed, Origin, Status, Tool, Version};
+use crate::build::toolchain::{Found, Installed, Origin, Tool, Version};
 use crate::error::Result;
 use crate::plan::Suggested;
 
@@ -60,12 +58,8 @@ impl Language for Python {
         Some(&TOOL)
     }
 
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
+    fn reaches(&self) -> &'static [Reach] {
+        &[Reach::Time, Reach::Files, Reach::Env, Reach::Random]
     }
 
     fn maker(&self) -> String {

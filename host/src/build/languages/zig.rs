@@ -12,9 +12,7 @@ use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
 use crate::build::settings::Settings;
-use crate::build::stop::Stop;
-use crate::build::talk::Talk;
-use crate::build::toolchain::{Found, Installed, Origin, Status, Tool, Version};
+use crate::build::toolchain::{Found, Installed, Origin, Tool, Version};
 use crate::error::Result;
 
 /// A guest that needs a deeper stack than this recurses without a bound.
@@ -60,14 +58,6 @@ impl Language for Zig {
 
     fn tool(&self) -> Option<&'static Tool> {
         Some(&TOOL)
-    }
-
-    fn status(&self) -> Result<Option<Status>> {
-        TOOL.status(self).map(Some)
-    }
-
-    fn install(&self, stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
-        TOOL.install(self, stop, talk).map(|_| ())
     }
 
     fn maker(&self) -> String {

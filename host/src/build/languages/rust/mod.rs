@@ -17,7 +17,6 @@ use crate::build::folder::Stage;
 use crate::build::kit::Unpacked;
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::settings::Settings;
-use crate::build::stop::Stop;
 use crate::build::talk::Talk;
 use crate::build::toolchain::Status;
 use crate::error::Result;
@@ -44,11 +43,11 @@ impl Language for Rust {
         Ok(Read { name, sdk: manifest::wanted_sdk(&table) })
     }
 
-    fn status(&self) -> Result<Option<Status>> {
+    fn own_status(&self) -> Result<Option<Status>> {
         toolchain::status(self.name()).map(Some)
     }
 
-    fn install(&self, _stop: &Stop, talk: &mut dyn Talk) -> Result<()> {
+    fn own_install(&self, talk: &mut dyn Talk) -> Result<()> {
         Toolchain::find(Path::new("."), false, talk).map(|_| ())
     }
 
