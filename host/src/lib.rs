@@ -26,6 +26,7 @@ mod redact;
 pub mod replay;
 pub mod report;
 pub mod sandbox;
+mod section;
 pub mod state;
 mod suggest;
 mod task;

@@ -13,13 +13,13 @@ use super::encode;
 use super::folder::Stage;
 use super::kit::Unpacked;
 use super::language::{Job, Made};
-use super::section;
 use super::settings;
 use super::stamp::{self, Recipe, Stamp};
 use super::stop::Stop;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 use crate::sandbox::defaults;
+use crate::section;
 
 /// How a stage is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

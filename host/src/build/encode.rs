@@ -9,8 +9,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::folder::Stage;
-use super::section;
 use crate::error::{Error, Result};
+use crate::section;
 
 /// The interface that stages and hosts share.
 const INTERFACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/wit/stage.wit"));

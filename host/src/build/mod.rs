@@ -15,7 +15,6 @@ mod languages;
 mod mistakes;
 mod process;
 mod scaffold;
-mod section;
 mod settings;
 mod stamp;
 mod stop;

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::legible::one_line;
 use crate::plan::{Isolation, Suggested};
+use crate::section;
 
 /// The name of the section.
 pub const SECTION: &str = "sandmill:defaults";
@@ -65,24 +66,8 @@ pub fn embed(component: &mut Vec<u8>, suggested: &Suggested) -> Result<()> {
     };
     let text = toml::to_string(&written).map_err(|error| Error::internal("defaults are TOML").caused_by(error))?;
     read(text.as_bytes()).map_err(|why| Error::config(format!("the component's defaults cannot be written: {why}")))?;
-    let mut content = Vec::new();
-    push_length(&mut content, SECTION.len());
-    content.extend_from_slice(SECTION.as_bytes());
-    content.extend_from_slice(text.as_bytes());
-    // A custom section.
-    component.push(0);
-    push_length(component, content.len());
-    component.append(&mut content);
+    section::append(component, SECTION, text.as_bytes());
     Ok(())
-}
-
-/// A number as Wasm writes lengths: seven bits a byte, the lowest first.
-fn push_length(to: &mut Vec<u8>, mut length: usize) {
-    while length > 0x7f {
-        to.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    to.push(length as u8);
 }
 
 /// What the component in this file suggests; nothing where it says nothing, or the file cannot be read: whoever loads it

@@ -3,7 +3,7 @@
 use wasmparser::{Parser, Payload};
 
 /// Appends a custom section to a module or component.
-pub(super) fn append(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
+pub(crate) fn append(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
     let mut content = Vec::with_capacity(name.len() + data.len() + 5);
     number(&mut content, name.len());
     content.extend_from_slice(name.as_bytes());
@@ -17,7 +17,7 @@ pub(super) fn append(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
 ///
 /// # Errors
 /// When it is not a module.
-pub(super) fn without(module: &[u8], drops: impl Fn(&str) -> bool) -> wasmparser::Result<Vec<u8>> {
+pub(crate) fn without(module: &[u8], drops: impl Fn(&str) -> bool) -> wasmparser::Result<Vec<u8>> {
     let mut kept = Vec::with_capacity(module.len());
     // Magic and version.
     kept.extend_from_slice(module.get(..8).unwrap_or(module));
