@@ -9,7 +9,7 @@ use super::format::fields::Fields;
 use super::format::json;
 use super::source::read_all;
 use crate::plan::Matter;
-use crate::record::{BatchBounds, Lines, Places};
+use crate::record::BatchBounds;
 
 /// What a source gives for some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn read(input: &[u8], matter: Matter, reading: Reading) -> Option<Vec<Given>
                 given.push(refused(bad));
             }
             assert!(!chunk.records.are_json_lines() || is_json_line(value), "it is known to be JSON on a line");
-            given.push(Given { line: line(&chunk.places, row), record: Ok(value.to_vec()) });
+            given.push(Given { line: chunk.places.lines.of(row), record: Ok(value.to_vec()) });
         }
         given.extend(bad.map(|(bad, _)| refused(bad)));
     }
@@ -61,15 +61,7 @@ fn is_json_line(value: &[u8]) -> bool {
 }
 
 fn refused(bad: BadRecord) -> Given {
-    Given { line: line(&bad.places, 0), record: Err((bad.data, bad.reason)) }
-}
-
-fn line(places: &Places, row: u32) -> Option<u64> {
-    match &places.lines {
-        Lines::None => None,
-        Lines::From(first) => Some(first + u64::from(row)),
-        Lines::Each(lines) => lines.get(row as usize).copied(),
-    }
+    Given { line: bad.places.lines.of(0), record: Err((bad.data, bad.reason)) }
 }
 
 /// Whether a sink takes these bytes for JSON.

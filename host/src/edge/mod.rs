@@ -198,7 +198,14 @@ pub struct Chunk {
     pub cursor: Option<Cursor>,
 }
 
-/// Something in the input that is no record.
+impl Chunk {
+    /// Whether it has neither good nor bad records.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.bad.is_empty()
+    }
+}
+
+/// Something in the input that is not a record.
 #[derive(Debug)]
 pub struct BadRecord {
     /// What is there, cut to a bound of the source's own.

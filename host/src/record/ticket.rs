@@ -42,7 +42,7 @@ pub enum Lines {
 }
 
 impl Lines {
-    fn of(&self, row: u32) -> Option<u64> {
+    pub(crate) fn of(&self, row: u32) -> Option<u64> {
         match self {
             Self::None => None,
             Self::From(first) => Some(first + u64::from(row)),

@@ -15,6 +15,14 @@ use crate::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Source};
 use crate::error::{Error, Result};
 use crate::record::BatchBounds;
 
+/// Completes a chunk that was read.
+pub(in crate::edge) type Finish = fn(Chunk) -> Chunk;
+
+/// The chunk is complete.
+pub(in crate::edge) fn as_it_is(chunk: Chunk) -> Chunk {
+    chunk
+}
+
 /// A source whose pulls block.
 pub(in crate::edge) trait BlockingSource: Send + 'static {
     /// As [`Source::pull`]. Not called again after the end, nor after an error that is not retryable.
@@ -26,6 +34,12 @@ pub(in crate::edge) trait BlockingSource: Send + 'static {
     /// How many chunks are read ahead. More than one where a pull is soon done: to wake a thread for each would take longer.
     fn ahead(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
+    }
+
+    /// What completes each chunk. It is called where the chunk is taken, off the thread that reads; a chunk that has nothing
+    /// in it afterwards is skipped.
+    fn finish(&self) -> Finish {
+        as_it_is
     }
 
     /// As [`Source::extent`].
@@ -98,6 +112,7 @@ enum State<S> {
 /// The near end of a source that reads.
 struct Reading {
     thread: Thread<Request, Answer>,
+    finish: Finish,
     ahead: NonZeroUsize,
     /// How often it failed in a way that may pass.
     failures: u32,
@@ -126,6 +141,7 @@ impl<S: BlockingSource> Blocking<S> {
     }
 
     fn begin(mut source: S, ahead: NonZeroUsize) -> Result<State<S>> {
+        let finish = source.finish();
         let (mut has_ended, mut failures) = (false, 0);
         let pull = move |request: Request| {
             if has_ended {
@@ -143,7 +159,7 @@ impl<S: BlockingSource> Blocking<S> {
             Some(pulled)
         };
         let thread = Thread::start("sandmill-source", ahead, pull)?;
-        Ok(State::Reading(Reading { thread, ahead, failures: 0 }))
+        Ok(State::Reading(Reading { thread, finish, ahead, failures: 0 }))
     }
 }
 
@@ -154,12 +170,20 @@ impl Reading {
         loop {
             self.ask(bounds)?;
             let Some(answer) = self.thread.answer().await? else { continue };
-            match &answer {
-                Ok(Some(_)) => self.ask(bounds)?,
-                Err(error) if error.is_retryable() => self.failures += 1,
-                Ok(None) | Err(_) => {}
+            match answer {
+                Ok(Some(chunk)) => {
+                    self.ask(bounds)?;
+                    let chunk = (self.finish)(chunk);
+                    if !chunk.is_empty() {
+                        return Ok(Some(chunk));
+                    }
+                }
+                Err(error) if error.is_retryable() => {
+                    self.failures += 1;
+                    return Err(error);
+                }
+                end => return end,
             }
-            return answer;
         }
     }
 
@@ -318,6 +342,36 @@ mod tests {
         assert_eq!(given.concat(), b"876543210");
         drop(source);
         assert_eq!(reads.iter().last().unwrap_or(0), 0, "it was not asked again after the end");
+    }
+
+    /// The same, with chunks that are completed where they are taken.
+    struct Unfinished<F>(F);
+
+    impl<F: FnMut() -> Result<Option<Chunk>> + Send + 'static> BlockingSource for Unfinished<F> {
+        fn pull(&mut self, _: &BatchBounds) -> Result<Option<Chunk>> {
+            (self.0)()
+        }
+
+        fn finish(&self) -> Finish {
+            |chunk| {
+                assert_ne!(std::thread::current().name(), Some("sandmill-source"));
+                if chunk.position == 2 { Chunk::default() } else { chunk }
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_chunk_is_completed_off_the_thread_that_reads_and_skipped_if_nothing_is_left_of_it() {
+        let mut position = 0;
+        let mut source = Blocking::new(Unfinished(move || {
+            position += 1;
+            Ok((position < 4).then(|| Chunk { position, ..chunk("x") }))
+        }));
+        let mut positions = Vec::new();
+        while let Some(chunk) = source.pull(&bounds(1, 1)).await.unwrap() {
+            positions.push(chunk.position);
+        }
+        assert_eq!(positions, [1, 3]);
     }
 
     /// What was asked for ahead must not be tried at once, nor taken for the end.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::again::{self, FRESH, Progress, SEEN_MAX};
-use super::blocking::BlockingSource;
+use super::blocking::{BlockingSource, Finish};
 use super::csv::CsvRecords;
 use super::digest::Prefix;
 use super::find::{Files, Found, find};
@@ -230,6 +230,10 @@ impl BlockingSource for FileSource {
     /// Whole files may be large: each that is ahead is memory.
     fn ahead(&self) -> NonZeroUsize {
         if self.shape.is_whole_files() { NonZeroUsize::MIN } else { AHEAD_OF_FILES }
+    }
+
+    fn finish(&self) -> Finish {
+        self.shape.finish()
     }
 
     fn extent(&self) -> Extent {

@@ -1,17 +1,16 @@
-//! Lines as records: as they are, or each checked to be one JSON value.
+//! Lines as records, as they are. That each is JSON, `json_lines` checks later.
 
 use std::io;
 
 use super::line_reader::{HEAD_BYTES, LineReader, Next, Overlong};
 use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
-use crate::edge::format::json::{self, Checked};
 
 /// What a line must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineKind {
     /// Anything, even nothing.
     Plain,
-    /// One JSON value. A blank line is skipped.
+    /// One JSON value. Only a byte order mark at the start of the input is left out here.
     Json,
 }
 
@@ -43,7 +42,7 @@ impl RecordReader for LineRecords {
     fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
         self.begin()?;
         while page.has_room(0) {
-            if self.kind == LineKind::Plain && page.push_whole(&mut self.lines) {
+            if page.push_whole(&mut self.lines) {
                 continue;
             }
             let number = self.lines.number();
@@ -53,10 +52,7 @@ impl RecordReader for LineRecords {
                     if !page.has_room(line.len()) {
                         break;
                     }
-                    match self.kind {
-                        LineKind::Plain => page.push(number, line),
-                        LineKind::Json => push_json(page, number, line),
-                    }
+                    page.push(number, line);
                     self.lines.take(taken);
                 }
                 Next::Overlong(line) => push_overlong(page, number, line, self.lines.line_bytes_max()),
@@ -78,17 +74,6 @@ impl RecordReader for LineRecords {
     fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
         self.begun = spot.bytes > 0;
         Ok(self.lines.go_to(spot, shortcut)?)
-    }
-}
-
-fn push_json(page: &mut Page, number: u64, line: &[u8]) {
-    if line.iter().all(u8::is_ascii_whitespace) {
-        return;
-    }
-    match json::check(line) {
-        Ok(Checked::Line) => page.push_json(number, line),
-        Ok(Checked::Lines(_)) => page.push(number, line),
-        Err(reason) => page.push_bad(Some(number), line.to_vec(), reason),
     }
 }
 

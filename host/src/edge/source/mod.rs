@@ -1,7 +1,8 @@
 //! Where records come from: one file per noun.
 //!
-//! Every source here reads on a thread of its own, one chunk ahead; what it holds in memory is bounded by the batch, the
-//! longest record and a block of input.
+//! Every source here reads on a thread of its own, ahead of what is taken (`blocking`); what it holds in memory is bounded by
+//! the batch, the longest record and a block of input. That lines are JSON is checked where a chunk is taken (`json_lines`), so
+//! that the thread reads on meanwhile.
 
 mod again;
 mod blocking;
@@ -18,6 +19,7 @@ mod find;
 mod generate;
 mod gzip;
 mod input;
+mod json_lines;
 mod line_reader;
 mod lines;
 mod packed;

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use super::blocking::{Finish, as_it_is};
 use super::csv::CsvRecords;
+use super::json_lines;
 use super::line_reader::LineReader;
 use super::lines::{LineKind, LineRecords};
 use super::records::RecordReader;
@@ -49,6 +51,14 @@ impl Shape {
     /// Whether each input is one record.
     pub(super) fn is_whole_files(&self) -> bool {
         self.matter == Matter::Files
+    }
+
+    /// What is left to be done with each chunk when it is taken.
+    pub(super) fn finish(&self) -> Finish {
+        match self.matter {
+            Matter::JsonLines => json_lines::check,
+            Matter::Lines | Matter::Csv(_) | Matter::Files => as_it_is,
+        }
     }
 
     /// A reader of one input.

@@ -1,8 +1,10 @@
 //! What a reader of records fills: a chunk, within its bounds, with the line of each record.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -181,6 +183,12 @@ impl Page {
         }
     }
 
+    /// An empty page that takes everything, with room for this much.
+    pub(super) fn without_bounds(path: Option<Arc<Path>>, records: usize, bytes: usize) -> Self {
+        let all = NonZeroUsize::MAX;
+        Self::new(&BatchBounds { records: all, bytes: all, linger: Duration::ZERO }, path, Size { records, bytes })
+    }
+
     /// Whether nothing is on the page.
     pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.bad.is_empty()
@@ -254,11 +262,16 @@ impl Page {
 
     /// Adds what is no record.
     pub(super) fn push_bad(&mut self, line: Option<u64>, data: Vec<u8>, reason: String) {
-        self.bad_bytes += data.len();
-        self.gaps.push(u32::try_from(self.values.len()).expect("a chunk has far fewer records"));
         let lines = line.map_or(Lines::None, Lines::From);
         let places = Places { path: self.path.clone(), lines, gaps: Vec::new() };
-        self.bad.push(BadRecord { data, places, reason });
+        self.push_bad_record(BadRecord { data, places, reason });
+    }
+
+    /// Adds what is not a record, with its place.
+    pub(super) fn push_bad_record(&mut self, record: BadRecord) {
+        self.bad_bytes += record.data.len();
+        self.gaps.push(u32::try_from(self.values.len()).expect("a chunk has far fewer records"));
+        self.bad.push(record);
     }
 
     /// The size of what is on the page.

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::blocking::BlockingSource;
+use super::blocking::{BlockingSource, Finish};
 use super::input::Unseen;
 use super::reader::{Origin, Shape};
 use super::records::{Fault, Page, RecordReader, Size};
@@ -22,6 +22,7 @@ use crate::record::BatchBounds;
 /// Reads standard input.
 pub(super) struct StdinSource {
     reader: Box<dyn RecordReader>,
+    finish: Finish,
     header: Option<Header>,
     /// Which file it is, where it is one.
     id: Option<FileId>,
@@ -47,16 +48,21 @@ impl StdinSource {
         // Not the standard library's: that one takes a closed descriptor for an empty input.
         let file = descriptor::duplicate(descriptor::STDIN)?;
         let id = file.metadata().ok().as_ref().and_then(FileId::of);
-        Ok(Self { header, id, ..Self::of(shape.reader(Box::new(Unseen::new(file)), origin)) })
+        Ok(Self { header, id, ..Self::of(&shape, Box::new(Unseen::new(file)), origin) })
     }
 
-    /// Reads what a reader gives.
-    pub(super) fn of(reader: Box<dyn RecordReader>) -> Self {
-        Self { reader, header: None, id: None, failed: None, ended: false, records: 0, last: Size::default() }
+    /// Reads an input.
+    pub(super) fn of(shape: &Shape, input: Box<dyn io::Read + Send>, origin: Origin) -> Self {
+        let (reader, finish) = (shape.reader(input, origin), shape.finish());
+        Self { reader, finish, header: None, id: None, failed: None, ended: false, records: 0, last: Size::default() }
     }
 }
 
 impl BlockingSource for StdinSource {
+    fn finish(&self) -> Finish {
+        self.finish
+    }
+
     fn header(&self) -> Option<Header> {
         self.header.clone()
     }
@@ -102,10 +108,10 @@ pub(in crate::edge) fn read_all(
     bounds: &BatchBounds,
 ) -> Option<Vec<Chunk>> {
     let origin = Origin { name: "input".into(), eager: false };
-    let mut source = StdinSource::of(Shape::new(matter, record_bytes_max).reader(input, origin));
+    let mut source = StdinSource::of(&Shape::new(matter, record_bytes_max), input, origin);
     let mut chunks = Vec::new();
     while let Some(chunk) = source.pull(bounds).ok()? {
-        chunks.push(chunk);
+        chunks.push((source.finish)(chunk));
     }
     Some(chunks)
 }

@@ -70,10 +70,10 @@ fn line(lines: &Lines, row: usize) -> Option<u64> {
 }
 
 fn drain(mut source: impl BlockingSource, bounds: &BatchBounds) -> Seen {
-    let mut seen = Seen::default();
+    let (mut seen, finish) = (Seen::default(), source.finish());
     loop {
         match source.pull(bounds) {
-            Ok(Some(chunk)) => seen.chunks.push(chunk),
+            Ok(Some(chunk)) => seen.chunks.extend(Some(finish(chunk)).filter(|chunk| !chunk.is_empty())),
             Ok(None) => return seen,
             Err(error) => {
                 seen.error = Some(error);
@@ -180,7 +180,10 @@ mod lines {
 }
 
 mod json_lines {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::edge::doors::{Given, Reading, read as read_in_pieces};
 
     #[test]
     fn bad_lines_are_given_with_line_and_column_and_blank_ones_are_skipped() {
@@ -207,6 +210,45 @@ mod json_lines {
         };
         assert_eq!(seen_sizes(bounds(4, 1000)), [4, 4, 2]);
     }
+
+    const OVERLONG: &str = "the line has 5000 bytes, more than the 100 that a record may have";
+
+    /// A line, and what becomes of it: nothing, a record, or a bad record.
+    fn any_line() -> impl Strategy<Value = (Vec<u8>, Option<bool>)> {
+        prop_oneof![
+            8 => "[0-9]{1,30}".prop_map(|digits| (format!("[\"{digits}\"]").into_bytes(), Some(true))),
+            1 => Just((b"{\"a\":\r1}".to_vec(), Some(true))),
+            2 => " {0,2}".prop_map(|blank| (blank.into_bytes(), None)),
+            2 => Just((b"{\"a\":1".to_vec(), Some(false))),
+            1 => Just((b"\xff".to_vec(), Some(false))),
+            1 => Just((vec![b'x'; 5000], Some(false))),
+        ]
+    }
+
+    proptest! {
+        /// However the input comes and chunks are bounded.
+        #[test]
+        fn good_blank_bad_and_overlong_lines_are_told_apart_in_their_order(
+            lines in prop::collection::vec(any_line(), 0..60), piece in 1..300_usize, records in 1..20_usize,
+        ) {
+            let input: Vec<u8> = lines.iter().flat_map(|(line, _)| [line, b"\n" as &[u8]].concat()).collect();
+            let size = |size| NonZeroUsize::new(size).expect("drawn from 1 up");
+            let reading = Reading { piece: size(piece), records: size(records), record_bytes_max: size(100) };
+            let given = read_in_pieces(&input, Matter::JsonLines, reading).expect("lines have no header");
+            let told = |(line, value): (u64, &(Vec<u8>, Option<bool>))| {
+                value.1.map(|is_good| (Some(line), value.0.get(..1024).unwrap_or(&value.0).to_vec(), is_good))
+            };
+            let expected: Vec<_> = (1..).zip(&lines).filter_map(told).collect();
+            let seen: Vec<_> = given.into_iter().map(|Given { line, record }| match record {
+                Ok(value) => (line, value, true),
+                Err((data, reason)) => {
+                    assert_eq!(reason == OVERLONG, data.len() == 1024);
+                    (line, data, false)
+                }
+            }).collect();
+            prop_assert_eq!(seen, expected);
+        }
+    }
 }
 
 mod csv {
@@ -220,7 +262,7 @@ mod csv {
     fn read_pieces(data: &[u8], sizes: Vec<usize>, bounds: &BatchBounds) -> Seen {
         let shape = shape(CSV, 1 << 16);
         let origin = Origin { name: "x".into(), eager: sizes.len() % 2 == 1 };
-        drain(StdinSource::of(shape.reader(Box::new(Pieces::new(data.to_vec(), sizes)), origin)), bounds)
+        drain(StdinSource::of(&shape, Box::new(Pieces::new(data.to_vec(), sizes)), origin), bounds)
     }
 
     fn written(objects: &[String]) -> Vec<u8> {
@@ -370,8 +412,8 @@ mod csv {
 
         let endless = std::io::Cursor::new("a,b\n1,2\n3,\"").chain(std::io::repeat(b'x').take(100 << 20));
         let shape = shape(CSV, 1 << 16);
-        let reader = shape.reader(Box::new(endless), Origin { name: "x".into(), eager: false });
-        let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
+        let origin = Origin { name: "x".into(), eager: false };
+        let seen = drain(StdinSource::of(&shape, Box::new(endless), origin), &bounds(10, 1000));
         let (line, reason, data) = seen.bad()[0];
         assert_eq!((line, data.len()), (Some(3), 1024));
         let expected = "the quote that begins field 2 is not closed within 65536 bytes; no row was found after it";
@@ -383,8 +425,8 @@ mod csv {
         let commas = std::io::repeat(b',').take(10 << 20);
         let input = std::io::Cursor::new("a,b\n").chain(commas).chain(std::io::Cursor::new("\n1,2\n"));
         let shape = shape(CSV, 1 << 16);
-        let reader = shape.reader(Box::new(input), Origin { name: "x".into(), eager: false });
-        let seen = drain(StdinSource::of(reader), &bounds(10, 1000));
+        let origin = Origin { name: "x".into(), eager: false };
+        let seen = drain(StdinSource::of(&shape, Box::new(input), origin), &bounds(10, 1000));
         assert_eq!(seen.records(), [(String::new(), Some(3), r#"{"a":"1","b":"2"}"#.into())]);
         assert!(seen.bad()[0].1.starts_with("the row has 10485760 bytes"), "{}", seen.bad()[0].1);
     }
@@ -583,9 +625,9 @@ mod standard_input {
             (Matter::JsonLines, vec![b"1\n2" as &[u8], b"2\n", b"3\n4"]),
             (CSV, vec![b"h\na\nb" as &[u8], b"b\n", b"c\nd"]),
         ] {
-            let reader =
-                shape(matter.clone(), 100).reader(Box::new(Parts(parts)), Origin { name: "x".into(), eager: true });
-            let seen = drain(StdinSource::of(reader), &bounds(10, 100));
+            let origin = Origin { name: "x".into(), eager: true };
+            let source = StdinSource::of(&shape(matter.clone(), 100), Box::new(Parts(parts)), origin);
+            let seen = drain(source, &bounds(10, 100));
             let sizes: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.len()).collect();
             assert_eq!(sizes, [1, 1, 1], "{matter:?}");
             assert_eq!(seen.error.expect("the input fails").causes(), ["unplugged"]);
