@@ -13,7 +13,7 @@ use self::for_each::ForEach;
 use crate::edge::{CustomSink, CustomSource, Sink, Source};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
-use crate::plan::bounds::{BATCH_DEFAULT, QUEUE_DEFAULT};
+use crate::plan::bounds::{BATCH_DEFAULT, SINK_QUEUE_DEFAULT, STAGE_QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
     SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
@@ -191,7 +191,7 @@ impl StageBuilder {
             config: "{}".to_owned(),
             script: None,
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            queue: QUEUE_DEFAULT,
+            queue: STAGE_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             order: Order::default(),
             reuse: Isolation::default(),
@@ -344,7 +344,7 @@ impl SinkBuilder {
         let plan = SinkPlan {
             name: Arc::from(name),
             kind,
-            queue: QUEUE_DEFAULT,
+            queue: SINK_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             on_error: OnError::default(),
             retry: Retry::OF_EDGES,

@@ -24,10 +24,10 @@ fn refuse(larger: &Value<'_>, smaller: &str, why: &str) -> Fault {
 }
 
 /// `queue` and `batch`: a batch is taken from the queue, and is never more than that holds.
-pub(super) fn queue_and_batch(section: &Table<'_>) -> Result<(QueueBounds, BatchBounds), Fault> {
+pub(super) fn queue_and_batch(section: &Table<'_>, default: QueueBounds) -> Result<(QueueBounds, BatchBounds), Fault> {
     const WHY: &str =
         "a batch is taken from the queue before the stage or sink: make the queue larger, or the batch smaller";
-    let (mut queue, batch) = (queue(section)?, batch(section)?);
+    let (mut queue, batch) = (queue(section, default)?, batch(section)?);
     for (key, asked, room) in [("records", batch.records, &mut queue.records), ("bytes", batch.bytes, &mut queue.bytes)]
     {
         let Some(value) = written(section, ["batch", key]).filter(|_| asked > *room) else { continue };

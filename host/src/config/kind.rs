@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::table::Table;
 use crate::plan::bounds::{
-    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, FIELDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_DEFAULT,
-    QUEUE_RECORDS_MAX,
+    BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, FIELDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_RECORDS_MAX,
 };
 use crate::plan::{CsvDialect, CsvFormat, IfExists, LineFormat, OnError};
 use crate::queue::QueueBounds;
@@ -67,11 +66,11 @@ pub(super) fn if_exists(section: &Table<'_>, default: IfExists) -> Result<IfExis
 }
 
 /// `queue`.
-pub(super) fn queue(section: &Table<'_>) -> Result<QueueBounds, Fault> {
-    let Some(queue) = section.part("queue", &["records", "bytes"])? else { return Ok(QUEUE_DEFAULT) };
+pub(super) fn queue(section: &Table<'_>, default: QueueBounds) -> Result<QueueBounds, Fault> {
+    let Some(queue) = section.part("queue", &["records", "bytes"])? else { return Ok(default) };
     Ok(QueueBounds {
-        records: queue.or("records", QUEUE_DEFAULT.records, |value| value.count(QUEUE_RECORDS_MAX))?,
-        bytes: queue.or("bytes", QUEUE_DEFAULT.bytes, |value| value.bytes(QUEUE_BYTES_MAX))?,
+        records: queue.or("records", default.records, |value| value.count(QUEUE_RECORDS_MAX))?,
+        bytes: queue.or("bytes", default.bytes, |value| value.bytes(QUEUE_BYTES_MAX))?,
     })
 }
 

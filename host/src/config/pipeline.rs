@@ -14,6 +14,7 @@ use super::kind::{Kind, on_error};
 use super::retry::of_edge;
 use super::table::Table;
 use super::{sink, source, stage, state};
+use crate::plan::bounds::SINK_QUEUE_DEFAULT;
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, StagePlan, name};
 
 /// What a file does not say by itself.
@@ -146,7 +147,7 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
     let kind = Kind::of(section, sink::KINDS, sink::COMMON)?;
-    let (queue, batch) = queue_and_batch(section)?;
+    let (queue, batch) = queue_and_batch(section, SINK_QUEUE_DEFAULT)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,
         kind: (kind.read)(section, folder)?,

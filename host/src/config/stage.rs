@@ -12,7 +12,7 @@ use super::retry::on_error;
 use super::script::{Work, work};
 use super::table::Table;
 use super::value::Value;
-use crate::plan::bounds::WORKERS_MAX;
+use crate::plan::bounds::{STAGE_QUEUE_DEFAULT, WORKERS_MAX};
 use crate::plan::{Isolation, Order, StagePlan, Unsaid, Warm};
 
 const KEYS: &[&str] = &[
@@ -49,7 +49,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
     let command = command(section, reuse)?;
     let (on_error, retry) = on_error(section)?;
-    let (queue, batch) = queue_and_batch(section)?;
+    let (queue, batch) = queue_and_batch(section, STAGE_QUEUE_DEFAULT)?;
     let recycle = recycle(section, reuse)?;
     let Work { code, config, script, holds_nothing } = work(section, setting)?;
     Ok(StagePlan {

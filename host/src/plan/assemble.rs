@@ -259,7 +259,7 @@ mod tests {
             config: "{}".to_owned(),
             script: None,
             workers: NonZeroUsize::MIN,
-            queue: bounds::QUEUE_DEFAULT,
+            queue: bounds::STAGE_QUEUE_DEFAULT,
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
             reuse: Isolation::Batch,
@@ -279,7 +279,7 @@ mod tests {
 
     fn parts(stage: StagePlan) -> Parts {
         let stdin = StdinSource { matter: Matter::Lines, record_bytes_max: bounds::RECORD_BYTES_DEFAULT };
-        let (queue, batch) = (bounds::QUEUE_DEFAULT, bounds::BATCH_DEFAULT);
+        let (queue, batch) = (bounds::SINK_QUEUE_DEFAULT, bounds::BATCH_DEFAULT);
         let sink = SinkPlan {
             name: "sink".into(),
             kind: SinkKind::Null,

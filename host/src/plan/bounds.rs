@@ -42,8 +42,11 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
 /// Most outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
 pub const PORTS_MAX: usize = 256;
 
-/// What waits before a stage or sink when nobody says: 16384 records, 16 MiB.
-pub const QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(16_384), bytes: nonzero(16 << 20) };
+/// What waits before a stage when nobody says: 16384 records, 16 MiB.
+pub const STAGE_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(16_384), bytes: nonzero(16 << 20) };
+/// What waits before a sink when nobody says: two batches. It writes one at a time, so more would only take memory: forty
+/// million records into nothing took as long with this as with twice as much.
+pub const SINK_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(8192), ..STAGE_QUEUE_DEFAULT };
 /// What one invocation is given when nobody says: 4096 records, 1 MiB, without waiting. A pristine instance costs 10 µs: by now
 /// that is little beside the work on the least of records.
 pub const BATCH_DEFAULT: BatchBounds =

@@ -56,7 +56,8 @@ fn every_default_is_as_documented() {
 
     let sink = &plan.sinks[0];
     assert_eq!((&*sink.name, sink.on_error), ("null", OnError::DeadLetter));
-    assert_eq!((sink.queue, sink.batch), (stage.queue, stage.batch));
+    assert_eq!((sink.queue.records.get(), sink.queue.bytes.get()), (8192, 16 << 20));
+    assert_eq!(sink.batch, stage.batch);
 }
 
 #[test]
