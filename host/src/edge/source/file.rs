@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::again::{self, FRESH, Progress, SEEN_MAX};
 use super::blocking::{BlockingSource, Finish};
-use super::csv::CsvRecords;
 use super::digest::Prefix;
 use super::find::{Files, Found, find};
 use super::input::{Input as InputFile, RawBytes};
@@ -29,9 +28,6 @@ use crate::record::BatchBounds;
 /// How many chunks of a file that holds many records are read ahead. With four, each of half a megabyte, a run took as long
 /// and a megabyte more.
 const AHEAD_OF_FILES: NonZeroUsize = NonZeroUsize::new(2).expect("not zero");
-
-/// The longest header that rows may be appended under. Arbitrary: ten thousand columns.
-const HEADER_BYTES_MAX: usize = 1 << 20;
 
 /// Reads files.
 pub(super) struct FileSource {
@@ -373,19 +369,8 @@ fn open_file(path: &Path, shape: &Shape) -> Result<InputFile> {
     opened.map_err(|fault| unopened(path, fault))
 }
 
-/// The header of a CSV file; `None` when the file is empty.
-///
-/// # Errors
-/// When it cannot be read, or has no usable header.
-pub(in crate::edge) fn csv_header(path: &Path, format: plan::CsvFormat) -> Result<Option<Vec<String>>> {
-    let file = std::fs::File::open(path).map_err(|error| fault::unreadable(path, error))?;
-    let dialect = plan::CsvDialect { delimiter: format.delimiter, ..plan::CsvDialect::default() };
-    let mut records = CsvRecords::new(Box::new(file), dialect, HEADER_BYTES_MAX, (Header::default(), false));
-    records.names().map_err(|fault| unopened(path, fault))
-}
-
 /// A file cannot be read from its beginning.
-fn unopened(path: &Path, fault: Fault) -> Error {
+pub(super) fn unopened(path: &Path, fault: Fault) -> Error {
     match fault {
         Fault::Io(error) => fault::unreadable(path, error),
         Fault::Malformed { what, hint } => Error::edge(format!("\"{}\" {what}", path.display())).hint(hint),

@@ -9,6 +9,7 @@ mod blocking;
 mod buffer;
 mod csv;
 mod csv_bad;
+mod csv_header;
 mod csv_scan;
 #[cfg(test)]
 mod csv_tests;
@@ -33,7 +34,7 @@ mod steady;
 mod tests;
 mod whole;
 
-pub(super) use self::file::csv_header;
+pub(super) use self::csv_header::csv_header;
 pub(super) use self::stdin::read_all;
 
 use self::blocking::Blocking;
