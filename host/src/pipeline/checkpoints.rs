@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, OwnedRwLockWriteGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::SinkDesk;
+use super::interval::Took;
 use super::keeping::{Keeping, SourceDesk};
 use crate::error::{Error, Result};
 use crate::flow::StageCounters;
@@ -27,15 +28,6 @@ const LOOK_EVERY: Duration = Duration::from_micros(500);
 
 /// How often is looked whether enough records were read.
 const COUNT_EVERY: Duration = Duration::from_millis(20);
-
-/// No more than this part of the time is spent on commits.
-const COMMIT_SHARE: u32 = 50;
-/// The next checkpoint waits so many times as long as it took until the pipeline was level, and no longer than this for that
-/// reason, unless that is less than twice as long. Most of the pipeline works meanwhile: what is lost is the time of about one
-/// batch, and what is on its way is several.
-const LEVEL_SHARE: u32 = 5;
-const LEVEL_SHARE_MIN: u32 = 2;
-const LEVEL_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Open to many sources at once; closed to all while a checkpoint is taken.
 pub(super) type Gate = Arc<RwLock<()>>;
@@ -95,7 +87,7 @@ impl Checkpointer {
             drop(closed);
             let paused = begun.elapsed();
             self.stats.paused += paused;
-            wait = self.keeping.checkpoints.every.max(after(level)).max((paused - level) * COMMIT_SHARE);
+            wait = Took { level, commit: paused - level }.wait(self.keeping.checkpoints.every);
         }
     }
 
@@ -229,11 +221,6 @@ impl Checkpointer {
         let done = tokio::task::spawn_blocking(move || work(&state)).await;
         done.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))?
     }
-}
-
-/// How long the next checkpoint waits because the pipeline took so long to be level.
-fn after(level: Duration) -> Duration {
-    (level * LEVEL_SHARE).min(LEVEL_WAIT_MAX).max(level * LEVEL_SHARE_MIN)
 }
 
 fn lock(desk: &SourceDesk) -> std::sync::MutexGuard<'_, SourcePoint> {

@@ -12,6 +12,7 @@ mod checkpoints;
 mod closing;
 mod desk;
 mod failing;
+mod interval;
 mod keeping;
 mod opened;
 mod opening;
