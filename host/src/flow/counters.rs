@@ -114,6 +114,8 @@ pub(crate) struct StageCounters {
 #[derive(Debug, Default)]
 pub(crate) struct SinkCounters {
     pub(crate) delivered: Counter,
+    /// Now, not in all.
+    pub(crate) held: Counter,
     pub(crate) rejected: Counter,
     pub(crate) retries: Counter,
     pub(crate) busy: Counter,

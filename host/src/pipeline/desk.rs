@@ -53,6 +53,7 @@ impl SinkDesk {
     /// The claims of records that are written.
     pub(super) async fn settle(&mut self, written: Lineage) {
         if self.holds {
+            self.counters.held.add(written.len());
             self.held.park(written);
         } else {
             self.counters.delivered.add(written.len());
@@ -63,6 +64,7 @@ impl SinkDesk {
     /// What was held back will not be committed any more: it counts as in flight.
     pub(super) fn give_up(&mut self) {
         drop(std::mem::take(&mut self.held));
+        self.counters.held.set(0);
     }
 
     /// As [`Sink::mark`]. Never again after a failure: what the operating system could not write then, it may have thrown
@@ -86,6 +88,7 @@ impl SinkDesk {
         }
         self.patience.succeeded();
         let held = self.held.take();
+        self.counters.held.set(0);
         self.counters.delivered.add(held.len());
         self.settler.settle(held, Fate::Delivered, &self.name).await;
         Ok(())

@@ -140,6 +140,7 @@ impl WatchedSink {
         SinkStats {
             name: self.name.to_string(),
             delivered: self.counters.delivered.get(),
+            held: self.counters.held.get(),
             rejected: self.counters.rejected.get(),
             retries: self.counters.retries.get(),
             busy: self.counters.busy.time(),

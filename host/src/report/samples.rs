@@ -59,6 +59,7 @@ fn stats() -> Stats {
         sinks: vec![SinkStats {
             name: "visits".into(),
             delivered: 913_000,
+            held: 0,
             rejected: 0,
             retries: 0,
             busy: Duration::from_millis(420),

@@ -111,8 +111,10 @@ pub struct StageStats {
 pub struct SinkStats {
     /// Its name.
     pub name: String,
-    /// Records it has written.
+    /// Records it has written, and committed where it commits.
     pub delivered: u64,
+    /// Records that it has written and not committed yet. In the account they are in flight.
+    pub held: u64,
     /// Records it refused.
     pub rejected: u64,
     /// Attempts at writing beyond the first.
