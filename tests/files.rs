@@ -109,6 +109,17 @@ async fn a_sink_does_not_destroy_what_else_a_run_needs() {
         format!("name = \"p\"\nsource = {{ {SOURCE} }}\nsink = {{ {} }}\n{component}", to("guests/echo.wasm")),
     );
     place.is_refused("it is the component of stage \"echo\"").await;
+    for (script, text) in [("jq", "."), ("script", "rec => rec")] {
+        place.write("the-script", text);
+        let stage = format!("[[stage]]\nname = \"work\"\n{script} = {{ file = \"the-script\" }}\n");
+        let pipeline = |sink: &str| format!("name = \"p\"\nsource = {{ {SOURCE} }}\nsink = {{ {sink} }}\n{stage}");
+        place.write("pipeline.toml", pipeline(&to("the-script")));
+        place.is_refused("it is the script of stage \"work\"").await;
+        place.write("pipeline.toml", pipeline("kind = \"null\""));
+        let said = place.ends("sandmill run --report the-script", 2).await;
+        assert!(said.contains("the report (--report) would overwrite \"the-script\""), "{said}");
+        assert_eq!(place.read("the-script"), text);
+    }
     place.write(
         "pipeline.toml",
         format!(

@@ -124,7 +124,8 @@ fn scripted(
     }
     config.insert("arguments".to_owned(), json::config_value(section)?);
     config.insert(key.to_owned(), text.text.as_str().into());
-    let script = Script { file: name.unwrap_or_default(), show: show(section, setting, text) };
+    let path = text.file.clone();
+    let script = Script { file: name.unwrap_or_default(), path, show: show(section, setting, text) };
     let config = Json::Object(config).to_string();
     Ok(Work { code: Code::Component(component.into()), config, script: Some(script), holds_nothing })
 }

@@ -79,6 +79,9 @@ impl Files {
             if let Code::Component(path) = &stage.code {
                 files.read(&format!("the component of {who}"), path);
             }
+            if let Some(path) = stage.script.as_ref().and_then(|script| script.path.as_ref()) {
+                files.read(&format!("the script of {who}"), path);
+            }
             files.add_granted(&who, &stage.grants);
         }
         for source in &plan.sources {
@@ -124,11 +127,11 @@ impl Files {
         self.read.extend(Use::of(who, path, How::Alone));
     }
 
-    /// Makes sure that no two of the files are one, with those that the sources will read.
+    /// Makes sure that no two of the files are one: before a component is compiled, which may take long.
     ///
     /// # Errors
     /// When two are.
-    pub(super) fn check(&self, sources: &[Reads]) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         for (index, file) in self.written.iter().enumerate() {
             if let Some(other) = self.written.iter().take(index).find(|other| file.clashes_with(other)) {
                 return Err(written_twice(other, file));
@@ -137,6 +140,14 @@ impl Files {
                 return Err(read_and_written(file, &other.who, &other.path));
             }
         }
+        Ok(())
+    }
+
+    /// Makes sure that none of the files that are written is one that a source will read.
+    ///
+    /// # Errors
+    /// When one is.
+    pub(super) fn check_sources(&self, sources: &[Reads]) -> Result<()> {
         for Reads { source, files } in sources {
             if let Some((written, path)) = self.written_of(files) {
                 return Err(read_and_written(written, &format!("read by source \"{source}\""), path));

@@ -94,6 +94,7 @@ impl Pipeline {
         let engine = Engine::new(sizing(&plan))?;
         let keeps_failures = plan.keeps_failures();
         let files = Files::of(&plan);
+        files.check()?;
         let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints, beside: _ } = plan;
         let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
         let voice = Voice::new(&events.0, &redactor);
@@ -106,7 +107,7 @@ impl Pipeline {
         let (stages, folder) = (&ready_stages, &state_plan.folder);
         let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
-        files.check(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
+        files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
         let state = StateFile::at(&state_plan.path);
         let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
         let keeping = match checkpoints {

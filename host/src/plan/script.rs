@@ -1,6 +1,7 @@
 //! A script that stands in the pipeline file, or in a file beside it: where a mistake in it is shown.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -11,6 +12,8 @@ use crate::error::Error;
 pub struct Script {
     /// What the stage calls the file, where it was told; otherwise empty.
     pub file: String,
+    /// The file of its own, if it has one.
+    pub path: Option<PathBuf>,
     /// The error for a mistake at a line and a column, both from 1.
     pub show: Arc<Show>,
 }
@@ -42,7 +45,7 @@ mod tests {
     fn a_mistake_has_the_place_that_the_stage_named() {
         let show = |line: usize, column: usize, what: &str| Error::config(format!("{line}/{column}/{what}"));
         let mistake = |file: &str, said: &str| {
-            let script = Script { file: file.to_owned(), show: Arc::new(show) };
+            let script = Script { file: file.to_owned(), path: None, show: Arc::new(show) };
             script.mistake(said).map(|error| error.to_string())
         };
         assert_eq!(mistake("", "2:5: no: not this").as_deref(), Some("2/5/no: not this"));
