@@ -136,7 +136,7 @@ async fn an_input_that_has_changed_is_told_and_not_mixed_in() {
 async fn an_input_that_was_edited_long_before_the_place_is_told() {
     let cut = Cut::new().await;
     let mended = format!("{}mended\n", lines());
-    cut.write("in.txt", &mended.replacen("\n50\n", "\n5o\n", 1));
+    cut.write("in.txt", &mended.replacen("0\n1\n", "o\n1\n", 1));
     cut.is_refused(&[
         "in.txt\" has changed since the run was interrupted at its line ",
         "it holds something else before byte",
@@ -400,6 +400,23 @@ async fn a_state_file_that_cannot_be_written_is_found_before_a_record_moves() {
     }
     let seen = cut.run(&format!("echo '{{}}' | {run} run ended.toml")).await;
     assert_eq!(seen.code, 0, "nothing would be written to it: {}", seen.stderr);
+
+    // SQLite cannot write without a journal beside the database.
+    cut.write(
+        "table.toml",
+        r#"
+        name = "t"
+        source = { kind = "stdin", format = "jsonl" }
+        sink = { kind = "sqlite", path = "data/t.db", table = "t" }
+        "#,
+    );
+    let seen = cut.run("echo '{\"a\":1}' | sandmill run table.toml && chmod 666 data/t.db && chmod 555 data").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    for verb in ["check", "run"] {
+        let seen = cut.run(&format!("echo '{{\"a\":2}}' | {run} {verb} table.toml")).await;
+        assert_eq!(seen.code, 2, "{}", seen.stderr);
+        assert!(seen.stderr.contains("keeps a journal beside the database"), "{}", seen.stderr);
+    }
 }
 
 #[tokio::test]

@@ -114,16 +114,17 @@ pub(super) fn too_slow(used: Duration, budget: Budget) -> GuestFailure {
 
 fn backtrace(error: &wasmtime::Error, log: &GuestLog) -> Vec<String> {
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-    frames.iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX).map(|name| shown(name, log)).collect()
+    let names = frames.iter().filter_map(|frame| frame.func_name()).take(FRAMES_MAX);
+    names.map(|name| shown(name, |text| log.legible(text))).collect()
 }
 
-/// The name of a function, legible and bounded.
-fn shown(name: &str, log: &GuestLog) -> String {
+/// The name of a function, made `legible` and bounded.
+fn shown(name: &str, legible: impl Fn(&str) -> String) -> String {
     if name.len() > MANGLED_BYTES_MAX {
-        return cut(log.legible(name));
+        return cut(legible(name));
     }
     // `{:#}` leaves the hash off the end of a Rust name; names of other languages pass as they are.
-    cut(log.legible(&format!("{:#}", rustc_demangle::demangle(name))))
+    cut(legible(&format!("{:#}", rustc_demangle::demangle(name))))
 }
 
 fn cut(mut name: String) -> String {
@@ -132,4 +133,20 @@ fn cut(mut name: String) -> String {
         name.push('…');
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of 100 KB made a dead letter of 160 KB, in 32 frames (issue 12).
+    #[test]
+    fn the_name_of_a_function_is_short_whatever_its_author_called_it() {
+        for name in
+            ["f".repeat(100_000), "é".repeat(1_000), format!("_ZN{}{}17h05af221e174051e9E", 3_000, "x".repeat(3_000))]
+        {
+            let bytes = shown(&name, str::to_owned).len();
+            assert!(bytes <= NAME_BYTES_MAX + '…'.len_utf8(), "{bytes} bytes");
+        }
+    }
 }
