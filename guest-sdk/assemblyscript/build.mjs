@@ -25,8 +25,7 @@ const NAMES = {
 
 /** What programs of AssemblyScript import from a web page, and what there is instead. */
 const ABSENT = {
-  "env.console": "console writes nowhere: import { log } from the SDK",
-  "env.trace": "trace writes nowhere: import { log } from the SDK",
+  "env.console": "of console there are log, info, debug, warn, error and assert",
   "env.Date": "a stage does not reach the time",
   "env.seed": "a stage does not reach random numbers",
   "env.performance": "a stage does not reach the time",
@@ -62,7 +61,8 @@ async function main() {
   const { error } = await asc.main(
     [
       ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental"],
-      ...["--use", `abort=${SDK}/sandmill/panicked`, "--outFile", "core.wasm"],
+      ...["--use", `abort=${SDK}/sandmill/panicked`, "--use", `console=${SDK}/sandmill/printed`],
+      ...["--use", `trace=${SDK}/sandmill/traced`, "--outFile", "core.wasm"],
     ],
     {
       stderr: { write: (text) => (said += text) },

@@ -17,8 +17,11 @@ export async function trial(file, config = {}) {
   let ended = null;
   let memory = null;
   const read = (at, length) => text(new Uint8Array(memory.buffer, at, length));
+  const levels = ["debug", "info", "warn", "error"];
   const host = {
-    log: (level, at, length) => lines.push([["debug", "info", "warn", "error"][level], read(at, length)]),
+    log: (level, at, length) => lines.push([levels[level], read(at, length)]),
+    // What the SDK writes ends in a line feed.
+    write: (level, at, length) => lines.push([levels[level], read(at, length - 1)]),
     panicked: (at, length, place, placeLength) => (ended = `${read(at, length)} (${read(place, placeLength)})`),
   };
   const { instance } = await WebAssembly.instantiate(await readFile(file), { "sandmill:stage/host@0.1.0": host });

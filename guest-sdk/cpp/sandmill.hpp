@@ -229,6 +229,9 @@ std::remove_cvref_t<In> given(const sm_record *record) {
     else return T(view(record->value));
 }
 
+template <class R>
+concept returnable = std::is_void_v<R> || requires(const sm_record *record, output &out, const R &result) { settle(record, out, result); };
+
 // Calls `call`, and settles the record with what it returns.
 template <class In, class Call>
 void one(const sm_record *record, sm_out *raw, Call call) {
@@ -238,8 +241,12 @@ void one(const sm_record *record, sm_out *raw, Call call) {
 #ifdef __cpp_exceptions
     try {
 #endif
-        if constexpr (std::is_void_v<decltype(call(given<In>(record), out))>) call(given<In>(record), out);
-        else settle(record, out, call(given<In>(record), out));
+        using result = decltype(call(given<In>(record), out));
+        static_assert(returnable<result>,
+                      "a stage's function returns text (std::string, std::string_view), bool, sandmill::keyed, sandmill::to, or a "
+                      "std::optional, std::vector or sandmill::result of these; or void, and emits to a sandmill::output &");
+        if constexpr (std::is_void_v<result>) call(given<In>(record), out);
+        else if constexpr (returnable<result>) settle(record, out, call(given<In>(record), out));
 #ifdef __cpp_exceptions
     } catch (const std::exception &exception) {
         out.fail(exception.what());

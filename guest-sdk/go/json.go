@@ -35,6 +35,31 @@ func decode(text []byte, to any, numbers bool, strict bool) error {
 	if _, err := decoder.Token(); err != io.EOF {
 		return errors.New("something follows the value")
 	}
+	return outOfRange(text)
+}
+
+// outOfRange tells of a number with a fraction or an exponent that no float64 has; an integer keeps its digits. The text is JSON.
+func outOfRange(text []byte) error {
+	for at := 0; at < len(text); at++ {
+		switch c := text[at]; {
+		case c == '"':
+			for at++; text[at] != '"'; at++ {
+				if text[at] == '\\' {
+					at++
+				}
+			}
+		case c == '-' || c >= '0' && c <= '9':
+			start := at
+			for at < len(text) && strings.IndexByte("+-.eE0123456789", text[at]) >= 0 {
+				at++
+			}
+			number := string(text[start:at])
+			if _, err := strconv.ParseFloat(number, 64); err != nil && strings.ContainsAny(number, ".eE") {
+				return fmt.Errorf("the number %s is out of range", number)
+			}
+			at--
+		}
+	}
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (e emitting) Process(record Record, out *Output) error { return e(record, o
 
 func TestJSONIsExactOrRefused(t *testing.T) {
 	exact := []string{
-		`9007199254740993`, `{"a":[18446744073709551616,-0.0,1E5,1e400]}`, `"<&> \\ufffd"`, `"𝄞�"`, `null`, `true`,
+		`9007199254740993`, `{"a":[18446744073709551616,-0.0,1E5]}`, `"<&> \\ufffd"`, `"𝄞�"`, `null`, `true`,
 		`{"deep":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`,
 	}
 	for _, text := range exact {
@@ -119,7 +119,7 @@ func TestJSONIsExactOrRefused(t *testing.T) {
 	}
 	refused := []string{
 		"", "NaN", "nul", `{"a":1`, `1 2`, "\ufeff1", `"\ud800"`, `"\udc00"`, `"\ud800\ud800\udc00"`, `"\ud800A"`, "\"\xff\"",
-		`"\ud800\\udc00"`, strings.Repeat("[", 100_000),
+		`"\ud800\\udc00"`, strings.Repeat("[", 100_000), `1e400`, `{"a \" 1e400":["x", -1.5E999]}`,
 	}
 	for _, text := range refused {
 		if fates := process1(t, Stage(same[any]), text); fates.Failure(0) == "" {

@@ -116,6 +116,9 @@ pub fn Stage(comptime file: type) type {
 
         /// Calls a function of the file with what its parameters' types ask for.
         inline fn call(comptime function: anytype, stage: *Self, record: anytype, out: *Output) anyerror!void {
+            const Returned = @typeInfo(@TypeOf(function)).@"fn".return_type orelse anyerror!void;
+            if (comptime !returns_nothing(Returned))
+                @compileError("a stage's function returns `!void`, and emits to a *sandmill.Output; this one returns " ++ @typeName(Returned));
             var arguments: std.meta.ArgsTuple(@TypeOf(function)) = undefined;
             inline for (&arguments) |*argument| {
                 argument.* = switch (@TypeOf(argument.*)) {
@@ -132,6 +135,14 @@ pub fn Stage(comptime file: type) type {
             }
             return @call(.auto, function, arguments);
         }
+    };
+}
+
+fn returns_nothing(comptime T: type) bool {
+    return switch (@typeInfo(T)) {
+        .error_union => |result| returns_nothing(result.payload),
+        .void, .noreturn => true,
+        else => false,
     };
 }
 

@@ -207,6 +207,8 @@ test "JSON is exact or refused" {
     try expectEqualStrings("{\"customer\":\"𝄞 <&>\",\"amount\":0.1,\"id\":18446744073709551615}", trial.value(0).?);
     for (1..12) |record| try expect(trial.failure(record) != null);
     try expectEqualStrings("cannot write as JSON: a number is not finite", trial.failure(10).?);
+    try expectEqualStrings("the record does not fit: customer: the field is missing", trial.failure(7).?);
+    try expectEqualStrings("the record does not fit: customer: expected a text, found a number", trial.failure(9).?);
 }
 
 const Anything = struct {
@@ -220,4 +222,24 @@ test "a number without a type keeps its digits" {
     const exact = [_][]const u8{ "9007199254740993", "{\"a\":[18446744073709551616]}", "-5", "null", "\"a\"" };
     try trial.process(&exact);
     for (exact, 0..) |text, index| try expectEqualStrings(text, trial.value(index).?);
+    try trial.process(&.{ "1e400", "[-1e400]" });
+    try expectEqualStrings("the record does not fit: a number is too large", trial.failure(0).?);
+    try expect(trial.failure(1) != null);
+}
+
+test "JSON may lie within JSON as deeply as in the other SDKs, and no deeper" {
+    var trial = try sandmill.Trial(Anything).open("{}");
+    const deep = @as([512]u8, @splat('[')) ++ @as([512]u8, @splat(']'));
+    try trial.process(&.{ &deep, "[" ++ deep ++ "]", "[\"" ++ @as([600]u8, @splat('[')) ++ "\"]" });
+    try expectEqualStrings(&deep, trial.value(0).?);
+    try expectEqualStrings("the record is nested more than 512 levels deep", trial.failure(1).?);
+    try expect(trial.failure(2) == null);
+}
+
+test "what is written is what std.json writes" {
+    const Shape = union(enum) { point: struct { x: f32, y: ?i8 }, none, names: []const []const u8 };
+    const value = .{ .shapes = [_]Shape{ .{ .point = .{ .x = 1.5, .y = null } }, .none, .{ .names = &.{ "a\"\n", "ü" } } }, .kind = .big, .pair = .{ 1, true } };
+    const json = @import("json.zig");
+    const expected = try std.json.Stringify.valueAlloc(sandmill.allocator, value, .{});
+    try expectEqualStrings(expected, try json.write(sandmill.allocator, value));
 }

@@ -1,5 +1,5 @@
-//! Doors for the fuzzer, into what is private: what a guest might return is handed to the code that checks it and to the
-//! code that divides claims by it. Not a part of what the library promises.
+//! Doors for tests, into what is private: what a guest might return is handed to the code that checks it and to the
+//! code that divides claims by it, and a stage is called with batches of their own. Not a part of what the library promises.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::pool::{Gathered, GuestFailure, Load, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
 pub use crate::edge::doors::{Given, Reading, fields, is_json, read};
-pub use crate::sandbox::doors::{Returned, check_columns, check_outcome, legible};
+pub use crate::sandbox::doors::{Returned, call_stage, check_columns, check_outcome, legible};
 
 /// What became of a batch.
 #[derive(Debug)]

@@ -63,7 +63,7 @@ impl Source for Numbers {
 pub struct Given {
     records: Payload,
     chunk: usize,
-    given: u64,
+    given: usize,
 }
 
 impl Given {
@@ -77,12 +77,13 @@ impl Given {
 #[async_trait]
 impl Source for Given {
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
-        if self.records.is_empty() {
+        let end = (self.given + self.chunk.min(bounds.records.get())).min(self.records.len());
+        if end == self.given {
             return Ok(None);
         }
-        let records = self.records.split_front(self.chunk.min(bounds.records.get()));
-        self.given += records.len() as u64;
-        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.given, cursor: None }))
+        let records = self.records.slice(self.given..end);
+        self.given = end;
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: end as u64, cursor: None }))
     }
 }
 

@@ -105,7 +105,7 @@ test("a configuration that does not fit is refused with the field's name", async
   for (const [given, why] of [
     [{ prefix: 5 }, "config.prefix: invalid type: number 5, expected a string"],
     [{ prefix: { a: [1, "}"] }, other: 1 }, "config.prefix: invalid type: object, expected a string"],
-    [{ prefx: "" }, "config.prefx: unknown field `prefx`, expected `prefix`"],
+    [{ prefx: "" }, "config.prefx: unknown field `prefx`, expected `prefix`, `limit`"],
   ]) {
     await assert.rejects(trial(wasm("hello"), given), { message: why });
   }
@@ -126,13 +126,29 @@ test("the template greets", async () => {
   assert.equal(greet.process([""]).failures.get(0).message, "nobody to greet");
 });
 
-test("what a component does not have fails the build, with what there is instead", async () => {
+test("console and trace make lines of the log", async () => {
   await writeFile(path.join(folder, "prints.ts"), `
     import { TextStage, Output, use } from "./.sandmill/assemblyscript/sandmill";
-    class Prints extends TextStage { line(text: string, out: Output): void { console.log(text); } flush(out: Output): void {} }
+    class Prints extends TextStage {
+      line(text: string, out: Output): void {
+        console.log(text);
+        console.warn("a\\nb");
+        console.assert(text.length > 5, "short");
+        trace("numbers", 2, 1, 2.5);
+      }
+    }
     use(new Prints());`);
-  const { status, stderr } = built("prints");
-  assert.deepEqual([status, /console writes nowhere: import \{ log \}/.test(stderr)], [1, true]);
-  await writeFile(path.join(folder, "wrong.ts"), "let x: i32 = 'a';");
-  assert.match(built("wrong").stderr, /wrong\.ts:1:14|wrong\.ts\(1,14\)/);
+  assert.equal(built("prints").status, 0, built("prints").stderr);
+  const prints = await trial(wasm("prints"));
+  prints.process(["ü"]);
+  assert.deepEqual(prints.lines, [["info", "ü"], ["warn", "a\nb"], ["error", "Assertion failed: short"], ["debug", "numbers 1.0, 2.5"]]);
+});
+
+test("what a component does not have fails the build, with what there is instead", async () => {
+  await writeFile(path.join(folder, "dates.ts"), `
+    import { TextStage, Output, use } from "./.sandmill/assemblyscript/sandmill";
+    class Dates extends TextStage { line(text: string, out: Output): void { out.emit(Date.now().toString()); } flush(out: Output): void {} }
+    use(new Dates());`);
+  const { status, stderr } = built("dates");
+  assert.deepEqual([status, /a stage does not reach the time/.test(stderr)], [1, true]);
 });

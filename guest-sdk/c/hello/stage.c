@@ -9,9 +9,10 @@
 
 typedef struct {
     sm_text prefix;
+    int64_t limit;
 } config;
 
-SM_CONFIG(config, SM_TEXT(prefix, ""))
+SM_CONFIG(config, SM_TEXT(prefix, ""), SM_INTEGER(limit, 0))
 
 static sm_bytes rest(sm_bytes value) { return sm_slice(value.ptr + 1, value.len - 1); }
 
@@ -58,6 +59,7 @@ static void routed(const config *config, sm_bytes value, sm_out *out) {
 
 /* An instance's own: how many records it has seen, and how many it keeps until its end. */
 static size_t seen, kept;
+static bool is_spoilt;
 
 static int deep(int n) {
     volatile char frame[128];
@@ -78,34 +80,49 @@ static void break_it(sm_bytes value, sm_out *out) {
     if (is(value, "~deep")) sm_emitf(out, "%d", deep(0));
     if (is(value, "~exit")) exit(3);
     if (is(value, "~loop")) for (volatile int forever = 1; forever;) continue;
+    if (value.len > 6 && !memcmp(value.ptr, "~last ", 6)) {
+        printf("last words");
+        break_it(sm_slice(value.ptr + 6, value.len - 6), out);
+    }
 }
 
 /* What reaches out of the stage, and what it says. */
 static void speak(sm_bytes value, sm_out *out) {
-    if (is(value, "~print")) printf("printed, Stra\xc3\x9f" "e\n"), fprintf(stderr, "to stderr \xff\n"), printf("no end");
+    if (is(value, "~print")) {
+        puts("printed, Stra\xc3\x9f" "e");
+        fputs("to stderr\n", stderr);
+        printf("bytes \xff|\nno end");
+    }
     if (is(value, "~time") && time(NULL) < 0) sm_fail(out, strerror(errno));
+    if (is(value, "~random")) sm_emitf(out, "%d", rand());
     if (is(value, "~env") && !getenv("HOME")) sm_fail(out, "there is no variable HOME");
     if (is(value, "~file") && !fopen("/etc/passwd", "r")) sm_fail(out, strerror(errno));
-    if (is(value, "~both")) sm_emit(out, "lost"), sm_fail(out, "emitted, then failed");
-    if (is(value, "~nothing")) sm_fail(out, "");
     if (is(value, "~log")) {
         sm_log(SM_DEBUG, "debug, Stra\xc3\x9f" "e"), sm_log(SM_INFO, "info"), sm_log(SM_WARN, "warn");
         sm_logf(SM_ERROR, "error %d", 4);
     }
 }
 
-static void odd(sm_bytes value, sm_out *out) {
-    if (is(value, "~keep")) {
-        kept++;
-        return;
+/* Failures of all kinds. */
+static void fail(sm_bytes value, sm_out *out) {
+    static char x[1000000];
+    if (is(value, "~both")) sm_emit(out, "lost"), sm_fail(out, "emitted, then failed");
+    if (is(value, "~nothing")) sm_fail(out, "");
+    if (is(value, "~long")) sm_fail_bytes(out, sm_slice(memset(x, 'x', sizeof x), sizeof x));
+    if (is(value, "~nul")) sm_fail_bytes(out, sm_slice("a\0b", 3));
+}
+
+static void odd(sm_bytes value, const config *config, sm_out *out) {
+    if (is(value, "~keep")) kept++;
+    else if (is(value, "~spoil")) is_spoilt = true;
+    else if (is(value, "~count")) sm_emitf(out, "%zu", seen);
+    else if (is(value, "~limit")) sm_emitf(out, "%lld", (long long)config->limit);
+    else {
+        fail(value, out);
+        speak(value, out);
+        break_it(value, out);
+        sm_emit(out, value);
     }
-    if (is(value, "~count")) {
-        sm_emitf(out, "%zu", seen);
-        return;
-    }
-    break_it(value, out);
-    speak(value, out);
-    sm_emit(out, value);
 }
 
 static void process(sm_bytes value, const config *config, sm_out *out) {
@@ -120,16 +137,16 @@ static void process(sm_bytes value, const config *config, sm_out *out) {
     case '*': many(config, value, out); break;
     case '@': keyed(config, value, out); break;
     case '>': routed(config, value, out); break;
-    case '~': odd(value, out); break;
+    case '~': odd(value, config, out); break;
     default: upper(config, value, out);
     }
 }
 
-/* What was kept, as an output with a key. */
+/* An output for each record that was kept. */
 static void flush(sm_out *out) {
-    if (!kept) return;
+    if (is_spoilt) sm_fail(out, "told to fail at the end");
     sm_key(out, sm_slice("kept", 4));
-    sm_emitf(out, "%zu", kept);
+    for (size_t number = 1; number <= kept; number++) sm_emitf(out, "%zu", number);
 }
 
 SM_STAGE(process, config)

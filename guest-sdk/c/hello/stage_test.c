@@ -28,7 +28,7 @@ static void what_is_kept_comes_at_the_end(void) {
     sm_trial *trial = sm_trial_open(NULL);
     SM_TRIAL_PROCESS(trial, "~keep", "~keep");
     assert(sm_trial_count(trial) == 0);
-    assert(!sm_trial_flush(trial) && sm_trial_is(trial, 0, "2"));
+    assert(!sm_trial_flush(trial) && sm_trial_is(trial, 0, "1") && sm_trial_is(trial, 1, "2"));
     sm_trial_close(trial);
 }
 

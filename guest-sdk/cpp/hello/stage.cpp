@@ -11,8 +11,11 @@
 
 struct Config {
     std::string prefix;
+    std::int64_t limit = 0;
 
-    static constexpr auto fields() { return std::tuple{sandmill::field("prefix", &Config::prefix)}; }
+    static constexpr auto fields() {
+        return std::tuple{sandmill::field("prefix", &Config::prefix), sandmill::field("limit", &Config::limit)};
+    }
 };
 
 static int deep(int n) {
@@ -25,7 +28,7 @@ class Hello {
 public:
     using config = Config;
 
-    explicit Hello(const Config &config) : prefix_(config.prefix) {}
+    explicit Hello(const Config &config) : config_(config) {}
 
     sandmill::result<void> process(sandmill::bytes value, sandmill::output &out) {
         seen_++;
@@ -43,14 +46,15 @@ public:
         }
     }
 
-    // What was kept, as an output with a key.
+    // An output for each record that was kept.
     void flush(sandmill::output &out) {
-        if (kept_ > 0) out.emit_keyed("kept", std::to_string(kept_));
+        if (is_spoilt_) out.fail("told to fail at the end");
+        for (std::size_t number = 1; number <= kept_; number++) out.emit_keyed("kept", std::to_string(number));
     }
 
 private:
     void upper(std::string_view value, sandmill::output &out) {
-        const std::string_view prefix = prefix_;
+        const std::string_view prefix = config_.prefix;
         char *to = out.room(prefix.size() + value.size());
         for (std::size_t i = 0; i < prefix.size(); i++) to[i] = prefix[i];
         to += prefix.size();
@@ -96,16 +100,22 @@ private:
         return {};
     }
 
+    // What concerns the instance, and failures of all kinds.
     sandmill::result<void> odd(std::string_view value, sandmill::output &out) {
         if (value == "~keep") return kept_++, sandmill::result<void>();
+        if (value == "~spoil") return is_spoilt_ = true, sandmill::result<void>();
         if (value == "~count") return out.emit(std::to_string(seen_)), sandmill::result<void>();
+        if (value == "~limit") return out.emit(std::to_string(config_.limit)), sandmill::result<void>();
         if (value == "~both") return out.emit("lost"), sandmill::fail("emitted, then failed");
         if (value == "~nothing") return sandmill::fail("");
+        if (value == "~long") return sandmill::fail(std::string(1'000'000, 'x'));
+        if (value == "~nul") return sandmill::fail(std::string("a\0b", 3));
+        if (value == "~random") return out.emit(std::to_string(std::rand())), sandmill::result<void>();
         if (value == "~env" && !std::getenv("HOME")) return sandmill::fail("there is no variable HOME");
         if (value == "~file" && !std::fopen("/etc/passwd", "r")) return sandmill::fail(std::strerror(errno));
         if (value == "~time" && std::time(nullptr) < 0) return sandmill::fail(std::strerror(errno));
-        break_it(value);
         speak(value);
+        break_it(value);
         out.emit(value);
         return {};
     }
@@ -120,13 +130,17 @@ private:
         if (value == "~deep") sandmill::info(std::to_string(deep(0)));
         if (value == "~exit") std::exit(3);
         if (value == "~loop") for (volatile bool forever = true; forever;) continue;
+        if (value.starts_with("~last ")) {
+            std::fputs("last words", stdout);
+            break_it(value.substr(6));
+        }
     }
 
     void speak(std::string_view value) {
         if (value == "~print") {
             std::puts("printed, Stra\xc3\x9f" "e");
-            std::fputs("to stderr \xff\n", stderr);
-            std::fputs("no end", stdout);
+            std::fputs("to stderr\n", stderr);
+            std::fputs("bytes \xff|\nno end", stdout);
         }
         if (value == "~log") {
             sandmill::debug("debug, Stra\xc3\x9f" "e"), sandmill::info("info"), sandmill::warn("warn");
@@ -134,8 +148,9 @@ private:
         }
     }
 
-    std::string prefix_;
+    Config config_;
     std::size_t seen_ = 0, kept_ = 0;
+    bool is_spoilt_ = false;
 };
 
 SANDMILL_FLUSHING(Hello)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand"
 	"os"
 	"strconv"
@@ -16,14 +17,16 @@ import (
 
 type Config struct {
 	Prefix string `json:"prefix"`
+	Limit  int64  `json:"limit"`
 }
 
 type hello struct {
-	prefix     string
+	config     Config
 	seen, kept int
+	spoilt     bool
 }
 
-func open(config Config) (*hello, error) { return &hello{prefix: config.Prefix}, nil }
+func open(config Config) (*hello, error) { return &hello{config: config}, nil }
 
 func main() { sandmill.Opened(open) }
 
@@ -56,17 +59,20 @@ func (h *hello) Process(record sandmill.Record, out *sandmill.Output) error {
 	return nil
 }
 
-// Flush emits what was kept, with a key.
+// Flush emits an output for each record that was kept.
 func (h *hello) Flush(out *sandmill.Output) error {
-	if h.kept > 0 {
-		out.EmitKeyed([]byte("kept"), []byte(strconv.Itoa(h.kept)))
+	if h.spoilt {
+		return errors.New("told to fail at the end")
+	}
+	for number := range h.kept {
+		out.EmitKeyed([]byte("kept"), []byte(strconv.Itoa(number+1)))
 	}
 	return nil
 }
 
 func (h *hello) upper(value []byte, out *sandmill.Output) {
-	to := out.Make(len(h.prefix) + len(value))
-	upper(to[copy(to, h.prefix):], value)
+	to := out.Make(len(h.config.Prefix) + len(value))
+	upper(to[copy(to, h.config.Prefix):], value)
 }
 
 // upper writes the value with its ASCII letters in upper case.
@@ -102,8 +108,8 @@ func (h *hello) keyed(value []byte, out *sandmill.Output) error {
 	if !found {
 		return errors.New(`there is no "="`)
 	}
-	value = append([]byte(h.prefix), value...)
-	upper(value[len(h.prefix):], value[len(h.prefix):])
+	value = append([]byte(h.config.Prefix), value...)
+	upper(value[len(h.config.Prefix):], value[len(h.config.Prefix):])
 	out.EmitKeyed(key, value)
 	return nil
 }
@@ -115,53 +121,85 @@ func (h *hello) routed(value []byte, out *sandmill.Output) error {
 	if err != nil || !found {
 		return errors.New("there is no port")
 	}
-	value = append([]byte(h.prefix), value...)
-	upper(value[len(h.prefix):], value[len(h.prefix):])
+	value = append([]byte(h.config.Prefix), value...)
+	upper(value[len(h.config.Prefix):], value[len(h.config.Prefix):])
 	out.EmitTo(uint16(number), value)
 	return nil
 }
 
-// odd does what goes wrong, and what reaches out of the stage.
+// odd is what concerns the instance, and failures of all kinds.
 func (h *hello) odd(value string, out *sandmill.Output) error {
-	if err := h.breakIt(value); err != nil {
-		return err
-	}
 	switch value {
 	case "~keep":
 		h.kept++
 		return nil
+	case "~spoil":
+		h.spoilt = true
+		return nil
 	case "~count":
 		value = strconv.Itoa(h.seen)
+	case "~limit":
+		value = strconv.FormatInt(h.config.Limit, 10)
 	case "~both":
 		out.EmitString("lost")
 		return errors.New("emitted, then failed")
 	case "~nothing":
 		return errors.New("")
+	case "~long":
+		return errors.New(strings.Repeat("x", 1_000_000))
+	case "~nul":
+		return errors.New("a\x00b")
+	default:
+		speak(value)
+		if err := h.breakIt(value); err != nil {
+			return err
+		}
+		var err error
+		if value, err = reachOut(value); err != nil {
+			return err
+		}
+	}
+	out.EmitString(value)
+	return nil
+}
+
+func speak(value string) {
+	switch value {
 	case "~print":
 		fmt.Println("printed, Straße")
-		fmt.Fprintln(os.Stderr, "to stderr \xff")
-		fmt.Print("no end")
+		fmt.Fprintln(os.Stderr, "to stderr")
+		fmt.Print("bytes \xff|\nno end")
 	case "~log":
 		sandmill.Debugf("debug, Straße")
 		sandmill.Infof("info")
 		sandmill.Warnf("warn")
 		sandmill.Errorf("error %d", 4)
+	}
+}
+
+// reachOut asks for what a stage does not have by itself.
+func reachOut(value string) (string, error) {
+	switch value {
 	case "~time":
 		value = strconv.FormatBool(time.Now().Year() > 2000)
 	case "~random":
-		value = strconv.FormatBool(rand.Intn(10) < 10)
+		value = strconv.Itoa(rand.Intn(1_000_000))
+	case "~order":
+		value = fmt.Sprint(maps.Collect(maps.All(map[int]int{1: 1, 2: 2})))
+		for key := range map[string]bool{"a": true, "b": true, "c": true, "d": true} {
+			value += key
+		}
 	case "~env":
 		if os.Getenv("HOME") == "" {
-			return errors.New("there is no variable HOME")
+			return "", errors.New("there is no variable HOME")
 		}
 	case "~file":
 		_, err := os.ReadFile("/etc/passwd")
-		return err
-	case "~goroutines":
+		return value, err
+	case "~beside":
 		value = strconv.Itoa(goroutines())
 	}
-	out.EmitString(value)
-	return nil
+	return value, nil
 }
 
 // breakIt panics, or breaks the instance.
@@ -188,6 +226,10 @@ func (h *hello) breakIt(value string) error {
 	case "~loop":
 		for {
 		}
+	}
+	if then, isLast := strings.CutPrefix(value, "~last "); isLast {
+		fmt.Print("last words")
+		return h.breakIt(then)
 	}
 	return nil
 }

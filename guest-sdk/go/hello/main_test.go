@@ -38,7 +38,7 @@ func TestWhatIsKeptComesAtTheEnd(t *testing.T) {
 		t.Error(fates)
 	}
 	fates, err := trial.Flush()
-	if err != nil || !reflect.DeepEqual(fates.Outputs, []sandmill.Emitted{{Origin: -1, Key: "kept", Value: "2"}}) {
+	if err != nil || !reflect.DeepEqual(fates.Outputs, []sandmill.Emitted{{Origin: -1, Key: "kept", Value: "1"}, {Origin: -1, Key: "kept", Value: "2"}}) {
 		t.Error(fates, err)
 	}
 }

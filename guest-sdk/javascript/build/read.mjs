@@ -65,7 +65,7 @@ export function unresolved(said) {
 export function readable(text, { sources, lines }) {
   const own = text.replace(/^.*(?:module evaluation|user JavaScript module): /s, "").trimEnd();
   const shown = own.split("\n").map((line) => {
-    const found = /\(?\/bundle\.mjs:(\d+):(\d+)\)?/.exec(line);
+    const found = /\(?[^\s(]*\/bundle\.mjs:(\d+):(\d+)\)?/.exec(line);
     if (found === null) return line;
     const segments = lines[found[1] - 1] ?? [];
     let at = -3;

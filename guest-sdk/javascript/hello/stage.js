@@ -3,8 +3,11 @@
 import { Failure, Keyed, To, log, stage, t } from "#sandmill";
 
 export default stage({
-  config: t.object({ prefix: t.string().default("") }),
-  process(line, { prefix }) {
+  config: t.object({ prefix: t.string().default(""), limit: t.integer().default(0) }),
+  open: (config) => ({ ...config, seen: 0, kept: 0, isSpoilt: false }),
+  process(line, state) {
+    const { prefix } = state;
+    state.seen++;
     switch (line[0]) {
       case "!":
         throw new Failure(`told to fail: ${line}`, { retryable: line.startsWith("!?") });
@@ -23,9 +26,13 @@ export default stage({
         return new To(Number(port), prefix + upper(value));
       }
       case "~":
-        return odd(line);
+        return odd(line, state);
     }
     return prefix + upper(line);
+  },
+  flush({ kept, isSpoilt }) {
+    if (isSpoilt) throw new Failure("told to fail at the end");
+    return Array.from({ length: kept }, (_, index) => new Keyed("kept", String(index + 1)));
   },
 });
 
@@ -35,7 +42,71 @@ function upper(text) {
   return /^[\x00-\x7f]*$/.test(text) ? all : text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 }
 
-function odd(line) {
+// What concerns the instance.
+function odd(line, state) {
+  switch (line.slice(1)) {
+    case "keep":
+      state.kept++;
+      return null;
+    case "spoil":
+      state.isSpoilt = true;
+      return null;
+    case "count":
+      return String(state.seen);
+    case "limit":
+      return String(state.limit);
+  }
+  fail(line);
+  speak(line);
+  return reachOut(line) ?? breakIt(line) ?? line;
+}
+
+function fail(line) {
+  switch (line.slice(1)) {
+    case "nothing":
+      throw new Failure("");
+    case "long":
+      throw new Failure("x".repeat(1_000_000));
+    case "nul":
+      throw new Failure("a\0b");
+  }
+}
+
+function speak(line) {
+  switch (line.slice(1)) {
+    case "log":
+      for (const level of ["debug", "info", "warn", "error"]) log[level]("a line, Straße");
+      break;
+    case "print":
+      console.log("printed, Straße", { a: 1 });
+      console.error("to stderr");
+      break;
+  }
+}
+
+function reachOut(line) {
+  switch (line.slice(1)) {
+    case "time":
+      return String(Date.now());
+    case "random":
+      return String(Math.random());
+    case "order":
+      return [...new Set("jihgfedcba"), ...Object.keys({ b: 1, a: 2 })].join("");
+    case "beside":
+      return Promise.resolve(line);
+    case "surrogate":
+      return "\ud800";
+    case "both":
+      return both();
+  }
+}
+
+function* both() {
+  yield "lost";
+  throw new Failure("emitted, then failed");
+}
+
+function breakIt(line) {
   switch (line.slice(1)) {
     case "panic":
       return undefined.missing;
@@ -49,26 +120,11 @@ function odd(line) {
     }
     case "deep":
       return deep(0);
-    case "log":
-      for (const level of ["debug", "info", "warn", "error"]) log[level]("a line, Straße");
-      break;
-    case "print":
-    case "console":
-      console.log("printed, Straße", { a: 1 });
-      console.error("to stderr");
-      break;
-    case "time":
-      return String(Date.now());
-    case "random":
-      return String(Math.random());
-    case "promise":
-      return Promise.resolve(line);
-    case "surrogate":
-      return "\ud800";
-    case "nan":
-      return { x: NaN };
   }
-  return line;
+  if (line.startsWith("~last ")) {
+    console.log("last words");
+    return breakIt(line.slice("~last ".length));
+  }
 }
 
 const deep = (depth) => deep(depth + 1) + 1;

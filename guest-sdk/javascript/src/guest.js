@@ -9,12 +9,13 @@ import { clock, seal } from "./reach.js";
 import { OpenSource } from "./source.js";
 
 /** The export `transform` or `source` of an author's default export. `random` is the host's, or null. */
-export function component(exported, { log, panicked }, { reach, random }) {
+export function component(exported, host, { reach, random }) {
+  const { panicked } = host;
   const definition = declared(exported);
   let open = null;
 
   function begin(Kind, ...values) {
-    toHost(log);
+    toHost(host);
     seal(reach, random);
     open = called(() => new Kind(definition, ...values), panicked);
   }

@@ -1,10 +1,19 @@
 // Lines for the person who runs the pipeline. The host adds stage and worker; in node they go to stderr.
 
-let sink = (level, line) => globalThis.console?.error(`${level}: ${line}`);
+import { toUtf8 } from "./columns.js";
 
-/** Sends lines elsewhere: to the host. */
-export function toHost(write) {
-  sink = write;
+let sink = (level, line) => globalThis.console?.error(`${level}: ${line}`);
+let stream = (level, text) => line(level, text);
+
+/** Sends lines, and what `console` prints, elsewhere: to the host. */
+export function toHost({ log, write }) {
+  sink = log;
+  stream = (level, text) => write(level, toUtf8(`${text}\n`.toWellFormed()));
+}
+
+/** Prints a text and a line feed. */
+export function print(level, text) {
+  stream(level, text);
 }
 
 /** Logs each line of a text. Half a character cannot cross, and becomes U+FFFD. */

@@ -3,7 +3,7 @@
 // A component without a clock ends at once, uncatchably, where QuickJS asks for the time. So what would ask is wrapped
 // before the author's module runs. While the component is built the wrappers let everything through; `seal` closes them.
 
-import { line, shown } from "./log.js";
+import { print, shown } from "./log.js";
 
 const WORDS = { time: "the time", random: "random numbers", env: "the environment" };
 
@@ -27,6 +27,7 @@ const guarded = (kind, call) =>
 /** Refuses from now on what is not in `reach`. Called when the component is opened. */
 export function seal(reach, random) {
   for (const kind of Object.keys(WORDS)) if (!reach.includes(kind)) sealed.add(kind);
+  sealed.add("later");
   if (random !== null) Math.random = fractions(random); // QuickJS's own seed is the build's
 }
 
@@ -61,15 +62,23 @@ export function prepare(columns) {
   globalThis.Date = proxy;
   Object.defineProperty(globalThis, "performance", { value: { timeOrigin: 0, now: guarded("time", clock) } });
   Math.random = guarded("random", Math.random);
+  Promise.prototype.then = awaited(Promise.prototype.then);
   globalThis.console = consoleOf();
   globalThis.TextEncoder ??= encoderOf(columns);
   globalThis.TextDecoder ??= decoderOf(columns);
 }
 
+/** What a promise's reactions would do is never done: nothing runs when the stage's function has returned. */
+const awaited = (then) =>
+  function (...reactions) {
+    if (sealed.has("later")) throw new Error("a stage waits for nothing: what `then` is given would never run");
+    return Reflect.apply(then, this, reactions);
+  };
+
 function consoleOf() {
-  const to = (level) => (...values) => line(level, shown(values));
+  const to = (level) => (...values) => print(level, shown(values));
   const result = { debug: to("debug"), trace: to("debug"), log: to("info"), info: to("info"), warn: to("warn"), error: to("error") };
-  result.assert = (holds, ...values) => holds || line("error", `assertion failed: ${shown(values)}`);
+  result.assert = (holds, ...values) => holds || print("error", `assertion failed: ${shown(values)}`);
   return result;
 }
 

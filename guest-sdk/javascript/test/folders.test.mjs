@@ -32,7 +32,7 @@ test("each mark has its fate, and the configuration is strict", async () => {
     assert.equal(fates.failure(1), "told to fail: !x");
     assert.deepEqual([1, 2].map((each) => fates.failures.get(each).retryable), [false, true]);
     assert.deepEqual(fates.outputs.slice(-2).map(({ key, port }) => [key, port]), [["k", 0], ["", 1]]);
-    assert.match(fates.failure(8), /^TypeError: .* \(stage\.js:\d+ in odd/);
+    assert.match(fates.failure(8), /^TypeError: .* \(stage\.js:\d+ in breakIt/);
     for (const wrong of [{ prefix: 5 }, { prefx: "" }]) assert.throws(() => trial(hello, wrong), /^Failure: config\.pref/);
   });
 });

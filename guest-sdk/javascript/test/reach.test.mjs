@@ -42,3 +42,8 @@ test("the host's bytes become numbers below 1", () => {
     assert.equal(least(), 0);
   }
 });
+
+test("what would run after the stage's function is refused", () => {
+  const { stdout, stderr } = sealed([], `try { Promise.resolve(1).then(() => 2); } catch (error) { write(error.message); }`);
+  assert.equal(stdout + stderr, "a stage waits for nothing: what `then` is given would never run");
+});

@@ -3,7 +3,7 @@
 import unittest
 
 from sandmill import Failure, trial
-from stage import hello
+from stage import Hello as hello
 
 
 class Hello(unittest.TestCase):

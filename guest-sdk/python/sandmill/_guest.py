@@ -5,7 +5,6 @@ componentize-py makes a new `Transform` for each call, so the open stage is kept
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import wit_world.exports as exports  # type: ignore[import-not-found]
@@ -55,13 +54,17 @@ def _log(level: str, line: str) -> None:
     host.log(host.Level[level.upper()], line)
 
 
+def _write(level: str, fragment: bytes) -> None:
+    host.write(host.Level[level.upper()], fragment)
+
+
 def _crossing(text: str) -> str:
     """A text that is UTF-8: half a surrogate pair is shown as an escape."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _nobody(level: str, line: str) -> None:
-    """Takes the lines after the end."""
+def _nobody(level: str, fragment: bytes) -> None:
+    """Takes what is printed after the end."""
 
 
 def _call(function: Any, *args: Any) -> Any:
@@ -71,24 +74,16 @@ def _call(function: Any, *args: Any) -> Any:
     except Failure as failure:
         raise Err(_crossing(failure.message)) from None
     except _instance.FATAL as error:
-        _finish_lines()
         host.panicked(_crossing(message(error)), place(error))
-        log._sink = _nobody  # a host whose `panicked` returns: the traceback on stderr says nothing new
+        log._write = _nobody  # a host whose `panicked` returns: the traceback on stderr says nothing new
         raise
     except BaseException as error:
         where = place(error)
         raise Err(_crossing(message(error) + (f" ({where})" if where else ""))) from None
-    finally:
-        _finish_lines()
-
-
-def _finish_lines() -> None:
-    sys.stdout.finish()  # type: ignore[attr-defined]
-    sys.stderr.finish()  # type: ignore[attr-defined]
 
 
 def _begin() -> None:
-    log._sink = _log
+    log._sink, log._write = _log, _write
     _reach.seal(_reach_of_stage)
 
 

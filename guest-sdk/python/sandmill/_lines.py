@@ -1,4 +1,7 @@
-"""`print` in a stage: text becomes lines of the log."""
+"""`print` in a stage: what is printed goes to the host at once, which makes lines of the log of it.
+
+Nothing is kept here, so nothing is lost with an instance that ends. The host ends the last line when the call ends.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,11 @@ from . import log
 
 
 class Lines(io.TextIOBase):
-    """A text stream whose lines are logged. `finish` logs the last one, which has no line feed."""
+    """A text stream whose lines are those of the log."""
 
     def __init__(self, level: str) -> None:
         self._level = level
-        self._rest = ""
-        self.buffer = _Bytes(self)
+        self.buffer = _Bytes(level)
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -24,31 +26,25 @@ class Lines(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        *whole, self._rest = (self._rest + text).split("\n")
-        for line in whole:
-            log._log(self._level, line)
+        if text:
+            log._write(self._level, text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: a line is whole at its line feed, or when the call ends."""
-
-    def finish(self) -> None:
-        """Logs what has been written since the last line feed."""
-        if self._rest:
-            line, self._rest = self._rest, ""
-            log._log(self._level, line)
+        """Nothing: nothing is kept."""
 
 
 class _Bytes(io.RawIOBase):
-    """What is written to `sys.stdout.buffer`. Bytes that are not UTF-8 are shown as escapes."""
+    """What is written to `sys.stdout.buffer`: any bytes."""
 
-    def __init__(self, text: Lines) -> None:
-        self._text = text
+    def __init__(self, level: str) -> None:
+        self._level = level
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object) -> int:  # type: ignore[override]
         content = bytes(data)  # type: ignore[call-overload]
-        self._text.write(content.decode("utf-8", "backslashreplace"))
+        if content:
+            log._write(self._level, content)
         return len(content)

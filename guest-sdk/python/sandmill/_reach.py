@@ -69,7 +69,10 @@ def prepare() -> None:
     def to_build(level: str, line: str) -> None:
         build.write(f"{level}: {line}\n")
 
-    log._sink = to_build
+    def printed(level: str, fragment: bytes) -> None:
+        build.write(fragment.decode("utf-8", "backslashreplace"))
+
+    log._sink, log._write = to_build, printed
     sys.stdout = sys.__stdout__ = Lines("info")
     sys.stderr = sys.__stderr__ = Lines("warn")
     sys.stdin = sys.__stdin__ = io.StringIO()

@@ -13,8 +13,13 @@ def _to_stderr(level: str, line: str) -> None:
     print(f"{level}: {line}", file=sys.stderr)
 
 
-# What takes a line: the host, when `_guest` has put it here.
+def _printed(level: str, fragment: bytes) -> None:
+    sys.stderr.write(fragment.decode("utf-8", "backslashreplace"))
+
+
+# What takes a line, and what takes a fragment of what is printed: the host, when `_guest` has put it here.
 _sink: Callable[[str, str], None] = _to_stderr
+_write: Callable[[str, bytes], None] = _printed
 
 
 def debug(message: object) -> None:

@@ -8,6 +8,7 @@ use crate::Failure;
 use crate::column::Column;
 use crate::log::Level;
 use crate::output::Outcome;
+use crate::print::Stream;
 use crate::record::Batch;
 use crate::source::OpenSource;
 use crate::stage::Instance;
@@ -119,6 +120,17 @@ pub(crate) fn log(level: Level, message: Arguments<'_>) {
         Level::Error => host::Level::Error,
     };
     host::log(level, &fmt::format(message));
+}
+
+pub(crate) fn print(stream: Stream, text: Arguments<'_>) {
+    let level = match stream {
+        Stream::Out => host::Level::Info,
+        Stream::Err => host::Level::Warn,
+    };
+    match text.as_str() {
+        Some(text) => host::write(level, text.as_bytes()),
+        None => host::write(level, fmt::format(text).as_bytes()),
+    }
 }
 
 fn with_stage(call: impl FnOnce(&mut dyn Instance) -> Result<Outcome, Failure>) -> Result<StageOutcome, String> {

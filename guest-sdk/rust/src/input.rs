@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Failure, Record};
+use crate::{Failure, Record, exact};
 
 /// What a record can be read as, for the first argument of a stage's function.
 ///
@@ -82,7 +82,11 @@ impl<'a> Record<'a> {
     /// # Errors
     /// When it is not JSON, or not of this type: what was expected, and where.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(self.value).map_err(|error| not_json(&error))
+        let value = serde_json::from_slice(self.value).map_err(|error| not_json::<T>(self.value, &error))?;
+        match exact::flaw_of(self.value) {
+            None => Ok(value),
+            Some(integer) => Err(Failure::new(format!("the integer {integer} is too large to be exact"))),
+        }
     }
 }
 
@@ -93,10 +97,16 @@ fn not_text(value: &[u8], error: &std::str::Utf8Error) -> Failure {
     Failure::new(format!("the record is not UTF-8: byte 0x{byte:02x} at offset {at} starts no character"))
 }
 
+/// Reads it again where it did not fit, to name the field.
 #[cold]
-fn not_json(error: &serde_json::Error) -> Failure {
-    let problem = if error.is_data() { "the JSON does not fit" } else { "the record is not JSON" };
-    Failure::from(error).at(problem)
+fn not_json<'a, T: Deserialize<'a>>(value: &'a [u8], error: &serde_json::Error) -> Failure {
+    if !error.is_data() {
+        return Failure::from(error).at("the record is not JSON");
+    }
+    let again = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(value));
+    let path = again.err().map(|error| error.path().to_string()).filter(|path| path != ".");
+    let failure = Failure::from(error);
+    path.map_or_else(|| failure.clone(), |path| failure.clone().at(path)).at("the JSON does not fit")
 }
 
 #[cfg(test)]
@@ -118,7 +128,18 @@ mod tests {
         let broken = Json::<Vec<u8>>::from_record(record(b"[1,")).unwrap_err();
         assert_eq!(broken.message(), "the record is not JSON: EOF while parsing a value at line 1 column 3");
         let other = Json::<Vec<u8>>::from_record(record(b"[true]")).unwrap_err();
-        let expected = "the JSON does not fit: invalid type: boolean `true`, expected u8 at line 1 column 5";
+        let expected = "the JSON does not fit: [0]: invalid type: boolean `true`, expected u8 at line 1 column 5";
         assert_eq!(other.message(), expected);
+    }
+
+    /// `serde_json` makes floats of integers beyond 64 bits.
+    #[test]
+    fn an_integer_that_would_become_another_fails_the_record() {
+        let read =
+            |text: &'static str| record(text.as_bytes()).json::<serde_json::Value>().map(|json| json.to_string());
+        assert_eq!(read("[18446744073709551615]").unwrap(), "[18446744073709551615]");
+        assert_eq!(read("[100000000000000000000]").unwrap(), "[1e+20]");
+        let failure = read("[1, 18446744073709551617]").unwrap_err();
+        assert_eq!(failure.message(), "the integer 18446744073709551617 is too large to be exact");
     }
 }

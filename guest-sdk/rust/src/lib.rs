@@ -6,9 +6,11 @@ mod column;
 mod config;
 #[cfg(feature = "env")]
 pub mod env;
+mod exact;
 mod failure;
 #[cfg(feature = "files")]
 pub mod files;
+mod finite;
 mod function;
 #[cfg(target_arch = "wasm32")]
 mod guest;
@@ -22,6 +24,7 @@ pub mod log;
 mod macros;
 mod output;
 mod outputs;
+pub mod print;
 #[cfg(feature = "random")]
 pub mod random;
 mod record;
@@ -35,6 +38,7 @@ pub use crate::function::{StageFunction, Verdict};
 pub use crate::input::{FromRecord, Json};
 pub use crate::output::Output;
 pub use crate::outputs::{IntoOutputs, Keyed, To, Value};
+pub use crate::print::{dbg, eprint, eprintln, print, println};
 pub use crate::record::Record;
 pub use crate::source::{Pulled, Source};
 pub use crate::stage::{Flush, Stage};

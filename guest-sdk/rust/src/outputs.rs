@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{Failure, Json, Output, Record};
+use crate::{Failure, Json, Output, Record, finite};
 
 /// What a stage's function may return.
 ///
@@ -100,7 +100,15 @@ impl IntoOutputs for Cow<'_, str> {
 
 impl<T: Serialize> Value for Json<T> {
     fn write(self, buffer: &mut Vec<u8>) -> Result<(), Failure> {
-        serde_json::to_writer(buffer, &self.0).map_err(|error| Failure::from(error).at("cannot write as JSON"))
+        let start = buffer.len();
+        serde_json::to_writer(&mut *buffer, &self.0)
+            .map_err(|error| Failure::from(error).at("cannot write as JSON"))?;
+        // Only where there is a `null` may there be a number that it stands for.
+        let written = buffer.get(start..).unwrap_or_default();
+        match written.windows(4).any(|word| word == b"null").then(|| finite::flaw_of(&self.0)).flatten() {
+            Some(number) => Err(Failure::new(format!("cannot write as JSON: {number} is not a number that JSON has"))),
+            None => Ok(()),
+        }
     }
 }
 

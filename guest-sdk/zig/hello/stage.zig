@@ -2,10 +2,10 @@
 const std = @import("std");
 const sandmill = @import("sandmill");
 
-pub const Config = struct { prefix: []const u8 = "" };
+pub const Config = struct { prefix: []const u8 = "", limit: i64 = 0 };
 
 /// How many records the instance has seen, and how many it keeps until its end.
-pub const State = struct { seen: u32 = 0, kept: u32 = 0 };
+pub const State = struct { seen: u32 = 0, kept: u32 = 0, is_spoilt: bool = false };
 
 pub fn process(value: []const u8, config: Config, state: *State, out: *sandmill.Output) !void {
     state.seen += 1;
@@ -28,16 +28,16 @@ pub fn process(value: []const u8, config: Config, state: *State, out: *sandmill.
             out.port = try std.fmt.parseInt(u16, value[1..space], 10);
             try upper(value[space + 1 ..], config, out);
         },
-        '~' => try odd(value, state, out),
+        '~' => try odd(value, config, state, out),
         else => try upper(value, config, out),
     }
 }
 
-/// What was kept, as an output with a key.
+/// An output for each record that was kept.
 pub fn flush(state: *State, out: *sandmill.Output) !void {
-    if (state.kept == 0) return;
+    if (state.is_spoilt) return out.fail("told to fail at the end", .{});
     out.key = "kept";
-    try out.print("{d}", .{state.kept});
+    for (1..state.kept + 1) |number| try out.print("{d}", .{number});
 }
 
 fn upper(value: []const u8, config: Config, out: *sandmill.Output) !void {
@@ -67,30 +67,57 @@ inline fn upper_block(to: []u8, from: []const u8) void {
     to[0..@sizeOf(Block)].* = @select(u8, is_lower, block ^ @as(Block, @splat(0x20)), block);
 }
 
-/// What goes wrong, and what reaches out of the stage.
-fn odd(value: []const u8, state: *State, out: *sandmill.Output) !void {
-    const Verb = enum { keep, count, both, nothing, print, log, panic, @"error", index, oom, deep, exit, loop, time, random, env, file };
-    switch (std.meta.stringToEnum(Verb, value[1..]) orelse return out.emit(value)) {
+/// What concerns the instance, and failures of all kinds.
+fn odd(value: []const u8, config: Config, state: *State, out: *sandmill.Output) !void {
+    const Verb = enum { keep, spoil, count, limit, both, nothing, long, nul, @"error" };
+    switch (std.meta.stringToEnum(Verb, value[1..]) orelse {
+        try speak(value);
+        try break_it(value, state, out);
+        return out.emit(value);
+    }) {
         .keep => state.kept += 1,
+        .spoil => state.is_spoilt = true,
         .count => try out.print("{d}", .{state.seen}),
+        .limit => try out.print("{d}", .{config.limit}),
         .both => {
             try out.emit("lost");
             return out.fail("emitted, then failed", .{});
         },
         .nothing => return out.fail("", .{}),
+        .long => return out.fail("{s}", .{&@as([1_000_000]u8, @splat('x'))}),
+        .nul => return out.fail("a\x00b", .{}),
+        .@"error" => return error.ToldToFail,
+    }
+}
+
+/// What a stage says, and what it asks of a system that it does not have.
+fn speak(value: []const u8) !void {
+    const Verb = enum { print, log, file, env };
+    switch (std.meta.stringToEnum(Verb, value[1..]) orelse return) {
         .print => {
-            std.debug.print("printed, Straße\nto stderr \xff\nno end", .{});
-            try out.emit(value);
+            std.debug.print("printed, Straße\nto stderr\nbytes \xff|\n", .{});
+            std.debug.print("no end", .{});
         },
         .log => {
             std.log.debug("debug, Straße", .{});
             std.log.info("info", .{});
             std.log.warn("warn", .{});
             std.log.err("error {d}", .{4});
-            try out.emit(value);
         },
+        .file => _ = try std.Io.Dir.cwd().openFile(std.Io.failing, "/etc/passwd", .{}),
+        .env => _ = (std.process.Environ.Map.init(sandmill.allocator)).get("HOME") orelse return error.EnvironmentVariableMissing,
+    }
+}
+
+/// What ends the instance.
+fn break_it(value: []const u8, state: *State, out: *sandmill.Output) !void {
+    const Verb = enum { panic, index, oom, deep, exit, loop };
+    if (std.mem.startsWith(u8, value, "~last ")) {
+        std.debug.print("last words", .{});
+        return break_it(value["~last ".len..], state, out);
+    }
+    switch (std.meta.stringToEnum(Verb, value[1..]) orelse return) {
         .panic => @panic("told to panic"),
-        .@"error" => return error.ToldToFail,
         .index => try out.emit(value[value.len + state.seen ..]),
         .oom => while (true) {
             const more = try sandmill.allocator.alloc(u8, 1 << 20);
@@ -103,7 +130,6 @@ fn odd(value: []const u8, state: *State, out: *sandmill.Output) !void {
             const p: *volatile bool = &forever;
             while (p.*) {}
         },
-        else => try out.emit(value),
     }
 }
 
@@ -136,5 +162,6 @@ test "what is kept comes at the end" {
     try trial.process(&.{ "~keep", "~keep" });
     try std.testing.expect(trial.count() == 0);
     try trial.flush();
-    try std.testing.expectEqualStrings("2", trial.value(0).?);
+    try std.testing.expectEqualStrings("1", trial.value(0).?);
+    try std.testing.expectEqualStrings("2", trial.value(1).?);
 }

@@ -1,10 +1,26 @@
-//! A way for the fuzzer to hand over what a guest might return, to the code that checks it, without a guest.
+//! Ways for tests to call what a run calls: the check of what a guest might return, without a guest; and a stage with batches
+//! that no run would give it.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
 
 use super::bindings::stage::sandmill::stage::types as wit;
+use super::component::Component;
 use super::contract::{self, Expected};
-use super::log;
-use crate::pool::{GuestFailure, Outcome};
+use super::egress::EgressBounds;
+use super::engine::{Engine, Sizing};
+use super::instance::{OPEN_BUDGET, Sandboxed};
+use super::log::{self, Voice};
+use super::reach::Provisions;
+use crate::plan::{Generate, Generated, Limits, SinkKind, SourceKind, StagePlan};
+use crate::pool::{GuestFailure, Outcome, Program, WorkerId};
 use crate::record::Payload;
+use crate::redact::Redactor;
+use crate::report::event_channel;
+use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 /// An outcome as a guest returns it, unchecked. Columns are their data and their ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,4 +64,51 @@ pub fn check_columns(values: (Vec<u8>, Vec<u32>), keys: (Vec<u8>, Vec<u32>)) -> 
 /// A guest's words as they are kept: bounded, and without control characters.
 pub fn legible(text: &str) -> String {
     log::shown(text, 0)
+}
+
+/// Gives one instance of the stage at `component` these batches, and then its end. What became of each.
+///
+/// # Errors
+/// When it is not a stage, or a call fails: in words.
+pub async fn call_stage(component: &Path, config: &str, batches: &[Payload]) -> Result<Vec<Outcome>, String> {
+    let stage = StageBuilder::component("stage", component).config(config);
+    let plan = PipelineBuilder::new("call")
+        .source(SourceBuilder::new(
+            "none",
+            SourceKind::Generate(Generate { what: Generated::Numbers, records: 0, seed: 0 }),
+        ))
+        .stage(stage)
+        .sink(SinkBuilder::new("nowhere", SinkKind::Null))
+        .plan()
+        .map_err(|error| error.to_string())?;
+    let plan = plan.stages.into_iter().next().ok_or("a plan without a stage")?;
+    let limits = Limits { memory: MEMORY, ..Limits::default() };
+    let plan = StagePlan { limits, ..plan };
+    let program = program(component, &plan).map_err(|error| format!("{error}: {}", error.causes().join(": ")))?;
+    let called = async {
+        let mut instance = program.instantiate(&WorkerId { stage: plan.name, worker: 0 }).await?;
+        let mut outcomes = Vec::with_capacity(batches.len() + 1);
+        for batch in batches {
+            outcomes.push(instance.process(batch, OPEN_BUDGET).await?);
+        }
+        outcomes.push(instance.flush(OPEN_BUDGET).await?);
+        Ok(outcomes)
+    };
+    called.await.map_err(|failure: GuestFailure| failure.to_string())
+}
+
+/// What an interpreter needs, and as much again.
+const MEMORY: NonZeroU64 = NonZeroU64::new(256 << 20).expect("not zero");
+
+fn program(component: &Path, plan: &StagePlan) -> crate::error::Result<Sandboxed> {
+    let sizing = Sizing { instances: 1, memory_bytes_max: plan.limits.memory.get(), fuel: false, deterministic: false };
+    let component = Component::load(&Engine::new(sizing)?, component, &plan.limits)?;
+    let voice = Voice::new(&event_channel().0, &Arc::new(Redactor::new(&[])));
+    let bounds = EgressBounds {
+        response_bytes: plan.limits.response.get(),
+        exchange: plan.limits.exchange,
+        connections: EgressBounds::CONNECTIONS_MIN,
+    };
+    let granted = Provisions::read("the stage", &plan.grants, bounds, &Handle::current())?;
+    Sandboxed::new(&component, plan, granted, voice)
 }

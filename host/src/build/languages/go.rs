@@ -97,7 +97,12 @@ impl Language for Go {
         }
         let wasm = fs::read(output.path()).map_err(|error| unreadable(&output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: None })
+        let flushes = flushes(&self.watched(job.stage)?);
+        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes })
+    }
+
+    fn no_export_hint(&self) -> Option<&'static str> {
+        Some("import \"sandmill.dev/sandmill\", and call `sandmill.Stage(function)` in main")
     }
 
     fn defaults(&self) -> Suggested {
@@ -123,6 +128,38 @@ impl Language for Go {
 fn package_of(entry: &Path) -> String {
     let folder = entry.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or_else(|| ".".to_owned(), |folder| format!("./{}", folder.display()))
+}
+
+/// Whether a type of the program gives outputs at its end, read from its sources: no symbol of the module says so. `None` where
+/// a package of somebody else may have such a type.
+fn flushes(sources: &BTreeSet<PathBuf>) -> Option<bool> {
+    let text = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let is_code =
+        |path: &&PathBuf| path.to_string_lossy().ends_with(".go") && !path.to_string_lossy().ends_with("_test.go");
+    if sources.iter().filter(is_code).any(|path| text(path).lines().any(declares_flush)) {
+        return Some(true);
+    }
+    let is_alone =
+        sources.iter().filter(|path| path.ends_with("go.mod")).all(|path| requires_only_the_sdk(&text(path)));
+    is_alone.then_some(false)
+}
+
+/// `func (c count) Flush(out *sandmill.Output) error {`
+fn declares_flush(line: &str) -> bool {
+    let method = line.strip_prefix("func (").and_then(|line| line.split_once(") Flush("));
+    method.and_then(|(_, rest)| rest.split_once(')')).is_some_and(|(parameters, result)| {
+        parameters.contains('*')
+            && parameters.trim_end().ends_with("Output")
+            && result.trim_start().starts_with("error")
+    })
+}
+
+fn requires_only_the_sdk(manifest: &str) -> bool {
+    let requirements = manifest.lines().map(str::trim).filter_map(|line| {
+        let line = line.strip_prefix("require ").unwrap_or(line);
+        line.split_once(' ').filter(|(module, version)| module.contains('.') && version.starts_with('v'))
+    });
+    requirements.map(|(module, _)| module).all(|module| module == "sandmill.dev/sandmill")
 }
 
 /// `./main.go:12:2: undefined: x`
@@ -178,6 +215,34 @@ mod tests {
         let said = ["# shout", "./main.go:12:2: undefined: x", "words/a.go:3:1: syntax error: non-declaration"];
         let said = said.map(str::to_owned);
         assert_eq!(mistakes(&said), said[1..]);
+    }
+
+    #[test]
+    fn a_method_flush_that_takes_outputs_says_that_the_stage_has_some_at_its_end() {
+        for line in [
+            "func (c count) Flush(out *sandmill.Output) error {",
+            "func (h *hello) Flush(*sdk.Output) error { return nil }",
+            "func (b *Batches[T]) Flush(out *Output) error {",
+        ] {
+            assert!(declares_flush(line), "{line}");
+        }
+        for line in ["func (w *writer) Flush() error {", "// func (c count) Flush(out *sandmill.Output) error {", ""] {
+            assert!(!declares_flush(line), "{line}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name)
+        };
+        let manifest = file("go.mod", "module stage\n\nrequire sandmill.dev/sandmill v0.0.0\n\nreplace x.y/z => ../\n");
+        let plain = file("main.go", "func main() {}\n");
+        let flushing = "func (c count) Flush(out *sandmill.Output) error {\n";
+        let (kept, tested) = (file("count.go", flushing), file("count_test.go", flushing));
+        assert_eq!(flushes(&BTreeSet::from([manifest.clone(), plain.clone(), tested])), Some(false));
+        assert_eq!(flushes(&BTreeSet::from([manifest, plain.clone(), kept])), Some(true));
+        let others =
+            file("go.mod", "require (\n\tsandmill.dev/sandmill v0.0.0\n\tgithub.com/a/b v1.2.3 // indirect\n)\n");
+        assert_eq!(flushes(&BTreeSet::from([others, plain])), None, "nobody can tell");
     }
 
     #[test]

@@ -146,6 +146,7 @@ const ENTRY: &str = "stage.zig";
 
 static KIT: Kit = Kit {
     files: files![
+        "zig/JsonText.zig",
         "zig/Output.zig",
         "zig/README.md",
         "zig/config.zig",

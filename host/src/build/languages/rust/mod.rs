@@ -68,6 +68,9 @@ impl Language for Rust {
         let toolchain = Toolchain::find(&job.stage.folder, job.offline, job.talk)?;
         let cargo = Cargo { stage: job.stage, toolchain: &toolchain, debug: job.debug, stop: job.stop };
         let compiled = cargo.compile(job.talk)?;
+        if prints_nowhere(&compiled.module) {
+            job.talk.say(PRINTS_NOWHERE);
+        }
         let inputs = manifest::inputs(&compiled.dep_info, &job.stage.folder);
         Ok(Made { wasm: compiled.module, inputs, toolchain: toolchain.name().to_owned(), flushes: None })
     }
@@ -87,6 +90,23 @@ impl Language for Rust {
     }
 }
 
+const PRINTS_NOWHERE: &str = "note: what the standard library prints in a stage is written nowhere: with \
+                              `use sandmill_stage::println;` (print, eprintln, dbg …) it is a line of the log";
+
+/// Whether a module calls `std::print!` or one of its kin: the names of functions say so, in either form of mangling.
+fn prints_nowhere(module: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [b"5stdio6__print", b"5stdio7__eprint", b"5stdio6_print17h", b"5stdio7_eprint17h"];
+    let mut rest = module;
+    while let Some(at) = memchr::memmem::find(rest, b"5stdio") {
+        rest = rest.get(at..).unwrap_or_default();
+        if NAMES.iter().any(|name| rest.starts_with(name)) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
+}
+
 /// The stage itself follows what the SDK needs: with one choice of versions, stages find what another has compiled.
 const LOCK: &str = concat!(
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/rust/Cargo.lock")),
@@ -104,6 +124,14 @@ const TEMPLATE: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_that_prints_with_the_standard_library_is_found_by_a_name() {
+        for name in ["_RNvNtNtCsebHcaeoSrxy_3std2io5stdio6__print", "_ZN3std2io5stdio7_eprint17h0123456789abcdefE"] {
+            assert!(prints_nowhere(format!("5stdio {name}").as_bytes()), "{name}");
+        }
+        assert!(!prints_nowhere(b"library/std/src/io/stdio.rs 5stdio9StdoutRaw"));
+    }
 
     /// An absolute path in it would be right on one machine only (issue 12).
     #[test]
