@@ -30,6 +30,7 @@ test: setup
 	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/languages.sh $(SANDMILL_DEV)
+	tests/peers/python.sh $(TARGET_DIR)/peers
 	@# Compiled guests are kept beside the tests, not among the user's.
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/test-sdks.sh $(SANDMILL_DEV)
