@@ -61,7 +61,7 @@ async function main() {
   let made = null;
   const { error } = await asc.main(
     [
-      ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental"],
+      ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental", "--enable", "simd"],
       ...["--use", `abort=${SDK}/sandmill/panicked`, "--outFile", "core.wasm"],
     ],
     {
