@@ -30,6 +30,7 @@ test: setup
 	cargo build --locked --workspace --all-targets
 	$(SANDMILL_DEV) build $(STAGES)
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/languages.sh $(SANDMILL_DEV)
+	tests/peers/python.sh $(TARGET_DIR)/peers
 	@# Compiled guests are kept beside the tests, not among the user's.
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/test-sdks.sh $(SANDMILL_DEV)
@@ -78,11 +79,14 @@ check-std-components:
 	SANDMILL=$(SANDMILL_DEV) scripts/std-components --check
 
 # All of it, into docs/; `make bench SECTIONS="works sizes"` and `make bench SECTIONS=--quick` only print.
-# `make bench SECTIONS=peers`: beside DuckDB, polars, Miller, jq and sqlite3, which are installed for it.
+# `make bench SECTIONS=peers`: beside DuckDB, polars, Miller, jq and sqlite3, which are installed for it. `SECTIONS=languages` and
+# `SECTIONS=python-pool` also write their tables into the pages that show them.
 bench: setup
 	cargo build --release --locked -p sandmill -p tests
 	tests/rivals/build.sh $(TARGET_DIR)/rivals
-	@case " $(filter-out --quick,$(SECTIONS)) " in *" peers "*|"  ") tests/peers/install.sh $(TARGET_DIR)/peers ;; esac
+	@case " $(filter-out --quick,$(SECTIONS)) " in *" peers "*|*" languages "*|"  ") tests/peers/install.sh $(TARGET_DIR)/peers ;; esac
+	@case " $(filter-out --quick,$(SECTIONS)) " in *" python-pool "*|"  ") tests/peers/python.sh $(TARGET_DIR)/peers ;; esac
+	@case " $(filter-out --quick,$(SECTIONS)) " in *" languages "*|*" python-pool "*|"  ") scripts/languages.sh $(SANDMILL) ;; esac
 	$(TARGET_DIR)/release/bench $(SECTIONS)
 
 # A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.

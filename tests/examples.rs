@@ -1,7 +1,8 @@
 //! The examples: each runs as the first line of its README says, and gives what its folder `expected` holds. `BLESS=1`
 //! rewrites what is expected.
 //!
-//! They run in a copy, with the stages linked beside it, so that no run leaves anything in the repository but components.
+//! They run in a copy, with the stages linked beside and inside it, so that no run leaves anything in the repository but
+//! components, and none is built twice.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -148,13 +149,16 @@ fn copy(name: &str) -> tempfile::TempDir {
     root
 }
 
-/// Copies a folder, but not what runs in it have left.
+/// Copies a folder, but not what runs in it have left. Folders that are stages are linked.
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder can be made");
     for entry in fs::read_dir(from).expect("the example is there") {
         let entry = entry.expect("it can be read");
         let name = entry.file_name();
-        if entry.path().is_dir() && name != "out" {
+        if entry.path().join("sandmill.toml").is_file() {
+            let stage = fs::canonicalize(entry.path()).expect("it is there");
+            symlink(stage, to.join(name)).expect("links can be made");
+        } else if entry.path().is_dir() && name != "out" {
             copy_folder(&entry.path(), &to.join(name));
         } else if entry.path().is_file() {
             fs::copy(entry.path(), to.join(name)).expect("it can be copied");
@@ -235,6 +239,41 @@ fn polyglot() {
     assert_eq!(ran.exit, Some(3), "{}", ran.stderr);
     ran.expect("stdout", &ran.stdout);
     ran.expect("dead-letters.txt", &ran.dead_letters());
+}
+
+/// The function of `concurrent.futures` is the stage's, and gives the same through both. What it takes is for `make bench`.
+#[test]
+fn python_pool() {
+    if crate::conformance::left_out().contains("python") {
+        eprintln!("left out: examples/python-pool, because there is no compiler for python here");
+        return;
+    }
+    let ran = run("python-pool");
+    assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+    ran.expect("stdout", &ran.stdout);
+    for name in ["normalise", "score"] {
+        let text = |file: String| fs::read_to_string(ran.folder().join(file)).expect("the example has it");
+        let stage = text(format!("{name}/stage.py"));
+        assert!(stage.contains("\n@stage\n"), "{name} is a stage");
+        let undecorated = stage.replace("\n\nfrom sandmill import stage\n", "\n").replace("@stage\n", "");
+        assert_eq!(undecorated, text(format!("before/{name}.py")), "nothing but the decorator is added");
+    }
+    let Some(python) = tests::python::newest() else {
+        eprintln!("left out: examples/python-pool/compare.py, because there is no Python here");
+        return;
+    };
+    let output = Command::new(python)
+        .arg(ran.folder().join("compare.py"))
+        .args(["--lines", "3000", "--sandmill"])
+        .arg(built("sandmill", "cargo build -p sandmill"))
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let left_out = said.lines().filter(|line| line.starts_with("left out: ")).collect::<Vec<_>>();
+    eprintln!("{}", left_out.join("\n"));
+    let interpreters = said.contains("InterpreterPoolExecutor, a record a task");
+    assert!(interpreters || !left_out.is_empty(), "a way that is left out is named:\n{said}");
 }
 
 #[test]

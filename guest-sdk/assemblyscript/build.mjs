@@ -60,7 +60,7 @@ async function main() {
   let made = null;
   const { error } = await asc.main(
     [
-      ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental"],
+      ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental", "--enable", "simd"],
       ...["--use", `abort=${SDK}/sandmill/panicked`, "--use", `console=${SDK}/sandmill/printed`],
       ...["--use", `trace=${SDK}/sandmill/traced`, "--outFile", "core.wasm"],
     ],

@@ -137,9 +137,30 @@ export class Output {
 
   /** Emits a text. */
   emit(text: string): void {
+    if (this.emitAscii(text)) return;
     if (!isWellFormed(text)) return this.fail("the output has half a surrogate pair: it cannot be written as UTF-8");
     const bytes = String.UTF8.encode(text);
     this.emitBytes(changetype<usize>(bytes), bytes.byteLength);
+  }
+
+  /** Emits a text in which every character is one byte, and otherwise nothing. Most texts are like that. */
+  private emitAscii(text: string): bool {
+    const length = text.length, from = changetype<usize>(text), to = this.room(length);
+    const wide = i16x8.splat(<i16>0xff80);
+    let seen = i64x2.splat(0), index = 0;
+    for (; index + 16 <= length; index += 16) {
+      const low = v128.load(from + (<usize>index << 1)), high = v128.load(from + (<usize>index << 1), 16);
+      seen = v128.or(seen, v128.or(low, high));
+      v128.store(to + index, i8x16.narrow_i16x8_u(low, high));
+    }
+    if (v128.any_true(v128.and(seen, wide))) return false;
+    for (; index < length; index++) {
+      const unit = load<u16>(from + (<usize>index << 1));
+      if (unit >= 0x80) return false;
+      store<u8>(to + index, unit);
+    }
+    this.done(length);
+    return true;
   }
 
   /** Emits bytes of memory. */
@@ -291,6 +312,27 @@ function isWellFormed(text: string): bool {
     if (unit == 0xd800 && (index + 1 == text.length || (text.charCodeAt(++index) & 0xfc00) != 0xdc00)) return false;
   }
   return true;
+}
+
+/** How many bytes are ASCII before the first that is not. */
+function asciiLength(start: usize, length: u32): u32 {
+  let at: u32 = 0;
+  while (at + 16 <= length && i8x16.bitmask(v128.load(start + at)) == 0) at += 16;
+  while (at < length && load<u8>(start + at) < 0x80) at++;
+  return at;
+}
+
+/** The text of bytes that are ASCII. */
+function ofAscii(start: usize, length: u32): string {
+  const made = __new(<usize>length << 1, idof<string>());
+  let at: usize = 0;
+  for (; at + 16 <= length; at += 16) {
+    const bytes = v128.load(start + at);
+    v128.store(made + (at << 1), i16x8.extend_low_i8x16_u(bytes));
+    v128.store(made + (at << 1), i16x8.extend_high_i8x16_u(bytes), 16);
+  }
+  for (; at < length; at++) store<u16>(made + (at << 1), load<u8>(start + at));
+  return changetype<string>(made);
 }
 
 /** The offset of the first byte that is not part of a UTF-8 character, or -1. */
@@ -459,6 +501,8 @@ export abstract class TextStage extends Stage {
   abstract line(text: string, out: Output): void;
 
   process(record: Record, out: Output): void {
+    const ascii = asciiLength(record.value, record.length);
+    if (ascii == record.length) return this.line(ofAscii(record.value, ascii), out);
     const at = invalidAt(record.value, record.length);
     if (at >= 0) {
       const byte = load<u8>(record.value + at);

@@ -12,6 +12,7 @@ use works::harness::Length;
 
 use crate::checkpoints::Pause;
 use crate::contender::Contender;
+use crate::languages::Upper;
 use crate::neighbour::Company;
 use crate::overshoot::Load;
 use crate::{limits, neighbour, overshoot, waiting};
@@ -20,7 +21,7 @@ use crate::{limits, neighbour, overshoot, waiting};
 pub(crate) const RUN_ONE: &str = "run-one";
 
 /// What a process of its own is asked to measure.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Task {
     /// A whole pipeline, on so much input.
@@ -35,6 +36,8 @@ pub(crate) enum Task {
     Waiting(usize),
     /// A pipeline that takes checkpoints.
     Checkpoints(Pause),
+    /// A stage in any language.
+    Upper(Upper),
 }
 
 impl Task {
@@ -65,6 +68,7 @@ pub(crate) fn run_here(task: &str) -> Result<()> {
         Task::Neighbour(company) => print(&neighbour::measure(company)?),
         Task::Waiting(instances) => print(&waiting::measure(instances)?),
         Task::Checkpoints(pause) => print(&pause.measure()?),
+        Task::Upper(upper) => print(&upper.measure()?),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use tests::python;
 use works::harness::{Input, Job, Length, Measured, each};
 
 use crate::apart;
@@ -87,7 +88,7 @@ impl Python {
 /// The Python that runs, and what it has.
 #[derive(Clone, Debug)]
 pub(crate) struct Interpreter {
-    program: PathBuf,
+    pub(crate) program: PathBuf,
     has_subinterpreters: bool,
     /// As it says itself.
     pub(crate) version: String,
@@ -99,15 +100,10 @@ impl Interpreter {
     }
 }
 
-/// `$PYTHON`, or the newest on the path or among those of pyenv.
+/// The newest on this machine.
 pub(crate) static INTERPRETER: LazyLock<Option<Interpreter>> = LazyLock::new(|| {
-    let pyenv = env::home_dir().unwrap_or_default().join(".pyenv/versions");
-    let kept = fs::read_dir(pyenv).into_iter().flatten().flatten().map(|version| version.path().join("bin/python3"));
-    let named = (12..20).map(|minor| format!("python3.{minor}")).chain(["python3".to_owned()]).map(PathBuf::from);
-    match env::var_os("PYTHON") {
-        Some(program) => interpreter(Path::new(&program)),
-        None => named.chain(kept).filter_map(|program| interpreter(&program)).max_by_key(Interpreter::release),
-    }
+    let found = python::candidates();
+    found.iter().filter_map(|program| interpreter(program)).max_by_key(Interpreter::release)
 });
 
 fn interpreter(program: &Path) -> Option<Interpreter> {

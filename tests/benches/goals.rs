@@ -14,22 +14,33 @@ use crate::tables::{contender, trivial};
 use crate::{checkpoints, files};
 
 /// One of them.
-struct Goal {
-    promise: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    pub(crate) promise: String,
     /// What was measured; nothing where it was not.
-    measured: Option<Spread>,
-    unit: &'static str,
-    bound: Bound,
+    pub(crate) measured: Option<Spread>,
+    pub(crate) unit: &'static str,
+    pub(crate) bound: Bound,
 }
 
-enum Bound {
+/// What it has to come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// The table of all goals of which something was measured.
+/// The goals of which something was measured. Sections with goals of their own show these themselves.
 pub(crate) fn write(results: &Results, page: &mut String) -> Written {
-    let goals = speed(Rounds(&results.rounds)).into_iter().chain(others(results));
+    let goals = table(speed(Rounds(&results.rounds)).into_iter().chain(others(results)));
+    if goals.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## Goals\n\n{goals}")
+}
+
+/// A row for each of which something was measured; nothing where there is none.
+pub(crate) fn table(goals: impl IntoIterator<Item = Goal>) -> String {
     let mut rows = String::new();
     for Goal { promise, measured, unit, bound } in goals {
         let Some(measured) = measured else { continue };
@@ -38,12 +49,9 @@ pub(crate) fn write(results: &Results, page: &mut String) -> Written {
             Bound::AtMost(limit) => ("≤", limit, measured.median <= limit),
         };
         let verdict = if is_met { "met" } else { "**missed**" };
-        writeln!(rows, "| {promise} | {sign} {limit}{unit} | {}{unit} | {verdict} |", spread(measured))?;
+        rows.push_str(&format!("| {promise} | {sign} {limit}{unit} | {}{unit} | {verdict} |\n", spread(measured)));
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    writeln!(page, "## Goals\n\n| | goal | measured | |\n|---|---|---|---|\n{rows}")
+    if rows.is_empty() { rows } else { format!("| | goal | measured | |\n|---|---|---|---|\n{rows}") }
 }
 
 /// Ratios of throughput, each pair taken in one round.

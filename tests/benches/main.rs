@@ -1,7 +1,7 @@
 //! `make bench`: every contender on the same input, in rounds, each run in a process of its own.
 //!
-//! `bench` makes the page and the raw runs in `docs/`. `bench --quick` and `bench SECTION…` only print: one round of short
-//! runs, or a part of the whole.
+//! `bench` makes the page and the raw runs in `docs/`. `bench --quick` only prints one round of short runs. `bench SECTION…` prints a
+//! part of the whole, and writes the sections `languages` and `python-pool` into the pages that show them.
 
 mod apart;
 mod checkpoints;
@@ -10,13 +10,16 @@ mod elsewhere;
 mod files;
 mod goals;
 mod handmade;
+mod languages;
 mod limits;
 mod losses;
 mod machine;
+mod markers;
 mod neighbour;
 mod overshoot;
 mod page;
 mod peers;
+mod pools;
 mod raw;
 mod runner;
 mod spinner;
@@ -28,7 +31,7 @@ mod waiting;
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use works::harness::Length;
@@ -37,6 +40,7 @@ use crate::apart::{RUN_ONE, Task};
 use crate::checkpoints::Pause;
 use crate::contender::{Contender, Run, Way};
 use crate::files::Files;
+use crate::languages::Measures;
 use crate::machine::Machine;
 use crate::neighbour::Company;
 use crate::overshoot::Load;
@@ -44,8 +48,22 @@ use crate::page::Results;
 use crate::peers::Peers;
 
 /// What can be asked for beside the tables of contenders.
-const SECTIONS: [&str; 9] =
-    ["lengths", "waiting", "files", "peers", "checkpoints", "start", "limits", "overshoot", "neighbours"];
+const SECTIONS: [&str; 11] = [
+    "lengths",
+    "waiting",
+    "files",
+    "peers",
+    "checkpoints",
+    "start",
+    "limits",
+    "overshoot",
+    "neighbours",
+    "languages",
+    "python-pool",
+];
+
+/// Those that build what they measure.
+const BUILD_THEIR_OWN: [&str; 2] = ["languages", "python-pool"];
 
 /// What is asked for.
 struct Asked {
@@ -59,13 +77,18 @@ fn main() -> Result<()> {
         return apart::run_here(task);
     }
     let asked = Asked::read(arguments)?;
+    let is_release = cfg!(not(debug_assertions));
+    ensure!(asked.is_quick || is_release, "numbers of a debug build are worth nothing: use `make bench`");
     let results = asked.measure()?;
     let page = results.page();
     if asked.is_whole() {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-        ensure!(cfg!(not(debug_assertions)), "numbers of a debug build are worth nothing: use `make bench`");
-        fs::write(docs.join("benchmarks.md"), &page)?;
-        fs::write(docs.join("benchmarks.json"), results.json()?)?;
+        fs::write(docs().join("benchmarks.md"), &page)?;
+        fs::write(docs().join("benchmarks.json"), results.json()?)?;
+    } else if !asked.is_quick {
+        asked.write_sections(&page)?;
+    }
+    if !asked.is_quick {
+        asked.write_elsewhere(&results)?;
     }
     Ok(io::stdout().write_all(page.as_bytes())?)
 }
@@ -83,6 +106,28 @@ impl Asked {
 
     fn is_whole(&self) -> bool {
         self.sections.is_empty() && !self.is_quick
+    }
+
+    /// Puts the sections that have a place of their own into the page that is there.
+    fn write_sections(&self, page: &str) -> Result<()> {
+        let whole = docs().join("benchmarks.md");
+        for section in BUILD_THEIR_OWN.into_iter().filter(|section| self.has(section)) {
+            markers::replace(&whole, section, markers::between(page, section)?)?;
+        }
+        Ok(())
+    }
+
+    /// What other pages show of the results.
+    fn write_elsewhere(&self, results: &Results) -> Result<()> {
+        if self.has("languages") {
+            markers::replace(&docs().join("languages.md"), "languages", &languages::columns(&results.languages))?;
+        }
+        if self.has("python-pool") {
+            let example = docs().join("../examples/python-pool/README.md");
+            markers::replace(&example, "python-pool", &pools::table(&results.pools))?;
+            markers::replace(&docs().join("../README.md"), "python-pool", &pools::summary(&results.pools))?;
+        }
+        Ok(())
     }
 
     fn has(&self, section: &str) -> bool {
@@ -119,9 +164,13 @@ impl Asked {
             limits: Vec::new(),
             overshoot: Vec::new(),
             neighbours: Vec::new(),
+            languages: Measures::default(),
+            pools: Vec::new(),
             tables: tables::all().into_iter().filter(|table| self.has(table.name)).collect(),
         };
-        runner::build_guests()?;
+        if self.sections.is_empty() || !self.sections.iter().all(|asked| BUILD_THEIR_OWN.contains(&asked.as_str())) {
+            runner::build_guests(&runner::GUESTS)?;
+        }
         let files = if self.has("files") {
             Some(Files::make(if self.is_quick { 1_000_000 } else { 4_000_000 })?)
         } else {
@@ -182,6 +231,16 @@ impl Asked {
             let runs = self.lengths().iter().map(|records| self.run(three, Length::Records(*records)));
             results.lengths = runs.collect::<Result<_>>()?;
         }
+        if self.has("languages") {
+            say("languages")?;
+            let (rounds, lines) = if self.is_quick { (1, 100_000) } else { (3, 500_000) };
+            results.languages = Measures::take(rounds, lines, &say)?;
+        }
+        if self.has("python-pool") {
+            say("python-pool")?;
+            let (rounds, lines) = if self.is_quick { (1, 20_000) } else { (3, 400_000) };
+            results.pools = pools::rounds(rounds, lines)?;
+        }
         if self.has("start") {
             say("start")?;
             results.starts = startup::measure(3, 3 * self.rounds())?;
@@ -195,6 +254,11 @@ impl Asked {
         say(&format!("  {} × {}, {}: {speed} records/s", job.stages, job.work.words(), contender.way.words()))?;
         Ok(run)
     }
+}
+
+/// The folder of the pages.
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
 }
 
 fn say(progress: &str) -> Result<()> {

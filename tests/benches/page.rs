@@ -10,17 +10,19 @@ use crate::checkpoints::{self, Paused};
 use crate::contender::Run;
 use crate::elsewhere::INTERPRETER;
 use crate::files::{self, Read};
+use crate::languages::Measures;
 use crate::limits::{self, Code, Cost};
 use crate::machine::Machine;
 use crate::neighbour::{self, Beside};
 use crate::overshoot::{self, Late, Load};
 use crate::peers::{self, Timed};
+use crate::pools::Pools;
 use crate::raw::Stop;
 use crate::startup::Start;
 use crate::summary::{Rounds, Spread};
 use crate::tables::{Table, grid};
 use crate::waiting::{self, Waited};
-use crate::{goals, losses};
+use crate::{goals, languages, losses, markers, pools};
 
 /// Everything that was measured. What was not asked for is empty.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -39,6 +41,8 @@ pub(crate) struct Results {
     pub(crate) limits: Vec<Vec<Cost>>,
     pub(crate) overshoot: Vec<Late>,
     pub(crate) neighbours: Vec<Vec<Beside>>,
+    pub(crate) languages: Measures,
+    pub(crate) pools: Vec<Pools>,
     /// Those that were asked for.
     #[serde(skip)]
     pub(crate) tables: Vec<Table>,
@@ -61,6 +65,12 @@ impl Results {
             table.write(Rounds(&self.rounds), page)?;
         }
         self.write_lengths(page)?;
+        if !self.languages.is_empty() {
+            markers::around("languages", page, |page| languages::write(&self.languages, page))?;
+        }
+        if !self.pools.is_empty() {
+            markers::around("python-pool", page, |page| pools::write(&self.pools, page))?;
+        }
         if !self.waiting.is_empty() {
             waiting::write(&self.waiting, page)?;
         }

@@ -11,6 +11,7 @@ use std::fmt::{Result as Written, Write};
 use self::contest::Job;
 pub(crate) use self::contest::{Peers, Timed};
 use self::tools::{Tool, versions};
+use crate::goals::{Bound, Goal};
 use crate::page::{mebibytes, short, spread};
 use crate::summary::Spread;
 use crate::tables::grid;
@@ -45,6 +46,50 @@ fn cell(rounds: &[Vec<Timed>], (job, tool): (Job, Tool), column: usize) -> Optio
         1 => ratio(rounds, job, tool).map(spread),
         _ => Spread::of(of(rounds, job, tool).map(|timed| mebibytes(timed.peak_bytes))).map(|peak| short(peak.median)),
     }
+}
+
+/// Inline stages beside the tools that are made for such lines, by processor time.
+pub(crate) fn write_inline(rounds: &[Vec<Timed>], page: &mut String) -> Written {
+    writeln!(
+        page,
+        "{}, in the pipeline file (`jq = …`, `script = …`), as a stage in Rust, and in tools that are made for it. Whole processes; what \
+         they wrote was compared.\n",
+        Job::Transform.words()
+    )?;
+    writeln!(page, "| | cpu s | cpu of `jq = …`, × | seconds |\n|---|--:|--:|--:|")?;
+    for tool in Tool::INLINE {
+        let cpu = Spread::of(of(rounds, Job::Transform, tool).map(|timed| timed.cpu_seconds));
+        let seconds = Spread::of(of(rounds, Job::Transform, tool).map(|timed| timed.seconds));
+        let times = cpu_ratio(rounds, tool, Tool::SandmillJq).map_or_else(String::new, spread);
+        match cpu.zip(seconds) {
+            Some((cpu, seconds)) => {
+                writeln!(page, "| {} | {} | {times} | {} |", tool.words(), spread(cpu), spread(seconds))?;
+            }
+            None => writeln!(page, "| {} | left out: it is not on this machine | | |", tool.words())?,
+        }
+    }
+    writeln!(page)
+}
+
+/// What was promised of inline stages.
+pub(crate) fn inline_goals(rounds: &[Vec<Timed>]) -> Vec<Goal> {
+    let goal = |promise: &str, tool, ours, limit| Goal {
+        promise: format!("{promise}: of its processor time"),
+        measured: cpu_ratio(rounds, tool, ours),
+        unit: " ×",
+        bound: Bound::AtLeast(limit),
+    };
+    vec![
+        goal("`jq = …`, pick and upper-case: less than jq", Tool::Jq, Tool::SandmillJq, 8.0),
+        goal("the same: less than Miller", Tool::Miller, Tool::SandmillJq, 3.0),
+        goal("`script = …`, the same: less than jq", Tool::Jq, Tool::SandmillScript, 3.0),
+    ]
+}
+
+/// Processor time of one as a multiple of the other's, each pair taken in one round.
+fn cpu_ratio(rounds: &[Vec<Timed>], one: Tool, other: Tool) -> Option<Spread> {
+    let find = |round: &[Timed], tool| round.iter().find(|timed| timed.tool == tool).map(|timed| timed.cpu_seconds);
+    Spread::of(rounds.iter().filter_map(|round| Some(find(round, one)? / find(round, other)?)))
 }
 
 /// Where another tool was faster.

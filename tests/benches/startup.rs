@@ -26,15 +26,21 @@ pub(crate) struct Start {
 /// Starts a pipeline of so many stages and one record `times` times.
 pub(crate) fn measure(stages: usize, times: usize) -> Result<Vec<Start>> {
     let folder = tempfile::tempdir()?;
-    fs::write(folder.path().join("in.txt"), "one record\n")?;
-    fs::write(folder.path().join("pipeline.toml"), pipeline(stages)?)?;
+    write(folder.path(), &runner::component(Work::Upper)?, stages)?;
     let program = program()?;
     // The first start compiles, and fills the cache.
     start(&program, folder.path())?;
     (0..times).map(|_| start(&program, folder.path())).collect()
 }
 
-fn start(program: &Path, folder: &Path) -> Result<Start> {
+/// Writes a pipeline of stages that make letters upper case, and its input of one record.
+pub(crate) fn write(folder: &Path, component: &Path, stages: usize) -> Result<()> {
+    fs::write(folder.join("in.txt"), "one record\n")?;
+    Ok(fs::write(folder.join("pipeline.toml"), pipeline(component, stages))?)
+}
+
+/// Starts it once.
+pub(crate) fn start(program: &Path, folder: &Path) -> Result<Start> {
     let stopwatch = Stopwatch::start();
     let mut child = Command::new(program)
         .args(["run", "pipeline.toml"])
@@ -56,14 +62,22 @@ fn start(program: &Path, folder: &Path) -> Result<Start> {
     Ok(Start { first_record_seconds: first_record.wall.as_secs_f64(), exit_seconds: exit.wall.as_secs_f64() })
 }
 
-fn pipeline(stages: usize) -> Result<String> {
-    let component = toml_string(&runner::component(Work::Upper)?);
+fn pipeline(component: &Path, stages: usize) -> String {
+    let component = toml_string(component);
     let stages: String =
         (1..=stages).map(|n| format!("[[stage]]\nname = \"upper-{n}\"\ncomponent = {component}\n\n")).collect();
-    Ok(format!(
+    format!(
         "name = \"start\"\n\n[source]\nkind = \"file\"\npath = \"in.txt\"\nformat = \"lines\"\n\n\
          {stages}[sink]\nkind = \"stdout\"\nformat = \"lines\"\n"
-    ))
+    )
+}
+
+/// Processor time of all children that have ended, and of theirs, seconds. In hundredths.
+pub(crate) fn children_cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_ascii_whitespace().skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
 }
 
 pub(crate) fn toml_string(path: &Path) -> String {

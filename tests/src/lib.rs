@@ -1,5 +1,5 @@
 //! Harness shared by the tests: guests made of WAT, sources and sinks in memory, pipelines made of code, the command as
-//! a user runs it, a terminal to run it in, and what the fuzzer tries.
+//! a user runs it, a terminal to run it in, Pythons to compare with, and what the fuzzer tries.
 
 pub mod bombs;
 pub mod cases;
@@ -9,4 +9,5 @@ pub mod fuzz;
 pub mod guest;
 pub mod letters;
 pub mod parts;
+pub mod python;
 pub mod terminal;

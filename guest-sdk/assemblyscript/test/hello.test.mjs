@@ -45,6 +45,20 @@ function built(name) {
 
 const shown = (fates) => fates.outputs.map(({ origin, port, key, text }) => [origin, port, key, text]);
 
+test("text passes unchanged, however long it is and wherever a character is not ASCII", async () => {
+  const twice = await trial(wasm("twice"), {});
+  const texts = [];
+  for (let length = 0; length <= 40; length++) {
+    const ascii = Array.from({ length }, (_, index) => String.fromCharCode(0x40 + index)).join("");
+    texts.push(ascii);
+    for (const other of ["\x7f", "\x80", "ÿ", "ß", "Ā", "€", "😀"]) {
+      for (let at = 0; at <= length; at++) texts.push(ascii.slice(0, at) + other + ascii.slice(at));
+    }
+  }
+  const fates = twice.process(texts);
+  assert.deepEqual(fates.outputs.filter(({ port }) => port === 0).map(({ text }) => text), texts);
+});
+
 test("each mark has its fate", async () => {
   const hello = await trial(wasm("hello"), { prefix: "ü " });
   const fates = hello.process(["aß😀", "!é", "!?x", "-", "+y", "*2", "@ü=v", ">1 z", ""]);

@@ -3,8 +3,7 @@
 
 static std::string shout(std::string_view line) {
     std::string loud(line);
-    for (char &c : loud)
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    for (char &c : loud) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     return loud;
 }
 

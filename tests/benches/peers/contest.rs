@@ -17,7 +17,7 @@ use works::harness::Stopwatch;
 use super::tools::Tool;
 use super::{input, rows};
 use crate::runner;
-use crate::startup::toml_string;
+use crate::startup::{children_cpu, toml_string};
 
 pub(super) const OUTPUT_LINES: &str = "out.jsonl";
 pub(super) const OUTPUT_TABLE: &str = "out.db";
@@ -48,6 +48,7 @@ pub(crate) struct Timed {
     pub(super) job: Job,
     pub(super) tool: Tool,
     pub(super) seconds: f64,
+    pub(super) cpu_seconds: f64,
     pub(super) peak_bytes: u64,
 }
 
@@ -83,14 +84,14 @@ impl Job {
         }
     }
 
-    /// What Sandmill is given.
-    pub(super) fn pipeline(self) -> &'static str {
+    /// What the pipelines of Sandmill are called that do it.
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Rows => "rows.toml",
-            Self::ManyRows => "many-rows.toml",
-            Self::Transform => "transform.toml",
-            Self::Packed => "packed.toml",
-            Self::Table => "table.toml",
+            Self::Rows => "rows",
+            Self::ManyRows => "many-rows",
+            Self::Transform => "transform",
+            Self::Packed => "packed",
+            Self::Table => "table",
         }
     }
 
@@ -99,11 +100,15 @@ impl Job {
         if self == Self::Table { OUTPUT_TABLE } else { OUTPUT_LINES }
     }
 
-    fn pipeline_text(self) -> Result<String> {
+    fn pipeline_text(self, tool: Tool) -> Result<String> {
         let format = if self.input().ends_with(".csv") { "csv" } else { "jsonl" };
         let stage = match self {
             Self::Transform | Self::Packed => {
-                format!("[[stage]]\nname = \"pick\"\ncomponent = {}\n\n", toml_string(&runner::built("works/pick")?))
+                let does = match tool.inline_stage() {
+                    Some(inline) => inline,
+                    None => format!("component = {}", toml_string(&runner::built("works/pick")?)),
+                };
+                format!("[[stage]]\nname = \"pick\"\n{does}\n\n")
             }
             Self::Rows | Self::ManyRows | Self::Table => String::new(),
         };
@@ -113,7 +118,7 @@ impl Job {
                 format!("kind = \"file\"\npath = \"{OUTPUT_LINES}\"\nformat = \"jsonl\"\n")
             }
         };
-        let (name, input) = (self.pipeline().trim_end_matches(".toml"), self.input());
+        let (name, input) = (self.name(), self.input());
         let source = format!("[source]\nkind = \"file\"\npath = \"{input}\"\nformat = \"{format}\"\n\n");
         Ok(format!("name = \"{name}\"\n\n{source}{stage}[sink]\n{sink}"))
     }
@@ -129,11 +134,21 @@ impl Peers {
         input::csv(&at(Job::ManyRows.input()), 5 * rows)?;
         input::json_lines(&at(Job::Transform.input()), rows)?;
         input::packed(&at(Job::Packed.input()), rows)?;
-        for job in Job::ALL {
-            fs::write(at(job.pipeline()), job.pipeline_text()?)?;
+        Self::compared(folder, Job::ALL.into_iter().flat_map(|job| Tool::ALL.map(|tool| (job, tool))))
+    }
+
+    /// The same for what can be written inline, beside the tools that do that.
+    pub(crate) fn inline(lines: usize) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        input::json_lines(&folder.path().join(Job::Transform.input()), lines)?;
+        Self::compared(folder, Tool::INLINE.map(|tool| (Job::Transform, tool)).into_iter())
+    }
+
+    fn compared(folder: TempDir, jobs: impl Iterator<Item = (Job, Tool)>) -> Result<Self> {
+        let field: Vec<_> = jobs.filter(|(job, tool)| tool.can(*job)).collect();
+        for (job, tool) in field.iter().filter(|(_, tool)| tool.is_ours()) {
+            fs::write(folder.path().join(tool.pipeline(*job)), job.pipeline_text(*tool)?)?;
         }
-        let jobs = Job::ALL.into_iter().flat_map(|job| Tool::ALL.map(|tool| (job, tool)));
-        let field = jobs.filter(|(job, tool)| tool.can(*job)).collect();
         let mut peers = Self { folder, field, bytes: HashMap::new() };
         peers.compare()?;
         Ok(peers)
@@ -179,8 +194,9 @@ impl Peers {
         if tool.writes_to_stdout() {
             command.stdout(File::create(self.path(job.output()))?);
         }
+        let before = children_cpu();
         let (seconds, peak_bytes) = watched(&mut command)?;
-        Ok(Timed { job, tool, seconds, peak_bytes })
+        Ok(Timed { job, tool, seconds, cpu_seconds: children_cpu() - before, peak_bytes })
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -17,6 +17,10 @@ pub(super) enum Tool {
     Sandmill,
     /// The same once more: how far two runs of one thing lie apart.
     SandmillAgain,
+    /// A jq filter in the pipeline file.
+    SandmillJq,
+    /// A function in JavaScript in the pipeline file.
+    SandmillScript,
     Polars,
     Duckdb,
     Miller,
@@ -25,13 +29,27 @@ pub(super) enum Tool {
 }
 
 impl Tool {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Sandmill, Self::SandmillAgain, Self::Polars, Self::Duckdb, Self::Miller, Self::Jq, Self::Sqlite3];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Sandmill,
+        Self::SandmillAgain,
+        Self::SandmillJq,
+        Self::SandmillScript,
+        Self::Polars,
+        Self::Duckdb,
+        Self::Miller,
+        Self::Jq,
+        Self::Sqlite3,
+    ];
+    /// Those whose work is a line of text, and ours as a component.
+    pub(super) const INLINE: [Self; 5] =
+        [Self::Sandmill, Self::SandmillJq, Self::SandmillScript, Self::Miller, Self::Jq];
 
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Sandmill => "Sandmill",
             Self::SandmillAgain => "Sandmill, again (A/A control)",
+            Self::SandmillJq => "Sandmill, `jq = …`",
+            Self::SandmillScript => "Sandmill, `script = …`",
             Self::Polars => "polars",
             Self::Duckdb => "DuckDB",
             Self::Miller => "Miller",
@@ -41,7 +59,7 @@ impl Tool {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(self, Self::Sandmill | Self::SandmillAgain)
+        matches!(self, Self::Sandmill | Self::SandmillAgain | Self::SandmillJq | Self::SandmillScript)
     }
 
     /// Whether it does such a job, and is on this machine.
@@ -56,8 +74,8 @@ impl Tool {
     pub(super) fn command(self, job: Job) -> Result<Option<Command>> {
         let input = job.input();
         let words: Vec<&str> = match (self, job) {
-            (Self::Sandmill | Self::SandmillAgain, _) => {
-                return Ok(Some(told(&program()?, &["run", "--quiet", job.pipeline()])));
+            (Self::Sandmill | Self::SandmillAgain, _) | (Self::SandmillJq | Self::SandmillScript, Job::Transform) => {
+                return Ok(Some(told(&program()?, &["run", "--quiet", &self.pipeline(job)])));
             }
             (Self::Polars, Job::Rows | Job::ManyRows) => vec!["polars", "csv", input, OUTPUT_LINES],
             (Self::Duckdb, Job::Rows | Job::ManyRows) => vec!["duckdb", "csv", input, OUTPUT_LINES],
@@ -68,11 +86,32 @@ impl Tool {
             (Self::Miller, Job::Packed) => ["--gzin"].into_iter().chain(MILLER_PICK).chain([input]).collect(),
             (Self::Jq, Job::Transform) => vec!["-c", JQ_PICK, input],
             (Self::Sqlite3, Job::Table) => vec![OUTPUT_TABLE, "-cmd", ".mode csv", ".import in.csv t"],
-            (Self::Polars | Self::Duckdb | Self::Miller, Job::Table)
+            (Self::SandmillJq | Self::SandmillScript, Job::Rows | Job::ManyRows | Job::Packed | Job::Table)
+            | (Self::Polars | Self::Duckdb | Self::Miller, Job::Table)
             | (Self::Jq, Job::Rows | Job::ManyRows | Job::Packed | Job::Table)
             | (Self::Sqlite3, Job::Rows | Job::ManyRows | Job::Transform | Job::Packed) => return Ok(None),
         };
         Ok(Some(self.told(&words)?))
+    }
+
+    /// The pipeline file that one of ours runs.
+    pub(super) fn pipeline(self, job: Job) -> String {
+        let kind = if self == Self::SandmillJq {
+            "-jq"
+        } else if self == Self::SandmillScript {
+            "-script"
+        } else {
+            ""
+        };
+        format!("{}{kind}.toml", job.name())
+    }
+
+    /// What that pipeline's stage is, where it is inline.
+    pub(super) fn inline_stage(self) -> Option<String> {
+        if self == Self::SandmillJq {
+            return Some(format!("jq = '{JQ_PICK}'"));
+        }
+        (self == Self::SandmillScript).then(|| format!("script = '{SCRIPT_PICK}'"))
     }
 
     /// Whether it writes its output to standard output.
@@ -83,7 +122,7 @@ impl Tool {
     /// As it says itself; nothing where it is not there.
     fn version(self) -> Option<String> {
         let words: &[&str] = match self {
-            Self::Sandmill | Self::SandmillAgain => return None,
+            Self::Sandmill | Self::SandmillAgain | Self::SandmillJq | Self::SandmillScript => return None,
             Self::Polars => &["polars", "version"],
             Self::Duckdb => &["duckdb", "version"],
             Self::Miller | Self::Jq | Self::Sqlite3 => &["--version"],
@@ -99,7 +138,9 @@ impl Tool {
     fn told(self, words: &[&str]) -> Result<Command> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/peers.py");
         match self {
-            Self::Sandmill | Self::SandmillAgain => Ok(told(&program()?, words)),
+            Self::Sandmill | Self::SandmillAgain | Self::SandmillJq | Self::SandmillScript => {
+                Ok(told(&program()?, words))
+            }
             Self::Polars | Self::Duckdb => {
                 let mut command = Command::new(installed("venv/bin/python").context("there is no folder of peers")?);
                 command.arg(script).args(words);
@@ -126,6 +167,8 @@ const MILLER_PICK: [&str; 12] = [
     "put",
     "$name = toupper($name)",
 ];
+
+const SCRIPT_PICK: &str = "rec => rec.id % 5 === 0 ? null : { id: rec.id, name: rec.name.toUpperCase() }";
 
 const JQ_PICK: &str = "select(.id % 5 != 0) | {id, name: (.name | ascii_upcase)}";
 

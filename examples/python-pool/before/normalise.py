@@ -1,0 +1,5 @@
+"""Log lines in one form, so that equal lines are equal texts."""
+
+
+def normalise(line: str) -> str:
+    return " ".join(line.lower().split())

@@ -1,0 +1,6 @@
+from sandmill import stage
+
+
+@stage
+def upper(line: str) -> str:
+    return line.upper()

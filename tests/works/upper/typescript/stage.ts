@@ -1,0 +1,1 @@
+export default (line: string): string => line.toUpperCase();
