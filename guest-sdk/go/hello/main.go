@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 type Config struct {
