@@ -21,6 +21,7 @@ mod hostile;
 mod imports;
 mod interrupts;
 mod limits;
+mod reaching;
 mod resume;
 mod retries;
 mod state;

@@ -8,7 +8,7 @@ use crate::build::files::{below, is_one_of};
 use crate::build::folder::Stage;
 use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
-use crate::build::settings::Settings;
+use crate::build::settings::{Reach, Settings};
 use crate::build::toolchain::Tool;
 use crate::error::{Error, Result};
 
@@ -137,6 +137,10 @@ impl Language for C {
         Some(&TOOL)
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         C_DIALECT.maker()
     }
@@ -178,6 +182,10 @@ impl Language for Cpp {
 
     fn tool(&self) -> Option<&'static Tool> {
         Some(&TOOL)
+    }
+
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
     }
 
     fn maker(&self) -> String {

@@ -10,7 +10,7 @@ use crate::build::folder::{Stage, unreadable};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::{FILE, Settings};
+use crate::build::settings::{FILE, Reach, Settings};
 use crate::error::{Error, Result};
 
 /// The language.
@@ -47,6 +47,10 @@ impl Language for Custom {
 
     fn has_command(&self) -> bool {
         true
+    }
+
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
     }
 
     fn maker(&self) -> String {

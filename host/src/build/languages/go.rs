@@ -14,7 +14,7 @@ use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::{Settings, World};
+use crate::build::settings::{Reach, Settings};
 use crate::build::toolchain::{Installed, Origin, Tool, Version};
 use crate::error::Result;
 use crate::plan::Suggested;
@@ -61,6 +61,10 @@ impl Language for Go {
         Some(&TOOL)
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         TOOL.identity()
     }
@@ -84,7 +88,7 @@ impl Language for Go {
             .args(["build", "-buildmode=c-shared", "-trimpath", "-o"])
             .arg(output.path())
             .args(["-ldflags", if job.debug { "" } else { "-s -w" }]);
-        if job.stage.settings.world == World::RecordSource {
+        if job.stage.settings.world.is_source() {
             command.args(["-tags", "sandmill_source"]);
         }
         command.arg(package);

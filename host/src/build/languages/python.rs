@@ -59,7 +59,7 @@ impl Language for Python {
     }
 
     fn reaches(&self) -> &'static [Reach] {
-        &[Reach::Time, Reach::Files, Reach::Env, Reach::Random]
+        Reach::ALL
     }
 
     fn maker(&self) -> String {
