@@ -82,7 +82,8 @@ impl Language for Custom {
         let output = folder.join(settings.output.as_deref().unwrap_or(Path::new("")));
         let wasm = fs::read(&output)
             .map_err(|error| unreadable(&output, error).hint(format!("`build` in {FILE} should leave it")))?;
-        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain: settings.build.join(" "), flushes: None })
+        let toolchain = settings.build.join(" ");
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: None, flushes: None })
     }
 
     /// Nobody knows what it would hold.

@@ -101,7 +101,7 @@ impl Language for Go {
         }
         let wasm = fs::read(output.path()).map_err(|error| unreadable(&output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: None })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: None })
     }
 
     fn defaults(&self) -> Suggested {

@@ -50,7 +50,7 @@ impl Driver {
         let path = output.path();
         let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         let toolchain = format!("{} {}", self.tool.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes })
     }
 }
 

@@ -142,7 +142,7 @@ impl Output {
         let path = self.path();
         let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program.clone()]), toolchain, flushes: None })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: None })
     }
 }
 
