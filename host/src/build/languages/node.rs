@@ -42,6 +42,8 @@ impl Driver {
             .arg(output.path());
         if self.is_bundler {
             command.args(["--wit", ".sandmill/wit", "--work"]).arg(job.stage.scratch());
+        } else {
+            command.args(["--world", job.stage.settings.world.name()]);
         }
         if !reach.is_empty() {
             command.args(["--reach", &reach.join(",")]);
