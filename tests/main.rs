@@ -10,6 +10,7 @@ mod checkpoints;
 mod cli;
 mod commands;
 mod conformance;
+mod counting;
 mod differential;
 mod examples;
 mod failpoints;

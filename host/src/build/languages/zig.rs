@@ -157,6 +157,7 @@ static KIT: Kit = Kit {
         "zig/json.zig",
         "zig/memory.zig",
         "zig/sandmill.zig",
+        "zig/source.zig",
         "zig/tests.zig",
         "zig/trial.zig",
     ],
