@@ -99,6 +99,39 @@ async fn a_module_for_preview_1_reaches_nothing() {
     assert!(!inspected.stdout.contains("wasi:"), "{}", inspected.stdout);
 }
 
+/// What `reach` names is imported, must be granted, and is there: the module writes its first variable to its output.
+#[tokio::test]
+async fn a_module_for_preview_1_reaches_what_it_names() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let import = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
+  (data (i32.const 512) "\00\03\00\00\11\00\00\00\20\02\00\00\01\00\00\00")
+  (data (i32.const 544) "\n")"#;
+    let open = r#"(param $config i32) (param $length i32) (result i32)
+    (drop (call $environ (i32.const 640) (i32.const 768)))
+    (drop (call $write (i32.const 1) (i32.const 512) (i32.const 2) (i32.const 600)))"#;
+    let module = block("wat").replacen("(module", import, 1).replacen(
+        "(param $config i32) (param $length i32) (result i32)",
+        open,
+        1,
+    );
+    folder(&sandbox, &module);
+    let add = |file: &str, text: &str| {
+        let path = sandbox.path().join("shout").join(file);
+        let before = fs::read_to_string(&path).expect("a file");
+        fs::write(path, before.replacen(text.split('\n').next().expect("a line"), text, 1)).expect("a file");
+    };
+    add("sandmill.toml", "language = \"custom\"\nreach = [\"env\"]");
+    let seen = run(&sandbox, "export PATH=$PWD:$PATH; echo abc | sandmill run -q shout").await;
+    assert_eq!(seen.code, 2, "{}", seen.stderr);
+    assert!(seen.stderr.contains("imports wasi:cli/environment@0.2.12, but it is not granted"), "{}", seen.stderr);
+    add("pipeline.toml", "component = \".\"\ngrant = { env = { GREETING = \"good day\" } }");
+    let seen = run(&sandbox, "export PATH=$PWD:$PATH; echo abc | sandmill run shout").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stderr.contains("GREETING=good day"), "{}", seen.stderr);
+}
+
 /// Nothing but the files that were listed makes it stale.
 #[tokio::test]
 async fn inputs_say_what_makes_it_stale() {

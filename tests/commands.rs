@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sandmill::plan::{CommandPlan, Each, Framing, Grants, Isolation, Limits, Randomness};
+use sandmill::plan::{
+    Clock, CommandPlan, Each, Framing, Grants, Isolation, Limits, Randomness, Variable, VariableSource,
+};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, LogLevel, Report};
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -333,9 +335,13 @@ async fn limits_hold() {
     let reason = "1: output-records-limit: made 10 outputs of one record; limits.output_records allows 9";
     assert_eq!(came.letters, [reason]);
 
-    let grows = program("(if (i32.eq (i32.const -1) (memory.grow (i32.const 2000))) (then unreachable))", "");
+    let grows = program("(if (i32.eq (i32.const -1) (memory.grow (i32.const 2048))) (then unreachable))", "");
     let came = run(&grows, by(Each::Batch), &["a"]).await;
     assert!(came.letters[0].starts_with("1: memory-limit: "), "{:?}", came.letters);
+    // A command has more by default than another stage.
+    let grows = program("(if (i32.eq (i32.const -1) (memory.grow (i32.const 1500))) (then unreachable))", "");
+    let came = run(&grows, by(Each::Batch), &["a"]).await;
+    assert!(came.letters.is_empty(), "{:?}", came.letters);
 }
 
 #[tokio::test]
@@ -411,6 +417,43 @@ async fn what_is_not_granted_is_there_and_holds_nothing() {
     }
 }
 
+/// The same program, granted: as a module it reaches what it reaches as a component.
+#[tokio::test]
+async fn a_module_reaches_what_a_component_does() {
+    let asks = format!(
+        "(module
+            (import \"wasi_snapshot_preview1\" \"random_get\" (func $random (param i32 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"clock_time_get\" (func $clock (param i32 i64 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"environ_sizes_get\" (func $sizes (param i32 i32) (result i32)))
+            (import \"wasi_snapshot_preview1\" \"environ_get\" (func $environ (param i32 i32) (result i32)))
+            {PRELUDE}
+            (func (export \"_start\")
+                (drop (call $read))
+                (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 64)))
+                ;; Seconds, then variables.
+                (i64.store (i32.const 1024)
+                    (i64.add (i64.const 48) (i64.div_u (i64.load (i32.const 64)) (i64.const 1000000000))))
+                (drop (call $sizes (i32.const 80) (i32.const 84)))
+                (drop (call $environ (i32.const 8192) (i32.const 1025)))
+                (drop (call $random (i32.const 96) (i32.const 8)))
+                (if (i64.eqz (i64.load (i32.const 96))) (then unreachable))
+                (call $write (i32.const 7))))"
+    );
+    let module = wat::parse_str(asks).unwrap_or_else(|error| panic!("{error}"));
+    let seven = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+    let variable = Variable { name: "A".into(), value: VariableSource::Literal("bcd".into()), secret: false };
+    let granted = Grants {
+        clock: Some(Clock::Fixed(seven)),
+        random: Some(Randomness::Seed(1)),
+        variables: Some(vec![variable]),
+        ..Grants::default()
+    };
+    for wasm in [module.clone(), component(&module)] {
+        let came = run_with(&wasm, &["x", "y"], |stage| stage.grants(granted.clone()).command(by(Each::Record))).await;
+        assert_eq!(came.expect("it is granted").texts(), ["7A=bcd\0", "7A=bcd\0"]);
+    }
+}
+
 #[tokio::test]
 async fn what_no_command_has_is_refused() {
     let module = program(ECHO, "");
@@ -421,11 +464,6 @@ async fn what_no_command_has_is_refused() {
     let begins = "stage \"filter\": it is a command, ";
     assert!(refused(|stage| stage.reuse(Isolation::Worker)).await.starts_with(begins));
     assert!(refused(|stage| stage.config("{\"a\":1}")).await.starts_with(begins));
-    let granted = |stage: StageBuilder| stage.grants(Grants { random: Some(Randomness::Seed(1)), ..Grants::default() });
-    let error = run_with(&module, &["a"], granted).await.map(drop).expect_err("refused");
-    assert!(error.to_string().contains("cannot be granted anything"), "{error}");
-    let came = run_with(&component(&module), &["a"], granted).await.expect("a component may be granted something");
-    assert_eq!(came.texts(), ["a"]);
     let other = wat::parse_str("(component)").expect("WAT");
     let error = run_with(&other, &["a"], |stage| stage.command(by(Each::Batch))).await.map(drop).expect_err("refused");
     assert!(error.to_string().contains("is not a command"), "{error}");
@@ -481,6 +519,45 @@ async fn a_filter_in_go_runs() {
         let came = run(&filter, plan, &texts(&values)).await;
         assert_eq!(came.outputs, expected, "{each:?}");
         assert_eq!(came.letters, ["9: returned: exit status 2: no"], "{each:?}");
+    }
+}
+
+/// The program of docs/commands.md.
+#[tokio::test]
+async fn a_filter_in_rust_runs() {
+    const FILTER: &str = "fn main() {
+            for line in std::io::stdin().lines() {
+                let line = line.unwrap();
+                if line == \"!\" { eprintln!(\"no\"); std::process::exit(2) }
+                if line == \"?\" { panic!(\"told to\") }
+                if line != \"-\" { println!(\"{}\", line.to_uppercase()) }
+            }
+        }";
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("filter.rs"), FILTER).expect("it can be written");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2021", "--target", "wasm32-wasip1", "-O", "filter.rs"]).current_dir(folder.path());
+    match rustc.output() {
+        Ok(built) if built.status.success() => {}
+        Ok(built) => {
+            let said = String::from_utf8_lossy(&built.stderr).into_owned();
+            assert!(said.contains("target may not be installed"), "{said}");
+            return left_out("the Rust target wasm32-wasip1");
+        }
+        Err(_) => return left_out("rustc"),
+    }
+    let filter = std::fs::read(folder.path().join("filter.wasm")).expect("it has been built");
+    let mut values = numbers();
+    (values[7], values[8], values[9]) = ("-".to_owned(), "!".to_owned(), "?".to_owned());
+    let expected = keyed(&values, |value| match value {
+        "-" | "!" | "?" => vec![],
+        value => vec![value.to_owned()],
+    });
+    for each in [Each::Record, Each::Batch] {
+        let came = run(&filter, by(each), &texts(&values)).await;
+        assert_eq!(came.outputs, expected, "{each:?}");
+        assert_eq!(came.letters[0], "9: returned: exit status 2: no", "{each:?}");
+        assert!(came.letters.len() == 2 && came.letters[1].starts_with("10: "), "{:?}", came.letters);
     }
 }
 

@@ -1,16 +1,24 @@
 #!/usr/bin/env python3
-"""Writes the adapters for WASI preview 1, which answer each of its 46 functions from inside the component.
+"""Writes the adapters for WASI preview 1.
 
     guest-sdk/adapters/generate.py null > guest-sdk/adapters/null.wat
-    guest-sdk/adapters/generate.py command > guest-sdk/adapters/command.wat
 
-`null` has nothing beyond itself, so that a stage whose runtime wants WASI imports nothing but `sandmill:stage/host`.
-`command` makes a component of a program with `_start`, which is given arguments, standard input and standard output.
-The state (time, randomness) is in globals, so that an image of an instance has it. Neither takes memory from the program:
-Go believes that whatever memory is added is its own.
+`null` and `command` answer each of its 46 functions from inside the component. `null` has nothing beyond itself, so that a
+stage whose runtime wants WASI imports nothing but `sandmill:stage/host`. `command` makes a component of a program with `_start`,
+which is given arguments, standard input and standard output. The state (time, randomness) is in globals, so that an image of
+an instance has it.
+
+The others stand in for one of these two where a program reaches something: `files` and `command-files`, `env`; and `time` and
+`random`, which are written by hand. Each imports the WASI 0.2 interfaces of what it is named after, and nothing else of WASI.
+
+None takes memory from the program: Go believes that whatever memory is added is its own. What must be remembered is in a
+memory of their own.
 """
 
 import sys
+from pathlib import Path
+
+PARTS = Path(__file__).parent / "parts"
 
 ACCES, BADF, NOSYS, SPIPE = 2, 8, 52, 70
 
@@ -153,6 +161,18 @@ EXIT_MESSAGE = """
     (local.get $len))
 """
 
+STANDS = """
+  ;; Not of preview 1: see time.wat. This clock asks nobody.
+  (func (export "sandmill_time_stands") (param i32))
+"""
+
+STREAM_IMPORTS = {
+    False: '  (import "sandmill:stage/host@0.1.0" "write" (func $write (param i32 i32 i32)))\n',
+    True: """  (import "sandmill:command/program@0.1.0" "read" (func $read (param i32 i32)))
+  (import "sandmill:command/program@0.1.0" "write" (func $write (param i32 i32 i32)))
+""",
+}
+
 PASS = """
   ;; Puts the clock forward to the time, or by the time, that a subscription waits for.
   (func $pass (param $subscription i32) (local $until i64)
@@ -250,6 +270,103 @@ COMMAND_BODIES = {
 }
 
 
+ENV_HEAD = """;; The variables of WASI preview 1, for a program that reaches `env`. Written by generate.py.
+;;
+;; It takes no memory from the program. The current folder is the root, unless PWD is granted: Go wants to know it.
+(module
+  (import "wasi:cli/environment@0.2.12" "get-environment" (func $get_environment (param i32)))
+"""
+
+FILES_HEAD = """;; The files of WASI preview 1, for a %s that reaches `files`. Written by generate.py.
+;;
+;; It takes no memory from the program. Standard input and output are what they are without it.
+(module
+"""
+
+FILESYSTEM = "wasi:filesystem/types@0.2.12"
+FILE_IMPORTS = f"""
+wasi:filesystem/preopens@0.2.12 get-directories get_directories i
+{FILESYSTEM} [resource-drop]descriptor drop_descriptor i
+{FILESYSTEM} [resource-drop]directory-entry-stream drop_list i
+{FILESYSTEM} [method]descriptor.append-via-stream append_stream ii
+{FILESYSTEM} [method]descriptor.create-directory-at create_directory_at iiii
+{FILESYSTEM} [method]descriptor.get-type get_type ii
+{FILESYSTEM} [method]descriptor.link-at link_at iiiiiiii
+{FILESYSTEM} [method]descriptor.metadata-hash metadata_hash ii
+{FILESYSTEM} [method]descriptor.metadata-hash-at metadata_hash_at iiiii
+{FILESYSTEM} [method]descriptor.open-at open_at iiiiiii
+{FILESYSTEM} [method]descriptor.read read_file iIIi
+{FILESYSTEM} [method]descriptor.read-directory read_directory ii
+{FILESYSTEM} [method]descriptor.readlink-at readlink_at iiii
+{FILESYSTEM} [method]descriptor.remove-directory-at remove_directory_at iiii
+{FILESYSTEM} [method]descriptor.rename-at rename_at iiiiiii
+{FILESYSTEM} [method]descriptor.set-size set_size iIi
+{FILESYSTEM} [method]descriptor.set-times set_times iiIiiIii
+{FILESYSTEM} [method]descriptor.set-times-at set_times_at iiiiiIiiIii
+{FILESYSTEM} [method]descriptor.stat stat ii
+{FILESYSTEM} [method]descriptor.stat-at stat_at iiiii
+{FILESYSTEM} [method]descriptor.symlink-at symlink_at iiiiii
+{FILESYSTEM} [method]descriptor.sync sync ii
+{FILESYSTEM} [method]descriptor.sync-data sync_data ii
+{FILESYSTEM} [method]descriptor.unlink-file-at unlink_file_at iiii
+{FILESYSTEM} [method]descriptor.write write_file iiiIi
+{FILESYSTEM} [method]directory-entry-stream.read-directory-entry read_directory_entry ii
+{FILESYSTEM} filesystem-error-code error_code ii
+wasi:io/error@0.2.12 [resource-drop]error drop_error i
+wasi:io/streams@0.2.12 [method]output-stream.blocking-write-and-flush write_stream iiii
+wasi:io/streams@0.2.12 [resource-drop]output-stream drop_stream i
+"""
+
+# Where the current folder is the only variable.
+ONLY_FOLDER = """
+  ;; Without `env` there is one variable: the current folder, which Go wants to know.
+  (func (export "environ_sizes_get") (param i32 i32) (result i32)
+    (i32.store $guest (local.get 0) (i32.const 1))
+    (i32.store $guest (local.get 1) (i32.const 6))
+    i32.const 0)
+  (func (export "environ_get") (param i32 i32) (result i32)
+    (i32.store $guest (local.get 0) (local.get 1))
+    (call $put_folder (local.get 1))
+    i32.const 0)
+"""
+
+PUT_FOLDER = """
+  ;; Writes PWD=/ and a NUL.
+  (func $put_folder (param $to i32)
+    (i32.store $guest (local.get $to) (i32.const 0x3d445750))
+    (i32.store16 $guest offset=4 (local.get $to) (i32.const 0x002f)))
+"""
+
+# What there is of descriptors 0 to 2 as well.
+OF_STREAMS = (
+    "fd_close", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_filestat_get", "fd_read", "fd_seek", "fd_tell", "fd_write")
+
+
+def files(is_command: bool) -> str:
+    bodies = {**BODIES, **COMMAND_BODIES} if is_command else BODIES
+    text = FILES_HEAD % ("command" if is_command else "stage")
+    text += STREAM_IMPORTS[is_command]
+    for line in FILE_IMPORTS.strip().splitlines():
+        module, name, called, letters = line.split()
+        text += f'  (import "{module}" "{name}" (func ${called} (param {params(letters)})))\n'
+    text += (PARTS / "window.wat").read_text() + (PARTS / "files.wat").read_text() + PUT_FOLDER + ONLY_FOLDER
+    text += "\n  ;; Standard input, output and error, and files.\n"
+    for name, letters in signatures():
+        if name in OF_STREAMS:
+            body = bodies.get(name, refusal(name)).replace("(global.set $to ", "(global.set $direct ")
+            body = body.replace("(global.get $to)", "(global.get $direct)").replace("memory.fill", "memory.fill $guest")
+            rest = "".join(f" (local.get {index})" for index in range(len(letters)))
+            text += function(f"${name}", letters, body)
+            text += f'  (func (export "{name}") (param {params(letters)}) (result i32)\n'
+            text += f"    (if (result i32) (i32.gt_u (local.get 0) (i32.const 2))\n"
+            text += f"      (then (call $file_{name[3:]}{rest}))\n      (else (call ${name}{rest}))))\n"
+    return text + ")\n"
+
+
+def env() -> str:
+    return ENV_HEAD + (PARTS / "window.wat").read_text() + (PARTS / "env.wat").read_text() + PUT_FOLDER + ")\n"
+
+
 def refusal(name: str) -> str:
     if name in ("fd_seek", "fd_tell"):
         return f"(if (result i32) (i32.gt_u (local.get 0) (i32.const 2)) (then (i32.const {BADF})) (else (i32.const {SPIPE})))"
@@ -258,19 +375,36 @@ def refusal(name: str) -> str:
     return f"i32.const {BADF if name.startswith('fd_') else NOSYS}"
 
 
-def main() -> None:
-    is_command = sys.argv[1:] == ["command"]
-    print(COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS)
-    for signature in SIGNATURES.replace("\n", " ").split(","):
-        name, _, letters = signature.strip().partition(" ")
-        params = " ".join({"i": "i32", "I": "i64"}[letter] for letter in letters)
-        head = f'  (func (export "{name}")' + (f" (param {params})" if params else "")
-        result = "" if name == "proc_exit" else " (result i32)"
-        body = BODIES.get(name, refusal(name))
-        if is_command:
-            body = COMMAND_BODIES.get(name, body)
-        print(head + result + (body if body.startswith("\n") else " " + body) + ")")
-    print(")")
+def params(letters: str) -> str:
+    return " ".join({"i": "i32", "I": "i64"}[letter] for letter in letters)
 
 
-main()
+def signatures() -> list[tuple[str, str]]:
+    parts = (signature.strip().partition(" ") for signature in SIGNATURES.replace("\n", " ").split(","))
+    return [(name, letters) for name, _, letters in parts]
+
+
+def function(name: str, letters: str, body: str) -> str:
+    head = f"  (func {name}" + (f" (param {params(letters)})" if letters else "")
+    result = "" if name == '(export "proc_exit")' else " (result i32)"
+    return head + result + (body if body.startswith("\n") else " " + body) + ")\n"
+
+
+def whole(is_command: bool) -> str:
+    bodies = {**BODIES, **COMMAND_BODIES} if is_command else BODIES
+    text = COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS + STANDS
+    text += "\n"
+    for name, letters in signatures():
+        text += function(f'(export "{name}")', letters, bodies.get(name, refusal(name)))
+    return text + ")\n"
+
+
+ADAPTERS = {
+    "null": lambda: whole(is_command=False),
+    "command": lambda: whole(is_command=True),
+    "env": env,
+    "files": lambda: files(is_command=False),
+    "command-files": lambda: files(is_command=True),
+}
+
+print(ADAPTERS[sys.argv[1]](), end="")

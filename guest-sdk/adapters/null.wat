@@ -36,6 +36,9 @@
       (then (local.set $until (i64.add (local.get $until) (global.get $now)))))
     (if (i64.gt_u (local.get $until) (global.get $now)) (then (global.set $now (local.get $until)))))
 
+  ;; Not of preview 1: see time.wat. This clock asks nobody.
+  (func (export "sandmill_time_stands") (param i32))
+
   (func (export "args_get") (param i32 i32) (result i32) i32.const 0)
   (func (export "args_sizes_get") (param i32 i32) (result i32)
     ;; Neither arguments nor variables.

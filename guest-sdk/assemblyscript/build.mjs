@@ -1,6 +1,6 @@
 // Makes a core module of a stage written in AssemblyScript. `sandmill build` runs it, and makes a component of the module:
 //
-//   node build.mjs --folder DIR --entry stage.ts --tools DIR --out core.wasm
+//   node build.mjs --folder DIR --entry stage.ts --tools DIR --out core.wasm [--world record-source]
 //
 // `--tools` has the `node_modules` of toolchain/package-lock.json. The folder has this SDK in .sandmill/assemblyscript. The
 // last line of stdout is JSON: `{"world": "stage", "flushes": true}`.
@@ -12,16 +12,27 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 const SDK = ".sandmill/assemblyscript";
-const INTERFACE = "sandmill:stage/transform@0.1.0#";
+const TRANSFORM = "sandmill:stage/transform@0.1.0#";
+const SOURCE = "sandmill:stage/source@0.1.0#";
 
-/** The names of the component model, for which AssemblyScript has no syntax. */
+/** The names of the component model, for which AssemblyScript has no syntax, in each world. */
 const NAMES = {
-  allocated: ["cabi_realloc"],
-  opened: [`${INTERFACE}open`],
-  processed: [`${INTERFACE}process`],
-  flushed: [`${INTERFACE}flush`],
-  released: [`cabi_post_${INTERFACE}process`, `cabi_post_${INTERFACE}flush`],
+  stage: {
+    allocated: ["cabi_realloc"],
+    opened: [`${TRANSFORM}open`],
+    processed: [`${TRANSFORM}process`],
+    flushed: [`${TRANSFORM}flush`],
+    released: [`cabi_post_${TRANSFORM}process`, `cabi_post_${TRANSFORM}flush`],
+  },
+  "record-source": {
+    allocated: ["cabi_realloc"],
+    sourceOpened: [`${SOURCE}open`],
+    pulled: [`${SOURCE}pull`],
+    released: [`cabi_post_${SOURCE}pull`],
+  },
 };
+/** What exports.ts exports. */
+const EXPORTED = new Set(Object.values(NAMES).flatMap(Object.keys));
 
 /** What programs of AssemblyScript import from a web page, and what there is instead. */
 const ABSENT = {
@@ -34,6 +45,10 @@ const ABSENT = {
 class Renamed {
   flushes = false;
 
+  constructor(world) {
+    this.names = NAMES[world];
+  }
+
   afterParse(parser) {
     for (const source of parser.sources) {
       if (source.isLibrary || source.normalizedPath.startsWith(SDK)) continue;
@@ -42,27 +57,27 @@ class Renamed {
   }
 
   afterCompile(module) {
-    for (const [from, names] of Object.entries(NAMES)) {
-      module.removeExport(from);
-      for (const name of names) module.addFunctionExport(`${SDK}/sandmill/${from}`, name);
+    for (const name of EXPORTED) module.removeExport(name);
+    for (const [from, names] of Object.entries(this.names)) {
+      for (const name of names) module.addFunctionExport(`${SDK}/guest/${from}`, name);
     }
     module.addCustomSection("sandmill:stage", new TextEncoder().encode(`flush=${this.flushes ? 1 : 0}\n`));
   }
 }
 
 async function main() {
-  const options = Object.fromEntries(["folder", "entry", "tools", "out"].map((name) => [name, { type: "string" }]));
-  const { folder, entry, tools, out } = parseArgs({ options }).values;
+  const options = Object.fromEntries(["folder", "entry", "tools", "out", "world"].map((name) => [name, { type: "string" }]));
+  const { folder, entry, tools, out, world = "stage" } = parseArgs({ options }).values;
   const require = createRequire(path.resolve(tools, "package.json"));
   const { default: asc } = await import(pathToFileURL(path.join(path.dirname(require.resolve("assemblyscript/package.json")), "dist/asc.js")));
-  const renamed = new Renamed();
+  const renamed = new Renamed(world);
   let said = "";
   let made = null;
   const { error } = await asc.main(
     [
       ...[entry, `${SDK}/exports.ts`, "--baseDir", path.resolve(folder), "-O3", "--runtime", "incremental", "--enable", "simd"],
-      ...["--use", `abort=${SDK}/sandmill/panicked`, "--use", `console=${SDK}/sandmill/printed`],
-      ...["--use", `trace=${SDK}/sandmill/traced`, "--outFile", "core.wasm"],
+      ...["--use", `abort=${SDK}/panic/panicked`, "--use", `console=${SDK}/print/printed`],
+      ...["--use", `trace=${SDK}/print/traced`, "--outFile", "core.wasm"],
     ],
     {
       stderr: { write: (text) => (said += text) },
@@ -80,7 +95,7 @@ async function main() {
     return;
   }
   writeFileSync(out, made);
-  console.log(JSON.stringify({ world: "stage", flushes: renamed.flushes }));
+  console.log(JSON.stringify({ world, flushes: renamed.flushes }));
 }
 
 function absent(binary) {

@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 
 const INTERFACE = "sandmill:stage/transform@0.1.0#";
+const SOURCE = "sandmill:stage/source@0.1.0#";
 const text = (bytes) => new TextDecoder().decode(bytes);
 const bytesOf = (value) => (typeof value === "string" ? new TextEncoder().encode(value) : value);
 
@@ -13,6 +14,19 @@ export class Refused extends Error {}
 
 /** Opens a stage. Throws Refused where the configuration does not fit. */
 export async function trial(file, config = {}) {
+  const stage = await instantiated(file);
+  stage.open(JSON.stringify(config));
+  return stage;
+}
+
+/** Opens a source, at a cursor that an earlier `pull` gave. */
+export async function sourceTrial(file, config = {}, cursor = null) {
+  const source = await instantiated(file);
+  source.openSource(JSON.stringify(config), cursor);
+  return source;
+}
+
+async function instantiated(file) {
   const lines = [];
   let ended = null;
   let memory = null;
@@ -26,9 +40,7 @@ export async function trial(file, config = {}) {
   };
   const { instance } = await WebAssembly.instantiate(await readFile(file), { "sandmill:stage/host@0.1.0": host });
   memory = instance.exports.memory;
-  const stage = new Trial(instance.exports, () => ended, lines);
-  stage.open(JSON.stringify(config));
-  return stage;
+  return new Trial(instance.exports, () => ended, lines);
 }
 
 class Trial {
@@ -45,6 +57,22 @@ class Trial {
   open(config) {
     const result = this.#call("open", ...this.#lower(new TextEncoder().encode(config)));
     if (this.#word(result) === 1) throw new Refused(text(this.#bytes(result + 4)));
+  }
+
+  openSource(config, cursor) {
+    const given = cursor === null ? [0, 0, 0] : [1, ...this.#lower(new TextEncoder().encode(cursor))];
+    const result = this.#call("open", ...this.#lower(new TextEncoder().encode(config)), ...given);
+    if (this.#word(result) === 1) throw new Refused(text(this.#bytes(result + 4)));
+  }
+
+  /** Asks a source for at most so many records. */
+  pull(most) {
+    const result = this.#call("pull", most);
+    if (this.#word(result) === 1) throw new Refused(text(this.#bytes(result + 4)));
+    const texts = this.#values(result + 4).map(text);
+    const pulled = { texts, cursor: text(this.#bytes(result + 36)), done: this.#word(result + 44) % 256 === 1 };
+    this.#exports[`cabi_post_${SOURCE}pull`](0);
+    return pulled;
   }
 
   /** Gives the stage records without keys, all in one batch. */
@@ -75,7 +103,7 @@ class Trial {
 
   #call(name, ...values) {
     try {
-      return this.#exports[INTERFACE + name](...values);
+      return (this.#exports[INTERFACE + name] ?? this.#exports[SOURCE + name])(...values);
     } catch (error) {
       throw new Refused(this.#ended() ?? error.message);
     }

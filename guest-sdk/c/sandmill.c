@@ -164,7 +164,7 @@ static void take_back(sm_out *out, size_t mark) {
 }
 
 /* Makes the columns consistent. */
-static void finish(sm_out *out) {
+void sm_finish(sm_out *out) {
     if (out->keys.ends.len) pad(&out->keys, out->values.ends.len);
     if (out->ports.len) {
         uint16_t *ports = sm_grow(&out->ports, out->values.ends.len - out->ports.len, sizeof *ports);
@@ -196,13 +196,13 @@ void sm_run(sm_out *out, const sm_batch *batch, const void *config) {
         if (out->failed) take_back(out, mark);
         if (out->traced || out->values.ends.len != mark + 1) trace(out, mark);
     }
-    finish(out);
+    sm_finish(out);
 }
 
 sm_bytes sm_end(sm_out *out, const void *config) {
     *out = (sm_out){0};
     sandmill_flush(config, out);
-    finish(out);
+    sm_finish(out);
     if (!out->failed) return (sm_bytes){NULL, 0};
     const sm_failure *failure = out->failures.ptr;
     return failure->len ? (sm_bytes){failure->ptr, failure->len} : (sm_bytes){"flush failed", strlen("flush failed")};

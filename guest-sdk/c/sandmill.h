@@ -151,6 +151,22 @@ const char *sm_read_json(const sm_value *value, void *to);
 /* Reads a JSON object into a struct. Why it does not fit, or NULL. Texts that it makes are of `sm_alloc`. */
 const char *sm_read_object(sm_bytes json, const char *name, const sm_field *fields, size_t count, void *to);
 
+/* ---- Sources: a folder whose sandmill.toml says world = "record-source" ---- */
+
+/* Where a source is in what it reads. */
+typedef struct {
+    /* Any text; empty at the beginning. A run that is resumed gives back the last one. */
+    sm_text cursor;
+    /* There is no more. */
+    bool done;
+} sm_place;
+
+/* Where the next call begins. The text is copied. */
+void sm_place_at(sm_place *place, sm_bytes cursor);
+void sm_place_atf(sm_place *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The cursor as a number; 0 at the beginning. */
+int64_t sm_place_number(const sm_place *place);
+
 /* ---- What the macros below make ---- */
 
 typedef struct {
@@ -165,6 +181,8 @@ typedef struct {
 extern const sm_stage sandmill_stage;
 /* Called when the instance opens: why it cannot work, or NULL. */
 const char *sandmill_opened(const void *config);
+/* Emits at most so many records from the place on, and moves the place. */
+void sandmill_pull(const void *config, size_t most, sm_place *place, sm_out *out);
 /* Called when the instance ends. */
 void sandmill_flush(const void *config, sm_out *out);
 /* Where the text is not UTF-8; its length when it is. */
@@ -223,6 +241,28 @@ static inline sm_record sm_whole(const sm_record *record) { return *record; }
             void (*)(sm_record, const type *, sm_out *): sm_whole)(sm_r), (const type *)sm_c, sm_o);                  \
     }                                                                                                                 \
     const sm_stage sandmill_stage = {sm_process, sm_fields, sizeof sm_fields / sizeof *sm_fields, sizeof(type), NULL};
+
+/* Makes `function` the source, once in a program, in place of a stage. It emits at most `most` records from `place` on, and moves
+ * the place; fewer, or none, is not an end: only `place->done` is. When it fails (sm_fail), the source is tried again or ends.
+ *
+ *     void f(size_t most, sm_place *place, sm_out *out)
+ *     void f(const config *c, size_t most, sm_place *place, sm_out *out)      with SM_CONFIG, and SM_SOURCE(f, config) */
+#define SM_SOURCE(...) SM_STAGE_(__VA_ARGS__, SM_SOURCE_CONFIGURED, SM_SOURCE_PLAIN, )(__VA_ARGS__)
+
+#define SM_SOURCE_PLAIN(function)                                                                                     \
+    const sm_stage sandmill_stage = {NULL, NULL, 0, 1, NULL};                                                         \
+    void sandmill_pull(const void *sm_c, size_t sm_most, sm_place *sm_p, sm_out *sm_o) {                              \
+        void (*pull)(size_t, sm_place *, sm_out *) = function;                                                        \
+        (void)sm_c;                                                                                                   \
+        pull(sm_most, sm_p, sm_o);                                                                                    \
+    }
+
+#define SM_SOURCE_CONFIGURED(function, type)                                                                          \
+    const sm_stage sandmill_stage = {NULL, sm_fields, sizeof sm_fields / sizeof *sm_fields, sizeof(type), NULL};      \
+    void sandmill_pull(const void *sm_c, size_t sm_most, sm_place *sm_p, sm_out *sm_o) {                              \
+        void (*pull)(const type *, size_t, sm_place *, sm_out *) = function;                                          \
+        pull((const type *)sm_c, sm_most, sm_p, sm_o);                                                                \
+    }
 
 /* Calls `const char *function(const config *)` when the instance opens: it returns why it cannot work, or NULL. */
 #define SM_OPEN(function, type)                                                                                       \

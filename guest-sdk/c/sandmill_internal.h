@@ -48,7 +48,11 @@ typedef struct {
 void sm_run(sm_out *out, const sm_batch *batch, const void *config);
 /* Lets the stage flush. Why that failed, or an empty string. */
 sm_bytes sm_end(sm_out *out, const void *config);
-/* Opens the stage. Why it cannot work with this configuration, or NULL. */
+/* Makes the columns of an output consistent. */
+void sm_finish(sm_out *out);
+/* Asks the source for records. Why that failed, or an empty string. */
+sm_bytes sm_pull(sm_out *out, const void *config, size_t most, sm_place *place);
+/* Opens the stage or source. Why it cannot work with this configuration, or NULL. */
 const char *sm_begin(sm_bytes json, void **config);
 
 /* Memory of `sm_alloc`, longer. */

@@ -11,6 +11,7 @@ struct sm_trial {
     sm_out out;
     void *config;
     const char *refused;
+    sm_place place;
 };
 
 void sm_host_log(sm_level level, sm_bytes message) {
@@ -27,6 +28,7 @@ sm_trial *sm_trial_open(const char *config) {
     sm_trial *trial = calloc(1, sizeof *trial);
     if (!trial) sm_panic("out of memory", "sandmill_trial.c");
     sm_release();
+    sm_place_at(&trial->place, (sm_bytes){"", 0});
     const char *json = sm_join(config ? config : "{}", NULL);
     trial->refused = sm_begin((sm_bytes){json, strlen(json)}, &trial->config);
     return trial;
@@ -36,6 +38,7 @@ const char *sm_trial_refused(const sm_trial *trial) { return trial->refused; }
 
 void sm_trial_close(sm_trial *trial) {
     sm_release();
+    free((void *)trial->place.cursor.ptr);
     free(trial);
 }
 
@@ -91,6 +94,19 @@ const char *sm_trial_flush(sm_trial *trial) {
     sm_bytes why = sm_end(&trial->out, trial->config);
     return why.len ? terminated(why) : NULL;
 }
+
+const char *sm_trial_pull(sm_trial *trial, const char *cursor, size_t most) {
+    sm_release();
+    if (cursor) sm_place_at(&trial->place, (sm_bytes){cursor, strlen(cursor)});
+    sm_bytes why = sm_pull(&trial->out, trial->config, most, &trial->place);
+    return why.len ? terminated(why) : NULL;
+}
+
+const char *sm_trial_cursor(const sm_trial *trial) {
+    return terminated((sm_bytes){trial->place.cursor.ptr, trial->place.cursor.len});
+}
+
+bool sm_trial_is_done(const sm_trial *trial) { return trial->place.done; }
 
 size_t sm_trial_count(const sm_trial *trial) { return trial->out.values.ends.len; }
 

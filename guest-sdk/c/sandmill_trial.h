@@ -34,6 +34,12 @@ void sm_trial_process_strings(sm_trial *trial, const char *const *values, size_t
 /* Tells the stage that the input has ended. Why that failed, or NULL. */
 const char *sm_trial_flush(sm_trial *trial);
 
+/* Asks a source for records, from this cursor on: "" at the beginning, NULL where it is. Why that failed, or NULL. */
+const char *sm_trial_pull(sm_trial *trial, const char *cursor, size_t most);
+/* Where the source is by now: its cursor, and whether there is no more. */
+const char *sm_trial_cursor(const sm_trial *trial);
+bool sm_trial_is_done(const sm_trial *trial);
+
 /* The outputs, in order. */
 size_t sm_trial_count(const sm_trial *trial);
 sm_bytes sm_trial_value(const sm_trial *trial, size_t output);

@@ -114,6 +114,22 @@ private:
     sm_out *out_;
 };
 
+// Where a source is in what it reads.
+class place {
+public:
+    explicit place(sm_place *place) : place_(place) {}
+
+    // Any text; empty at the beginning. A run that is resumed gives back the last one.
+    std::string_view cursor() const { return {place_->cursor.ptr, place_->cursor.len}; }
+    // Where the next call begins.
+    void cursor(std::string_view cursor) { sm_place_at(place_, detail::raw(cursor)); }
+    // There is no more.
+    void done(bool done = true) { place_->done = done; }
+
+private:
+    sm_place *place_;
+};
+
 // A field of a configuration. One that is `required` has to be given.
 template <class C, class T>
 struct field_of {
@@ -288,6 +304,22 @@ struct function<Function, R (*)(In, const C &, output &)> {
     }
 };
 
+// A function that is a source.
+template <auto Function, class Type = decltype(Function)>
+struct source;
+template <auto Function>
+struct source<Function, void (*)(std::size_t, place &, output &)> {
+    using config = none;
+    static void pull(const void *, std::size_t most, place &at, output &out) { Function(most, at, out); }
+};
+template <auto Function, class C>
+struct source<Function, void (*)(const C &, std::size_t, place &, output &)> {
+    using config = C;
+    static void pull(const void *c, std::size_t most, place &at, output &out) {
+        Function(*static_cast<const C *>(c), most, at, out);
+    }
+};
+
 template <class Method>
 struct method;
 template <class T, class R, class In>
@@ -374,6 +406,23 @@ inline std::string message(const char *format, va_list arguments) {
     using sandmill_glue = sandmill::detail::function<sandmill_function>;                                              \
     }                                                                                                                 \
     SANDMILL_GLUE
+
+// Makes a function the source, once in a program, in place of a stage: void f(std::size_t most, sandmill::place &place,
+// sandmill::output &out), or the same after a `const Config &`. It emits at most `most` records from the place on, and moves the
+// place; fewer, or none, is not an end: only `place.done()` is.
+#define SANDMILL_SOURCE(...)                                                                                          \
+    namespace {                                                                                                       \
+    constexpr auto sandmill_function = +__VA_ARGS__;                                                                  \
+    using sandmill_glue = sandmill::detail::source<sandmill_function>;                                                \
+    }                                                                                                                 \
+    SANDMILL_ABORT                                                                                                    \
+    extern "C" const sm_stage sandmill_stage = {nullptr, nullptr, 0, sizeof(sandmill_glue::config),                   \
+                                                sandmill::detail::configure<sandmill_glue::config>};                  \
+    extern "C" void sandmill_pull(const void *config, std::size_t most, sm_place *at, sm_out *raw) {                  \
+        sandmill::place place(at);                                                                                    \
+        sandmill::output out(raw);                                                                                    \
+        sandmill_glue::pull(config, most, place, out);                                                                \
+    }
 
 // Makes a class the stage: it keeps state between records. It has a method `process`; a constructor that takes `const config &`,
 // where it has a type of that name; perhaps `sandmill::result<void> open()`, which says why it cannot work; and with

@@ -38,6 +38,13 @@ public:
     // Tells the stage that the input has ended. Why that failed, if it did.
     std::optional<std::string> flush() { return optional(sm_trial_flush(trial_)); }
 
+    // Asks a source for records, from this cursor on, or from where it is. Why that failed, if it did.
+    std::optional<std::string> pull(std::size_t most, const char *cursor = nullptr) {
+        return optional(sm_trial_pull(trial_, cursor, most));
+    }
+    std::string cursor() const { return sm_trial_cursor(trial_); }
+    bool is_done() const { return sm_trial_is_done(trial_); }
+
     std::size_t count() const { return sm_trial_count(trial_); }
     std::string_view value(std::size_t output) const { return detail::view(sm_trial_value(trial_, output)); }
     std::string_view key(std::size_t output) const { return detail::view(sm_trial_key(trial_, output)); }

@@ -5,7 +5,7 @@
 //	import (
 //		"strings"
 //
-//		"sandmill.dev/sandmill"
+//		"sandmill"
 //	)
 //
 //	func shout(line string) (string, error) {

@@ -63,5 +63,5 @@ func panicked(reason any) error {
 
 // isOurs tells where the author's part of the stack ends.
 func isOurs(function string) bool {
-	return strings.HasPrefix(function, "sandmill.dev/sandmill.") && !strings.Contains(function, "_test.")
+	return strings.HasPrefix(function, "sandmill.") && !strings.Contains(function, "_test.")
 }

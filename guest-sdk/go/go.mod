@@ -1,3 +1,3 @@
-module sandmill.dev/sandmill
+module sandmill
 
 go 1.24

@@ -26,6 +26,22 @@ func hostLog(level level, line string) {
 	hostLogLine(uint32(level), unsafe.Pointer(unsafe.StringData(line)), uint32(len(line)))
 }
 
+// The host calls cabi_realloc to pass values in, and takes none of the guest's calls until it has done so. But Go's collector asks
+// for the time whenever it is at work. So its clocks stand except while a stage's own functions run.
+//
+//go:wasmimport wasi_snapshot_preview1 sandmill_time_stands
+func hostTimeStands(stands uint32)
+
+func init() { hostTimeStands(1) }
+
+// working lets time pass until the function that it returns is called.
+func working() (done func()) {
+	hostTimeStands(0)
+	return timeStands
+}
+
+func timeStands() { hostTimeStands(1) }
+
 // Go does not run main in a module that exports functions, and people write there what they write in every program.
 //
 //go:linkname mainMain main.main

@@ -17,6 +17,7 @@ func refused(err error) uint32 {
 
 //go:wasmexport sandmill:stage/source@0.1.0#open
 func exportOpen(ptr, len, hasCursor, cursorPtr, cursorLen uint32) uint32 {
+	defer working()()
 	config, cursor := string(bytesAt(ptr, len)), ""
 	if hasCursor != 0 {
 		cursor = string(bytesAt(cursorPtr, cursorLen))
@@ -34,6 +35,7 @@ func exportOpen(ptr, len, hasCursor, cursorPtr, cursorLen uint32) uint32 {
 
 //go:wasmexport sandmill:stage/source@0.1.0#pull
 func exportPull(max uint32) uint32 {
+	defer working()()
 	out, cursor, done, err := pull(source, int(max))
 	if err != nil {
 		return refused(err)

@@ -36,6 +36,7 @@ func emitted(out *Output) uint32 {
 
 //go:wasmexport sandmill:stage/transform@0.1.0#open
 func exportOpen(ptr, len uint32) uint32 {
+	defer working()()
 	config := string(bytesAt(ptr, len))
 	given = nil
 	err := begin()
@@ -50,6 +51,7 @@ func exportOpen(ptr, len uint32) uint32 {
 
 //go:wasmexport sandmill:stage/transform@0.1.0#process
 func exportProcess(values, bytes, ends, count, keys, keyBytes, keyEnds, keyCount uint32) uint32 {
+	defer working()()
 	in := batch{
 		values: column{bytesAt(values, bytes), wordsAt(ends, count)},
 		keys:   column{bytesAt(keys, keyBytes), wordsAt(keyEnds, keyCount)},
@@ -61,6 +63,7 @@ func exportProcess(values, bytes, ends, count, keys, keyBytes, keyEnds, keyCount
 
 //go:wasmexport sandmill:stage/transform@0.1.0#flush
 func exportFlush() uint32 {
+	defer working()()
 	out, err := flush(stage)
 	if err != nil {
 		return refused(err)

@@ -6,7 +6,10 @@ const file = @import("stage");
 const sandmill = @import("sandmill");
 
 const memory = sandmill.internal.memory;
+/// A file that declares `pull` is a source.
+const is_source = @hasDecl(file, "pull");
 const Stage = sandmill.Stage(file);
+const Source = sandmill.Source(file);
 
 const host = struct {
     extern "sandmill:stage/host@0.1.0" fn log(level: u32, message: [*]const u8, len: usize) void;
@@ -103,6 +106,57 @@ const Answer = extern struct {
     failures: List = .{},
 };
 
+/// result<chunk, string>, and result<_, string>.
+const ChunkAnswer = extern struct {
+    is_error: u32 = 0,
+    values: List = .{},
+    ends: List = .{},
+    keys: List = .{},
+    key_ends: List = .{},
+    cursor: List = .{},
+    done: u32 = 0,
+};
+
+var source: Source = undefined;
+var chunk: ChunkAnswer = .{};
+
+fn source_refused(why: []const u8) *ChunkAnswer {
+    chunk = .{ .is_error = 1, .values = .of(sandmill.Output.legible(why) catch @panic("out of memory")) };
+    return &chunk;
+}
+
+fn source_open(config: [*]const u8, len: usize, has_cursor: u32, cursor: [*]const u8, cursor_len: usize) callconv(.c) *ChunkAnswer {
+    var why: []const u8 = "";
+    source = Source.open(config[0..len], if (has_cursor != 0) cursor[0..cursor_len] else "", &why) catch |err| switch (err) {
+        error.Refused => return source_refused(why),
+        error.OutOfMemory => @panic("out of memory"),
+    };
+    chunk = .{};
+    memory.keep();
+    return &chunk;
+}
+
+fn pull(most: u32) callconv(.c) *ChunkAnswer {
+    var why: []const u8 = "";
+    const out = source.pull(most, &why) catch |err| switch (err) {
+        error.Refused => return source_refused(why),
+        error.OutOfMemory => @panic("out of memory"),
+    };
+    chunk = .{
+        .values = .of(out.values.data.items),
+        .ends = .of(out.values.ends.items),
+        .keys = .of(out.keys.data.items),
+        .key_ends = .of(out.keys.ends.items),
+        .cursor = .of(source.place.cursor),
+        .done = @intFromBool(source.place.done),
+    };
+    return &chunk;
+}
+
+fn pulled(_: *ChunkAnswer) callconv(.c) void {
+    memory.release();
+}
+
 var stage: Stage = undefined;
 var answer: Answer = .{};
 
@@ -180,15 +234,22 @@ fn realloc(old: [*]u8, old_len: usize, alignment: usize, len: usize) callconv(.c
 }
 
 comptime {
-    // Tells the host, before anything runs, whether the stage has outputs at its end.
-    const mark = if (Stage.flushes) "flush=1" else "flush=0";
-    asm (".section \".custom_section.sandmill:stage\",\"\",@\n.ascii \"" ++ mark ++ "\\n\"\n.text\n");
-
-    const name = "sandmill:stage/transform@0.1.0#";
     @export(&realloc, .{ .name = "cabi_realloc" });
-    @export(&open, .{ .name = name ++ "open" });
-    @export(&process, .{ .name = name ++ "process" });
-    @export(&flush, .{ .name = name ++ "flush" });
-    @export(&done, .{ .name = "cabi_post_" ++ name ++ "process" });
-    @export(&done, .{ .name = "cabi_post_" ++ name ++ "flush" });
+    if (is_source) {
+        const name = "sandmill:stage/source@0.1.0#";
+        @export(&source_open, .{ .name = name ++ "open" });
+        @export(&pull, .{ .name = name ++ "pull" });
+        @export(&pulled, .{ .name = "cabi_post_" ++ name ++ "pull" });
+    } else {
+        // Tells the host, before anything runs, whether the stage has outputs at its end.
+        const mark = if (Stage.flushes) "flush=1" else "flush=0";
+        asm (".section \".custom_section.sandmill:stage\",\"\",@\n.ascii \"" ++ mark ++ "\\n\"\n.text\n");
+
+        const name = "sandmill:stage/transform@0.1.0#";
+        @export(&open, .{ .name = name ++ "open" });
+        @export(&process, .{ .name = name ++ "process" });
+        @export(&flush, .{ .name = name ++ "flush" });
+        @export(&done, .{ .name = "cabi_post_" ++ name ++ "process" });
+        @export(&done, .{ .name = "cabi_post_" ++ name ++ "flush" });
+    }
 }

@@ -22,6 +22,9 @@ pub const internal = struct {
 };
 
 pub const Output = @import("Output.zig");
+pub const Place = @import("source.zig").Place;
+pub const Source = @import("source.zig").Source;
+pub const SourceTrial = @import("source.zig").SourceTrial;
 pub const Trial = @import("trial.zig").Trial;
 
 /// Key and value of a record. A record without a key has an empty one. They are there until the batch is done.
@@ -180,5 +183,6 @@ fn invalid_at(text: []const u8) ?usize {
 }
 
 test {
+    _ = @import("source.zig");
     _ = @import("tests.zig");
 }

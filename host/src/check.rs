@@ -25,7 +25,7 @@ const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20, fuel: 
 /// # Errors
 /// When the file cannot be read, or is no component. What keeps a component from being used stands in its problems.
 pub fn inspect(path: &Path) -> Result<Inspection> {
-    let component = Component::load(&Engine::new(SIZING)?, path, &Limits::default())?;
+    let component = Component::load(&Engine::new(SIZING)?, path, &Limits::default(), &Grants::default())?;
     let mut inspection = component.inspection().clone();
     let world = if inspection.world.as_deref() == Some("source") { World::Source } else { World::Stage };
     if let Err(fault) = component.check(world, &Grants::every()) {
@@ -39,7 +39,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
 /// # Errors
 /// When the file cannot be read, or is not a component that can be compiled.
 pub fn compile(path: &Path) -> Result<()> {
-    Component::load(&Engine::new(SIZING)?, path, &Limits::default()).map(drop)
+    Component::load(&Engine::new(SIZING)?, path, &Limits::default(), &Grants::default()).map(drop)
 }
 
 /// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
@@ -75,7 +75,7 @@ pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Resul
     };
     report.nodes = describe(plan);
     for Part { node: i, path, world, grants, limits } in components(plan) {
-        let loaded = file_of(path).and_then(|file| Component::load(&engine, &file, &limits));
+        let loaded = file_of(path).and_then(|file| Component::load(&engine, &file, &limits, grants));
         let inspection = loaded.as_ref().ok().map(|component| component.inspection_with(grants));
         if let Some(inspection) = &inspection {
             inspection.path.clone_into(path);

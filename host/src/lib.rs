@@ -1,5 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+mod adapter;
 pub mod allocator;
 pub mod build;
 mod builder;

@@ -2,7 +2,7 @@ module stage
 
 go 1.24
 
-require sandmill.dev/sandmill v0.0.0
+require sandmill v0.0.0
 
 // `sandmill build` puts it there; it does not belong in version control.
-replace sandmill.dev/sandmill => ./.sandmill/go
+replace sandmill => ./.sandmill/go

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 type Order struct {

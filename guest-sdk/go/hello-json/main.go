@@ -4,7 +4,7 @@ package main
 import (
 	"math"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 type Order struct {

@@ -1,7 +1,7 @@
 // The stage under test whose records are text: the same in every language.
 package main
 
-import "sandmill.dev/sandmill"
+import "sandmill"
 
 type Config struct {
 	Prefix string `json:"prefix"`

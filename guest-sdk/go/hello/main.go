@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 type Config struct {

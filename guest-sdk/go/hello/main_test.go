@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 func trial(t *testing.T, config string) *sandmill.Trial {

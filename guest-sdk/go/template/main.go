@@ -4,7 +4,7 @@ package main
 import (
 	"strings"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 func shout(line string) (string, error) {

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 func TestLinesBecomeUpperCase(t *testing.T) {

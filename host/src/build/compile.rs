@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::time::Instant;
 
+use super::compiler::Compiler;
 use super::encode;
 use super::folder::Stage;
 use super::kit::Unpacked;
@@ -63,7 +64,8 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     let stage = Stage::find(folder)?;
     let (component, language) = (stage.component.clone(), stage.language.name());
     let recipe = Recipe::of(&stage, options.debug);
-    if let Some(Stamp { toolchain, .. }) = current(&stage, &recipe)? {
+    if let Some(Stamp { compiler, .. }) = current(&stage, &recipe)? {
+        let toolchain = compiler.tool;
         return Ok(Built { component, is_new: false, elapsed: rounded(begun.elapsed()), language, toolchain });
     }
     talk.say(&format!("building stage \"{}\"", stage.name));
@@ -71,7 +73,7 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
     let started = SystemTime::now();
     let watched = stage.language.watched(&stage)?;
     let mut job = Job { stage: &stage, debug: options.debug, offline: options.offline, stop, talk };
-    let Made { wasm, inputs, toolchain, flushes } = stage.language.build(&mut job)?;
+    let Made { wasm, inputs, toolchain, compiler, flushes } = stage.language.build(&mut job)?;
     let mut encoded = encode::component(&wasm, &stage, options.debug)?;
     if let Some(flushes) = flushes {
         section::append(&mut encoded, MARK, if flushes { b"flush=1\n" } else { b"flush=0\n" });
@@ -85,7 +87,9 @@ pub fn build_until(folder: &Path, options: &BuildOptions, stop: &Stop, talk: &mu
             // Without a stamp the next build asks the compiler. An old one does not hold: the component is a new one.
             return Ok(());
         }
-        let stamp = Stamp::take(&component, &inputs, recipe, &toolchain)?;
+        // The same where the compiler may be run and not read.
+        let Ok(compiler) = Compiler::take(&toolchain, compiler.as_deref()) else { return Ok(()) };
+        let stamp = Stamp::take(&component, &inputs, recipe, compiler)?;
         put(&stage.stamp_file, &serde_json::to_vec(&stamp)?)
     });
     written.map_err(|error| {

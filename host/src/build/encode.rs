@@ -2,24 +2,20 @@
 //!
 //! A compiler may have made a component; a core module that describes its interface in a custom section (as the Rust SDK and
 //! generated bindings write it); or a core module that only has the exports, which the interface is then put into. A module
-//! that imports WASI preview 1 is joined to an adapter that answers all of it from inside, so that it reaches nothing.
+//! that imports WASI preview 1 is joined to adapters, so that it reaches what `reach` in the settings names, and nothing else.
 
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::folder::Stage;
+use super::settings::Reach;
+use crate::adapter::{self, PREVIEW1, Part, Shape};
 use crate::error::{Error, Result};
 use crate::section;
 
 /// The interface that stages and hosts share.
 const INTERFACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/wit/stage.wit"));
-/// Answers WASI preview 1 from inside the component.
-const NULL_ADAPTER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/null.wasm"));
-/// What an adapter may import: what every stage may.
-const ADAPTER_WORLD: &str = "package sandmill:adapter; world adapter { import sandmill:stage/host@0.1.0; }";
-/// The module that WASI preview 1 is imported from.
-const PREVIEW1: &str = "wasi_snapshot_preview1";
 
 /// What a module says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,13 +46,9 @@ pub(super) fn component(wasm: &[u8], stage: &Stage, debug: bool) -> Result<Vec<u
     if !looks.is_described {
         describe(&mut module, &looks, stage)?;
     }
-    let encode = || {
-        let mut encoder = ComponentEncoder::default();
-        encoder.validate(true).module(&module)?;
-        if looks.imports_preview1 {
-            encoder.adapter(PREVIEW1, &null_adapter()?)?;
-        }
-        encoder.encode()
+    let encode = || match looks.imports_preview1 {
+        true => adapter::join(&module, Shape::Stage, &parts(&stage.settings.reach)),
+        false => ComponentEncoder::default().validate(true).module(&module)?.encode(),
     };
     encode().map_err(|error: anyhow::Error| {
         let refused = refused(stage, "the module cannot be made a component").caused_by(format!("{error:#}"));
@@ -88,15 +80,14 @@ fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
     embedded.map_err(|error| refused(stage, "the module cannot be described").caused_by(format!("{error:#}")))
 }
 
-/// With the description of what it imports.
-fn null_adapter() -> anyhow::Result<Vec<u8>> {
-    let mut adapter = NULL_ADAPTER.to_vec();
-    let mut resolve = Resolve::default();
-    resolve.push_str("stage.wit", INTERFACE)?;
-    let package = resolve.push_str("adapter.wit", ADAPTER_WORLD)?;
-    let world = resolve.select_world(&[package], None)?;
-    embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8, false)?;
-    Ok(adapter)
+fn parts(reach: &[Reach]) -> Vec<Part> {
+    let part = |reach: &Reach| match reach {
+        Reach::Time => Part::Time,
+        Reach::Files => Part::Files,
+        Reach::Env => Part::Env,
+        Reach::Random => Part::Random,
+    };
+    reach.iter().map(part).collect()
 }
 
 fn exports_of(world: &str) -> &'static str {
@@ -153,15 +144,6 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_adapter_is_what_its_text_says() {
-        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/null.wat"));
-        assert!(
-            wat::parse_str(text).unwrap() == NULL_ADAPTER,
-            "assemble guest-sdk/adapters/null.wat again: scripts/adapters"
-        );
-    }
 
     #[test]
     fn a_module_is_known_by_what_it_imports_and_describes() {

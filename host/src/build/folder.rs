@@ -58,7 +58,8 @@ impl Stage {
             memory: own.memory.or(memory),
             cpu: own.cpu.or(cpu),
             reuse: own.reuse.or(reuse),
-            warm,
+            // No image is taken of what has asked the host for something, and a runtime does so when it starts.
+            warm: warm.filter(|_| self.settings.reach.is_empty()),
             ..Suggested::default()
         };
         let (language, toolchain) = (Some(self.language.name().to_owned()), Some(toolchain.to_owned()));

@@ -129,6 +129,8 @@ pub(super) struct Made {
     pub(super) inputs: BTreeSet<PathBuf>,
     /// What compiled it: a tool with its version.
     pub(super) toolchain: String,
+    /// The program of that tool, where it is one of this machine: what is fetched is pinned.
+    pub(super) compiler: Option<PathBuf>,
     /// What the component says of itself, for the host to read: `flush=1` where it gives outputs at its end, `flush=0` where
     /// it does not. `None` where nobody can tell, or the module says so itself.
     pub(super) flushes: Option<bool>,

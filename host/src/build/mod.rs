@@ -5,6 +5,7 @@
 //! holds, no process is started. Two builds of one folder at once are safe: tools lock, and files are renamed into place.
 
 mod compile;
+mod compiler;
 mod driver;
 mod encode;
 mod files;

@@ -57,6 +57,11 @@ pub(super) enum World {
 }
 
 impl World {
+    /// Whether it makes records.
+    pub(super) fn is_source(self) -> bool {
+        self == Self::RecordSource
+    }
+
     /// As the interface names it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -81,6 +86,9 @@ pub(super) enum Reach {
 }
 
 impl Reach {
+    /// All parts.
+    pub(super) const ALL: &'static [Self] = &[Self::Time, Self::Files, Self::Env, Self::Random];
+
     /// As the settings name it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -247,7 +255,8 @@ mod tests {
         let (why, hint) = fit("language = \"javascript\"\nreach = [\"time\", \"files\"]\n").unwrap_err();
         assert_eq!(why, "\"s/sandmill.toml\": `reach = [\"files\"]` is not for stages in JavaScript");
         assert_eq!(hint, "it may be \"time\", \"random\"");
-        assert!(fit("language = \"go\"\nreach = [\"time\"]\n").is_err());
+        assert!(fit("language = \"rust\"\nreach = [\"time\"]\n").is_err());
+        assert!(fit("language = \"go\"\nreach = [\"time\"]\n").is_ok());
         assert!(fit("language = \"zig\"\nbuild = [\"make\"]\n").unwrap_err().0.contains("a command"));
         assert!(fit("language = \"python\"\nreach = [\"env\", \"files\"]\n").is_ok());
         assert!(fit("language = \"custom\"\nbuild = [\"make\"]\noutput = \"a.wasm\"\n").is_ok());

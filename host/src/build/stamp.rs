@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::compiler::Compiler;
 use super::folder::Stage;
 
 /// How a component is made, beside what its files say.
@@ -39,8 +40,8 @@ impl Recipe {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     recipe: Recipe,
-    /// The tool that compiled it, with its version.
-    pub(super) toolchain: String,
+    /// What compiled it.
+    pub(super) compiler: Compiler,
     /// The component, then its inputs.
     files: Vec<FileStamp>,
 }
@@ -59,11 +60,11 @@ impl Stamp {
         component: &Path,
         inputs: &BTreeSet<PathBuf>,
         recipe: Recipe,
-        toolchain: &str,
+        compiler: Compiler,
     ) -> io::Result<Self> {
         let all = std::iter::once(component).chain(inputs.iter().map(PathBuf::as_path));
         let files = all.map(FileStamp::take).collect::<io::Result<_>>()?;
-        Ok(Self { recipe, toolchain: toolchain.to_owned(), files })
+        Ok(Self { recipe, compiler, files })
     }
 
     /// The stamp beside a component, if there is one that can be read.
@@ -81,6 +82,7 @@ impl Stamp {
             && self.recipe == *recipe
             && watched.iter().all(|file| known.contains(&**file))
             && self.files.iter().all(same)
+            && self.compiler.is_there()
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) fn changed_since(begun: SystemTime, inputs: &BTreeSet<PathBuf>) -> bo
 impl Stamp {
     /// A stamp for tests of what makes it stale.
     pub(super) fn of(component: &Path, inputs: &BTreeSet<PathBuf>) -> Self {
-        Self::take(component, inputs, Recipe::for_tests(false), "test").unwrap()
+        Self::take(component, inputs, Recipe::for_tests(false), Compiler::default()).unwrap()
     }
 
     pub(super) fn is_current_for(&self, component: &Path) -> bool {

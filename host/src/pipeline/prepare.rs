@@ -290,7 +290,9 @@ async fn ready_stage(
             return Ok(ReadyStage { plan, program, sha256: None, warmth: Warmth::Unneeded, guests });
         }
         Code::Component(path) => {
-            let component = load(engine, path, &plan.limits).await.map_err(|error| in_node("stage", &name, error))?;
+            let component = load(engine, path, (&plan.limits, &plan.grants))
+                .await
+                .map_err(|error| in_node("stage", &name, error))?;
             if component.is_command() || plan.command.is_some() {
                 let command = Command::new(&component, &plan, granted, voice);
                 let command = command.map_err(|error| in_node("stage", &name, error))?;
@@ -361,7 +363,7 @@ async fn ready_source(
     let mut guests = None;
     let source = match opening {
         Opening::Component(component) => {
-            let compiled = load(engine, &component.component, &component.limits).await;
+            let compiled = load(engine, &component.component, (&component.limits, &component.grants)).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
             let opened = Arc::clone(&name);
             let opening = async move {
@@ -386,9 +388,9 @@ async fn ready_source(
 }
 
 /// Reads and compiles on a thread that may take its time.
-async fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Component> {
-    let (engine, path, limits) = (engine.clone(), path.to_owned(), *limits);
-    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path, &limits)).await;
+async fn load(engine: &Engine, path: &Path, (limits, grants): (&Limits, &Grants)) -> Result<Component> {
+    let (engine, path, limits, grants) = (engine.clone(), path.to_owned(), *limits, grants.clone());
+    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path, &limits, &grants)).await;
     loaded.map_err(|error| Error::internal("compiling a component panicked").caused_by(error))?
 }
 

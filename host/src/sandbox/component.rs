@@ -74,18 +74,19 @@ impl std::fmt::Debug for Component {
 }
 
 impl Component {
-    /// Reads and compiles the component at `path`, or takes its compiled form from the cache.
+    /// Reads and compiles the component at `path`, or takes its compiled form from the cache. A module that is a command is
+    /// made one, which imports what `grants` provide.
     ///
     /// # Errors
     /// When the file cannot be read, is not a component, or is larger, has more parts or takes longer to compile than is
     /// allowed. In a program that compiles within itself, what is left of a compilation continues in a thread of its own until
     /// it ends or the process does: the engine has no way to stop it.
-    pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self> {
+    pub fn load(engine: &Engine, path: &Path, limits: &Limits, grants: &Grants) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
         let (bytes, sha256) = (wasm.len() as u64, cache::sha256(&wasm));
         let (wasm, key) = match wasmparser::Parser::is_core_wasm(&wasm) {
             true => {
-                let made = of_module(&wasm, path)?;
+                let made = of_module(&wasm, path, grants)?;
                 let key = cache::sha256(&made);
                 (made, key)
             }
@@ -287,13 +288,13 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Makes a component of a core module, if that is a command.
-fn of_module(wasm: &[u8], path: &Path) -> Result<Vec<u8>> {
+fn of_module(wasm: &[u8], path: &Path, grants: &Grants) -> Result<Vec<u8>> {
     if !command::is_command(wasm) {
         return Err(Error::config(format!("\"{}\" is a core module, not a component", path.display()))
             .hint("build the stage's folder with `sandmill build`, which makes a component of it")
             .hint("a program for WASI preview 1 exports _start, and runs as it is: see docs/commands.md"));
     }
-    command::component(wasm).map_err(|why| {
+    command::component(wasm, grants).map_err(|why| {
         Error::config(format!("\"{}\" cannot be run as a command", path.display()))
             .caused_by(one_line(&why))
             .hint("a core module may import wasi_snapshot_preview1 and nothing else: build it for wasm32-wasip1")

@@ -9,6 +9,8 @@
 //! toolchain = "componentize-py 0.25.1"
 //! ```
 //!
+//! A command says nothing, and has 128 MiB of memory: programs bring a runtime along.
+//!
 //! Nobody vouches for it, so it is short, has no other keys, and no number beyond what a pipeline file may say
 //! ([`StagePlan::suggest`](crate::plan::StagePlan::suggest)).
 
@@ -19,7 +21,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+use wasmparser::{BinaryReader, ComponentExportSectionReader, ExportSectionReader};
 
+use super::command;
+use super::component::RUN;
 use crate::error::{Error, Result};
 use crate::legible::one_line;
 use crate::plan::{Isolation, Suggested};
@@ -27,6 +32,8 @@ use crate::section;
 
 /// The name of the section.
 pub const SECTION: &str = "sandmill:defaults";
+/// Memory of a command of which nobody has said anything: Go's collector and CPython want more than a stage in C.
+const COMMAND_MEMORY_BYTES: u64 = 128 << 20;
 /// Its longest content, bytes.
 const BYTES_MAX: usize = 4096;
 /// Longest name of a language or toolchain, bytes.
@@ -76,17 +83,20 @@ pub fn embed(component: &mut Vec<u8>, suggested: &Suggested) -> Result<()> {
 /// # Errors
 /// When the section is not what it should be.
 pub fn of_file(path: &Path) -> Result<Option<Suggested>> {
-    let found = File::open(path).and_then(|file| find(&mut BufReader::new(file))).unwrap_or_default();
-    told(found, path)
+    let seen = File::open(path).and_then(|file| look(&mut BufReader::new(file))).unwrap_or_default();
+    told(seen, path)
 }
 
 /// The same of a component in memory.
 pub(super) fn of(wasm: &[u8], path: &Path) -> Result<Option<Suggested>> {
-    told(find(&mut io::Cursor::new(wasm)).unwrap_or_default(), path)
+    told(look(&mut io::Cursor::new(wasm)).unwrap_or_default(), path)
 }
 
-fn told(found: Option<Found>, path: &Path) -> Result<Option<Suggested>> {
-    let read = match found {
+fn told(seen: Seen, path: &Path) -> Result<Option<Suggested>> {
+    let read = match seen.found {
+        None if seen.is_command => {
+            return Ok(Some(Suggested { memory: Some(COMMAND_MEMORY_BYTES), ..Suggested::default() }));
+        }
         None => return Ok(None),
         Some(Found::TooLong(bytes)) => Err(format!("they are {bytes} bytes long, and {BYTES_MAX} are allowed")),
         Some(Found::Text(text)) => read(&text),
@@ -98,26 +108,56 @@ fn told(found: Option<Found>, path: &Path) -> Result<Option<Suggested>> {
     })
 }
 
+/// What a file holds at its top.
+#[derive(Default)]
+struct Seen {
+    found: Option<Found>,
+    is_command: bool,
+}
+
 enum Found {
     Text(Vec<u8>),
     TooLong(u64),
 }
 
-/// Looks for the section among those at the top, of which it reads no more than their heads.
-fn find(wasm: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
+/// Sections that list exports: of a module, of a component.
+const MODULE_EXPORTS: u8 = 7;
+const COMPONENT_EXPORTS: u8 = 11;
+/// As much of such a list is looked at. Arbitrary: a command has a few exports.
+const EXPORT_BYTES_MAX: u64 = 1 << 20;
+
+/// Looks for the section among those at the top, of which it reads no more than their heads; and at what is exported.
+fn look(wasm: &mut (impl Read + Seek)) -> io::Result<Seen> {
     let mut head = [0; 8];
     wasm.read_exact(&mut head)?;
-    let mut found = None;
+    let exports = if head.ends_with(&[0, 0]) { MODULE_EXPORTS } else { COMPONENT_EXPORTS };
+    let mut seen = Seen::default();
     let mut kind = [0; 1];
     while head.starts_with(b"\0asm") && wasm.read(&mut kind)? == 1 {
         let length = length(wasm)?;
         let end = wasm.stream_position()?.saturating_add(length);
         if kind == [0] {
-            found = content(wasm, end)?.or(found);
+            seen.found = content(wasm, end)?.or(seen.found);
+        }
+        if kind == [exports] && length <= EXPORT_BYTES_MAX {
+            let mut content = Vec::new();
+            wasm.by_ref().take(length).read_to_end(&mut content)?;
+            seen.is_command |= exports_a_program(exports, &content);
         }
         wasm.seek(SeekFrom::Start(end))?;
     }
-    Ok(found)
+    Ok(seen)
+}
+
+/// Whether a list of exports has what makes a command.
+fn exports_a_program(kind: u8, content: &[u8]) -> bool {
+    let list = BinaryReader::new(content, 0);
+    match kind {
+        MODULE_EXPORTS => ExportSectionReader::new(list)
+            .is_ok_and(|exports| exports.into_iter().flatten().any(|export| command::is_start(&export))),
+        _ => ComponentExportSectionReader::new(list)
+            .is_ok_and(|exports| exports.into_iter().flatten().any(|export| export.name.name.starts_with(RUN))),
+    }
 }
 
 /// The content of a custom section that ends there, if it is ours.

@@ -82,7 +82,7 @@ fn in_words(trap: Trap) -> String {
 /// The same while an instance is made: nothing has been returned yet that could break the interface, so what is left is
 /// a limit that the engine checks by itself, or the host's own want of memory or of room in its pools.
 pub(super) fn in_making(failure: GuestFailure, limits: &Limits) -> GuestFailure {
-    let GuestFailure::Contract(why) = failure else { return in_opening(failure) };
+    let GuestFailure::Contract(why) = failure else { return in_opening(failure, OPEN_BUDGET) };
     if let Some(why) = too_many(&why) {
         return GuestFailure::Contract(why);
     }
@@ -95,9 +95,9 @@ pub(super) fn in_making(failure: GuestFailure, limits: &Limits) -> GuestFailure 
 }
 
 /// The same in `open`: its time limits are not those of the pipeline file.
-pub(super) fn in_opening(failure: GuestFailure) -> GuestFailure {
+pub(super) fn in_opening(failure: GuestFailure, budget: Budget) -> GuestFailure {
     if matches!(failure, GuestFailure::CpuLimit { .. } | GuestFailure::WallLimit { .. }) {
-        return GuestFailure::OpenLimit { cpu: OPEN_BUDGET.cpu, wall: OPEN_BUDGET.wall };
+        return GuestFailure::OpenLimit { cpu: budget.cpu, wall: budget.wall };
     }
     failure
 }

@@ -123,7 +123,7 @@ impl Sandboxed {
         let rest = rest_of_open(&instance.store, begun);
         call(&mut instance.store, rest, async |store| transform.call_open(store, &self.config).await)
             .await
-            .map_err(failure::in_opening)?
+            .map_err(|failure| failure::in_opening(failure, OPEN_BUDGET))?
             .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))
     }
 }

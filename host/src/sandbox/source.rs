@@ -80,7 +80,7 @@ impl Opener {
         })
         .await
         .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal))))
-        .map_err(in_opening)?;
+        .map_err(|failure| in_opening(failure, OPEN_BUDGET))?;
         Ok(SourceInstance { store, source })
     }
 }

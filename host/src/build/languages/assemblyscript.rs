@@ -79,9 +79,20 @@ impl Language for AssemblyScript {
 static KIT: Kit = Kit {
     files: files![
         "assemblyscript/README.md",
+        "assemblyscript/buffer.ts",
         "assemblyscript/build.mjs",
+        "assemblyscript/config.ts",
         "assemblyscript/exports.ts",
+        "assemblyscript/guest.ts",
+        "assemblyscript/json.ts",
+        "assemblyscript/log.ts",
+        "assemblyscript/output.ts",
+        "assemblyscript/panic.ts",
+        "assemblyscript/print.ts",
+        "assemblyscript/record.ts",
         "assemblyscript/sandmill.ts",
+        "assemblyscript/stage.ts",
+        "assemblyscript/text.ts",
         "assemblyscript/trial.mjs",
     ],
 };

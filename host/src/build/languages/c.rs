@@ -8,7 +8,7 @@ use crate::build::files::{below, is_one_of};
 use crate::build::folder::Stage;
 use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
-use crate::build::settings::Settings;
+use crate::build::settings::{Reach, Settings};
 use crate::build::toolchain::Tool;
 use crate::error::{Error, Result};
 
@@ -36,6 +36,8 @@ static CPP_DIALECT: Dialect = Dialect { entry: "stage.cpp", endings: &["c", "h",
 const FLAGS: [&str; 8] =
     ["-target", "wasm32-wasi", "-UNDEBUG", "-msimd128", "-Wall", "-Wextra", "-I.sandmill/cpp", "-I.sandmill/c"];
 const C_FLAGS: [&str; 1] = ["-std=gnu17"];
+/// Which of the two worlds the SDK exports.
+const SOURCE_FLAG: &str = "-DSM_WORLD_SOURCE";
 /// The sandbox runs no exceptions: ARCHITECTURE.md says why.
 const CPP_FLAGS: [&str; 3] = ["-std=c++23", "-fno-exceptions", "-fno-rtti"];
 
@@ -76,6 +78,7 @@ impl Dialect {
                 .arg(if is_c { "cc" } else { "c++" })
                 .args(FLAGS)
                 .args(if is_c { &C_FLAGS[..] } else { &CPP_FLAGS })
+                .args(job.stage.settings.world.is_source().then_some(SOURCE_FLAG))
                 .args(optimised)
                 .arg("-c")
                 .arg(source)
@@ -137,6 +140,10 @@ impl Language for C {
         Some(&TOOL)
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         C_DIALECT.maker()
     }
@@ -180,6 +187,10 @@ impl Language for Cpp {
         Some(&TOOL)
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         CPP_DIALECT.maker()
     }
@@ -209,9 +220,13 @@ static C_KIT: Kit = Kit {
         "c/sandmill.h",
         "c/sandmill_config.c",
         "c/sandmill_guest.c",
+        "c/sandmill_guest.h",
+        "c/sandmill_guest_source.c",
+        "c/sandmill_guest_stage.c",
         "c/sandmill_internal.h",
         "c/sandmill_memory.c",
         "c/sandmill_number.c",
+        "c/sandmill_source.c",
         "c/sandmill_text.c",
         "c/sandmill_trial.c",
         "c/sandmill_trial.h",
@@ -237,9 +252,13 @@ static CPP_KIT: Kit = Kit {
         "c/sandmill.h",
         "c/sandmill_config.c",
         "c/sandmill_guest.c",
+        "c/sandmill_guest.h",
+        "c/sandmill_guest_source.c",
+        "c/sandmill_guest_stage.c",
         "c/sandmill_internal.h",
         "c/sandmill_memory.c",
         "c/sandmill_number.c",
+        "c/sandmill_source.c",
         "c/sandmill_text.c",
         "c/sandmill_trial.c",
         "c/sandmill_trial.h",

@@ -10,7 +10,7 @@ use crate::build::folder::{Stage, unreadable};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::{FILE, Settings};
+use crate::build::settings::{FILE, Reach, Settings};
 use crate::error::{Error, Result};
 
 /// The language.
@@ -49,6 +49,10 @@ impl Language for Custom {
         true
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         String::new()
     }
@@ -78,7 +82,8 @@ impl Language for Custom {
         let output = folder.join(settings.output.as_deref().unwrap_or(Path::new("")));
         let wasm = fs::read(&output)
             .map_err(|error| unreadable(&output, error).hint(format!("`build` in {FILE} should leave it")))?;
-        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain: settings.build.join(" "), flushes: None })
+        let toolchain = settings.build.join(" ");
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: None, flushes: None })
     }
 
     /// Nobody knows what it would hold.

@@ -14,7 +14,7 @@ use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::{Settings, World};
+use crate::build::settings::{Reach, Settings};
 use crate::build::toolchain::{Installed, Origin, Tool, Version};
 use crate::error::Result;
 use crate::plan::Suggested;
@@ -61,6 +61,10 @@ impl Language for Go {
         Some(&TOOL)
     }
 
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
+    }
+
     fn maker(&self) -> String {
         TOOL.identity()
     }
@@ -84,7 +88,7 @@ impl Language for Go {
             .args(["build", "-buildmode=c-shared", "-trimpath", "-o"])
             .arg(output.path())
             .args(["-ldflags", if job.debug { "" } else { "-s -w" }]);
-        if job.stage.settings.world == World::RecordSource {
+        if job.stage.settings.world.is_source() {
             command.args(["-tags", "sandmill_source"]);
         }
         command.arg(package);
@@ -98,11 +102,11 @@ impl Language for Go {
         let wasm = fs::read(output.path()).map_err(|error| unreadable(&output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
         let flushes = flushes(&self.watched(job.stage)?);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes })
     }
 
     fn no_export_hint(&self) -> Option<&'static str> {
-        Some("import \"sandmill.dev/sandmill\", and call `sandmill.Stage(function)` in main")
+        Some("import \"sandmill\", and call `sandmill.Stage(function)` in main")
     }
 
     fn defaults(&self) -> Suggested {
@@ -157,9 +161,9 @@ fn declares_flush(line: &str) -> bool {
 fn requires_only_the_sdk(manifest: &str) -> bool {
     let requirements = manifest.lines().map(str::trim).filter_map(|line| {
         let line = line.strip_prefix("require ").unwrap_or(line);
-        line.split_once(' ').filter(|(module, version)| module.contains('.') && version.starts_with('v'))
+        line.split_once(' ').filter(|(word, version)| *word != "module" && version.starts_with('v'))
     });
-    requirements.map(|(module, _)| module).all(|module| module == "sandmill.dev/sandmill")
+    requirements.map(|(module, _)| module).all(|module| module == "sandmill")
 }
 
 /// `./main.go:12:2: undefined: x`
@@ -234,14 +238,14 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
             folder.path().join(name)
         };
-        let manifest = file("go.mod", "module stage\n\nrequire sandmill.dev/sandmill v0.0.0\n\nreplace x.y/z => ../\n");
+        let manifest = file("go.mod", "module visits\n\nrequire sandmill v0.0.0\n\nreplace x.y/z => ../\n");
         let plain = file("main.go", "func main() {}\n");
         let flushing = "func (c count) Flush(out *sandmill.Output) error {\n";
         let (kept, tested) = (file("count.go", flushing), file("count_test.go", flushing));
         assert_eq!(flushes(&BTreeSet::from([manifest.clone(), plain.clone(), tested])), Some(false));
         assert_eq!(flushes(&BTreeSet::from([manifest, plain.clone(), kept])), Some(true));
         let others =
-            file("go.mod", "require (\n\tsandmill.dev/sandmill v0.0.0\n\tgithub.com/a/b v1.2.3 // indirect\n)\n");
+            file("go.mod", "require (\n\tsandmill v0.0.0\n\tgithub.com/a/b v1.2.3 // indirect\n)\n");
         assert_eq!(flushes(&BTreeSet::from([others, plain])), None, "nobody can tell");
     }
 

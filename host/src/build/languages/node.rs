@@ -42,6 +42,8 @@ impl Driver {
             .arg(output.path());
         if self.is_bundler {
             command.args(["--wit", ".sandmill/wit", "--work"]).arg(job.stage.scratch());
+        } else {
+            command.args(["--world", job.stage.settings.world.name()]);
         }
         if !reach.is_empty() {
             command.args(["--reach", &reach.join(",")]);
@@ -50,7 +52,7 @@ impl Driver {
         let path = output.path();
         let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         let toolchain = format!("{} {}", self.tool.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes })
     }
 }
 

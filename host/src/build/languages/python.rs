@@ -59,7 +59,7 @@ impl Language for Python {
     }
 
     fn reaches(&self) -> &'static [Reach] {
-        &[Reach::Time, Reach::Files, Reach::Env, Reach::Random]
+        Reach::ALL
     }
 
     fn maker(&self) -> String {
@@ -97,7 +97,7 @@ impl Language for Python {
         let form = driver::run(command, job)?;
         let wasm = fs::read(output.path()).map_err(|error| unreadable(output.path(), error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: form.flushes })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: form.flushes })
     }
 
     fn defaults(&self) -> Suggested {

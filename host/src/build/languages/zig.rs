@@ -11,7 +11,7 @@ use crate::build::kit::{Kit, Unpacked, files};
 use crate::build::language::{Job, Language, Made, Read, Scaffold};
 use crate::build::mistakes::{does_not_compile, with_places};
 use crate::build::process;
-use crate::build::settings::Settings;
+use crate::build::settings::{Reach, Settings};
 use crate::build::toolchain::{Found, Installed, Origin, Tool, Version};
 use crate::error::Result;
 
@@ -58,6 +58,10 @@ impl Language for Zig {
 
     fn tool(&self) -> Option<&'static Tool> {
         Some(&TOOL)
+    }
+
+    fn reaches(&self) -> &'static [Reach] {
+        Reach::ALL
     }
 
     fn maker(&self) -> String {
@@ -138,7 +142,7 @@ impl Output {
         let path = self.path();
         let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program.clone()]), toolchain, flushes: None })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: None })
     }
 }
 
@@ -154,6 +158,7 @@ static KIT: Kit = Kit {
         "zig/json.zig",
         "zig/memory.zig",
         "zig/sandmill.zig",
+        "zig/source.zig",
         "zig/tests.zig",
         "zig/trial.zig",
     ],

@@ -92,6 +92,13 @@ pub(super) struct Found {
     pub(super) version: String,
 }
 
+impl Found {
+    /// The program, unless it was fetched: that one is pinned.
+    pub(super) fn installed(&self) -> Option<PathBuf> {
+        self.fetched.is_none().then(|| self.program.clone())
+    }
+}
+
 /// Where a tool is.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,7 @@ mod run;
 mod streams;
 mod tape;
 
-pub(super) use preview1::{Given, PROGRAM, component, is_command, link};
+pub(super) use preview1::{Given, PROGRAM, component, is_command, is_start, link};
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,9 +33,12 @@ use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use crate::error::{Error, Result as SandmillResult};
-use crate::plan::{CommandPlan, Each, Grants, Isolation, StagePlan, Warm};
+use crate::plan::{CommandPlan, Each, Isolation, StagePlan, Warm};
 use crate::pool::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::Payload;
+
+/// What a run may take until it reads for the first time: a tenth of it is what CPython needs.
+const START_BUDGET: Budget = Budget { cpu: Duration::from_secs(5), ..OPEN_BUDGET };
 
 /// A command, linked, with what its runs are given.
 #[derive(Clone)]
@@ -89,7 +92,6 @@ impl Command {
     /// When it is not a command, imports what it was not granted, or the plan asks for what no command has.
     pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
         refuse(plan)?;
-        refuse_grants(component, plan)?;
         let (linked, run) = component.command(&plan.grants, plan.deterministic)?;
         let name = component.inspection().path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let command = plan.command.clone().unwrap_or_default();
@@ -218,16 +220,6 @@ fn refuse(plan: &StagePlan) -> SandmillResult<()> {
         return refused("which has one output", "leave out \"ports\"");
     }
     Ok(())
-}
-
-/// A module for preview 1 has nothing to reach anything with.
-fn refuse_grants(component: &Component, plan: &StagePlan) -> SandmillResult<()> {
-    let is_module = component.inspection().imports.iter().any(|import| import.name == PROGRAM);
-    if !is_module || plan.grants == Grants::default() {
-        return Ok(());
-    }
-    Err(Error::config("it is a module for WASI preview 1, which reaches nothing and cannot be granted anything")
-        .hint("leave out \"grant\", or compile it to a component (for Rust: target wasm32-wasip2)"))
 }
 
 impl fmt::Debug for Command {

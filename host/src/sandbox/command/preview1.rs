@@ -1,37 +1,21 @@
-//! Commands for WASI preview 1: core modules with `_start`. An adapter makes components of them.
+//! Commands for WASI preview 1: core modules with `_start`. Adapters make components of them.
 //!
-//! The adapter is our own, and reaches nothing beyond [`PROGRAM`], which is linked here.
+//! What they are granted they reach as any component does. All else is answered from inside the component, and by
+//! [`PROGRAM`], which is linked here.
 
-use wasmparser::{ExternalKind, Parser, Payload};
+use wasmparser::{Export, ExternalKind, Parser, Payload};
 use wasmtime::component::Linker;
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::I32Exit;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
 use super::super::store::HostState;
 use super::tape::Tape;
+use crate::adapter::{self, Part, Shape};
+use crate::plan::{Grant, Grants};
 use crate::report::LogLevel;
 
-/// What the adapter imports.
+/// What the adapter of all commands imports. Its WIT is the adapter's (`adapter`).
 pub(in crate::sandbox) const PROGRAM: &str = "sandmill:command/program@0.1.0";
-/// The same, and what the adapter exports.
-const WORLD: [&str; 2] = [
-    "package wasi:cli@0.2.12; interface run { run: func() -> result; }",
-    "package sandmill:command@0.1.0;
-    interface program {
-        read: func(most: u32) -> list<u8>;
-        write: func(descriptor: u32, bytes: list<u8>);
-        exit: func(status: u32);
-        arguments: func() -> u64;
-        argument-byte: func(at: u32) -> u8;
-    }
-    world preview1 { import program; export wasi:cli/run@0.2.12; }",
-];
-const ADAPTER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/command.wasm"));
-/// The module that WASI preview 1 is imported from.
-const MODULE: &str = "wasi_snapshot_preview1";
-
 /// What a program of an instance is given.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Given {
@@ -46,26 +30,27 @@ pub(in crate::sandbox) fn is_command(wasm: &[u8]) -> bool {
         Ok(Payload::ExportSection(exports)) => Some(exports),
         _ => None,
     });
-    let is_start = |export: &wasmparser::Export<'_>| export.name == "_start" && export.kind == ExternalKind::Func;
     exports.is_some_and(|exports| exports.into_iter().flatten().any(|export| is_start(&export)))
 }
 
-/// Makes a component of a core module that is a command.
+/// Whether this export makes a command of a core module.
+pub(in crate::sandbox) fn is_start(export: &Export<'_>) -> bool {
+    export.name == "_start" && export.kind == ExternalKind::Func
+}
+
+/// Makes a component of a core module that is a command, and reaches what it is granted.
 ///
 /// # Errors
 /// When it is not sound, or imports anything else than WASI preview 1.
-pub(in crate::sandbox) fn component(wasm: &[u8]) -> std::result::Result<Vec<u8>, String> {
-    let encode = || {
-        let mut adapter = ADAPTER.to_vec();
-        let mut resolve = Resolve::default();
-        let [run, program] = WORLD;
-        resolve.push_str("run.wit", run)?;
-        let package = resolve.push_str("program.wit", program)?;
-        let world = resolve.select_world(&[package], None)?;
-        embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8, false)?;
-        ComponentEncoder::default().validate(true).module(wasm)?.adapter(MODULE, &adapter)?.encode()
-    };
-    encode().map_err(|error: anyhow::Error| format!("{error:#}"))
+pub(in crate::sandbox) fn component(wasm: &[u8], grants: &Grants) -> std::result::Result<Vec<u8>, String> {
+    let parts = [
+        (Grant::Clock, Part::Time),
+        (Grant::Folders, Part::Files),
+        (Grant::Variables, Part::Env),
+        (Grant::Random, Part::Random),
+    ];
+    let granted: Vec<Part> = parts.into_iter().filter(|(grant, _)| grants.has(*grant)).map(|(_, part)| part).collect();
+    adapter::join(wasm, Shape::Command, &granted).map_err(|error| format!("{error:#}"))
 }
 
 type Store<'a> = StoreContextMut<'a, HostState>;
@@ -114,22 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_adapter_is_what_its_text_says() {
-        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/adapters/command.wat"));
-        assert!(
-            wat::parse_str(text).unwrap() == ADAPTER,
-            "assemble guest-sdk/adapters/command.wat again: scripts/adapters"
-        );
-    }
-
-    #[test]
     fn a_command_is_known_by_its_export_and_may_import_nothing_else() {
         let module = |text: &str| wat::parse_str(text).unwrap();
         assert!(is_command(&module("(module (func (export \"_start\")))")));
         assert!(!is_command(&module("(module (func (export \"start\")))")));
         assert!(!is_command(&module("(module (memory (export \"_start\") 1))")));
         let strange = module("(module (import \"env\" \"puts\" (func)) (func (export \"_start\")))");
-        let why = component(&strange).unwrap_err();
+        let why = component(&strange, &Grants::default()).unwrap_err();
         assert!(why.contains("env"), "{why}");
     }
 }

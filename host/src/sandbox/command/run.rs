@@ -1,7 +1,7 @@
 //! One run of a command, from its start to its exit.
 //!
-//! What it takes until it reads for the first time counts as its start, which may take as long as the `open` of any other
-//! stage: an interpreter needs longer for that than for a record. From the first read on, the records' limits hold.
+//! What it takes until it reads for the first time counts as its start, which has a budget of its own: an interpreter needs
+//! longer for that than for a record. From the first read on, the records' limits hold.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use wasmtime_wasi::I32Exit;
 
 use super::super::deadline::Metered;
 use super::super::failure;
-use super::super::instance::{OPEN_BUDGET, begin_call, end_call};
+use super::super::instance::{begin_call, end_call};
 use super::super::log::GuestLog;
-use super::Made;
 use super::tape::{Input, Output};
+use super::{Made, START_BUDGET};
 use crate::pool::{Budget, GuestFailure};
 use crate::time::timeout;
 
@@ -43,7 +43,7 @@ impl Made {
         budget: Budget,
     ) -> Result<Ran, GuestFailure> {
         let Self { store, instance, tape } = self;
-        let start = Budget { fuel: budget.fuel, ..OPEN_BUDGET };
+        let start = Budget { fuel: budget.fuel, ..START_BUDGET };
         let meter = begin_call(store, start);
         tape.load(input, Arc::clone(&meter), budget.cpu);
         let begun = crate::time::Instant::now();
@@ -76,7 +76,8 @@ impl Made {
         if let Some(exceeded) = tape.exceeded() {
             return Err(exceeded);
         }
-        let status = ended.map_err(|failure| if has_started { failure } else { failure::in_opening(failure) })?;
+        let status =
+            ended.map_err(|failure| if has_started { failure } else { failure::in_opening(failure, start) })?;
         let output = tape.take()?;
         let exit = status.map_or_else(|status| Exit::Bad(said(status, &log)), |()| Exit::Good);
         Ok(Ran { exit, output })

@@ -2,6 +2,6 @@ module upper
 
 go 1.24
 
-require sandmill.dev/sandmill v0.0.0
+require sandmill v0.0.0
 
-replace sandmill.dev/sandmill => ./.sandmill/go
+replace sandmill => ./.sandmill/go

@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 
-	"sandmill.dev/sandmill"
+	"sandmill"
 )
 
 func upper(line []byte) ([]byte, error) {

@@ -72,7 +72,8 @@ impl Language for Rust {
             job.talk.say(PRINTS_NOWHERE);
         }
         let inputs = manifest::inputs(&compiled.dep_info, &job.stage.folder);
-        Ok(Made { wasm: compiled.module, inputs, toolchain: toolchain.name().to_owned(), flushes: None })
+        let compiler = toolchain.compiler(&job.stage.folder);
+        Ok(Made { wasm: compiled.module, inputs, toolchain: toolchain.name().to_owned(), compiler, flushes: None })
     }
 
     fn no_export_hint(&self) -> Option<&'static str> {

@@ -112,6 +112,15 @@ impl Toolchain {
         }
     }
 
+    /// The compiler's program, as cargo finds it in `folder`.
+    pub(super) fn compiler(&self, folder: &Path) -> Option<PathBuf> {
+        let program = match self {
+            Self::Ready => sysroot("rustc", folder)?.join("bin/rustc"),
+            Self::System => PathBuf::from(SYSTEM_RUSTC),
+        };
+        program.is_file().then_some(program)
+    }
+
     /// A cargo command of this toolchain.
     pub(super) fn cargo(&self) -> Command {
         match self {

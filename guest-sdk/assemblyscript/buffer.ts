@@ -1,0 +1,33 @@
+// Memory that grows.
+
+/** Bytes that grow, outside of the garbage collector's reach. */
+@final
+export class Buffer {
+  start: usize = 0;
+  size: usize = 0;
+  capacity: usize = 0;
+
+  /** Makes room for `more` bytes, and returns where they go. */
+  room(more: usize): usize {
+    if (this.size + more > this.capacity) {
+      this.capacity = max(this.capacity * 2, this.size + more);
+      this.start = this.start ? heap.realloc(this.start, this.capacity) : heap.alloc(this.capacity);
+    }
+    return this.start + this.size;
+  }
+
+  word(value: u32): void {
+    store<u32>(this.room(4), value);
+    this.size += 4;
+  }
+
+  bytes(from: usize, length: usize): void {
+    memory.copy(this.room(length), from, length);
+    this.size += length;
+  }
+
+  free(): void {
+    if (this.start) heap.free(this.start);
+    this.start = this.size = this.capacity = 0;
+  }
+}

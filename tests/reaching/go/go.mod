@@ -1,0 +1,7 @@
+module reaching
+
+go 1.24
+
+require sandmill v0.0.0
+
+replace sandmill => ./.sandmill/go
