@@ -132,7 +132,9 @@ impl Case {
                 seen.lock().expect("whole").push((key.map(text).unwrap_or_default(), text(value)));
             }
         };
-        let limits = Limits { cpu: Duration::from_secs(2), memory: MEMORY, ..Limits::default() };
+        // Programs that compile within themselves count the time that passes, on a machine with other work.
+        let compile = Duration::from_secs(3_600);
+        let limits = Limits { cpu: Duration::from_secs(2), memory: MEMORY, compile, ..Limits::default() };
         let retry = Retry { times: 2, backoff: Duration::from_millis(1), ..Retry::default() };
         let stage = StageBuilder::component("hello", component)
             .workers(NonZeroUsize::MIN)
@@ -296,6 +298,7 @@ const SUBJECTS: &[(&str, &str)] = &[
     ("cpp", "cpp/hello"),
     ("zig", "zig/hello"),
     ("assemblyscript", "assemblyscript/hello"),
+    ("ruby", "ruby/hello"),
 ];
 
 fn sdk() -> PathBuf {

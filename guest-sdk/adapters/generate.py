@@ -258,19 +258,24 @@ def refusal(name: str) -> str:
     return f"i32.const {BADF if name.startswith('fd_') else NOSYS}"
 
 
-def main() -> None:
-    is_command = sys.argv[1:] == ["command"]
-    print(COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS)
+def functions(bodies: dict[str, str]) -> str:
+    """The functions of preview 1, of which `bodies` says what is not as `null` has it."""
+    lines = []
     for signature in SIGNATURES.replace("\n", " ").split(","):
         name, _, letters = signature.strip().partition(" ")
         params = " ".join({"i": "i32", "I": "i64"}[letter] for letter in letters)
         head = f'  (func (export "{name}")' + (f" (param {params})" if params else "")
         result = "" if name == "proc_exit" else " (result i32)"
-        body = BODIES.get(name, refusal(name))
-        if is_command:
-            body = COMMAND_BODIES.get(name, body)
-        print(head + result + (body if body.startswith("\n") else " " + body) + ")")
-    print(")")
+        body = bodies.get(name, BODIES.get(name, refusal(name)))
+        lines.append(head + result + (body if body.startswith("\n") else " " + body) + ")\n")
+    return "".join(lines)
 
 
-main()
+def main() -> None:
+    is_command = sys.argv[1:] == ["command"]
+    print(COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS)
+    print(functions(COMMAND_BODIES if is_command else {}) + ")")
+
+
+if __name__ == "__main__":
+    main()
