@@ -20,6 +20,12 @@ if python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; t
 else
     echo "left out: the Python SDK, because there is no Python 3.10"
 fi
+if ruby -e 'exit((RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) >= 0 && require("minitest"))' 2> /dev/null; then
+    (cd guest-sdk/ruby && ruby -I lib tests/test_sdk.rb)
+    (cd guest-sdk/ruby/hello && ruby -I ../lib test_stage.rb)
+else
+    echo "left out: the native tests of the Ruby SDK, because there is no Ruby 3.1 with minitest"
+fi
 if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18)' 2> /dev/null; then
     (cd guest-sdk/javascript && node --test test/*.test.mjs)
     tools=$(where assemblyscript node_modules/.bin/asc)

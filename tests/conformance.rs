@@ -32,6 +32,7 @@ const SUBJECTS: &[(&str, &str)] = &[
     ("cpp", "cpp/hello"),
     ("zig", "zig/hello"),
     ("assemblyscript", "assemblyscript/hello"),
+    ("ruby", "ruby/hello"),
 ];
 
 fn sdk() -> PathBuf {

@@ -390,13 +390,15 @@ def function(name: str, letters: str, body: str) -> str:
     return head + result + (body if body.startswith("\n") else " " + body) + ")\n"
 
 
+def functions(bodies: dict[str, str]) -> str:
+    """The functions of preview 1, of which `bodies` says what is not as `null` has it."""
+    bodies = {**BODIES, **bodies}
+    return "".join(function(f'(export "{name}")', letters, bodies.get(name, refusal(name))) for name, letters in signatures())
+
+
 def whole(is_command: bool) -> str:
-    bodies = {**BODIES, **COMMAND_BODIES} if is_command else BODIES
     text = COMMAND_HEAD + STATE + COMMAND_TAIL + PASS if is_command else NULL_HEAD + STATE + EXIT_MESSAGE + PASS + STANDS
-    text += "\n"
-    for name, letters in signatures():
-        text += function(f'(export "{name}")', letters, bodies.get(name, refusal(name)))
-    return text + ")\n"
+    return text + "\n" + functions(COMMAND_BODIES if is_command else {}) + ")\n"
 
 
 ADAPTERS = {
@@ -407,4 +409,5 @@ ADAPTERS = {
     "command-files": lambda: files(is_command=True),
 }
 
-print(ADAPTERS[sys.argv[1]](), end="")
+if __name__ == "__main__":
+    print(ADAPTERS[sys.argv[1]](), end="")

@@ -284,7 +284,7 @@ impl StageBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.plan.limits = limits;
-        (self.plan.unsaid.memory, self.plan.unsaid.cpu) = (false, false);
+        self.plan.unsaid = Unsaid { memory: false, cpu: false, compile: false, ..self.plan.unsaid };
         self
     }
 

@@ -9,7 +9,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::folder::Stage;
-use super::settings::Reach;
+use super::settings::{Reach, World};
 use crate::adapter::{self, PREVIEW1, Part, Shape};
 use crate::error::{Error, Result};
 use crate::section;
@@ -78,6 +78,23 @@ fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
         .and_then(|package| resolve.select_world(&[package], Some(world)))
         .and_then(|world| embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false));
     embedded.map_err(|error| refused(stage, "the module cannot be described").caused_by(format!("{error:#}")))
+}
+
+/// Makes a component of a program that knows nothing of stages, and of an adapter that exports one. The adapter answers what
+/// the program imports from the module of that name.
+///
+/// # Errors
+/// When the two do not fit.
+pub(super) fn adapted(program: &[u8], (name, adapter): (&str, &[u8]), world: World) -> anyhow::Result<Vec<u8>> {
+    let mut adapter = adapter.to_vec();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("stage.wit", INTERFACE)?;
+    let world = resolve.select_world(&[package], Some(world.name()))?;
+    embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8, false)?;
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(program)?;
+    encoder.adapter(name, &adapter)?;
+    encoder.encode()
 }
 
 fn parts(reach: &[Reach]) -> Vec<Part> {

@@ -52,11 +52,12 @@ impl Stage {
     /// # Errors
     /// When the author writes a size or a time that is not one.
     pub(super) fn suggests(&self, toolchain: &str) -> Result<Option<Suggested>> {
-        let Suggested { memory, cpu, reuse, warm, .. } = self.language.defaults();
+        let Suggested { memory, cpu, compile, reuse, warm, .. } = self.language.defaults();
         let own = self.settings.suggested(&self.folder)?;
         let needs = Suggested {
             memory: own.memory.or(memory),
             cpu: own.cpu.or(cpu),
+            compile,
             reuse: own.reuse.or(reuse),
             // No image is taken of what has asked the host for something, and a runtime does so when it starts.
             warm: warm.filter(|_| self.settings.reach.is_empty()),

@@ -84,6 +84,7 @@ fn unsaid(section: &Table<'_>) -> Unsaid {
     Unsaid {
         memory: limit("memory"),
         cpu: limit("cpu"),
+        compile: limit("compile"),
         reuse: section.get("reuse").is_none(),
         warm: section.get("warm").is_none(),
     }

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::{Isolation, StagePlan, Warm, bounds};
 
+/// The longest compilation that a component may ask for: nobody has looked at it yet.
+const COMPILE_MAX: Duration = Duration::from_secs(300);
+
 /// What a component suggests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Suggested {
@@ -19,6 +22,9 @@ pub struct Suggested {
     /// `limits.cpu`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_words")]
     pub cpu: Option<Duration>,
+    /// `limits.compile`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_words")]
+    pub compile: Option<Duration>,
     /// `reuse`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Isolation>,
@@ -40,6 +46,8 @@ pub struct Unsaid {
     pub memory: bool,
     /// `limits.cpu`.
     pub cpu: bool,
+    /// `limits.compile`.
+    pub compile: bool,
     /// `reuse`.
     pub reuse: bool,
     /// `warm`.
@@ -48,13 +56,13 @@ pub struct Unsaid {
 
 impl Unsaid {
     /// Nothing has been said.
-    pub const ALL: Self = Self { memory: true, cpu: true, reuse: true, warm: true };
+    pub const ALL: Self = Self { memory: true, cpu: true, compile: true, reuse: true, warm: true };
 }
 
 impl StagePlan {
     /// Takes what its component suggests, where nothing was said and nothing stands against it.
     pub fn suggest(&mut self, suggested: &Suggested) {
-        let Unsaid { memory, cpu, reuse, warm } = self.unsaid;
+        let Unsaid { memory, cpu, compile, reuse, warm } = self.unsaid;
         if let Some(asked) = suggested.memory.filter(|_| memory) {
             // Never less than what was said of what lies in it.
             let least = self.recycle.memory.map_or(bounds::MEMORY_MIN, NonZeroU64::get);
@@ -65,6 +73,9 @@ impl StagePlan {
         }
         if let Some(asked) = suggested.cpu.filter(|_| cpu) {
             self.limits.cpu = asked.clamp(Duration::from_nanos(1), bounds::TIME_MAX.min(self.limits.wall));
+        }
+        if let Some(asked) = suggested.compile.filter(|_| compile) {
+            self.limits.compile = asked.min(COMPILE_MAX).max(self.limits.compile);
         }
         if let Some(asked) = suggested.reuse.filter(|_| reuse && !self.deterministic)
             && (self.warm != Warm::Always || asked != Isolation::Worker)

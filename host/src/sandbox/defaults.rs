@@ -3,6 +3,7 @@
 //! ```toml
 //! memory = "128MiB"
 //! cpu = "500ms"
+//! compile = "5min"
 //! reuse = "batch"
 //! warm = true
 //! language = "python"
@@ -17,7 +18,6 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,8 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    compile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reuse: Option<Isolation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warm: Option<bool>,
@@ -62,10 +64,11 @@ struct Written {
 /// # Errors
 /// When it is longer than a section may be.
 pub fn embed(component: &mut Vec<u8>, suggested: &Suggested) -> Result<()> {
-    let Suggested { memory, cpu, reuse, warm, language, toolchain } = suggested.clone();
+    let Suggested { memory, cpu, compile, reuse, warm, language, toolchain } = suggested.clone();
     let written = Written {
         memory: memory.map(|bytes| format!("{bytes}B")),
         cpu: cpu.map(|time| humantime::format_duration(time).to_string()),
+        compile: compile.map(|time| humantime::format_duration(time).to_string()),
         reuse,
         warm,
         language,
@@ -201,14 +204,15 @@ fn read(text: &[u8]) -> std::result::Result<Suggested, String> {
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     let memory = written.memory.map(|text| text.trim().parse::<ByteSize>().map(|ByteSize(bytes)| bytes));
-    let cpu = written.cpu.map(|text| humantime::parse_duration(text.trim()));
+    let time = |text: String| humantime::parse_duration(text.trim());
     let name = |name: Option<String>| match name {
         Some(name) if name.len() > NAME_BYTES_MAX => Err(format!("a name has more than {NAME_BYTES_MAX} bytes")),
         name => Ok(name),
     };
     Ok(Suggested {
         memory: memory.transpose().map_err(|why| format!("memory: {why}"))?,
-        cpu: cpu.transpose().map_err(|why| format!("cpu: {why}"))?.filter(|time| *time > Duration::ZERO),
+        cpu: written.cpu.map(time).transpose().map_err(|why| format!("cpu: {why}"))?.filter(|time| !time.is_zero()),
+        compile: written.compile.map(time).transpose().map_err(|why| format!("compile: {why}"))?,
         reuse: written.reuse,
         warm: written.warm,
         language: name(written.language)?,
@@ -218,6 +222,8 @@ fn read(text: &[u8]) -> std::result::Result<Suggested, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn component() -> Vec<u8> {
@@ -240,6 +246,7 @@ mod tests {
         let suggested = Suggested {
             memory: Some(128 << 20),
             cpu: Some(Duration::from_millis(500)),
+            compile: Some(Duration::from_secs(300)),
             reuse: Some(Isolation::Batch),
             warm: Some(true),
             language: Some("python".to_owned()),

@@ -7,6 +7,7 @@ mod go;
 mod javascript;
 mod node;
 mod python;
+mod ruby;
 mod rust;
 mod zig;
 
@@ -23,6 +24,7 @@ pub(super) const ALL: &[&dyn Language] = &[
     &c::Cpp,
     &zig::Zig,
     &assemblyscript::AssemblyScript,
+    &ruby::Ruby,
     &custom::Custom,
 ];
 

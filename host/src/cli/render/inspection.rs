@@ -41,10 +41,11 @@ pub(crate) fn inspection(of: &Inspection) -> String {
 
 /// What a component suggests for its stage: `memory 128 MiB, reuse "batch"; written in python`.
 pub(super) fn defaults(of: &Suggested) -> String {
-    let Suggested { memory, cpu, reuse, warm, language, toolchain } = of;
+    let Suggested { memory, cpu, compile, reuse, warm, language, toolchain } = of;
     let keys = [
         memory.map(|memory| format!("memory {}", bytes(memory))),
         cpu.map(|cpu| format!("cpu {}", humantime::format_duration(cpu))),
+        compile.map(|compile| format!("compile {}", humantime::format_duration(compile))),
         reuse.map(|reuse| format!("reuse {}", word_of(reuse))),
         warm.map(|warm| format!("warm {warm}")),
     ];

@@ -348,6 +348,7 @@ fn what_a_component_suggests_counts_where_the_file_says_nothing_and_within_its_b
     let suggested = Suggested {
         memory: Some(1 << 60),
         cpu: Some(Duration::from_secs(3600)),
+        compile: Some(Duration::from_secs(3600)),
         reuse: Some(Isolation::Worker),
         warm: Some(true),
         ..Suggested::default()
@@ -364,6 +365,12 @@ fn what_a_component_suggests_counts_where_the_file_says_nothing_and_within_its_b
     assert_eq!(of(said, &suggested), (gib1, second, Isolation::Batch, Warm::Never));
     let kept = of("limits = { memory = '1GiB', cpu = '1s' }\nwarm = true", &suggested);
     assert_eq!(kept, (gib1, second, Isolation::Batch, Warm::Always), "no image of an instance that lives on");
+    let compile = |keys: &str| {
+        let mut plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\n{keys}")));
+        plan.stages[0].suggest(&suggested);
+        plan.stages[0].limits.compile.as_secs()
+    };
+    assert_eq!((compile(""), compile("limits = { compile = '10s' }")), (300, 10), "not as long as it likes");
     assert_eq!(of("deterministic = true", &suggested).2, Isolation::Record);
     let little = Suggested { memory: Some(1), reuse: None, ..suggested };
     let least = of("", &little);
