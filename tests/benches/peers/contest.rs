@@ -100,13 +100,18 @@ impl Job {
     }
 
     fn pipeline_text(self) -> Result<String> {
-        let format = if self.input().ends_with(".csv") { "csv" } else { "jsonl" };
         let stage = match self {
             Self::Transform | Self::Packed => {
                 format!("[[stage]]\nname = \"pick\"\ncomponent = {}\n\n", toml_string(&runner::built("works/pick")?))
             }
             Self::Rows | Self::ManyRows | Self::Table => String::new(),
         };
+        Ok(self.around(&stage))
+    }
+
+    /// The pipeline file of this job, around its stage.
+    fn around(self, stage: &str) -> String {
+        let format = if self.input().ends_with(".csv") { "csv" } else { "jsonl" };
         let sink = match self {
             Self::Table => format!("kind = \"sqlite\"\npath = \"{OUTPUT_TABLE}\"\ntable = \"t\"\n"),
             Self::Rows | Self::ManyRows | Self::Transform | Self::Packed => {
@@ -115,7 +120,7 @@ impl Job {
         };
         let (name, input) = (self.pipeline().trim_end_matches(".toml"), self.input());
         let source = format!("[source]\nkind = \"file\"\npath = \"{input}\"\nformat = \"{format}\"\n\n");
-        Ok(format!("name = \"{name}\"\n\n{source}{stage}[sink]\n{sink}"))
+        format!("name = \"{name}\"\n\n{source}{stage}[sink]\n{sink}")
     }
 }
 
@@ -131,6 +136,10 @@ impl Peers {
         input::packed(&at(Job::Packed.input()), rows)?;
         for job in Job::ALL {
             fs::write(at(job.pipeline()), job.pipeline_text()?)?;
+        }
+        for (pipeline, line) in Tool::ALL.into_iter().filter_map(Tool::inline) {
+            let stage = format!("[[stage]]\nname = \"pick\"\n{line}\n\n");
+            fs::write(at(pipeline), Job::Transform.around(&stage))?;
         }
         let jobs = Job::ALL.into_iter().flat_map(|job| Tool::ALL.map(|tool| (job, tool)));
         let field = jobs.filter(|(job, tool)| tool.can(*job)).collect();

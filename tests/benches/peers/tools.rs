@@ -17,6 +17,10 @@ pub(super) enum Tool {
     Sandmill,
     /// The same once more: how far two runs of one thing lie apart.
     SandmillAgain,
+    /// A line of jq in the pipeline file.
+    InlineJq,
+    /// A function in JavaScript there.
+    InlineScript,
     Polars,
     Duckdb,
     Miller,
@@ -25,13 +29,24 @@ pub(super) enum Tool {
 }
 
 impl Tool {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Sandmill, Self::SandmillAgain, Self::Polars, Self::Duckdb, Self::Miller, Self::Jq, Self::Sqlite3];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Sandmill,
+        Self::SandmillAgain,
+        Self::InlineJq,
+        Self::InlineScript,
+        Self::Polars,
+        Self::Duckdb,
+        Self::Miller,
+        Self::Jq,
+        Self::Sqlite3,
+    ];
 
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Sandmill => "Sandmill",
             Self::SandmillAgain => "Sandmill, again (A/A control)",
+            Self::InlineJq => "Sandmill, inline jq",
+            Self::InlineScript => "Sandmill, inline JavaScript",
             Self::Polars => "polars",
             Self::Duckdb => "DuckDB",
             Self::Miller => "Miller",
@@ -41,7 +56,7 @@ impl Tool {
     }
 
     pub(super) fn is_ours(self) -> bool {
-        matches!(self, Self::Sandmill | Self::SandmillAgain)
+        matches!(self, Self::Sandmill | Self::SandmillAgain | Self::InlineJq | Self::InlineScript)
     }
 
     /// Whether it does such a job, and is on this machine.
@@ -59,6 +74,11 @@ impl Tool {
             (Self::Sandmill | Self::SandmillAgain, _) => {
                 return Ok(Some(told(&program()?, &["run", "--quiet", job.pipeline()])));
             }
+            (Self::InlineJq | Self::InlineScript, _) => {
+                let inline = self.inline().filter(|_| job == Job::Transform);
+                let Some((pipeline, _)) = inline else { return Ok(None) };
+                return Ok(Some(told(&program()?, &["run", "--quiet", pipeline])));
+            }
             (Self::Polars, Job::Rows | Job::ManyRows) => vec!["polars", "csv", input, OUTPUT_LINES],
             (Self::Duckdb, Job::Rows | Job::ManyRows) => vec!["duckdb", "csv", input, OUTPUT_LINES],
             (Self::Polars, Job::Transform | Job::Packed) => vec!["polars", "pick", input, OUTPUT_LINES],
@@ -75,6 +95,21 @@ impl Tool {
         Ok(Some(self.told(&words)?))
     }
 
+    /// A pipeline file whose stage is a line in it, and that line.
+    pub(super) fn inline(self) -> Option<(&'static str, String)> {
+        match self {
+            Self::InlineJq => Some(("inline-jq.toml", format!("jq = '{JQ_PICK}'"))),
+            Self::InlineScript => Some(("inline-script.toml", format!("script = '{SCRIPT_PICK}'"))),
+            Self::Sandmill
+            | Self::SandmillAgain
+            | Self::Polars
+            | Self::Duckdb
+            | Self::Miller
+            | Self::Jq
+            | Self::Sqlite3 => None,
+        }
+    }
+
     /// Whether it writes its output to standard output.
     pub(super) fn writes_to_stdout(self) -> bool {
         matches!(self, Self::Miller | Self::Jq)
@@ -83,7 +118,7 @@ impl Tool {
     /// As it says itself; nothing where it is not there.
     fn version(self) -> Option<String> {
         let words: &[&str] = match self {
-            Self::Sandmill | Self::SandmillAgain => return None,
+            Self::Sandmill | Self::SandmillAgain | Self::InlineJq | Self::InlineScript => return None,
             Self::Polars => &["polars", "version"],
             Self::Duckdb => &["duckdb", "version"],
             Self::Miller | Self::Jq | Self::Sqlite3 => &["--version"],
@@ -99,7 +134,7 @@ impl Tool {
     fn told(self, words: &[&str]) -> Result<Command> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/peers.py");
         match self {
-            Self::Sandmill | Self::SandmillAgain => Ok(told(&program()?, words)),
+            Self::Sandmill | Self::SandmillAgain | Self::InlineJq | Self::InlineScript => Ok(told(&program()?, words)),
             Self::Polars | Self::Duckdb => {
                 let mut command = Command::new(installed("venv/bin/python").context("there is no folder of peers")?);
                 command.arg(script).args(words);
@@ -127,6 +162,7 @@ const MILLER_PICK: [&str; 12] = [
     "$name = toupper($name)",
 ];
 
+const SCRIPT_PICK: &str = "r => r.id % 5 ? { id: r.id, name: r.name.toUpperCase() } : null";
 const JQ_PICK: &str = "select(.id % 5 != 0) | {id, name: (.name | ascii_upcase)}";
 
 /// Which releases the tools on this machine are, and which tools are not on it.
