@@ -34,6 +34,7 @@ test: setup
 	@# Compiled guests are kept beside the tests, not among the user's.
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache cargo test --locked --workspace
 	SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/test-sdks.sh $(SANDMILL_DEV)
+	SANDMILL=$(SANDMILL_DEV) SANDMILL_CACHE=$(TARGET_DIR)/tests-cache scripts/std-components --check
 	cd guest-sdk/rust/hello && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
 	cd guest-sdk/rust && cargo test --locked --all-features --target-dir $(TARGET_DIR)/guests-native
 	cd stages && cargo test --locked --target-dir $(TARGET_DIR)/guests-native
@@ -74,7 +75,7 @@ man:
 std-components:
 	SANDMILL=$(SANDMILL_DEV) scripts/std-components
 
-# Builds them again, and compares the bytes.
+# Builds them again, and compares the bytes, as `make test` does.
 check-std-components:
 	SANDMILL=$(SANDMILL_DEV) scripts/std-components --check
 

@@ -107,3 +107,94 @@ async fn pid(file: &Path) -> Pid {
     };
     timeout(BOUND, written).await.expect("cargo begins")
 }
+
+/// As [`run`], with the cache that this test is run with: the compilers are there.
+async fn run_with_compilers(sandbox: &Sandbox, line: &str) -> Seen {
+    let mut command = sandbox.shell(line);
+    match std::env::var_os("SANDMILL_CACHE") {
+        Some(cache) => command.env("SANDMILL_CACHE", cache),
+        None => command.env_remove("SANDMILL_CACHE"),
+    };
+    finish(command.spawn().expect("sh"), COMPILE_BOUND).await.expect(line)
+}
+
+/// A pipeline around a script in Python, in a folder of its own.
+const PYTHON: &str = r#"name = "p"
+source = { kind = "stdin", format = "lines" }
+sink = { kind = "stdout" }
+[[stage]]
+name = "pick"
+language = "python"
+config = { limit = 2 }
+script = """
+def pick(record):
+    if record > config["limit"]:
+        return [To(0, {"n": record}), Json([record])]
+    return record // 0 if record else None
+"""
+"#;
+
+#[tokio::test]
+async fn a_script_in_python_needs_one_build_for_all_scripts() {
+    if !has_python() {
+        return;
+    }
+    let sandbox = Sandbox::new().expect("a sandbox");
+    std::fs::write(sandbox.path().join("p.toml"), PYTHON).expect("a pipeline");
+    let seen = run_with_compilers(&sandbox, "printf '3\n0\n1\n' | sandmill run --offline -q p.toml").await;
+    assert_eq!((seen.code, seen.stdout.as_str()), (3, "{\"n\":3}\n[3]\n"), "{}", seen.stderr);
+    let seen = run_with_compilers(&sandbox, "sandmill dead-letters list p.toml").await;
+    assert!(
+        seen.stdout.contains("ZeroDivisionError: integer division or modulo by zero (script:4 in pick)"),
+        "{}",
+        seen.stdout
+    );
+
+    // Another script, and one that `new` makes: nothing is built again.
+    let other = PYTHON.replace("record // 0", "record + 1");
+    std::fs::write(sandbox.path().join("p.toml"), other).expect("a pipeline");
+    let seen = run_with_compilers(&sandbox, "printf '1\n' | sandmill run --offline p.toml").await;
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, "2\n"), "{}", seen.stderr);
+    assert!(!seen.stderr.contains("building"), "{}", seen.stderr);
+    let seen =
+        run_with_compilers(&sandbox, "sandmill new -q mark --script python && sandmill run --offline -q mark").await;
+    let expected = "{\"name\":\"Ada\",\"city\":\"LONDON\",\"mean\":40.166666666666664}\n\
+                    {\"name\":\"Edsger\",\"city\":\"ROTTERDAM\",\"mean\":19.9}\n";
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, expected), "{}", seen.stderr);
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_script_in_python_is_shown_where_it_stands() {
+    if !has_python() {
+        return;
+    }
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let wrong = PYTHON.replace("config[\"limit\"]:", "config[\"limit\"]");
+    std::fs::write(sandbox.path().join("p.toml"), wrong).expect("a pipeline");
+    let seen = run_with_compilers(&sandbox, "sandmill check --offline p.toml").await;
+    assert_eq!(seen.code, 2, "{}", seen.stderr);
+    assert!(seen.stderr.contains("p.toml:10:31: stage \"pick\": SyntaxError: expected ':'"), "{}", seen.stderr);
+}
+
+#[tokio::test]
+async fn without_its_compiler_a_script_in_python_says_what_to_install() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    std::fs::write(sandbox.path().join("p.toml"), PYTHON).expect("a pipeline");
+    let seen = run(
+        &sandbox,
+        "SANDMILL_CACHE=$PWD/empty PATH=$(dirname $(command -v sandmill)):/bin sandmill check --offline p.toml",
+    )
+    .await;
+    assert_eq!(seen.code, 2, "{}", seen.stderr);
+    assert!(seen.stderr.contains("sandmill toolchain install python"), "{}", seen.stderr);
+}
+
+/// Whether this machine has what scripts in Python are built with.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told")]
+fn has_python() -> bool {
+    let has = !crate::conformance::left_out().contains("python");
+    if !has {
+        eprintln!("left out: scripts in Python, whose toolchain is not on this machine");
+    }
+    has
+}

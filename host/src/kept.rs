@@ -33,9 +33,12 @@ const KEPT: &[(&str, &[u8])] = &kept![
     "script-javascript",
 ];
 
+/// Too large to travel: it is built once, by [`crate::build::script_runner`].
+const BUILT: &str = "script-python";
+
 /// Whether there is a component `std:{name}`; otherwise the one that was probably meant, or all.
 pub(crate) fn known(name: &str) -> std::result::Result<(), String> {
-    let names = || KEPT.iter().map(|(known, _)| *known);
+    let names = || KEPT.iter().map(|(known, _)| *known).chain([BUILT]);
     if names().any(|known| known == name) {
         return Ok(());
     }

@@ -24,7 +24,7 @@ pub(crate) fn write(rounds: &[Vec<Timed>], page: &mut String) -> Written {
          Files in, a file or a table out, by whole processes: their start, and Python's where that is how one runs them, \
          included. All values of CSV stay text, in all tools. What they wrote was compared row by row with what Sandmill \
          wrote. Sandmill takes its checkpoints, as it does by default; its transform is a stage in Rust, in the sandbox, with \
-         an instance for every batch. {}. A dash: the tool does not do it by itself.\n",
+         an instance for every batch, or the same in a line of the pipeline file. {}. A dash: the tool does not do it by itself.\n",
         versions()
     )?;
     for job in Job::ALL.into_iter().filter(|job| rounds.iter().flatten().any(|timed| timed.job == *job)) {

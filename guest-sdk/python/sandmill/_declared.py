@@ -67,12 +67,12 @@ class Input:
     read: Reader | None
 
 
-def input_of(function: Callable[..., Any], own: int) -> Input:
-    """The input of a function whose record is parameter number `own`."""
+def input_of(function: Callable[..., Any], own: int, default: Any = str) -> Input:
+    """The input of a function whose record is parameter number `own`, a `default` where its signature does not say."""
     parameters = _parameters(function)
     if len(parameters) <= own:
         raise TypeError(f"{function.__qualname__} takes no record: its first parameter is the record")
-    kind = _hint(function, parameters[own], str)
+    kind = _hint(function, parameters[own], default)
     if kind is Record or typing.get_origin(kind) is Record:
         inner = (typing.get_args(kind) or (bytes,))[0]
         return _input(inner, whole=True)
@@ -83,6 +83,11 @@ def _input(kind: Any, *, whole: bool) -> Input:
     if kind in (str, bytes):
         return Input("text" if kind is str else "bytes", whole, None)
     return Input("json", whole, reader(kind, strict=False))
+
+
+def takes_config(function: Callable[..., Any], own: int) -> bool:
+    """Whether the function takes the configuration as parameter `own`."""
+    return len([p for p in _parameters(function) if p.name != CURSOR]) > own
 
 
 def config_reader(function: Callable[..., Any], own: int) -> Callable[[str], dict[str, Any]]:

@@ -5,33 +5,40 @@ componentize-py makes a new `Transform` for each call, so the open stage is kept
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import wit_world.exports as exports  # type: ignore[import-not-found]
 from componentize_py_types import Err  # type: ignore[import-not-found]
 from wit_world.imports import host, types  # type: ignore[import-not-found]
 
-from . import _columns, _instance, _reach, _source, log
-from ._declared import declared
+from . import _columns, _instance, _reach, _script, _source, log
+from ._declared import MARK, declared
 from ._outputs import Failure
 from ._place import message, place
 
 _reach_of_stage: frozenset[str] = frozenset()
 _plan: Any = None
+_make: Any = None
 _open: Any = None
 
 
 def program(reach: list[str]) -> None:
     """Checks what the author's module declares. Raises TypeError where it cannot be a component."""
-    global _reach_of_stage, _plan
+    global _reach_of_stage, _plan, _make
     _reach_of_stage = frozenset(reach)
     if len(declared) != 1:
         names = ", ".join(each.__qualname__ for each in declared) or "none"
         raise TypeError(f"a component has one function or class with @stage or @source; this one has {names}")
-    is_source = declared[0].__sandmill__ == "source"
-    _plan = (_source if is_source else _instance).Plan(declared[0])
-    if not is_source:
-        _warm_up()
+    kind = getattr(declared[0], MARK)
+    if kind == "source":
+        _plan = _source.Plan(declared[0])
+        return
+    if kind == "script":
+        _make = _script.opened
+    else:
+        _make = partial(_instance.Instance, _instance.Plan(declared[0]))
+    _warm_up()
 
 
 def _warm_up() -> None:
@@ -104,7 +111,7 @@ if hasattr(exports, "Transform"):
         def open(self, config: str) -> None:
             global _open
             _begin()
-            _open = _call(_instance.Instance, _plan, config)
+            _open = _call(_make, config)
 
         def process(self, input: Any) -> Any:
             values, keys = input.values, input.keys

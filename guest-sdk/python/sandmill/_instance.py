@@ -29,7 +29,7 @@ class Plan:
     Raises TypeError where it cannot be a stage.
     """
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, default: Any = str) -> None:
         self.target = target
         self.is_class = isinstance(target, type)
         function = getattr(target, "process", None) if self.is_class else target
@@ -37,7 +37,7 @@ class Plan:
             raise TypeError(f"{target.__name__} has no `process(self, record)`")
         if inspect.iscoroutinefunction(function):
             raise TypeError(f"{function.__qualname__} is `async`: a stage waits for nothing, so make it a plain `def`")
-        self.input = input_of(function, int(self.is_class))
+        self.input = input_of(function, int(self.is_class), default)
         self.configure = config_reader(target, 0 if self.is_class else 1)
         self.is_lazy = inspect.isgeneratorfunction(function)
         self.code = inspect.unwrap(function).__code__

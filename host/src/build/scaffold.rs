@@ -16,7 +16,7 @@ const PIPELINE: (&str, &str) = ("pipeline.toml", include_str!("pipeline.toml.tem
 pub struct Made {
     /// Its folder.
     pub folder: PathBuf,
-    /// The file in it with the function to change.
+    /// The file in it with the function or the script to change.
     pub entry: &'static str,
 }
 
@@ -33,18 +33,25 @@ pub fn language_names() -> impl Iterator<Item = &'static str> {
 pub fn new_stage(name: &str, language: &str, parent: &Path) -> Result<Made> {
     let scaffold = scaffold(language)?;
     check_name(name, scaffold.reserved)?;
+    let files: Vec<_> = scaffold.files.iter().copied().chain([PIPELINE]).collect();
+    let folder = begin(name, parent, &files)?;
+    (scaffold.sdk)(&folder).map_or(Ok(()), |sdk| sdk.begin())?;
+    Ok(Made { folder, entry: scaffold.entry })
+}
+
+/// Makes the folder `name` in `parent`, with these files in it.
+pub(super) fn begin(name: &str, parent: &Path, files: &[(&str, &str)]) -> Result<PathBuf> {
     let folder = parent.join(name);
     if folder.exists() {
         return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
     }
-    for (path, text) in scaffold.files.iter().copied().chain([PIPELINE]) {
+    for (path, text) in files {
         let file = folder.join(path);
         let text = text.replace("{{name}}", name);
         let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, text));
         made.map_err(|error| Error::config(format!("\"{}\" cannot be written", file.display())).caused_by(error))?;
     }
-    (scaffold.sdk)(&folder).map_or(Ok(()), |sdk| sdk.begin())?;
-    Ok(Made { folder, entry: scaffold.entry })
+    Ok(folder)
 }
 
 fn scaffold(language: &str) -> Result<Scaffold> {
@@ -61,7 +68,7 @@ fn scaffold(language: &str) -> Result<Scaffold> {
     })
 }
 
-fn check_name(name: &str, reserved: &[&str]) -> Result<()> {
+pub(super) fn check_name(name: &str, reserved: &[&str]) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
     if reserved.contains(&name) {

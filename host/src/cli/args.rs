@@ -159,9 +159,12 @@ pub(crate) struct BuildArguments {
     pub(crate) json: bool,
 }
 
-/// Make a new stage: a folder with a function to change, and a test of it.
+/// Make a new stage: a folder with a function to change, and a test of it; or a pipeline with a script, which needs no compiler.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sandmill new shout\n  sandmill new shout --lang python\n  sandmill build shout")]
+#[command(
+    after_help = "Examples:\n  sandmill new shout\n  sandmill new shout --lang python\n  sandmill build shout\n  \
+                        sandmill new pick --script jq && sandmill run pick"
+)]
 pub(crate) struct NewArguments {
     /// The name of the stage, and of its folder: lowercase letters, digits, `-` and `_`.
     pub(crate) name: String,
@@ -169,6 +172,10 @@ pub(crate) struct NewArguments {
     /// The language to write it in.
     #[arg(long, value_name = "LANGUAGE", default_value = "rust", value_parser = clap::builder::PossibleValuesParser::new(crate::build::language_names()))]
     pub(crate) lang: String,
+
+    /// Make a pipeline with a script in this language instead: nothing is compiled, and it runs at once.
+    #[arg(long, value_name = "LANGUAGE", conflicts_with = "lang", value_parser = clap::builder::PossibleValuesParser::new(crate::build::script_names()))]
+    pub(crate) script: Option<String>,
 
     /// The folder to make it in.
     #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]

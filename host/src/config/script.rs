@@ -19,6 +19,8 @@ use crate::plan::{Code, Script, Show};
 const SCRIPT_BYTES_MAX: u64 = 4 << 20;
 /// The keys of which a stage has one.
 const KINDS: [&str; 3] = ["component", "jq", "script"];
+/// The languages of a `script`, and what runs it. The first is the default.
+const LANGUAGES: [(&str, &str); 2] = [("javascript", "std:script-javascript"), ("python", "std:script-python")];
 
 /// What a stage runs.
 pub(super) struct Work {
@@ -48,7 +50,7 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
         return Err(Fault::at(second.span.clone(), message).hint("make two stages of it"));
     }
     if let Some(language) = section.get("language") {
-        language.choice(&[("javascript", ())])?;
+        language.choice(&LANGUAGES)?;
         if section.get("script").is_none() {
             return Err(language.fault("is for a stage that has a \"script\""));
         }
@@ -59,7 +61,8 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
     }
     if let Some(value) = section.get("script") {
         let text = text(&value, folder, &["file", "code", "input"])?;
-        return scripted(section, setting, text, ("std:script-javascript", "script"));
+        let component = section.get("language").map_or(Ok(LANGUAGES[0].1), |language| language.choice(&LANGUAGES))?;
+        return scripted(section, setting, text, (component, "script"));
     }
     let component = component(&section.require("component")?, folder)?;
     let (config, script) = (json::config(section)?, None);

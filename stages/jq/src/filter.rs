@@ -5,15 +5,16 @@ use std::fmt;
 
 use jaq_core::data::HasLut;
 use jaq_core::load::{Arena, File, Loader, span};
-use jaq_core::{Compiler, Ctx, DataT, Exn, Lut, Vars, load};
+use jaq_core::{Compiler, Ctx, DataT, Exn, Lut, ValXs, Vars, load};
 use jaq_json::Val;
 use sandmill_stage::{Failure, Output};
 use serde_json::{Map, Value};
 
+use crate::direct::Direct;
 use crate::{functions, names, read, write};
 
 /// The variable that holds the record's key.
-const KEY: &str = "$__key";
+pub(crate) const KEY: &str = "$__key";
 /// The variable that holds all arguments.
 const ARGUMENTS: &str = "$ARGS";
 
@@ -56,6 +57,8 @@ impl Run<'_> {
 /// A filter that is ready to run.
 pub(crate) struct Filter {
     compiled: jaq_core::Filter<Jq>,
+    /// The same without the interpreter, where it is simple enough.
+    direct: Option<Direct>,
     /// The values of the variables, but the last: the record's key.
     arguments: Vec<Val>,
 }
@@ -74,36 +77,62 @@ impl Filter {
     /// # Errors
     /// The first mistake in it.
     pub(crate) fn compile(code: &str, arguments: &Map<String, Value>) -> Result<Self, Mistake> {
-        let arena = Arena::default();
-        let modules = Loader::new(functions::definitions())
-            .load(&arena, File { code, path: () })
-            .map_err(|errors| unread(code, errors))?;
         let variables: Vec<String> = arguments.keys().map(|name| format!("${name}")).collect();
-        let variables = variables.iter().map(String::as_str).chain([ARGUMENTS, KEY]);
-        let compiler = Compiler::default().with_funs(functions::all()).with_global_vars(variables);
-        let compiled = compiler.compile(modules).map_err(|errors| undefined(code, errors))?;
+        let variables: Vec<&str> = variables.iter().map(String::as_str).chain([ARGUMENTS, KEY]).collect();
+        let compiled = compile(code, &variables)?;
         let all = Value::from(Map::from_iter([("named".to_owned(), arguments.clone().into())]));
         let values = arguments.values().chain([&all]);
         let argument = |value: &Value| read::value(&value.to_string()).map_err(|error| Mistake::of_argument(&error));
-        Ok(Self { compiled, arguments: values.map(argument).collect::<Result<_, _>>()? })
+        let values = values.map(argument).collect::<Result<_, _>>()?;
+        Ok(Self { compiled, direct: Direct::plan(code, arguments), arguments: values })
     }
 
     /// Runs it on a record, and emits what it gives.
     ///
     /// # Errors
-    /// What the filter says, or that an output is not JSON.
-    pub(crate) fn run(&self, input: Val, key: &[u8], out: &mut Output) -> Result<(), Failure> {
+    /// The record is not JSON; what the filter says; that an output is not JSON.
+    pub(crate) fn run(&self, record: &str, key: &[u8], out: &mut Output) -> Result<(), Failure> {
+        let direct = self.direct.as_ref().and_then(|direct| direct.run(record, key, &self.arguments, out));
+        direct.unwrap_or_else(|| self.interpret(record, key, out))
+    }
+
+    /// As [`Self::run`], by the language's interpreter.
+    pub(crate) fn interpret(&self, record: &str, key: &[u8], out: &mut Output) -> Result<(), Failure> {
+        let input = read::value(record)?;
         let emitted = RefCell::default();
         let key = if key.is_empty() { Val::Null } else { Val::utf8_str(key.to_vec()) };
-        let variables = Vars::new(self.arguments.iter().cloned().chain([key]));
-        let run = Run { lut: &self.compiled.lut, emitted: &emitted };
-        for value in self.compiled.id.run((Ctx::<Jq>::new(run, variables), input)) {
+        let variables = self.arguments.iter().cloned().chain([key]);
+        for value in run(&self.compiled, &emitted, variables, input) {
             emit(&emitted, out)?;
             let value = value.map_err(why)?;
             out.try_emit_with(|buffer| write::value(&value, buffer))?;
         }
         emit(&emitted, out)
     }
+}
+
+/// Compiles `code`, which finds `variables`.
+///
+/// # Errors
+/// The first mistake in it.
+pub(crate) fn compile(code: &str, variables: &[&str]) -> Result<jaq_core::Filter<Jq>, Mistake> {
+    let arena = Arena::default();
+    let modules = Loader::new(functions::definitions())
+        .load(&arena, File { code, path: () })
+        .map_err(|errors| unread(code, errors))?;
+    let compiler = Compiler::default().with_funs(functions::all()).with_global_vars(variables.iter().copied());
+    compiler.compile(modules).map_err(|errors| undefined(code, errors))
+}
+
+/// Runs the interpreter.
+pub(crate) fn run<'a>(
+    filter: &'a jaq_core::Filter<Jq>,
+    emitted: &'a RefCell<Vec<Emitted>>,
+    variables: impl IntoIterator<Item = Val>,
+    input: Val,
+) -> ValXs<'a, Val> {
+    let run = Run { lut: &filter.lut, emitted };
+    filter.id.run((Ctx::<Jq>::new(run, Vars::new(variables)), input))
 }
 
 /// Passes on what the filter has emitted on its way.
@@ -119,9 +148,17 @@ fn emit(emitted: &RefCell<Vec<Emitted>>, out: &mut Output) -> Result<(), Failure
     Ok(())
 }
 
-/// What jq would say.
 fn why(exception: Exn<'_, Val>) -> Failure {
-    let Ok(error) = exception.get_err() else { return Failure::new("the filter ended itself") };
+    said(error(exception))
+}
+
+/// What ended a run.
+pub(crate) fn error(exception: Exn<'_, Val>) -> jaq_core::Error<Val> {
+    exception.get_err().unwrap_or_else(|_| jaq_core::Error::str("the filter ended itself"))
+}
+
+/// What jq would say.
+pub(crate) fn said(error: jaq_core::Error<Val>) -> Failure {
     Failure::new(match error.into_val() {
         Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
         other => format!("{other} (not a string)"),

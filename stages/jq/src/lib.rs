@@ -21,6 +21,7 @@
 //! | `file` | | where it comes from: named in messages |
 //! | `arguments` | `{}` | values that the filter finds in variables of these names, and in `$ARGS.named` |
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not a text is written as JSON, whatever it is")]
+mod direct;
 mod filter;
 mod functions;
 mod names;
@@ -62,8 +63,7 @@ impl Stage for Jq {
 
     fn process(&mut self, record: Record<'_>, out: &mut Output) -> Result<(), Failure> {
         let text = str::from_utf8(record.value).map_err(|error| format!("the record is not UTF-8: {error}"))?;
-        let input = read::value(text)?;
-        self.filter.run(input, record.key, out)
+        self.filter.run(text, record.key, out)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use jaq_json::{Num, Val};
 use sandmill_stage::Failure;
 
-use crate::read::DEPTH_MAX;
+use json_text::DEPTH_MAX;
 
 /// From here on a float has no digits of its own after the point, but its shortest text may be shorter than all of those
 /// before it.
@@ -19,13 +19,13 @@ pub(crate) fn value(value: &Val, buffer: &mut Vec<u8>) -> Result<(), Failure> {
     nested(value, buffer, DEPTH_MAX)
 }
 
-fn nested(value: &Val, buffer: &mut Vec<u8>, depth: usize) -> Result<(), Failure> {
+pub(crate) fn nested(value: &Val, buffer: &mut Vec<u8>, depth: usize) -> Result<(), Failure> {
     match value {
         Val::Null => buffer.extend_from_slice(b"null"),
         Val::Bool(true) => buffer.extend_from_slice(b"true"),
         Val::Bool(false) => buffer.extend_from_slice(b"false"),
         Val::Num(number) => write_number(number, buffer)?,
-        Val::TStr(text) => write_string(text, buffer)?,
+        Val::TStr(text) => string(text, buffer)?,
         Val::BStr(_) => return Err("an output holds bytes that are not a text: say `@base64`".into()),
         Val::Arr(values) => {
             let depth = within(depth)?;
@@ -48,7 +48,7 @@ fn nested(value: &Val, buffer: &mut Vec<u8>, depth: usize) -> Result<(), Failure
                 let Val::TStr(name) = name else {
                     return Err(format!("an output has a member whose name is not a string: {name}").into());
                 };
-                write_string(name, buffer)?;
+                string(name, buffer)?;
                 buffer.push(b':');
                 nested(value, buffer, depth)?;
             }
@@ -58,7 +58,7 @@ fn nested(value: &Val, buffer: &mut Vec<u8>, depth: usize) -> Result<(), Failure
     Ok(())
 }
 
-fn within(depth: usize) -> Result<usize, Failure> {
+pub(crate) fn within(depth: usize) -> Result<usize, Failure> {
     depth.checked_sub(1).ok_or_else(|| format!("an output is nested more than {DEPTH_MAX} deep").into())
 }
 
@@ -85,7 +85,7 @@ fn is_negative_zero(float: f64) -> bool {
     float == 0.0 && float.is_sign_negative()
 }
 
-fn write_string(text: &[u8], buffer: &mut Vec<u8>) -> Result<(), Failure> {
+pub(crate) fn string(text: &[u8], buffer: &mut Vec<u8>) -> Result<(), Failure> {
     if let Err(error) = std::str::from_utf8(text) {
         return Err(format!("an output holds a string that is not UTF-8: {error}").into());
     }

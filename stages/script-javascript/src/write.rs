@@ -5,10 +5,10 @@
 use std::io::Write as _;
 use std::{ptr, slice, str};
 
+use json_text::DEPTH_MAX;
 use rquickjs_sys as js;
 
 use crate::engine::{Context, Thrown};
-use crate::read::DEPTH_MAX;
 use crate::value::Value;
 
 /// Names of members that are kept, written: most outputs have the same ones.

@@ -146,6 +146,7 @@ static KIT: Kit = Kit {
         "python/sandmill/_place.py",
         "python/sandmill/_reach.py",
         "python/sandmill/_reader.py",
+        "python/sandmill/_script.py",
         "python/sandmill/_source.py",
         "python/sandmill/_trial.py",
         "python/sandmill/log.py",

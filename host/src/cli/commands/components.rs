@@ -34,6 +34,9 @@ pub(super) fn build_components(plan: &mut Plan, manner: Manner) -> Result<()> {
 /// # Errors
 /// As [`build_components`].
 pub(super) fn component_file(path: &Path, manner: Manner) -> Result<PathBuf> {
+    if let Some(folder) = build::script_runner(path) {
+        return component_file(&folder?, manner);
+    }
     if let Some(file) = kept::file_of(path) {
         return file;
     }

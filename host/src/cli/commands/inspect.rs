@@ -32,6 +32,8 @@ fn pipeline_at(path: &Path) -> Option<PathBuf> {
 }
 
 fn component(path: &Path, json: bool) -> Result<Exit> {
+    let runner = build::script_runner(path).transpose()?;
+    let path = runner.as_deref().unwrap_or(path);
     let inspection = if let Some(file) = kept::file_of(path) {
         check::inspect(&file?)?
     } else if path.is_dir() {

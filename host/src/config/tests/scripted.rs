@@ -41,6 +41,9 @@ fn a_line_of_jq_or_javascript_is_a_stage() {
     let script = stage("language = 'javascript'\nscript = { code = 'x => x', input = 'text' }");
     assert_eq!(component(&script), Path::new("std:script-javascript"));
     assert_eq!(config(&script), json!({ "arguments": {}, "input": "text", "script": "x => x" }));
+    let python = stage("language = 'python'\nscript = { code = 'lambda r: r', input = 'bytes' }");
+    assert_eq!(component(&python), Path::new("std:script-python"));
+    assert_eq!(config(&python), json!({ "arguments": {}, "input": "bytes", "script": "lambda r: r" }));
     assert_eq!(component(&stage("component = 'std:count-by'")), Path::new("std:count-by"));
 }
 
