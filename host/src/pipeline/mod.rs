@@ -12,6 +12,7 @@ mod checkpoints;
 mod closing;
 mod desk;
 mod failing;
+mod images;
 mod keeping;
 mod opened;
 mod opening;
@@ -23,6 +24,7 @@ mod running;
 mod runtimes;
 mod sink;
 mod source;
+mod stages;
 mod watch;
 
 pub(crate) use closing::Conclusion;

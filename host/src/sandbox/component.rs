@@ -11,6 +11,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 use super::bindings::{source, stage};
 use super::cache;
 use super::command;
+use super::compiler::Wait;
 use super::defaults;
 use super::engine::Engine;
 use super::interface;
@@ -21,6 +22,7 @@ use super::refusal;
 use super::signature;
 use super::slow::Watched;
 use super::store::HostState;
+use super::work::Work;
 use crate::error::{Error, Result};
 use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
@@ -272,7 +274,8 @@ fn compile(engine: &Engine, file: &ComponentFile<'_>, limits: &Limits) -> Result
     let ComponentFile { path, wasm, sha256 } = file;
     parts::count(wasm).map_err(|refused| refusal::uncounted(path, wasm, &refused))?;
     let _watched = Watched::compilation(path);
-    let compiled = engine.cache.load(engine, wasm, sha256, limits.compile);
+    let work = Work::Component(Arc::clone(wasm));
+    let compiled = engine.cache.load(engine, &work, sha256, &Wait::for_it(limits.compile));
     let compiled = compiled.ok_or_else(|| refusal::slow(path, limits.compile))?;
     compiled.map_err(|error| refusal::uncompiled(path, wasm, &error))
 }
