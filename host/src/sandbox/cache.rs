@@ -9,7 +9,6 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -22,6 +21,7 @@ use wasmtime::component::Component;
 use super::compiler::{self, Wait};
 use super::engine::Engine;
 use super::work::Work;
+use crate::cache::private;
 use crate::pool::panic_message;
 use crate::time::Instant;
 
@@ -183,14 +183,6 @@ pub(super) fn sha256(wasm: &[u8]) -> String {
     Sha256::digest(wasm).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Makes the folder; none when it is a link, or somebody else could write into it.
-fn private(folder: &Path) -> Option<PathBuf> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-    let metadata = fs::symlink_metadata(folder).ok()?;
-    let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    (ours && metadata.mode() & 0o022 == 0).then(|| folder.to_owned())
-}
-
 #[expect(unsafe_code, reason = "native code is mapped from a file that only this user can write")]
 fn from_disk(engine: &wasmtime::Engine, entry: &Path) -> Option<Component> {
     if !entry.exists() {
@@ -245,8 +237,6 @@ impl Hasher for Compatibility {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -271,16 +261,5 @@ mod tests {
         };
         assert!(within(&wait, work).is_none(), "it has not passed the gate");
         drop(held);
-    }
-
-    #[test]
-    fn a_folder_that_is_a_link_or_open_to_others_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, link) = (folder.path().join("ours"), folder.path().join("link"));
-        assert_eq!(private(&ours).as_ref(), Some(&ours));
-        symlink("ours", &link).unwrap();
-        assert_eq!(private(&link), None);
-        fs::set_permissions(&ours, fs::Permissions::from_mode(0o770)).unwrap();
-        assert_eq!(private(&ours), None);
     }
 }

@@ -24,6 +24,7 @@ use super::slow::Watched;
 use super::store::HostState;
 use super::work::Work;
 use crate::error::{Error, Result};
+use crate::kept;
 use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
 use crate::report::{ImportUse, Inspection, Provision};
@@ -84,7 +85,9 @@ impl Component {
     /// it ends or the process does: the engine has no way to stop it.
     pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
-        let (bytes, sha256) = (wasm.len() as u64, cache::sha256(&wasm));
+        // Of those that travel in this program it is known, and to hash megabytes takes as long as to load their code.
+        let known = kept::sha256_of(path).map(str::to_owned);
+        let (bytes, sha256) = (wasm.len() as u64, known.unwrap_or_else(|| cache::sha256(&wasm)));
         let (wasm, key) = match wasmparser::Parser::is_core_wasm(&wasm) {
             true => {
                 let made = of_module(&wasm, path)?;
