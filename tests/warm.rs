@@ -6,6 +6,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use sandmill::edge::{Chunk, Source};
+use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{Grants, Isolation, Limits, OnError, Variable, VariableSource, Warm};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Event, Report, Warmth};
@@ -13,6 +16,7 @@ use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, Sta
 use tests::command::Sandbox;
 use tests::edges::{Keeper, Numbers};
 use tests::guest::{Guest, OPEN_OK};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 const BOUND: Duration = Duration::from_secs(60);
@@ -82,6 +86,20 @@ const ASKS_LATE: Guest = Guest {
     ..RECALLS
 };
 
+/// Has a type of resources, makes one for each record, and gives the number of its handle: 1 in an instance that has made none.
+const RESOURCEFUL: Guest = Guest {
+    world: "export things: interface { resource thing { constructor(); } }",
+    declarations: concat!(
+        r#"(import "[export]things" "[resource-new]thing" (func $new (param i32) (result i32)))
+        (memory (export "memory") 2)
+        (func (export "things#[constructor]thing") (result i32) (call $new (i32.const 7)))"#,
+        one!()
+    ),
+    process: "(i32.store8 (i32.const 48) (i32.add (i32.const 48) (call $new (i32.const 7))))
+        (call $one (i32.const 48) (i32.const 1))",
+    ..Guest::SOUND
+};
+
 /// What came of a run.
 struct Outcome {
     report: Report,
@@ -93,47 +111,129 @@ impl Outcome {
     fn warmth(&self) -> &Warmth {
         &self.report.stats.stages[0].warmth
     }
+
+    /// Whether there is an image, made by this run or an earlier one.
+    fn is_warm(&self) -> bool {
+        matches!(self.warmth(), Warmth::Warm | Warmth::Warmed { .. })
+    }
 }
 
-/// Gives the numbers from 0 on to one worker, one by one, and takes notice of what is logged.
+/// Gives its first numbers at once, and the others when somebody lets them through.
+#[derive(Debug)]
+struct Held {
+    numbers: Numbers,
+    at_once: u64,
+    is_open: watch::Receiver<bool>,
+}
+
+#[async_trait]
+impl Source for Held {
+    async fn pull(&mut self, bounds: &BatchBounds) -> sandmill::Result<Option<Chunk>> {
+        if self.numbers.next >= self.at_once && self.numbers.next < self.numbers.count {
+            // Whoever lets them through lives as long as the run.
+            let _opened = self.is_open.wait_for(|is_open| *is_open).await;
+        }
+        self.numbers.pull(bounds).await
+    }
+}
+
+/// A pipeline of which no record moves before it is known how instances begin.
+struct Try<'a> {
+    component: &'a Path,
+    records: u64,
+    /// So many records move before.
+    at_once: u64,
+    failpoints: Failpoints,
+    keeper: Keeper,
+}
+
+impl<'a> Try<'a> {
+    fn new(component: &'a Path, records: u64) -> Self {
+        Self { component, records, at_once: 0, failpoints: Failpoints::default(), keeper: Keeper::default() }
+    }
+
+    /// Gives the numbers from 0 on to one worker, one by one, and takes notice of what is logged.
+    async fn run(self, stage_of: impl FnOnce(StageBuilder) -> StageBuilder) -> Result<Outcome, Error> {
+        let kept = self.keeper.kept.clone();
+        let (open, is_open) = watch::channel(false);
+        let mut running = self.prepare(is_open, stage_of).await?.start();
+        let mut events = running.events().expect("nobody has taken them");
+        open.send_if_modified(|open| {
+            *open = running.stats().stages[0].warmth != Warmth::Pending;
+            *open
+        });
+        let mut lines = 0;
+        let mut hear = |event: Event| match event {
+            Event::Log { .. } => lines += 1,
+            Event::Image { .. } => drop(open.send_replace(true)),
+            Event::Retrying { .. } | Event::Remark { .. } | Event::Failed { .. } => {}
+        };
+        timeout(BOUND, async {
+            loop {
+                tokio::select! {
+                    Some(event) = events.next() => hear(event),
+                    () = running.ended() => break,
+                }
+            }
+        })
+        .await
+        .expect("every run ends");
+        let report = running.wait().await;
+        while let Some(event) = events.next().await {
+            hear(event);
+        }
+        assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
+        Ok(Outcome { report, kept: kept.records(), lines })
+    }
+
+    async fn prepare(
+        self,
+        is_open: watch::Receiver<bool>,
+        stage_of: impl FnOnce(StageBuilder) -> StageBuilder,
+    ) -> Result<Pipeline, Error> {
+        let Self { component, records, at_once, failpoints, keeper } = self;
+        let one = NonZeroUsize::MIN;
+        let batch =
+            BatchBounds { records: one, bytes: NonZeroUsize::new(1 << 20).expect("positive"), linger: Duration::ZERO };
+        let numbers = Numbers { chunk: 1, ..Numbers::up_to(records) };
+        let stage = StageBuilder::component("guest", component).workers(one).batch(batch).reuse(Isolation::Record);
+        let plan = PipelineBuilder::new("warm")
+            .state_file(component.with_file_name("dead.db"))
+            .failpoints(failpoints)
+            .source(SourceBuilder::custom("numbers", Held { numbers, at_once, is_open }))
+            .stage(stage_of(stage))
+            .sink(SinkBuilder::custom("kept", keeper))
+            .plan()?;
+        Pipeline::prepare(plan).await
+    }
+}
+
+/// Runs when it is known how instances begin.
 async fn run(
     component: &Path,
     stage_of: impl FnOnce(StageBuilder) -> StageBuilder,
     records: u64,
 ) -> Result<Outcome, Error> {
-    let keeper = Keeper::default();
-    let kept = keeper.kept.clone();
-    let one = NonZeroUsize::MIN;
-    let batch =
-        BatchBounds { records: one, bytes: NonZeroUsize::new(1 << 20).expect("positive"), linger: Duration::ZERO };
-    let stage = StageBuilder::component("guest", component).workers(one).batch(batch).reuse(Isolation::Record);
-    let plan = PipelineBuilder::new("warm")
-        .state_file(component.with_file_name("dead.db"))
-        .source(SourceBuilder::custom("numbers", Numbers::up_to(records)))
-        .stage(stage_of(stage))
-        .sink(SinkBuilder::custom("kept", keeper))
-        .plan()?;
-    let mut running = Pipeline::prepare(plan).await?.start();
-    let mut events = running.events().expect("nobody has taken them");
-    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
-    assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
-    let mut lines = 0;
-    while let Some(event) = events.next().await {
-        lines += usize::from(matches!(event, Event::Log { .. }));
-    }
-    Ok(Outcome { report, kept: kept.records(), lines })
+    Try::new(component, records).run(stage_of).await
 }
 
 /// A guest in a folder of its own.
 struct Home {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     component: PathBuf,
+}
+
+impl Home {
+    /// A configuration that no run has had before, as its image is not in the cache of the tests then.
+    fn never_seen(&self) -> String {
+        format!("{:?}", self.folder.path().display().to_string())
+    }
 }
 
 fn home(guest: &Guest) -> Home {
     let folder = tempfile::tempdir().expect("a folder");
     let component = guest.write(folder.path(), "guest").expect("a sound guest");
-    Home { _folder: folder, component }
+    Home { folder, component }
 }
 
 fn value(value: &str) -> Grants {
@@ -155,7 +255,7 @@ async fn cold(guest: &Guest, stage: impl FnOnce(StageBuilder) -> StageBuilder) -
 async fn open_runs_once_for_a_thousand_records_and_each_has_an_instance_that_nobody_has_used() {
     let home = home(&COSTLY);
     let outcome = run(&home.component, |of| of.config("{\"a\":1}"), 1_000).await.expect("a sound pipeline");
-    assert_eq!(outcome.warmth(), &Warmth::Warm);
+    assert!(outcome.is_warm(), "{:?}", outcome.warmth());
     // Called once in memory, opened once, called once in a global, three pages, and the configuration.
     assert_eq!(outcome.kept, vec!["1113{\"a\":1}"; 1_000]);
     // The line that `open` logs.
@@ -178,7 +278,7 @@ async fn what_has_nothing_to_gain_is_opened_as_ever() {
     let kept = run(&costly.component, |of| of.reuse(Isolation::Worker), 3).await.expect("a sound pipeline");
     assert_eq!(kept.warmth(), &Warmth::Unneeded);
     let batch = run(&costly.component, |of| of.reuse(Isolation::Batch), 3).await.expect("a sound pipeline");
-    assert_eq!(batch.warmth(), &Warmth::Warm);
+    assert!(batch.is_warm(), "{:?}", batch.warmth());
 }
 
 /// Both compile the image otherwise than a stage without them; and what `open` took is of no record's fuel.
@@ -187,12 +287,12 @@ async fn a_warm_stage_can_be_deterministic_and_count_fuel() {
     let home = home(&COSTLY);
     let fuel = |units| Limits { fuel: NonZeroU64::new(units), ..Limits::default() };
     let steady = run(&home.component, |of| of.config("7").deterministic(true), 10).await.expect("a sound pipeline");
-    assert_eq!((steady.warmth(), &steady.kept), (&Warmth::Warm, &vec!["11137".to_owned(); 10]));
+    assert_eq!((steady.is_warm(), &steady.kept), (true, &vec!["11137".to_owned(); 10]));
     let counted = run(&home.component, |of| of.config("7").limits(fuel(10_000)), 10).await.expect("a sound pipeline");
-    assert_eq!((counted.warmth(), &counted.kept), (&Warmth::Warm, &vec!["11137".to_owned(); 10]));
+    assert_eq!((counted.is_warm(), &counted.kept), (true, &vec!["11137".to_owned(); 10]));
     let starved = run(&home.component, |of| of.config("7").limits(fuel(5)).on_error(OnError::Drop), 10).await;
     let starved = starved.expect("a sound pipeline");
-    assert_eq!((starved.warmth(), starved.report.stats.accounting.dropped), (&Warmth::Warm, 10));
+    assert_eq!((starved.is_warm(), starved.report.stats.accounting.dropped), (true, 10));
 }
 
 /// The image of one configuration must not be taken for that of another.
@@ -201,7 +301,7 @@ async fn each_configuration_has_an_image_of_its_own() {
     let home = home(&COSTLY);
     for config in ["1", "2", "1"] {
         let outcome = run(&home.component, |of| of.config(config), 2).await.expect("a sound pipeline");
-        assert_eq!((outcome.warmth(), &outcome.kept), (&Warmth::Warm, &vec![format!("1113{config}"); 2]));
+        assert_eq!((outcome.is_warm(), &outcome.kept), (true, &vec![format!("1113{config}"); 2]));
     }
 }
 
@@ -224,6 +324,16 @@ async fn what_is_read_after_open_is_what_the_run_grants_and_no_part_of_the_image
         let outcome = outcome.expect("a sound pipeline");
         assert_eq!((outcome.warmth(), &outcome.kept), (&Warmth::Warm, &vec![seen.to_owned(); 20]));
     }
+}
+
+/// The engine does not tell what handles an instance has, so none may have been made when its image is taken.
+#[tokio::test]
+async fn resources_are_no_hindrance_unless_open_makes_one() {
+    let unused = home(&Guest { open: OPEN_OK, ..RESOURCEFUL });
+    let outcome = run(&unused.component, |of| of.warm(Warm::Always), 5).await.expect("a sound pipeline");
+    assert_eq!((outcome.warmth(), &outcome.kept), (&Warmth::Warm, &vec!["1".to_owned(); 5]));
+    let open = "(drop (call $new (i32.const 7))) (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)";
+    assert_eq!(cold(&Guest { open, ..RESOURCEFUL }, |of| of).await, "its `open` makes a resource");
 }
 
 #[tokio::test]
@@ -299,19 +409,113 @@ async fn an_open_that_floods_the_log_is_cut_short_once() {
     assert_eq!((outcome.lines, outcome.report.stats.stages[0].log_bytes_cut), (10, 100 * 1001 - 10_000));
 }
 
+/// Issue 13: an image was made before the first record, which Python paid with 24 s.
 #[tokio::test]
-async fn a_second_run_finds_the_image_of_the_first() {
+async fn the_first_record_of_a_run_with_an_empty_cache_does_not_wait_for_the_image() {
+    let home = home(&COSTLY);
+    let config = home.never_seen();
+    let mut of = Try::new(&home.component, 100);
+    let kept = of.keeper.kept.clone();
+    // No image is begun before something has been delivered.
+    of.failpoints = gate(move || !kept.records().is_empty());
+    of.at_once = 1;
+    let outcome = of.run(|of| of.config(&config)).await.expect("a sound pipeline");
+    assert!(matches!(outcome.warmth(), Warmth::Warmed { .. }), "{:?}", outcome.warmth());
+    assert_eq!(outcome.kept, vec![format!("1113{config}"); 100], "whether or not an instance began with the image");
+    // Of the rehearsal and of the first record; all others began with the image.
+    assert_eq!((outcome.lines, outcome.report.stats.stages[0].instances), (2, 100));
+}
+
+#[tokio::test]
+async fn a_run_does_not_wait_for_an_image_at_its_end() {
+    let home = home(&COSTLY);
+    let of = Try { at_once: 10, failpoints: gate(|| false), ..Try::new(&home.component, 10) };
+    let config = home.never_seen();
+    let outcome = of.run(|of| of.config(&config)).await.expect("a sound pipeline");
+    assert_eq!((outcome.warmth(), outcome.report.ending), (&Warmth::Pending, Ending::Completed));
+    assert_eq!((outcome.kept, outcome.lines), (vec![format!("1113{config}"); 10], 11));
+}
+
+#[tokio::test]
+async fn a_run_that_is_cut_does_not_wait_for_an_image() {
+    let home = home(&COSTLY);
+    let (_open, is_open) = watch::channel(false);
+    let of = Try { failpoints: gate(|| false), ..Try::new(&home.component, 10) };
+    let running = of.prepare(is_open, |of| of.config(home.never_seen())).await.expect("a sound pipeline").start();
+    running.stopper().abort();
+    let report = timeout(BOUND, running.wait()).await.expect("it ends");
+    assert_eq!((report.ending, &report.stats.stages[0].warmth), (Ending::Interrupted, &Warmth::Pending));
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_made_costs_no_record() {
+    let home = home(&COSTLY);
+    for breakage in [Breakage::Lasting, Breakage::Panic] {
+        let failpoints = Failpoints::new(move |point| (point == Failpoint::Image).then_some(breakage));
+        let of = Try { failpoints, ..Try::new(&home.component, 10) };
+        let config = home.never_seen();
+        let outcome = of.run(|of| of.config(&config)).await.expect("a sound pipeline");
+        assert_eq!(outcome.warmth(), &Warmth::Cold("made to fail at Image".to_owned()));
+        assert_eq!((outcome.kept, outcome.lines), (vec![format!("1113{config}"); 10], 11));
+    }
+}
+
+/// A gate before the making of images, which opens when something `is_so`.
+fn gate(is_so: impl Fn() -> bool + Send + Sync + 'static) -> Failpoints {
+    Failpoints::new(move |point| (point == Failpoint::Image && !is_so()).then_some(Breakage::Passing))
+}
+
+/// Three numbers through `costly.wasm`.
+const THREE: &str = "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 3\n[[stage]]\n\
+    component = \"costly.wasm\"\nname = \"costly\"\nreuse = \"record\"\n[sink]\nkind = \"stdout\"\n";
+
+#[tokio::test]
+async fn a_run_finds_the_image_that_a_check_has_made() {
     let sandbox = Sandbox::new().expect("a sandbox");
     COSTLY.write(sandbox.path(), "costly").expect("a sound guest");
-    let file = "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 3\n[[stage]]\n\
-        component = \"costly.wasm\"\nname = \"costly\"\nreuse = \"record\"\n[sink]\nkind = \"stdout\"\n";
-    fs::write(sandbox.path().join("p.toml"), file).expect("a disk that is not full");
-    for _ in 0..2 {
-        let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml").await.expect("it ends");
-        assert_eq!((seen.code, seen.stdout.as_str()), (0, "1113{}\n1113{}\n1113{}\n"), "{}", seen.stderr);
-        let cached = fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").count();
-        assert_eq!(cached, 2, "the component, and its image");
-    }
+    fs::write(sandbox.path().join("p.toml"), THREE).expect("a disk that is not full");
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill check p.toml").await.expect("it ends");
+    assert!(seen.stdout.contains("opened once: every instance starts from that image"), "{}", seen.stdout);
+    let cached = || fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").count();
+    assert_eq!(cached(), 2, "the component, and its image");
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml --report r.json").await.expect("it ends");
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, "1113{}\n1113{}\n1113{}\n"), "{}", seen.stderr);
+    let report = fs::read_to_string(sandbox.path().join("r.json")).expect("a report");
+    assert!(report.contains("\"warmth\":\"warm\""), "{report}");
+    assert_eq!(cached(), 2);
+}
+
+#[tokio::test]
+async fn a_run_finds_the_image_that_a_build_has_made() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let folder = sandbox.path().join("costly");
+    fs::create_dir(&folder).expect("a folder");
+    COSTLY.write(&folder, "made").expect("a sound guest");
+    let settings = "language = \"custom\"\nbuild = [\"true\"]\noutput = \"made.wasm\"\n";
+    fs::write(folder.join("sandmill.toml"), settings).expect("a disk that is not full");
+    fs::write(sandbox.path().join("p.toml"), THREE.replace("costly.wasm", "costly")).expect("a disk that is not full");
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill build costly").await.expect("it ends");
+    assert!(seen.stderr.contains("  opened once: every instance starts from that image\n"), "{}", seen.stderr);
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill build costly --json").await.expect("it ends");
+    assert!(seen.stdout.contains("\"is_new\":false") && seen.stdout.contains("\"warmth\":\"warm\""), "{}", seen.stdout);
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml --report r.json").await.expect("it ends");
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, "1113{}\n1113{}\n1113{}\n"), "{}", seen.stderr);
+    let report = fs::read_to_string(sandbox.path().join("r.json")).expect("a report");
+    assert!(report.contains("\"warmth\":\"warm\""), "{report}");
+}
+
+/// The compilers work in processes of their own here: none outlives the run, and none leaves a file.
+#[tokio::test]
+async fn a_run_leaves_nothing_of_an_image_that_was_not_ready() {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    COSTLY.write(sandbox.path(), "costly").expect("a sound guest");
+    fs::write(sandbox.path().join("p.toml"), THREE).expect("a disk that is not full");
+    let seen = sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml --report r.json").await.expect("it ends");
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, "1113{}\n1113{}\n1113{}\n"), "{}", seen.stderr);
+    let report = fs::read_to_string(sandbox.path().join("r.json")).expect("a report");
+    let entries = fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").count();
+    let is_made = report.contains("\"warmed\"");
+    assert_eq!(entries, if is_made { 2 } else { 1 }, "{report}");
 }
 
 /// Whatever lies in the cache of a run that was granted a secret.

@@ -1,20 +1,22 @@
 //! Everything that can be known of a component, and of a pipeline, without moving a record.
 //!
 //! A check does what a run does up to its first record: it loads and links every component, opens one instance of each
-//! stage, and opens sources and sinks. Outputs are not touched. It finds the faults of all components, then the first of
+//! stage, and opens sources and sinks. It also makes the images that a run makes beside its work. Outputs are not touched. It finds the faults of all components, then the first of
 //! the rest.
 
 mod grants;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use crate::builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, Divided, Each, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order, Plan, Retry,
-    SinkKind, SourceKind, StagePlan,
+    Code, Divided, Each, Generate, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order,
+    Plan, Retry, SinkKind, SourceKind, StagePlan,
 };
-use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
+use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warmth, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
 
 /// One instance of a size that any machine has: nothing runs on this engine.
@@ -42,6 +44,21 @@ pub fn compile(path: &Path) -> Result<()> {
     Component::load(&Engine::new(SIZING)?, path, &Limits::default(), &Grants::default()).map(drop)
 }
 
+/// Makes the image with which the instances of a stage begin that is granted and told nothing, where they would begin with
+/// one: the first run then finds it. How they begin; `None` where that cannot be known without a pipeline, because the
+/// component is not a stage, wants a grant, or does not open without a configuration.
+pub async fn make_image(path: &Path) -> Option<Warmth> {
+    let stage = StageBuilder::component("stage", path).workers(NonZeroUsize::MIN).on_error(OnError::Drop);
+    let nothing = Generate { what: Generated::Numbers, records: 0, seed: 0 };
+    let plan = PipelineBuilder::new("image")
+        .source(SourceBuilder::new("nothing", SourceKind::Generate(nothing)).on_error(OnError::Drop))
+        .stage(stage)
+        .sink(SinkBuilder::new("nowhere", SinkKind::Null).on_error(OnError::Drop));
+    let mut pipeline = Pipeline::prepare(plan.plan().ok()?).await.ok()?;
+    pipeline.make_images().await;
+    pipeline.warmth().next().map(|(_, warmth)| warmth)
+}
+
 /// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
 pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
     let mut report = inspect_pipeline(&mut plan, file_of);
@@ -49,7 +66,10 @@ pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<Path
         return report;
     }
     match Pipeline::prepare(plan).await {
-        Ok(pipeline) => tell_warmth(&mut report, &pipeline),
+        Ok(mut pipeline) => {
+            pipeline.make_images().await;
+            tell_warmth(&mut report, &pipeline);
+        }
         Err(error) => report.problems.push(Problem::from(&error)),
     }
     report
@@ -58,7 +78,7 @@ pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<Path
 fn tell_warmth(report: &mut CheckReport, pipeline: &Pipeline) {
     for (name, warmth) in pipeline.warmth() {
         if let Some(node) = report.nodes.iter_mut().find(|node| node.component.is_some() && *node.name == **name) {
-            node.warmth = Some(warmth.clone());
+            node.warmth = Some(warmth);
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Failpoint {
     Pull,
     /// A chunk that was pulled is about to get its tickets.
     Admit,
+    /// An image is about to be made, beside the run.
+    Image,
     /// A guest is about to be called.
     BeforeInvocation,
     /// A guest has returned.
@@ -38,7 +40,7 @@ pub enum Failpoint {
 /// How it fails there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breakage {
-    /// With an error that may pass: a source or sink is tried again. Behind what has been done, an error that lasts.
+    /// With an error that may pass: a source or sink is tried again, an image when this is over. Behind what has been done, an error that lasts.
     Passing,
     /// With an error that lasts; in a guest, with a trap.
     Lasting,

@@ -123,7 +123,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         for language in script_names() {
             let made = new_script(&format!("my-{language}"), language, parent.path()).unwrap();
-            let pipeline = std::fs::read_to_string(made.folder.join("pipeline.toml")).unwrap();
+            let pipeline = fs::read_to_string(made.folder.join("pipeline.toml")).unwrap();
             assert!(pipeline.contains(&format!("name = \"my-{language}\"")) && !pipeline.contains("{{"), "{pipeline}");
             assert!(made.folder.join(made.entry).is_file());
             let again = new_script(&format!("my-{language}"), language, parent.path()).unwrap_err();

@@ -6,7 +6,7 @@ use super::args::LogFilter;
 use super::render::numbers::duration;
 use super::render::style::{BAD, FAINT, WARN, paint};
 use super::render::text::one_line;
-use crate::report::{Event, LogLevel};
+use crate::report::{Event, LogLevel, Warmth};
 
 /// Failures of one node that are shown: enough to see what is wrong. The dead letters have them all.
 const FAILURES_SHOWN_MAX: u32 = 5;
@@ -34,13 +34,20 @@ impl Notices {
                 let is_wanted = self.filter.shows(*level) && (!self.quiet || *level >= LogLevel::Error);
                 is_wanted.then(text)
             }
-            Event::Retrying { .. } | Event::Remark { .. } | Event::Failed { .. } if self.quiet => None,
+            Event::Retrying { .. } | Event::Remark { .. } | Event::Image { .. } | Event::Failed { .. }
+                if self.quiet =>
+            {
+                None
+            }
             Event::Retrying { node, reason, attempt, wait } => {
                 let (reason, wait) = (one_line(reason), duration(*wait));
                 Some(format!("[{node}] {} {reason}; attempt {attempt} follows in {wait}\n", paint(WARN, "failed:")))
             }
             Event::Remark { node, message } => {
                 Some(format!("[{node}] {} {}\n", paint(WARN, "note:"), one_line(message)))
+            }
+            Event::Image { stage, warmth } => {
+                image(warmth).map(|said| format!("[{stage}] {} {said}\n", paint(FAINT, "note:")))
             }
             Event::Failed { node, place, reason } => self.failure(node, place, reason),
         }
@@ -60,6 +67,17 @@ impl Notices {
             }
             _ => None,
         }
+    }
+}
+
+/// What came of an image that was made beside the run.
+fn image(warmth: &Warmth) -> Option<String> {
+    match warmth {
+        Warmth::Warm | Warmth::Pending | Warmth::Unneeded => None,
+        Warmth::Warmed { after } => {
+            Some(format!("opened once: from now on, after {}, every instance starts from that image", duration(*after)))
+        }
+        Warmth::Cold(why) => Some(format!("opened for every instance: {}", one_line(why))),
     }
 }
 
@@ -110,6 +128,21 @@ mod tests {
         assert_eq!(said(&mut notices, &log(LogLevel::Warn)), None);
         assert_eq!(said(&mut notices, &failed("parse")), None);
         assert_eq!(said(&mut Notices::new(LogFilter::Off, true), &log(LogLevel::Error)), None);
+    }
+
+    #[test]
+    fn what_came_of_an_image_is_told_in_a_line() {
+        let image = |warmth| Event::Image { stage: "parse".into(), warmth };
+        let mut notices = Notices::new(LogFilter::Info, false);
+        let after = std::time::Duration::from_secs(24);
+        assert_eq!(
+            said(&mut notices, &image(Warmth::Warmed { after })).unwrap(),
+            "[parse] note: opened once: from now on, after 24.0 s, every instance starts from that image\n"
+        );
+        let cold = image(Warmth::Cold("its `open` calls\nclock".into()));
+        let told = said(&mut notices, &cold);
+        assert_eq!(told.unwrap(), "[parse] note: opened for every instance: its `open` calls\\nclock\n");
+        assert_eq!(said(&mut Notices::new(LogFilter::Info, true), &cold), None);
     }
 
     #[test]

@@ -10,13 +10,15 @@ use super::admission::{Admission, Rule};
 use super::checkpoints::{Checkpointer, Gate};
 use super::closing::Closing;
 use super::desk::SinkDesk;
+use super::images::Images;
 use super::keeping::{Keeping, SourceDesk};
 use super::opening::ReadySink;
 use super::patience::{Patience, Told};
-use super::prepare::{Pipeline, ReadySource, ReadyStage};
+use super::prepare::{Pipeline, ReadySource};
 use super::running::{Running, Supervisor};
 use super::sink::SinkTask;
 use super::source::SourceTask;
+use super::stages::ReadyStage;
 use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
@@ -35,7 +37,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let Pipeline {
         name,
         sources,
-        stages,
+        mut stages,
         sinks,
         graph,
         state,
@@ -46,6 +48,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         failpoints,
         runtimes,
     } = pipeline;
+    let images = Images::of(&mut stages, (events.0.clone(), failpoints.clone()), runtimes.io());
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks, &failpoints);
     let gate = Gate::default();
@@ -88,11 +91,12 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(wiring);
     let watch = Arc::new(Watch { begun: Instant::now(), missed: missed(), ledger, sources, stages, sinks });
-    let watched = Arc::clone(&watch);
-    let io = runtimes.io().clone();
-    let supervisor =
-        Supervisor { name, tasks, closing, io, watch: watched, stop, cut, dead_letters, redactor, events: sender };
-    Running::supervised(supervisor, watch, events.1, runtimes)
+    let (io, stream, events) = (runtimes.io().clone(), events.1, sender);
+    let supervisor = {
+        let watch = Arc::clone(&watch);
+        Supervisor { name, tasks, images, closing, io, watch, stop, cut, dead_letters, redactor, events }
+    };
+    Running::supervised(supervisor, watch, stream, runtimes)
 }
 
 /// Where each source begins.
@@ -149,7 +153,7 @@ impl Floor {
     }
 
     fn stage(&mut self, position: usize, ready: ReadyStage) -> (WatchedStage, Arc<Stage>) {
-        let ReadyStage { plan, program, sha256, warmth, guests } = ready;
+        let ReadyStage { plan, program, sha256, guests, image: _ } = ready;
         let node = Node::Stage(position);
         let component = sha256.map(Arc::from);
         let failures = FailurePolicy { component, ..self.policy(&plan.name, "stage", plan.on_error) };
@@ -165,7 +169,6 @@ impl Floor {
             divided: plan.divided(),
             name: plan.name,
             workers: plan.workers.get(),
-            warmth,
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),

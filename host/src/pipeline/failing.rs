@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
 use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{BatchBounds, Payload};
+use crate::report::Warmth;
 
 /// `source`, failing where it is to.
 pub(super) fn source(source: Box<dyn Source>, failpoints: &Failpoints) -> Box<dyn Source> {
@@ -150,6 +151,10 @@ impl Program for Failing<Arc<dyn Program>> {
 
     fn takes_one(&self) -> bool {
         self.inner.takes_one()
+    }
+
+    fn warmth(&self) -> Warmth {
+        self.inner.warmth()
     }
 
     fn log_bytes_cut(&self) -> u64 {

@@ -12,6 +12,7 @@ mod checkpoints;
 mod closing;
 mod desk;
 mod failing;
+mod images;
 mod interval;
 mod keeping;
 mod opened;
@@ -24,6 +25,7 @@ mod running;
 mod runtimes;
 mod sink;
 mod source;
+mod stages;
 mod watch;
 
 pub(crate) use closing::Conclusion;

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::fs::canonicalize;
 use std::path::{Path, PathBuf, absolute};
 
-use super::prepare::ReadyStage;
+use super::stages::ReadyStage;
 use crate::plan::bounds::size_text;
 use crate::plan::{
     Code, CsvDialect, Feed, FileSource, Generate, Generated, Graph, LineFormat, Matter, Node, SinkKind, SinkPlan,

@@ -1,7 +1,6 @@
 //! A plan made ready: components compiled, linked and tried out, sources and sinks open, nothing moved yet.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -16,19 +15,15 @@ use super::patience::Told;
 use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
+use super::stages::{self, ReadyStage, in_node, load, ready_stage};
 use crate::edge::Source;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{
-    Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, Script, SourceKind, SourcePlan, StagePlan, Start, Warm,
-};
-use crate::pool::{GuestFailure, Program, cannot_open};
+use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
-use crate::sandbox::{
-    Command, Component, EgressBounds, Engine, Provisions, Sandboxed, SandboxedSource, Sizing, Voice, defaults,
-};
+use crate::sandbox::{EgressBounds, Engine, Provisions, SandboxedSource, Sizing, Voice, defaults};
 use crate::state::{InputPoint, StateFile};
 
 /// A pipeline that is ready to start.
@@ -55,17 +50,6 @@ pub(super) struct ReadySource {
     pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
     pub(super) retry: Retry,
-}
-
-pub(super) struct ReadyStage {
-    pub(super) plan: StagePlan,
-    pub(super) program: Arc<dyn Program>,
-    /// Of its component.
-    pub(super) sha256: Option<String>,
-    /// Whether its instances begin open.
-    pub(super) warmth: Warmth,
-    /// Where its workers run.
-    pub(super) guests: Handle,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -152,8 +136,15 @@ impl Pipeline {
     }
 
     /// The stages by name, and whether the instances of each begin open.
-    pub(crate) fn warmth(&self) -> impl Iterator<Item = (&Arc<str>, &Warmth)> {
-        self.stages.iter().map(|stage| (&stage.plan.name, &stage.warmth))
+    pub(crate) fn warmth(&self) -> impl Iterator<Item = (&Arc<str>, Warmth)> {
+        self.stages.iter().map(|stage| (&stage.plan.name, stage.program.warmth()))
+    }
+
+    /// Makes the images that a run would make beside its work.
+    pub(crate) async fn make_images(&mut self) {
+        for image in self.stages.iter_mut().filter_map(|stage| stage.image.take()) {
+            stages::make(image).await;
+        }
     }
 
     /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
@@ -276,84 +267,6 @@ fn sizing(plan: &Plan) -> Sizing {
     }
 }
 
-async fn ready_stage(
-    plan: StagePlan,
-    engine: &Engine,
-    (granted, voice): (Provisions, Voice),
-    runtimes: &mut Runtimes,
-) -> Result<ReadyStage> {
-    let guests = runtimes.add_guests(plan.workers)?;
-    let name = Arc::clone(&plan.name);
-    let ready = match &plan.code {
-        Code::Native(native) => {
-            let program = Arc::new(native.clone());
-            return Ok(ReadyStage { plan, program, sha256: None, warmth: Warmth::Unneeded, guests });
-        }
-        Code::Component(path) => {
-            let component = load(engine, path, (&plan.limits, &plan.grants))
-                .await
-                .map_err(|error| in_node("stage", &name, error))?;
-            if component.is_command() || plan.command.is_some() {
-                let command = Command::new(&component, &plan, granted, voice);
-                let command = command.map_err(|error| in_node("stage", &name, error))?;
-                return ready_command(plan, (component, command), guests).await;
-            }
-            let sandboxed = Sandboxed::new(&component, &plan, granted, voice);
-            (component, sandboxed.map_err(|error| in_node("stage", &name, error))?)
-        }
-    };
-    rehearsed(plan, ready, guests).await
-}
-
-/// A mistake in a script, at its place.
-fn mistake(script: Option<&Script>, failure: &GuestFailure) -> Option<Error> {
-    match (script, failure) {
-        (Some(script), GuestFailure::Returned(said)) => script.mistake(said),
-        _ => None,
-    }
-}
-
-/// Makes an instance of a command before anything runs.
-async fn ready_command(
-    plan: StagePlan,
-    (component, program): (Component, Command),
-    guests: Handle,
-) -> Result<ReadyStage> {
-    let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
-    let rehearsal = async move { program.rehearse(&plan).await.map(|()| (plan, program)) };
-    let (plan, program) = guests
-        .spawn(rehearsal)
-        .await
-        .map_err(|error| Error::internal("making an instance panicked").caused_by(error))?
-        .map_err(|failure| cannot_open(&name, failure))?;
-    Ok(ReadyStage { plan, program: Arc::new(program), sha256: Some(sha256), warmth: Warmth::Unneeded, guests })
-}
-
-/// Tries a stage once before anything runs, so that a refused configuration costs no record.
-async fn rehearsed(
-    plan: StagePlan,
-    (component, mut program): (Component, Sandboxed),
-    guests: Handle,
-) -> Result<ReadyStage> {
-    let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
-    let script = plan.script.clone();
-    let rehearsal = async move {
-        let warmth = program.rehearse(&component, &plan).await?;
-        Ok((plan, program, warmth))
-    };
-    let (plan, program, warmth) = guests
-        .spawn(rehearsal)
-        .await
-        .map_err(|error| Error::internal("opening a stage panicked").caused_by(error))?
-        .map_err(|failure| mistake(script.as_ref(), &failure).unwrap_or_else(|| cannot_open(&name, failure)))?;
-    if let (Warm::Always, Warmth::Cold(why)) = (plan.warm, &warmth) {
-        return Err(Error::config(format!("stage \"{name}\" cannot be warm"))
-            .caused_by(why.as_str())
-            .hint("leave out \"warm\": its instances are then opened one by one"));
-    }
-    Ok(ReadyStage { plan, program: Arc::new(program), sha256: Some(sha256), warmth, guests })
-}
-
 async fn ready_source(
     OpenSource { name, on_error, retry, opening }: OpenSource,
     engine: &Engine,
@@ -385,15 +298,4 @@ async fn ready_source(
         }
     };
     Ok(ReadySource { name, source, guests, on_error, retry })
-}
-
-/// Reads and compiles on a thread that may take its time.
-async fn load(engine: &Engine, path: &Path, (limits, grants): (&Limits, &Grants)) -> Result<Component> {
-    let (engine, path, limits, grants) = (engine.clone(), path.to_owned(), *limits, grants.clone());
-    let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path, &limits, &grants)).await;
-    loaded.map_err(|error| Error::internal("compiling a component panicked").caused_by(error))?
-}
-
-fn in_node(role: &str, name: &str, error: Error) -> Error {
-    error.within(format!("{role} \"{name}\""))
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bottleneck;
 use super::closing::{Closing, Conclusion};
+use super::images::Images;
 use super::runtimes::Runtimes;
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
@@ -139,6 +140,7 @@ impl Drop for Running {
 pub(super) struct Supervisor {
     pub(super) name: String,
     pub(super) tasks: Tasks,
+    pub(super) images: Images,
     pub(super) closing: Closing,
     /// Where checkpoints are taken.
     pub(super) io: Handle,
@@ -166,6 +168,8 @@ impl Supervisor {
             }
         }
         done.cancel();
+        // Nobody is left to begin with one that is not ready.
+        self.images.stop();
         while let Some(ended) = checkpoints.next().await {
             self.hear(ended, &mut failure);
         }
@@ -183,6 +187,7 @@ impl Supervisor {
             self.closing.give_up().await;
         }
         let conclusion = self.closing.release().await;
+        self.images.ended().await;
         Ended { report: self.report(failure, is_finished), conclusion }
     }
 

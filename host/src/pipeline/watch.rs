@@ -9,7 +9,7 @@ use crate::plan::Divided;
 use crate::pool::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
-use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warmth, Warning, WarningKind};
+use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
 
 /// What is watched. Shared by the supervisor and whoever asks.
@@ -35,7 +35,6 @@ pub(super) struct WatchedSource {
 pub(super) struct WatchedStage {
     pub(super) name: Arc<str>,
     pub(super) workers: usize,
-    pub(super) warmth: Warmth,
     /// Among which instances its input is divided, where that is not meant.
     pub(super) divided: Option<Divided>,
     pub(super) program: Arc<dyn Program>,
@@ -114,7 +113,7 @@ impl WatchedStage {
         StageStats {
             name: self.name.to_string(),
             workers: self.workers,
-            warmth: self.warmth.clone(),
+            warmth: self.program.warmth(),
             records_in: counters.records_in.get(),
             records_out: counters.records_out.get(),
             dropped: counters.dropped.get(),

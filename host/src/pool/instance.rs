@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::record::Payload;
+use crate::report::Warmth;
 
 /// Which worker of which stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,11 @@ pub trait Program: Send + Sync + fmt::Debug {
     /// Whether its instances are to be given one record, however many the stage lets them have.
     fn takes_one(&self) -> bool {
         false
+    }
+
+    /// Whether its instances are open as soon as they are made.
+    fn warmth(&self) -> Warmth {
+        Warmth::Unneeded
     }
 
     /// Bytes of log lines that its instances wrote beyond what they may, and that were not kept.

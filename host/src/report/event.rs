@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::Warmth;
 use crate::pool::WorkerId;
 
 /// Events that wait for somebody to look: a screenful many times over.
@@ -41,6 +42,13 @@ pub enum Event {
         node: String,
         /// What.
         message: String,
+    },
+    /// An image that a stage's instances were to begin with is ready, or it turned out that there can be none.
+    Image {
+        /// Which stage.
+        stage: String,
+        /// How its instances begin from now on.
+        warmth: Warmth,
     },
     /// A record failed: in a source (bad input), a stage or a sink.
     Failed {

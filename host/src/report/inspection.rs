@@ -1,9 +1,11 @@
 //! What can be known of a component, and of a whole pipeline, without running it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use super::stats::seconds;
 use super::{Problem, Warning};
 use crate::plan::Suggested;
 
@@ -110,6 +112,16 @@ pub struct CheckedNode {
 pub enum Warmth {
     /// They are.
     Warm,
+    /// They are since an image was ready, which was made beside the run. Those before were opened one by one, which gives
+    /// the same outputs.
+    Warmed {
+        /// When it was ready: so long after the run had begun.
+        #[serde(serialize_with = "seconds", rename = "after_seconds")]
+        after: Duration,
+    },
+    /// They are opened one by one until an image is ready, which is made beside the run. In a closing report: the run ended
+    /// before that.
+    Pending,
     /// They are opened one by one, and nobody loses by it: `open` takes no time worth saving, there is one instance for a
     /// worker, or the stage is to be opened so.
     Unneeded,

@@ -9,7 +9,6 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -19,14 +18,18 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-use super::compiler;
+use super::compiler::{self, Wait};
 use super::engine::Engine;
-
+use super::work::Work;
+use crate::cache::private;
 use crate::pool::panic_message;
 use crate::time::Instant;
 
 /// Longest note, bytes: a sentence.
 const NOTE_BYTES_MAX: u64 = 64 << 10;
+
+/// How often it is looked whether work on a thread is still waited for.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The folder of compiled code, or none where no safe one can be made.
 #[derive(Clone, Debug)]
@@ -46,44 +49,44 @@ impl CodeCache {
         }
     }
 
-    /// The compiled form of `wasm`: from the cache, else compiled and put there. `None` when that takes longer than `most`.
+    /// The compiled form of `work`: from the cache, else compiled and put there. `None` when that was not waited for.
     pub(super) fn load(
         &self,
         engine: &Engine,
-        wasm: &Arc<[u8]>,
+        work: &Work,
         sha256: &str,
-        most: Duration,
+        wait: &Wait,
     ) -> Option<wasmtime::Result<Component>> {
         if let Some(component) = self.find(&engine.wasmtime, sha256) {
             return Some(Ok(component));
         }
-        self.compile(engine, wasm, self.entry(sha256).as_deref(), most)
+        self.compile(engine, work, self.entry(sha256).as_deref(), wait)
     }
 
     /// Compiles what is needed once, and not kept.
     pub(super) fn compile_for_now(
         &self,
         engine: &Engine,
-        wasm: &Arc<[u8]>,
-        most: Duration,
+        work: &Work,
+        wait: &Wait,
     ) -> Option<wasmtime::Result<Component>> {
-        self.compile(engine, wasm, None, most)
+        self.compile(engine, work, None, wait)
     }
 
     fn compile(
         &self,
         engine: &Engine,
-        wasm: &Arc<[u8]>,
+        work: &Work,
         entry: Option<&Path>,
-        most: Duration,
+        wait: &Wait,
     ) -> Option<wasmtime::Result<Component>> {
-        match self.compile_apart(engine, wasm, entry, most) {
+        match self.compile_apart(engine, work, entry, wait) {
             Ok(compiled) => return compiled,
             // Where no process can be started, compiling here is better than not at all.
             Err(_unavailable) => {}
         }
-        let (with, of) = (engine.wasmtime.clone(), Arc::clone(wasm));
-        let compiled = within(most, move || Component::from_binary(&with, &of))?;
+        let (with, of) = (engine.wasmtime.clone(), work.clone());
+        let compiled = within(wait, move || Component::from_binary(&with, &of.component()?))?;
         if let (Some(entry), Ok(component)) = (entry, &compiled) {
             // A full or read-only disk costs the next start a compilation, not this run.
             drop(component.serialize().map(|code| to_disk(entry, &code)));
@@ -96,13 +99,13 @@ impl CodeCache {
     fn compile_apart(
         &self,
         engine: &Engine,
-        wasm: &[u8],
+        work: &Work,
         entry: Option<&Path>,
-        most: Duration,
+        wait: &Wait,
     ) -> std::io::Result<Option<wasmtime::Result<Component>>> {
         let folder = self.folder.clone().unwrap_or_else(std::env::temp_dir);
         let file = tempfile::NamedTempFile::new_in(folder)?;
-        let compiled = match compiler::apart(engine, wasm, file.as_file(), most)? {
+        let compiled = match compiler::apart(engine, work, file.as_file(), wait)? {
             Some(Ok(())) => engine.load_code(file.path()),
             Some(Err(error)) => return Ok(Some(Err(error))),
             None => return Ok(None),
@@ -147,9 +150,9 @@ impl CodeCache {
 #[error("the compiler panicked: {0}")]
 pub(super) struct Panicked(pub(super) String);
 
-/// Does this work on a thread of its own, which is left behind when it takes too long.
-pub(super) fn within<T: Send + 'static>(
-    most: Duration,
+/// Does this work on a thread of its own, which is left behind when it takes too long, or nobody waits any more.
+fn within<T: Send + 'static>(
+    wait: &Wait,
     work: impl FnOnce() -> wasmtime::Result<T> + Send + 'static,
 ) -> Option<wasmtime::Result<T>> {
     let done = Arc::new((Mutex::new(None), Condvar::new()));
@@ -164,28 +167,20 @@ pub(super) fn within<T: Send + 'static>(
     if let Err(error) = compiler {
         return Some(Err(error.into()));
     }
-    let by = Instant::now() + most;
+    let by = Instant::now() + wait.most;
     let mut worked = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let left = by - Instant::now();
-        if worked.is_some() || left.is_zero() {
+        if worked.is_some() || left.is_zero() || wait.stop.is_cancelled() {
             return worked.take();
         }
-        worked = done.1.wait_timeout(worked, left).unwrap_or_else(PoisonError::into_inner).0;
+        worked = done.1.wait_timeout(worked, left.min(LOOK)).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
 /// The hash that names a component: SHA-256 of its bytes, in hexadecimal.
 pub(super) fn sha256(wasm: &[u8]) -> String {
     Sha256::digest(wasm).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// Makes the folder; none when it is a link, or somebody else could write into it.
-fn private(folder: &Path) -> Option<PathBuf> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-    let metadata = fs::symlink_metadata(folder).ok()?;
-    let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    (ours && metadata.mode() & 0o022 == 0).then(|| folder.to_owned())
 }
 
 #[expect(unsafe_code, reason = "native code is mapped from a file that only this user can write")]
@@ -242,26 +237,29 @@ impl Hasher for Compatibility {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
     /// Were the panic not caught, this would come back as too slow, and only at the end of the time.
     #[test]
     fn a_compiler_that_panics_is_told_at_once_and_by_its_words() {
-        let hour = Duration::from_secs(3600);
-        let error = within::<()>(hour, || panic!("seventeen")).unwrap().unwrap_err();
+        let hour = Wait::for_it(Duration::from_secs(3600));
+        let error = within::<()>(&hour, || panic!("seventeen")).unwrap().unwrap_err();
         assert_eq!(error.downcast_ref::<Panicked>().unwrap().to_string(), "the compiler panicked: seventeen");
     }
 
     #[test]
-    fn a_folder_that_is_a_link_or_open_to_others_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, link) = (folder.path().join("ours"), folder.path().join("link"));
-        assert_eq!(private(&ours).as_ref(), Some(&ours));
-        symlink("ours", &link).unwrap();
-        assert_eq!(private(&link), None);
-        fs::set_permissions(&ours, fs::Permissions::from_mode(0o770)).unwrap();
-        assert_eq!(private(&ours), None);
+    fn work_that_nobody_waits_for_any_more_is_left() {
+        let stop = CancellationToken::new();
+        let (wait, gate) = (Wait::beside(Duration::from_secs(3600), &stop), Arc::new(Mutex::new(())));
+        let (held, passed) = (gate.lock().unwrap(), Arc::clone(&gate));
+        stop.cancel();
+        let work = move || {
+            drop(passed.lock());
+            Ok(())
+        };
+        assert!(within(&wait, work).is_none(), "it has not passed the gate");
+        drop(held);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! The compiler cannot be stopped, and what it takes cannot be told from the size of what it is given. A process can be
 //! ended, and its memory has a bound that the system keeps. So a program that can be started as its own compiler says so
-//! ([`compile_apart`]), as `sandmill` does; components are then compiled in such processes, one each. Other programs compile
-//! within themselves, where `limits.compile` bounds only how long they wait. What comes back is a file that the engine maps.
+//! ([`compile_apart`]), as `sandmill` does; components are then compiled in such processes, one each, which also end when
+//! nobody waits for them any more. Other programs compile within themselves, where `limits.compile` bounds only how long they
+//! wait. What comes back is a file that the engine maps.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,10 +16,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::Component;
 
 use super::cache::Panicked;
 use super::engine::{Engine, compiling};
+use super::work::{Unfit, Work};
 use crate::pool::panic_message;
 use crate::time::Instant;
 
@@ -26,14 +29,20 @@ use crate::time::Instant;
 pub const VERB: &str = "compile-component";
 
 /// Memory of a compilation, bytes: so much, and for each byte of the component so much more. A Rust stage takes some 30 MiB,
-/// CPython 22 bytes a byte, Ruby 57; the largest function that is let in takes some hundred MiB by itself.
+/// CPython 22 bytes a byte, Ruby 57; the largest function that is let in takes some hundred MiB by itself. An image is read,
+/// written into a component, and from there into its code.
 const MEMORY_BASE: u64 = 384 << 20;
 const MEMORY_FACTOR: u64 = 64;
+const MEMORY_FACTOR_OF_IMAGE: u64 = 8;
 
-/// Processor time of a compilation, seconds: so much, and for each MiB of the component so much more. In a release build
-/// CPython takes one second a MiB, in a debug build some three. A small component that takes a minute was made to.
+/// Processor time of a compilation, seconds: so much, and for each MiB of the component, or of its image, so much more. In a
+/// release build CPython takes one second a MiB, in a debug build some three. A small component that takes a minute was made to.
 const TIME_BASE: u64 = 8;
 const TIME_FACTOR: u64 = 16;
+
+/// Memory of an image that is written out with the holes in it, so that instances map it. Otherwise each copies thousands of
+/// pieces: Go's heap has holes beyond the 16 MiB of the engine's default. What is written is as large as the memory of one instance.
+const DENSE_IMAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// Compilers at work at one time within the process: each may be at a large function.
 const THREADS_MAX: usize = 8;
@@ -56,6 +65,8 @@ const REFUSED: i32 = 3;
 const PANICKED: i32 = 4;
 /// The process could not do its work: a full disk.
 const UNABLE: i32 = 5;
+/// There can be no image.
+const UNFIT: i32 = 6;
 
 static APART: OnceLock<()> = OnceLock::new();
 
@@ -64,6 +75,29 @@ static APART: OnceLock<()> = OnceLock::new();
 pub fn compile_apart() {
     // Said twice, it is as true.
     APART.set(()).unwrap_or_default();
+}
+
+/// How long a compilation is waited for, and how much of the machine it has.
+#[derive(Clone, Debug)]
+pub(super) struct Wait {
+    /// Processor time, or where that cannot be told, time.
+    pub(super) most: Duration,
+    /// Nobody waits any more when this is cancelled.
+    pub(super) stop: CancellationToken,
+    threads: usize,
+}
+
+impl Wait {
+    /// Something cannot go on without it.
+    pub(super) fn for_it(most: Duration) -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        Self { most, stop: CancellationToken::new(), threads }
+    }
+
+    /// It is made beside other work, on one thread, until `stop`.
+    pub(super) fn beside(most: Duration, stop: &CancellationToken) -> Self {
+        Self { most, stop: stop.clone(), threads: 1 }
+    }
 }
 
 /// What code depends on.
@@ -96,49 +130,51 @@ struct Allowance {
 }
 
 impl Allowance {
-    fn of(wasm: &[u8]) -> Self {
-        let bytes = wasm.len() as u64;
-        let memory = MEMORY_BASE.saturating_add(MEMORY_FACTOR.saturating_mul(bytes));
-        Self { memory, seconds: TIME_BASE + TIME_FACTOR * (bytes >> 20) }
+    fn of(work: &Work) -> Self {
+        let (bytes, of_image) = (work.wasm().len() as u64, work.image_bytes());
+        let memory = MEMORY_FACTOR.saturating_mul(bytes) + MEMORY_FACTOR_OF_IMAGE.saturating_mul(of_image);
+        let seconds = TIME_BASE + TIME_FACTOR * (bytes.saturating_add(of_image) >> 20);
+        Self { memory: MEMORY_BASE.saturating_add(memory), seconds }
     }
 }
 
-/// Compiles in a process of its own, into `code`. `None` when that takes more processor time than `most`; the error of the
-/// outer result says that there is no such process to be had.
+/// Compiles in a process of its own, into `code`. `None` when that was not waited for to its end; the error of the outer
+/// result says that there is no such process to be had.
 pub(super) fn apart(
     engine: &Engine,
-    wasm: &[u8],
+    work: &Work,
     code: &File,
-    most: Duration,
+    wait: &Wait,
 ) -> io::Result<Option<wasmtime::Result<()>>> {
     if APART.get().is_none() {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    let allowance = Allowance::of(wasm);
+    let allowance = Allowance::of(work);
     let begun = Instant::now();
-    let mut child = spawn(engine.settings, allowance, code)?;
+    let mut arguments = engine.settings.words(allowance).to_vec();
+    arguments.extend(work.words());
+    let mut child = spawn(&arguments, wait.threads, code)?;
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     thread::scope(|scope| {
         // The component is larger than a pipe, and the compiler may end before it has read it.
-        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(wasm)));
+        scope.spawn(move || stdin.map(|mut stdin| work.write(&mut stdin)));
         let words = scope.spawn(move || {
             let mut words = Vec::new();
             let read = stderr.map(|stderr| stderr.take(WORDS_BYTES_MAX).read_to_end(&mut words));
             drop(read);
             String::from_utf8_lossy(&words).trim_end().to_owned()
         });
-        let ended = wait(&mut child, begun, most);
+        let ended = end_of(&mut child, begun, wait);
         let words = words.join().unwrap_or_default();
         ended?.map(|status| came_of(status, words, allowance)).transpose()
     })
 }
 
-fn spawn(settings: Settings, allowance: Allowance, code: &File) -> io::Result<Child> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+fn spawn(arguments: &[String], threads: usize, code: &File) -> io::Result<Child> {
     // Its own file, whatever has been put in its place since: another version compiles other code.
     Command::new("/proc/self/exe")
         .arg(VERB)
-        .args(settings.words(allowance))
+        .args(arguments)
         .env("RAYON_NUM_THREADS", threads.to_string())
         .env_remove("RUST_BACKTRACE")
         // Ctrl-C is for the one that waits, whose end ends this process, too.
@@ -150,17 +186,17 @@ fn spawn(settings: Settings, allowance: Allowance, code: &File) -> io::Result<Ch
 }
 
 /// Waits for the end of the process, and ends it when it has used so much processor time: what others do on this machine
-/// meanwhile is not its fault.
-fn wait(child: &mut Child, begun: Instant, most: Duration) -> io::Result<Option<ExitStatus>> {
+/// meanwhile is not its fault. Also when nobody needs it any more.
+fn end_of(child: &mut Child, begun: Instant, Wait { most, stop, .. }: &Wait) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         // It cannot have used more than passed on all of its threads, so it is not asked all the time.
         let passed = begun.elapsed();
-        let is_over = passed.saturating_mul(THREADS_MAX as u32) >= most
-            && (used(child).unwrap_or(passed) >= most || passed >= most.saturating_mul(WAITS));
-        if is_over {
+        let is_over = passed.saturating_mul(THREADS_MAX as u32) >= *most
+            && (used(child).unwrap_or(passed) >= *most || passed >= most.saturating_mul(WAITS));
+        if is_over || stop.is_cancelled() {
             child.kill()?;
             child.wait()?;
             return Ok(None);
@@ -188,6 +224,7 @@ fn came_of(status: ExitStatus, words: String, allowance: Allowance) -> io::Resul
         Some(0) => Ok(()),
         Some(REFUSED | PANICKED) if ran_out => Err(TooMuch::Memory(allowance.memory).into()),
         Some(REFUSED) => Err(wasmtime::Error::msg(words)),
+        Some(UNFIT) => Err(Unfit(words).into()),
         Some(PANICKED) => Err(Panicked(words).into()),
         Some(_) => return Err(io::Error::other(words)),
         None if status.signal() == Some(Signal::XCPU.as_raw()) => Err(TooMuch::Time(allowance.seconds).into()),
@@ -206,15 +243,15 @@ impl Settings {
         [fuel.to_string(), deterministic.to_string(), frugal_memory, memory, seconds]
     }
 
-    /// Reads what [`Self::words`] wrote.
-    fn read(words: &[String]) -> Option<(Self, Allowance)> {
-        let [fuel, deterministic, frugal_memory, memory, seconds] = words else { return None };
+    /// Reads what [`Self::words`] wrote. What follows it.
+    fn read(words: &[String]) -> Option<(Self, Allowance, &[String])> {
+        let [fuel, deterministic, frugal_memory, memory, seconds, rest @ ..] = words else { return None };
         let settings = Self {
             fuel: fuel.parse().ok()?,
             deterministic: deterministic.parse().ok()?,
             frugal_memory: frugal_memory.parse().ok()?,
         };
-        Some((settings, Allowance { memory: memory.parse().ok()?, seconds: seconds.parse().ok()? }))
+        Some((settings, Allowance { memory: memory.parse().ok()?, seconds: seconds.parse().ok()? }, rest))
     }
 }
 
@@ -224,14 +261,15 @@ pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, wo
     // A panic is told once, by the one that waits.
     panic::set_hook(Box::new(|_| {}));
     let served = panic::catch_unwind(AssertUnwindSafe(|| -> io::Result<wasmtime::Result<()>> {
-        let (settings, component) = begin(arguments, wasm)?;
-        match compile(settings, &component) {
+        let (settings, work) = begin(arguments, wasm)?;
+        match compile(settings, work) {
             Ok(compiled) => code.write_all(&compiled).and_then(|()| code.flush()).map(Ok),
             Err(refused) => Ok(Err(refused)),
         }
     }));
     let (exit, why) = match served {
         Ok(Ok(Ok(()))) => return 0,
+        Ok(Ok(Err(refused))) if refused.is::<Unfit>() => (UNFIT, refused.to_string()),
         Ok(Ok(Err(refused))) => (REFUSED, format!("{refused:#}")),
         Ok(Err(error)) => (UNABLE, error.to_string()),
         Err(panic) => (PANICKED, panic_message(&*panic)),
@@ -242,17 +280,18 @@ pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, wo
 }
 
 /// Binds the process, and reads what it is given.
-fn begin(arguments: &[String], wasm: &mut dyn Read) -> io::Result<(Settings, Vec<u8>)> {
-    let (settings, allowance) = Settings::read(arguments).ok_or(io::ErrorKind::InvalidInput)?;
+fn begin(arguments: &[String], given: &mut dyn Read) -> io::Result<(Settings, Work)> {
+    let (settings, allowance, rest) = Settings::read(arguments).ok_or(io::ErrorKind::InvalidInput)?;
     // Nobody waits for it when the one that has asked is gone.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     bind(Resource::Data, allowance.memory)?;
     bind(Resource::Cpu, allowance.seconds)?;
     // The signal that ends it for its time would leave one behind.
     bind(Resource::Core, 0)?;
-    let mut component = Vec::new();
-    wasm.read_to_end(&mut component)?;
-    Ok((settings, component))
+    let mut input = Vec::new();
+    given.read_to_end(&mut input)?;
+    let work = Work::read(rest, input).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok((settings, work))
 }
 
 fn bind(resource: Resource, most: u64) -> io::Result<()> {
@@ -261,8 +300,13 @@ fn bind(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(current), maximum })?)
 }
 
-fn compile(settings: Settings, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    Component::from_binary(&wasmtime::Engine::new(&compiling(settings))?, component)?.serialize()
+fn compile(settings: Settings, work: Work) -> wasmtime::Result<Vec<u8>> {
+    let mut config = compiling(settings);
+    if work.is_image() {
+        config.memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX);
+    }
+    let component = work.component()?;
+    Component::from_binary(&wasmtime::Engine::new(&config)?, &component)?.serialize()
 }
 
 #[cfg(test)]
@@ -273,7 +317,8 @@ mod tests {
     fn settings_are_read_as_they_were_written() {
         let settings = Settings { fuel: true, deterministic: false, frugal_memory: 1 << 32 };
         let allowance = Allowance { memory: 7, seconds: 8 };
-        assert_eq!(Settings::read(&settings.words(allowance)), Some((settings, allowance)));
+        let words = [&settings.words(allowance)[..], &["component".to_owned()]].concat();
+        assert_eq!(Settings::read(&words), Some((settings, allowance, &words[5..])));
         assert_eq!(Settings::read(&["true".to_owned()]), None);
     }
 
@@ -282,9 +327,22 @@ mod tests {
         let mut idle = Command::new("sleep").arg("60").spawn().unwrap();
         let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let most = Duration::from_millis(50);
-        assert_eq!(wait(&mut busy, Instant::now(), most).unwrap(), None);
+        assert_eq!(end_of(&mut busy, Instant::now(), &Wait::for_it(most)).unwrap(), None);
         assert!(used(&idle).unwrap() < most, "though as much time has passed");
-        assert_eq!(wait(&mut idle, Instant::now(), Duration::from_millis(1)).unwrap(), None, "but not for ever");
+        let short = Wait::for_it(Duration::from_millis(1));
+        assert_eq!(end_of(&mut idle, Instant::now(), &short).unwrap(), None, "but not for ever");
+    }
+
+    #[test]
+    fn a_compiler_that_nobody_waits_for_any_more_is_ended() {
+        let mut idle = Command::new("sleep").arg("600").spawn().unwrap();
+        let stop = CancellationToken::new();
+        let wait = Wait::beside(Duration::from_secs(3600), &stop);
+        let waiting = thread::spawn(move || (end_of(&mut idle, Instant::now(), &wait).unwrap(), idle));
+        stop.cancel();
+        let (ended, mut idle) = waiting.join().unwrap();
+        assert_eq!(ended, None);
+        assert_eq!(idle.try_wait().unwrap().unwrap().signal(), Some(Signal::KILL.as_raw()));
     }
 
     /// A full disk, or a process that was not started as it should be, says nothing of the component.
@@ -303,5 +361,6 @@ mod tests {
         assert!(refused(6, "thread has overflowed its stack").is::<Panicked>());
         assert!(refused(PANICKED << 8, "seventeen").is::<Panicked>());
         assert_eq!(refused(REFUSED << 8, "unexpected end").to_string(), "unexpected end");
+        assert_eq!(refused(UNFIT << 8, "it has tasks").downcast_ref(), Some(&Unfit("it has tasks".to_owned())));
     }
 }

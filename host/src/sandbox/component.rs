@@ -11,6 +11,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 use super::bindings::{source, stage};
 use super::cache;
 use super::command;
+use super::compiler::Wait;
 use super::defaults;
 use super::engine::Engine;
 use super::interface;
@@ -21,7 +22,9 @@ use super::refusal;
 use super::signature;
 use super::slow::Watched;
 use super::store::HostState;
+use super::work::Work;
 use crate::error::{Error, Result};
+use crate::kept;
 use crate::legible::one_line;
 use crate::plan::{Grant, Grants, Limits};
 use crate::report::{ImportUse, Inspection, Provision};
@@ -83,7 +86,9 @@ impl Component {
     /// it ends or the process does: the engine has no way to stop it.
     pub fn load(engine: &Engine, path: &Path, limits: &Limits, grants: &Grants) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
-        let (bytes, sha256) = (wasm.len() as u64, cache::sha256(&wasm));
+        // Of those that travel in this program it is known, and to hash megabytes takes as long as to load their code.
+        let known = kept::sha256_of(path).map(str::to_owned);
+        let (bytes, sha256) = (wasm.len() as u64, known.unwrap_or_else(|| cache::sha256(&wasm)));
         let (wasm, key) = match wasmparser::Parser::is_core_wasm(&wasm) {
             true => {
                 let made = of_module(&wasm, path, grants)?;
@@ -273,7 +278,8 @@ fn compile(engine: &Engine, file: &ComponentFile<'_>, limits: &Limits) -> Result
     let ComponentFile { path, wasm, sha256 } = file;
     parts::count(wasm).map_err(|refused| refusal::uncounted(path, wasm, &refused))?;
     let _watched = Watched::compilation(path);
-    let compiled = engine.cache.load(engine, wasm, sha256, limits.compile);
+    let work = Work::Component(Arc::clone(wasm));
+    let compiled = engine.cache.load(engine, &work, sha256, &Wait::for_it(limits.compile));
     let compiled = compiled.ok_or_else(|| refusal::slow(path, limits.compile))?;
     compiled.map_err(|error| refusal::uncompiled(path, wasm, &error))
 }

@@ -102,7 +102,7 @@ const MEMORY: NonZeroU64 = NonZeroU64::new(256 << 20).expect("not zero");
 
 fn program(component: &Path, plan: &StagePlan) -> crate::error::Result<Sandboxed> {
     let sizing = Sizing { instances: 1, memory_bytes_max: plan.limits.memory.get(), fuel: false, deterministic: false };
-    let component = Component::load(&Engine::new(sizing)?, component, &plan.limits)?;
+    let component = Component::load(&Engine::new(sizing)?, component, &plan.limits, &plan.grants)?;
     let voice = Voice::new(&event_channel().0, &Arc::new(Redactor::new(&[])));
     let bounds = EgressBounds {
         response_bytes: plan.limits.response.get(),

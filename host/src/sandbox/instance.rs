@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,8 +44,10 @@ const BESIDE_OUTPUTS: u64 = 1 << 20;
 /// A stage's component, linked, with what its instances are given.
 pub struct Sandboxed {
     linked: StagePre<HostState>,
-    /// Whether its instances are open as soon as they are made.
-    warm: bool,
+    /// The same with the image of an opened instance, from when there is one: instances are then open as soon as they are
+    /// made.
+    image: OnceLock<StagePre<HostState>>,
+    warmth: Mutex<Warmth>,
     terms: Arc<Terms>,
     config: String,
     ports: usize,
@@ -59,7 +61,8 @@ impl Sandboxed {
     pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
-            warm: false,
+            image: OnceLock::new(),
+            warmth: Mutex::new(Warmth::Unneeded),
             terms: Terms::new(component, plan.limits, (granted, voice)),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
@@ -67,11 +70,12 @@ impl Sandboxed {
     }
 
     /// Opens one instance of `component`, of which it was made, so that what is wrong with its `open` costs no record.
-    /// Then sees to it that the others are open as soon as they are made, where `plan` wants that and it can be.
+    /// Then sees to it that the others are open as soon as they are made, where `plan` wants that and the cache has an image.
+    /// Whether one is still to be made.
     ///
     /// # Errors
     /// When the instance cannot be made, or does not open.
-    pub async fn rehearse(&mut self, component: &Component, plan: &StagePlan) -> Result<Warmth, GuestFailure> {
+    pub async fn rehearse(&self, component: &Component, plan: &StagePlan) -> Result<bool, GuestFailure> {
         let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
         let took = self.try_out(&worker).await?;
         let wanted = match plan.warm {
@@ -80,36 +84,60 @@ impl Sandboxed {
             Warm::Never => false,
         };
         if !wanted {
-            return Ok(Warmth::Unneeded);
+            return Ok(false);
         }
         let opening = Opening { component, config: &self.config, terms: &self.terms, worker: &worker };
-        let linked = match opening.warm().await {
-            Ok(warm) => warm.stage(&plan.grants, plan.deterministic).map_err(|error| error.to_string()),
-            Err(cold) => Err(cold.into_words()),
+        let linked = match opening.find().await {
+            Ok(None) => Err(Warmth::Pending),
+            Ok(Some(image)) => {
+                let linked = image.stage(&plan.grants, plan.deterministic);
+                linked.map_err(|error| Warmth::Cold(error.to_string()))
+            }
+            Err(cold) => Err(Warmth::Cold(cold.into_words())),
         };
-        Ok(match linked {
+        let warmth = self.be(match linked {
             Ok(linked) => {
-                (self.linked, self.warm) = (linked, true);
+                self.begin_with(linked);
                 Warmth::Warm
             }
-            Err(why) => Warmth::Cold(why),
-        })
+            Err(why) => why,
+        });
+        Ok(warmth == Warmth::Pending)
+    }
+
+    /// Lets instances that are made from now on begin with an image.
+    pub(super) fn begin_with(&self, image: StagePre<HostState>) {
+        // One that is there already is the same.
+        drop(self.image.set(image));
+    }
+
+    /// How instances begin from now on; tells it whoever asks.
+    pub(super) fn be(&self, warmth: Warmth) -> Warmth {
+        self.warmth.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&warmth);
+        warmth
+    }
+
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    pub(super) fn config(&self) -> &str {
+        &self.config
     }
 
     /// Opens an instance that nobody else needs. How much time its `open` took inside the guest.
     async fn try_out(&self, worker: &WorkerId) -> Result<Duration, GuestFailure> {
         let begun = Instant::now();
-        let mut instance = self.make(worker).await?;
+        let mut instance = self.make(&self.linked, worker).await?;
         let made = instance.time_in_guest();
         self.open(&mut instance, begun).await?;
         Ok(instance.time_in_guest().saturating_sub(made))
     }
 
     /// An instance as its component begins.
-    async fn make(&self, worker: &WorkerId) -> Result<SandboxedInstance, GuestFailure> {
+    async fn make(&self, linked: &StagePre<HostState>, worker: &WorkerId) -> Result<SandboxedInstance, GuestFailure> {
         let limits = &self.terms.limits;
-        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, worker), limits);
-        let linked = &self.linked;
+        let mut store = metered_store(linked.engine(), HostState::new(&self.terms, worker), limits);
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failure::in_making(failure, limits))?;
@@ -137,12 +165,17 @@ impl fmt::Debug for Sandboxed {
 #[async_trait]
 impl Program for Sandboxed {
     async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
-        let begun = Instant::now();
-        let mut instance = self.make(worker).await?;
-        if !self.warm {
-            self.open(&mut instance, begun).await?;
+        if let Some(image) = self.image.get() {
+            return Ok(Box::new(self.make(image, worker).await?));
         }
+        let begun = Instant::now();
+        let mut instance = self.make(&self.linked, worker).await?;
+        self.open(&mut instance, begun).await?;
         Ok(Box::new(instance))
+    }
+
+    fn warmth(&self) -> Warmth {
+        self.warmth.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn log_bytes_cut(&self) -> u64 {

@@ -31,6 +31,7 @@ mod slow;
 mod source;
 mod store;
 mod warm;
+mod work;
 
 pub use command::Command;
 pub use compiler::{VERB as COMPILER_VERB, compile_apart, serve as serve_as_compiler};
@@ -42,3 +43,4 @@ pub use log::Voice;
 pub use reach::Provisions;
 pub use slow::tell_of_slow_compilations;
 pub use source::SandboxedSource;
+pub use warm::ImageToMake;

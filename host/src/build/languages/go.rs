@@ -244,8 +244,7 @@ mod tests {
         let (kept, tested) = (file("count.go", flushing), file("count_test.go", flushing));
         assert_eq!(flushes(&BTreeSet::from([manifest.clone(), plain.clone(), tested])), Some(false));
         assert_eq!(flushes(&BTreeSet::from([manifest, plain.clone(), kept])), Some(true));
-        let others =
-            file("go.mod", "require (\n\tsandmill v0.0.0\n\tgithub.com/a/b v1.2.3 // indirect\n)\n");
+        let others = file("go.mod", "require (\n\tsandmill v0.0.0\n\tgithub.com/a/b v1.2.3 // indirect\n)\n");
         assert_eq!(flushes(&BTreeSet::from([others, plain])), None, "nobody can tell");
     }
 

@@ -151,6 +151,8 @@ static KIT: Kit = Kit {
         "python/sandmill/_trial.py",
         "python/sandmill/log.py",
         "python/sandmill/py.typed",
+        "python/script/sandmill.toml",
+        "python/script/stage.py",
         "wit/stage.wit",
     ],
 };

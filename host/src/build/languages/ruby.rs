@@ -84,7 +84,7 @@ impl Language for Ruby {
         let component = encode::adapted(&module, (ADAPTER, GLUE), sources.world());
         let wasm = component.map_err(|error| unusable(format!("{error:#}")))?;
         let toolchain = format!("@ruby/4.0-wasm-wasi {}", found.version);
-        Ok(Made { wasm, inputs: BTreeSet::from([found.program]), toolchain, flushes: sources.flushes() })
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: sources.flushes() })
     }
 
     /// Making an instance takes as long as some thousands of records, and compiling the interpreter half a minute.

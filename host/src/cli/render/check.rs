@@ -74,11 +74,11 @@ fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> Str
     text
 }
 
-/// Nothing is said where there is nothing to gain.
-fn begins(warmth: &Warmth) -> Option<String> {
+/// How the instances of a stage begin. Nothing is said where there is nothing to gain.
+pub(crate) fn begins(warmth: &Warmth) -> Option<String> {
     match warmth {
-        Warmth::Warm => Some("opened once: every instance starts from that image".to_owned()),
-        Warmth::Unneeded => None,
+        Warmth::Warm | Warmth::Warmed { .. } => Some("opened once: every instance starts from that image".to_owned()),
+        Warmth::Pending | Warmth::Unneeded => None,
         Warmth::Cold(why) => Some(format!("opened for every instance: {why}")),
     }
 }

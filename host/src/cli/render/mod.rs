@@ -14,7 +14,7 @@ mod table;
 pub(super) mod text;
 mod warning;
 
-pub(super) use check::check;
+pub(super) use check::{begins, check};
 pub(super) use closing::{closing, failure, leftovers};
 pub(super) use inspection::inspection;
 pub(super) use kept::resuming;

@@ -1,8 +1,10 @@
 //! Whether all that an instance of a component remembers lies in its memories and globals.
 //!
 //! What has no part in an image: tables, segments that were dropped, references (the transform refuses code that could
-//! change them), and what the engine keeps for a component beside its modules: resources of its own, tasks, streams,
-//! storage for threads. Code that could make any of these is refused here, whether `open` runs it or not.
+//! change them), and what the engine keeps for a component beside its modules: tasks, streams, storage for threads, and
+//! handles to resources of its own. Code that could make any of these is refused here, whether `open` runs it or not. Only
+//! resources are left to `open`: many components have types of them that they never use, so the instance whose image is taken
+//! is one that cannot make any ([`forbid_resources`]).
 
 use wasmparser::{CanonicalFunction, Parser, Payload};
 
@@ -19,9 +21,7 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), String> {
                 for function in functions {
                     let function = function.map_err(|error| error.to_string())?;
                     if !is_stateless(&function) {
-                        return Err(
-                            "it has resources, tasks or streams of its own, which an image cannot hold".to_owned()
-                        );
+                        return Err("it has tasks or streams of its own, which an image cannot hold".to_owned());
                     }
                 }
             }
@@ -35,13 +35,50 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a function of the component model's leaves nothing behind. To drop a handle, one must have been given it, by a
-/// call that ends the taking of an image.
+/// Whether a function of the component model's leaves nothing behind where resources are forbidden. To drop a handle, or
+/// to look behind it, one must have been given it, by a call that ends the taking of an image.
 fn is_stateless(function: &CanonicalFunction) -> bool {
     matches!(
         function,
-        CanonicalFunction::Lift { .. } | CanonicalFunction::Lower { .. } | CanonicalFunction::ResourceDrop { .. }
+        CanonicalFunction::Lift { .. }
+            | CanonicalFunction::Lower { .. }
+            | CanonicalFunction::ResourceDrop { .. }
+            | CanonicalFunction::ResourceNew { .. }
+            | CanonicalFunction::ResourceRep { .. }
     )
+}
+
+/// How `resource.new` and `resource.rep` are written in the section of such functions.
+const RESOURCE_NEW: u8 = 0x02;
+const RESOURCE_REP: u8 = 0x04;
+
+/// Puts `resource.rep` in the place of each `resource.new`. They have the same type, so the component stays valid; and as
+/// nothing makes a handle any more, there is none that could be looked behind: the engine ends every call of either.
+///
+/// # Errors
+/// When a function is not where the section says.
+pub(super) fn forbid_resources(component: &mut [u8]) -> Result<(), String> {
+    for at in makers_of_resources(component).map_err(|error| error.to_string())? {
+        match usize::try_from(at).ok().and_then(|at| component.get_mut(at)) {
+            Some(byte) if *byte == RESOURCE_NEW => *byte = RESOURCE_REP,
+            _ => return Err("it is not written as other components are".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// Where `resource.new` stands.
+fn makers_of_resources(component: &[u8]) -> wasmparser::Result<Vec<u64>> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(component) {
+        let Payload::ComponentCanonicalSection(functions) = payload? else { continue };
+        for function in functions.into_iter_with_offsets() {
+            if let (at, CanonicalFunction::ResourceNew { .. }) = function? {
+                found.push(at);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What has been seen of a module.
@@ -70,11 +107,26 @@ mod tests {
     }
 
     #[test]
-    fn resources_of_its_own_are_refused_and_handles_that_it_is_given_are_not() {
+    fn what_an_image_cannot_hold_is_refused_and_resources_that_may_never_be_made_are_not() {
+        let task = "(component (core func (canon task.cancel)))";
+        assert!(checked(task).unwrap_err().starts_with("it has tasks"));
         let own = "(component (type $r (resource (rep i32))) (core func (canon resource.new $r)))";
-        assert!(checked(own).unwrap_err().starts_with("it has resources"));
+        assert_eq!(checked(own), Ok(()));
         let given = "(component (import \"r\" (type $r (sub resource))) (core func (canon resource.drop $r)))";
         assert_eq!(checked(given), Ok(()));
+    }
+
+    #[test]
+    fn no_resource_can_be_made_where_they_are_forbidden() {
+        let text = "(component (component $c (type $r (resource (rep i32))) (core func (canon resource.new $r)))
+            (type $r (resource (rep i32))) (core func (canon resource.drop $r))
+            (core func (canon resource.new $r)) (core func (canon resource.rep $r)))";
+        let mut component = wat::parse_str(text).unwrap();
+        assert_eq!(makers_of_resources(&component).unwrap().len(), 2);
+        forbid_resources(&mut component).unwrap();
+        assert!(makers_of_resources(&component).unwrap().is_empty());
+        wasmparser::Validator::new().validate_all(&component).unwrap();
+        assert_eq!(component, wat::parse_str(text.replace("resource.new", "resource.rep")).unwrap());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an instance is after its `open`: the contents of its memories, the values of its globals.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 
 use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{ComponentExportIndex, ComponentType, HasSelf, Instance, Lift, Linker, WasmList};
@@ -12,7 +13,7 @@ use super::super::bindings::stage::sandmill::stage::host;
 use super::super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
 use super::super::limits::MEMORIES_MAX;
 use super::super::store::HostState;
-use super::{Cold, Opening, impossible};
+use super::{Cold, Opening};
 use crate::pool::GuestFailure;
 use crate::time::Instant;
 
@@ -24,10 +25,10 @@ const SPARE_BYTES: u64 = (MEMORIES_MAX as u64) << 16;
 const BYTES_MAX: u64 = 256 << 20;
 
 /// The state of one instance, by the names of the ways in.
-#[derive(Debug, Default)]
-pub(super) struct Image(HashMap<String, Value>);
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Image(HashMap<String, Value>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
     I32(i32),
     I64(i64),
@@ -47,7 +48,7 @@ impl Image {
         let linked = host::add_to_linker::<HostState, HasSelf<_>>(&mut linker, |state| state)
             .and_then(|()| linker.define_unknown_imports_as_traps(instrumented))
             .and_then(|()| linker.instantiate_pre(instrumented))
-            .map_err(|error| impossible(&error))?;
+            .map_err(|error| Cold::Lasting(format!("no image can be taken of it: {}", error.root_cause())))?;
         let terms = opening.terms.unheard();
         let mut store = metered_store(engine, HostState::new(&terms, opening.worker), &terms.limits);
         let begun = Instant::now();
@@ -78,6 +79,74 @@ impl Image {
     fn of(&self, name: &str) -> &Value {
         self.0.get(name).expect("every export was taken")
     }
+
+    /// Bytes of memory that it holds.
+    pub(in super::super) fn bytes(&self) -> u64 {
+        let bytes = |value: &Value| if let Value::Memory(bytes) = value { bytes.len() as u64 } else { 0 };
+        self.0.values().map(bytes).sum()
+    }
+
+    /// Writes it for another process of this program: of each value its name, a letter, and its bytes, with the lengths
+    /// before them.
+    pub(in super::super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        for (name, value) in &self.0 {
+            let number;
+            let (letter, bytes): (u8, &[u8]) = match value {
+                Value::Memory(bytes) => (b'm', bytes),
+                Value::I64(value) => {
+                    number = value.to_le_bytes();
+                    (b'I', &number)
+                }
+                Value::F64(value) => {
+                    number = value.to_le_bytes();
+                    (b'F', &number)
+                }
+                Value::I32(value) => {
+                    number = i64::from(*value).to_le_bytes();
+                    (b'i', &number)
+                }
+                Value::F32(value) => {
+                    number = u64::from(*value).to_le_bytes();
+                    (b'f', &number)
+                }
+            };
+            for part in [name.as_bytes(), bytes] {
+                to.write_all(&(part.len() as u64).to_le_bytes())?;
+                to.write_all(part)?;
+            }
+            to.write_all(&[letter])?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(in super::super) fn read(mut from: &[u8]) -> Option<Self> {
+        let mut image = Self::default();
+        while !from.is_empty() {
+            let (name, bytes) = (part(&mut from)?, part(&mut from)?);
+            let (letter, rest) = from.split_first()?;
+            from = rest;
+            let number = || bytes.try_into().ok().map(u64::from_le_bytes);
+            let value = match letter {
+                b'm' => Value::Memory(bytes.to_vec()),
+                b'I' => Value::I64(number()?.cast_signed()),
+                b'F' => Value::F64(number()?),
+                b'i' => Value::I32(i32::try_from(number()?.cast_signed()).ok()?),
+                b'f' => Value::F32(u32::try_from(number()?).ok()?),
+                _ => return None,
+            };
+            image.0.insert(String::from_utf8(name.to_vec()).ok()?, value);
+        }
+        Some(image)
+    }
+}
+
+/// Takes the next bytes, which their length stands before.
+fn part<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = from.split_first_chunk()?;
+    let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    *from = rest;
+    Some(part)
 }
 
 async fn read(
@@ -129,6 +198,8 @@ fn in_words(failure: &GuestFailure) -> String {
     let called = told.split_once("unknown import: `").and_then(|(_, rest)| rest.split_once('`'));
     match called {
         Some((import, _)) => format!("its `open` calls {import}"),
+        // The engine's words for a handle that nobody has made, which the making of one is here.
+        None if told.contains("unknown handle index") => "its `open` makes a resource".to_owned(),
         None => format!("no image can be taken of it: {told}"),
     }
 }
@@ -157,5 +228,29 @@ impl ComponentInstanceState for Image {
     async fn call_func_ret_f64(&mut self, _: &str, name: &str) -> u64 {
         let Value::F64(value) = self.of(name) else { unreachable!("{name} is an f64") };
         *value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_read_as_it_was_written() {
+        let values = [
+            ("memory0", Value::Memory(vec![1, 2, 3])),
+            ("memory1", Value::Memory(Vec::new())),
+            ("a", Value::I32(i32::MIN)),
+            ("b", Value::I64(-1)),
+            ("c", Value::F32(f32::NAN.to_bits())),
+            ("d", Value::F64(1)),
+        ];
+        let image = Image(values.map(|(name, value)| (name.to_owned(), value)).into());
+        let mut written = Vec::new();
+        image.write(&mut written).unwrap();
+        assert_eq!(Image::read(&written).unwrap().0, image.0);
+        assert_eq!(image.bytes(), 3);
+        written.pop();
+        assert!(Image::read(&written).is_none(), "it ends too early");
     }
 }

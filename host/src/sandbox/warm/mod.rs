@@ -2,31 +2,35 @@
 //! that one are open as soon as they are made.
 //!
 //! This is sound where nothing but the memories and globals of an instance remembers its `open`. Two things see to that.
-//! The instance whose image is taken has nothing behind its imports but the log: any other call ends it, and the stage is
-//! opened the ordinary way. So an image holds nothing that the host gave, no secret, no file, no time, and no handle to
-//! any of them. And components with state elsewhere are refused before (`fitness`). Whatever fails here costs time, never
-//! the run: the reason is told, and instances are opened one by one.
+//! The instance whose image is taken has nothing behind its imports but the log, and can make no resource: any such call
+//! ends it, and the stage is opened the ordinary way. So an image holds nothing that the host gave, no secret, no file, no
+//! time, and no handle to any of them; and an instance that begins with it is what it would be had it been opened itself. So
+//! it does not matter when the image is ready: instances made before that are opened, and no output tells them apart.
+//! Components with state elsewhere are refused before (`fitness`). Whatever fails here costs time, never the run: the
+//! reason is told, and instances are opened one by one.
 
 mod fitness;
 mod image;
+mod making;
+pub(super) mod rewrite;
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wasmtime_wizer::Wizer;
+use tokio::runtime;
 
 use super::cache;
+use super::compiler::Wait;
 use super::component::Component;
-use super::engine::Engine;
 use super::store::Terms;
+use super::work::{Unfit, Work};
 use crate::plan::Limits;
 use crate::pool::WorkerId;
-use image::Image;
+pub(super) use image::Image;
+pub use making::ImageToMake;
 
-/// Changes when images of an earlier version must not be used any more.
-const VERSION: &str = concat!("warm 2, ", env!("CARGO_PKG_VERSION"));
+/// Changes when images of an earlier version, or reasons against one, must not be used any more.
+const VERSION: &str = concat!("warm 4, ", env!("CARGO_PKG_VERSION"));
 
 /// What is opened, and how.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,8 @@ pub(super) enum Cold {
     Lasting(String),
     /// At another time it may not be so.
     Passing(String),
+    /// Nobody waits for the image any more.
+    Stopped,
 }
 
 impl Cold {
@@ -54,64 +60,67 @@ impl Cold {
     pub(super) fn into_words(self) -> String {
         match self {
             Self::Lasting(why) | Self::Passing(why) => why,
+            Self::Stopped => "nobody waited for its image".to_owned(),
         }
     }
 }
 
 impl Opening<'_> {
-    /// The component with its `open` behind it: from the cache, else made and put there.
+    /// The component with its `open` behind it, if the cache has it. `None`: nobody has tried to make it.
     ///
     /// # Errors
-    /// Why there can be none.
-    pub(super) async fn warm(&self) -> Result<Component, Cold> {
+    /// Why there can be none, where that is known.
+    pub(super) async fn find(&self) -> Result<Option<Component>, Cold> {
         if self.terms.voice.knows(self.config) {
             // An image holds the configuration, and lies in a file.
             return Err(Cold::lasting("its configuration has a secret in it"));
         }
         let (engine, key) = (self.component.engine.clone(), self.key());
-        let found = {
-            let key = key.clone();
-            blocking(move || Ok((engine.cache.find(&engine.wasmtime, &key), engine.cache.noted(&key)))).await?
-        };
-        match found {
-            (Some(found), _) => return Ok(self.component.with(found)),
-            (None, Some(why)) => return Err(Cold::Lasting(why)),
-            (None, None) => {}
+        let find = move || (engine.cache.find(&engine.wasmtime, &key), engine.cache.noted(&key));
+        let found = tokio::task::spawn_blocking(find).await;
+        match found.map_err(|error| Cold::Passing(error.to_string()))? {
+            (Some(found), _) => Ok(Some(self.component.with(found))),
+            (None, Some(why)) => Err(Cold::Lasting(why)),
+            (None, None) => Ok(None),
         }
-        let made = self.make(&key).await;
+    }
+
+    /// Makes that component, and puts it into the cache. Takes its time, on this thread.
+    ///
+    /// # Errors
+    /// Why there can be none, which is noted in the cache where it would be the same at the next start: to find out takes
+    /// a compilation, and an `open` that takes long.
+    pub(super) fn make(&self, wait: &Wait) -> Result<Component, Cold> {
+        let key = self.key();
+        let made = self.made(&key, wait);
         if let Err(Cold::Lasting(why)) = &made {
-            // What is in vain is not tried at each start: it takes a compilation, and an `open` that takes long.
-            let (engine, why) = (self.component.engine.clone(), why.clone());
-            let note = move || {
-                engine.cache.note(&key, &why);
-                Ok(())
-            };
-            blocking(note).await?;
+            self.component.engine.cache.note(&key, why);
         }
         made.map(|made| self.component.with(made))
     }
 
-    async fn make(&self, key: &str) -> Result<wasmtime::component::Component, Cold> {
-        let Limits { compile: most, component: bytes_max, .. } = self.terms.limits;
-        let (engine, wasm) = (self.component.engine.clone(), Arc::clone(&self.component.wasm));
-        let (instrumented, engine, wasm) = blocking(move || {
-            fitness::check(&wasm).map_err(Cold::Lasting)?;
-            Ok((instrumented(&engine, &wasm, most)?, engine, wasm))
-        })
-        .await?;
-        let image = Image::take(&instrumented, self).await?;
-        let key = key.to_owned();
-        blocking(move || {
-            let snapshot = snapshot(wasm, image, most)?;
-            if snapshot.len() as u64 > bytes_max.get() {
-                let bytes = bytesize::ByteSize(snapshot.len() as u64).display().iec();
-                return Err(Cold::Lasting(format!("its image is {bytes} large, more than limits.component allows")));
+    fn made(&self, key: &str, wait: &Wait) -> Result<wasmtime::component::Component, Cold> {
+        let (engine, wasm) = (&self.component.engine, &self.component.wasm);
+        let work = Work::Instrumented(Arc::clone(wasm));
+        let instrumented = engine.cache.compile_for_now(engine, &work, wait);
+        let instrumented = compiled(instrumented, wait, "no image can be taken of it")?;
+        let image = Arc::new(self.take(&instrumented, wait)?);
+        let bytes_max = self.terms.limits.component.get();
+        let work = Work::Imaged { wasm: Arc::clone(wasm), image, bytes_max };
+        compiled(engine.cache.load(engine, &work, key, wait), wait, "its image does not compile")
+    }
+
+    /// Takes the image on this thread, until nobody waits for it any more.
+    fn take(&self, instrumented: &wasmtime::component::Component, wait: &Wait) -> Result<Image, Cold> {
+        let runtime = runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| Cold::Passing(format!("no image can be taken of it: {error}")))?;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = wait.stop.cancelled() => Err(Cold::Stopped),
+                taken = Image::take(instrumented, self) => taken,
             }
-            let loaded = engine.cache.load(&engine, &snapshot.into(), &key, most);
-            let compiled = loaded.ok_or_else(|| slow(most))?;
-            compiled.map_err(|error| Cold::Lasting(format!("its image does not compile: {error:#}")))
         })
-        .await
     }
 
     /// What an image depends on. The engine's settings are the cache's part.
@@ -124,46 +133,19 @@ impl Opening<'_> {
     }
 }
 
-/// The component with a way in to everything that an image is made of.
-fn instrumented(engine: &Engine, wasm: &Arc<[u8]>, most: Duration) -> Result<wasmtime::component::Component, Cold> {
-    let wasm = Arc::clone(wasm);
-    let rewrite = move || wizer().instrument_component(&wasm).map(|(_, instrumented)| Arc::from(instrumented));
-    let instrumented = cache::within(most, rewrite).ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))?;
-    let compiled = engine.cache.compile_for_now(engine, &instrumented, most);
-    compiled.ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))
-}
-
-/// The component, with the image in place of what its instances begin with.
-fn snapshot(wasm: Arc<[u8]>, mut image: Image, most: Duration) -> Result<Vec<u8>, Cold> {
-    let rewrite = move || {
-        let wizer = wizer();
-        // Once more: what the first time has learnt borrows from the component, and would have to wait with it.
-        let (context, _) = wizer.instrument_component(&wasm)?;
-        let snapshot = pin!(wizer.snapshot_component(&context, &mut image));
-        match snapshot.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(snapshot) => snapshot,
-            Poll::Pending => wasmtime::bail!("an image that lies ready was waited for"),
-        }
-    };
-    cache::within(most, rewrite).ok_or_else(|| slow(most))?.map_err(|error| impossible(&error))
-}
-
-fn wizer() -> Wizer {
-    let mut wizer = Wizer::new();
-    // No export is taken away: `open` stays, and is not called.
-    wizer.keep_init_func(true);
-    wizer
-}
-
-fn impossible(error: &wasmtime::Error) -> Cold {
-    Cold::Lasting(format!("no image can be taken of it: {}", error.root_cause()))
+/// What came of a compilation, which `wait` did not outlast when there is nothing.
+fn compiled<T>(of: Option<wasmtime::Result<T>>, wait: &Wait, failed: &str) -> Result<T, Cold> {
+    match of {
+        Some(Ok(compiled)) => Ok(compiled),
+        Some(Err(error)) => Err(Cold::Lasting(match error.downcast_ref::<Unfit>() {
+            Some(Unfit(why)) => why.clone(),
+            None => format!("{failed}: {}", error.root_cause()),
+        })),
+        None if wait.stop.is_cancelled() => Err(Cold::Stopped),
+        None => Err(slow(wait.most)),
+    }
 }
 
 fn slow(most: Duration) -> Cold {
     Cold::Passing(format!("its image is not compiled after {}", humantime::format_duration(most)))
-}
-
-/// On a thread that may take its time.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Cold> + Send + 'static) -> Result<T, Cold> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Cold::Passing(error.to_string())))
 }
