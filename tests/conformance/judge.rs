@@ -63,10 +63,10 @@ impl Case {
                 return differ();
             }
         }
-        if let Some(count) = self.numbers {
-            if (0..count).map(|number| format!("p:{number}").into_bytes()).ne(values().map(<[u8]>::to_vec)) {
-                return differ();
-            }
+        if let Some(count) = self.numbers
+            && (0..count).map(|number| format!("p:{number}").into_bytes()).ne(values().map(<[u8]>::to_vec))
+        {
+            return differ();
         }
         if self.each.as_ref().is_some_and(|each| !values().all(|value| value == each.as_bytes())) {
             return differ();

@@ -11,6 +11,8 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -85,13 +87,15 @@ impl CodeCache {
             // Where no process can be started, compiling here is better than not at all.
             Err(_unavailable) => {}
         }
-        let (with, of) = (engine.wasmtime.clone(), work.clone());
-        let compiled = within(wait, move || Component::from_binary(&with, &of.component()?))?;
-        if let (Some(entry), Ok(component)) = (entry, &compiled) {
-            // A full or read-only disk costs the next start a compilation, not this run.
-            drop(component.serialize().map(|code| to_disk(entry, &code)));
-        }
-        Some(compiled)
+        let (with, of, entry) = (engine.wasmtime.clone(), work.clone(), entry.map(Path::to_owned));
+        within(wait, move || {
+            let component = Component::from_binary(&with, &of.component()?)?;
+            if let Some(entry) = entry {
+                // A full or read-only disk costs the next start a compilation, not this run.
+                drop(component.serialize().map(|code| to_disk(&entry, &code)));
+            }
+            Ok(component)
+        })
     }
 
     /// Compiles in a process of its own, which writes the code where it is kept, or where there is no such place, into a file
@@ -150,6 +154,32 @@ impl CodeCache {
 #[error("the compiler panicked: {0}")]
 pub(super) struct Panicked(pub(super) String);
 
+/// Whether there is work that may be left behind. It cannot be ended, so there is never more than one: runs that end soon would
+/// leave one each.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The turn to do such work.
+struct Turn;
+
+impl Turn {
+    /// Waits for it. `None`: nobody waits any more.
+    fn take(wait: &Wait, by: Instant) -> Option<Self> {
+        while IS_TAKEN.swap(true, Acquire) {
+            if wait.stop.is_cancelled() || Instant::now() >= by {
+                return None;
+            }
+            thread::sleep(LOOK);
+        }
+        Some(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        IS_TAKEN.store(false, Release);
+    }
+}
+
 /// Does this work on a thread of its own, which is left behind when it takes too long, or nobody waits any more.
 fn within<T: Send + 'static>(
     wait: &Wait,
@@ -157,7 +187,10 @@ fn within<T: Send + 'static>(
 ) -> Option<wasmtime::Result<T>> {
     let done = Arc::new((Mutex::new(None), Condvar::new()));
     let tell = Arc::clone(&done);
+    let by = Instant::now() + wait.most;
+    let turn = if wait.is_beside { Some(Turn::take(wait, by)?) } else { None };
     let compiler = thread::Builder::new().name("sandmill-compile".to_owned()).spawn(move || {
+        let _turn = turn;
         // Nothing of what the work has seen is used any more when it has panicked.
         let worked = panic::catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|panic| Err(Panicked(panic_message(&*panic)).into()));
@@ -167,7 +200,6 @@ fn within<T: Send + 'static>(
     if let Err(error) = compiler {
         return Some(Err(error.into()));
     }
-    let by = Instant::now() + wait.most;
     let mut worked = done.0.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let left = by - Instant::now();
@@ -247,6 +279,25 @@ mod tests {
         let hour = Wait::for_it(Duration::from_secs(3600));
         let error = within::<()>(&hour, || panic!("seventeen")).unwrap().unwrap_err();
         assert_eq!(error.downcast_ref::<Panicked>().unwrap().to_string(), "the compiler panicked: seventeen");
+    }
+
+    /// Each run that ended before its image was made left a compilation behind: fifty tests left fifty.
+    #[test]
+    fn work_waits_for_what_was_left_behind_before() {
+        let stop = CancellationToken::new();
+        let wait = Wait::beside(Duration::from_secs(3600), &stop);
+        let turn = Turn::take(&wait, Instant::now() + wait.most).expect("its turn comes");
+        stop.cancel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&begun);
+        let work = move || {
+            told.store(true, Release);
+            Ok(())
+        };
+        assert!(within(&wait, work).is_none());
+        assert!(!begun.load(Acquire), "two would work at once");
+        drop(turn);
+        assert!(within(&Wait::beside(Duration::from_secs(3600), &CancellationToken::new()), || Ok(())).is_some());
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub(super) struct Wait {
     pub(super) most: Duration,
     /// Nobody waits any more when this is cancelled.
     pub(super) stop: CancellationToken,
+    /// Nothing depends on it: it is left as soon as nobody waits.
+    pub(super) is_beside: bool,
     threads: usize,
 }
 
@@ -91,12 +93,12 @@ impl Wait {
     /// Something cannot go on without it.
     pub(super) fn for_it(most: Duration) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        Self { most, stop: CancellationToken::new(), threads }
+        Self { most, stop: CancellationToken::new(), is_beside: false, threads }
     }
 
     /// It is made beside other work, on one thread, until `stop`.
     pub(super) fn beside(most: Duration, stop: &CancellationToken) -> Self {
-        Self { most, stop: stop.clone(), threads: 1 }
+        Self { most, stop: stop.clone(), is_beside: true, threads: 1 }
     }
 }
 
