@@ -173,7 +173,7 @@ async fn a_mistake_in_a_script_in_python_is_shown_where_it_stands() {
     std::fs::write(sandbox.path().join("p.toml"), wrong).expect("a pipeline");
     let seen = run_with_compilers(&sandbox, "sandmill check --offline p.toml").await;
     assert_eq!(seen.code, 2, "{}", seen.stderr);
-    assert!(seen.stderr.contains("p.toml:10:31: stage \"pick\": SyntaxError: expected ':'"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("p.toml:10:32: stage \"pick\": SyntaxError: expected ':'"), "{}", seen.stderr);
 }
 
 #[tokio::test]

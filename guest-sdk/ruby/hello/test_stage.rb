@@ -12,7 +12,7 @@ class TestHello < Minitest::Test
     assert_equal "told to fail: !x", fates.failure(1)
     assert_equal [false, true], [1, 2].map { |index| fates.failures[index].retryable? }
     assert_equal [["k", 0], ["", 1]], fates.outputs.last(2).map { |output| [output.key, output.port] }
-    assert_match(/undefined method .*foo.* \(odd\.rb:\d+ in odd, called from stage\.rb:\d+/, fates.failure(8))
+    assert_match(/undefined method .*foo.* \(odd\.rb:\d+ in break_it, called from odd\.rb:\d+ in odd/, fates.failure(8))
   end
 
   def test_the_configuration_is_strict

@@ -159,7 +159,7 @@ pub(crate) struct BuildArguments {
     pub(crate) json: bool,
 }
 
-/// Make a new stage: a folder with a function to change, and a test of it; or a pipeline with a script, which needs no compiler.
+/// Make a new stage with a test of it, or a pipeline with a script.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  sandmill new shout\n  sandmill new shout --lang python\n  sandmill build shout\n  \

@@ -34,7 +34,7 @@ module Sandmill
     REQUIRED = Object.new.freeze
     BOOLEANS = [true, false].freeze
     NAMES = { String => "text", Integer => "a whole number", Float => "a number", Numeric => "a number", Hash => "a table",
-              Array => "an array", Symbol => "text" }.freeze
+              Array => "an array", Symbol => "text", Object => "any value" }.freeze
 
     # `strict`: a field that is not named is refused. Else it is ignored.
     def initialize(fields, strict:)
@@ -139,7 +139,7 @@ module Sandmill
     end
 
     def of_class(type, name)
-      expected = NAMES[type] || raise(ArgumentError, "#{name}: a field is String, Integer, Float, Hash or Array, not #{type}")
+      expected = NAMES[type] || raise(ArgumentError, "#{name}: a field is String, Integer, Float, Hash, Array or Object, not #{type}")
       lambda do |value|
         value = value.to_f if type == Float && value.is_a?(Integer)
         value.is_a?(type) ? value : raise(Misfit, "expected #{expected}, found #{Schema.shown(value)}")
