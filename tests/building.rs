@@ -144,11 +144,7 @@ async fn a_script_in_python_needs_one_build_for_all_scripts() {
     let seen = run_with_compilers(&sandbox, "printf '3\n0\n1\n' | sandmill run --offline -q p.toml").await;
     assert_eq!((seen.code, seen.stdout.as_str()), (3, "{\"n\":3}\n[3]\n"), "{}", seen.stderr);
     let seen = run_with_compilers(&sandbox, "sandmill dead-letters list p.toml").await;
-    assert!(
-        seen.stdout.contains("ZeroDivisionError: division by zero (script:4 in pick)"),
-        "{}",
-        seen.stdout
-    );
+    assert!(seen.stdout.contains("ZeroDivisionError: division by zero (script:4 in pick)"), "{}", seen.stdout);
 
     // Another script, and one that `new` makes: nothing is built again.
     let other = PYTHON.replace("record // 0", "record + 1");
