@@ -41,7 +41,8 @@ test: setup
 	cd tests/works && cargo test --locked -p works --all-features --target-dir $(TARGET_DIR)/guests-native
 
 lint:
-	guest-sdk/adapters/generate.py | cmp - guest-sdk/adapters/null.wat
+	cd guest-sdk/adapters && for name in null command env files command-files; do ./generate.py $$name | cmp - $$name.wat || exit 1; done
+	cd guest-sdk/adapters && ./ruby.py | cmp - ruby.wat
 	cargo fmt --all --check
 	cd guest-sdk/rust && cargo fmt --all --check
 	cd stages && cargo fmt --all --check

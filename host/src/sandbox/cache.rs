@@ -11,8 +11,6 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -156,7 +154,9 @@ pub(super) struct Panicked(pub(super) String);
 
 /// Whether there is work that may be left behind. It cannot be ended, so there is never more than one: runs that end soon would
 /// leave one each.
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+static IS_TAKEN: Mutex<bool> = Mutex::new(false);
+/// Told when it is done.
+static IS_FREE: Condvar = Condvar::new();
 
 /// The turn to do such work.
 struct Turn;
@@ -164,19 +164,22 @@ struct Turn;
 impl Turn {
     /// Waits for it. `None`: nobody waits any more.
     fn take(wait: &Wait, by: Instant) -> Option<Self> {
-        while IS_TAKEN.swap(true, Acquire) {
+        let mut is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        while *is_taken {
             if wait.stop.is_cancelled() || Instant::now() >= by {
                 return None;
             }
-            thread::sleep(LOOK);
+            is_taken = IS_FREE.wait_timeout(is_taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
+        *is_taken = true;
         Some(Self)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        IS_TAKEN.store(false, Release);
+        *IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        IS_FREE.notify_one();
     }
 }
 
@@ -269,6 +272,9 @@ impl Hasher for Compatibility {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::{Acquire, Release};
+
     use tokio_util::sync::CancellationToken;
 
     use super::*;
