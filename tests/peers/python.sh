@@ -21,7 +21,10 @@ fetch() {
     mkdir -p "$target/lists/partial" "$target/cache/archives/partial" "$target/packages"
     : >"$target/status"
     keys=/usr/share/keyrings/debian-archive-keyring.gpg
-    echo "deb [signed-by=$keys] http://deb.debian.org/debian $release main" >"$target/sources.list"
+    # Where this machine's own packages come from.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n 1)
+    [ -n "$mirror" ] || return 1
+    echo "deb [signed-by=$keys] $mirror $release main" >"$target/sources.list"
     cat >"$target/apt.conf" <<CONFIG
 Dir::Etc::sourcelist "$target/sources.list";
 Dir::Etc::sourceparts "/dev/null";
