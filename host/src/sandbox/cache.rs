@@ -85,15 +85,18 @@ impl CodeCache {
             // Where no process can be started, compiling here is better than not at all.
             Err(_unavailable) => {}
         }
-        let (with, of, entry) = (engine.wasmtime.clone(), work.clone(), entry.map(Path::to_owned));
-        within(wait, move || {
+        let (with, of) = (engine.wasmtime.clone(), work.clone());
+        // What nobody waits for any more is worth keeping only where it was not refused for taking too long.
+        let kept_anyway = entry.filter(|_| wait.is_beside).map(Path::to_owned);
+        let compiled = within(wait, move || {
             let component = Component::from_binary(&with, &of.component()?)?;
-            if let Some(entry) = entry {
-                // A full or read-only disk costs the next start a compilation, not this run.
-                drop(component.serialize().map(|code| to_disk(&entry, &code)));
-            }
+            kept_anyway.iter().for_each(|entry| keep(entry, &component));
             Ok(component)
-        })
+        })?;
+        if let (Some(entry), Ok(component), false) = (entry, &compiled, wait.is_beside) {
+            keep(entry, component);
+        }
+        Some(compiled)
     }
 
     /// Compiles in a process of its own, which writes the code where it is kept, or where there is no such place, into a file
@@ -237,6 +240,11 @@ impl Engine {
         // wasmtime refuses code of another version or configuration by itself.
         unsafe { Component::deserialize_file(&self.wasmtime, file) }
     }
+}
+
+/// A full or read-only disk costs the next start a compilation, not this run.
+fn keep(entry: &Path, component: &Component) {
+    drop(component.serialize().map(|code| to_disk(entry, &code)));
 }
 
 fn to_disk(entry: &Path, code: &[u8]) -> std::io::Result<()> {
