@@ -26,7 +26,7 @@ if ruby -e 'exit((RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) >= 0 && requir
 else
     echo "left out: the native tests of the Ruby SDK, because there is no Ruby 3.1 with minitest"
 fi
-if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18)' 2> /dev/null; then
+if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' 2> /dev/null; then
     (cd guest-sdk/javascript && node --test test/*.test.mjs)
     tools=$(where assemblyscript node_modules/.bin/asc)
     if [ -n "$tools" ]; then
