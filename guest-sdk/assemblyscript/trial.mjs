@@ -65,7 +65,7 @@ class Trial {
     if (this.#word(result) === 1) throw new Refused(text(this.#bytes(result + 4)));
   }
 
-  /** Asks a source for at most so many records. */
+  /** Asks a source for at most `most` records. */
   pull(most) {
     const result = this.#call("pull", most);
     if (this.#word(result) === 1) throw new Refused(text(this.#bytes(result + 4)));

@@ -181,7 +181,7 @@ typedef struct {
 extern const sm_stage sandmill_stage;
 /* Called when the instance opens: why it cannot work, or NULL. */
 const char *sandmill_opened(const void *config);
-/* Emits at most so many records from the place on, and moves the place. */
+/* Emits at most `most` records from the place on, and moves the place. */
 void sandmill_pull(const void *config, size_t most, sm_place *place, sm_out *out);
 /* Called when the instance ends. */
 void sandmill_flush(const void *config, sm_out *out);

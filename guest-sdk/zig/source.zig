@@ -45,7 +45,7 @@ pub fn Source(comptime file: type) type {
             return .{ .config = config, .state = state, .place = .{ .cursor = try sandmill.allocator.dupe(u8, cursor) } };
         }
 
-        /// Asks for at most so many records. When it returns `error.Refused`, `why` says why.
+        /// Asks for at most `most` records. When it returns `error.Refused`, `why` says why.
         pub fn pull(source: *Self, most: u32, why: *[]const u8) error{ Refused, OutOfMemory }!sandmill.Output {
             var out: sandmill.Output = .{};
             const before = source.place.cursor;
