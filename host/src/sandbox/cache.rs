@@ -165,11 +165,11 @@ static IS_FREE: Condvar = Condvar::new();
 struct Turn;
 
 impl Turn {
-    /// Waits for it. `None`: nobody waits any more.
-    fn take(wait: &Wait, by: Instant) -> Option<Self> {
+    /// Waits for it, which is no part of the time that the work may take. `None`: nobody waits any more.
+    fn take(wait: &Wait) -> Option<Self> {
         let mut is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         while *is_taken {
-            if wait.stop.is_cancelled() || Instant::now() >= by {
+            if wait.stop.is_cancelled() {
                 return None;
             }
             is_taken = IS_FREE.wait_timeout(is_taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
@@ -193,8 +193,8 @@ fn within<T: Send + 'static>(
 ) -> Option<wasmtime::Result<T>> {
     let done = Arc::new((Mutex::new(None), Condvar::new()));
     let tell = Arc::clone(&done);
+    let turn = if wait.is_beside { Some(Turn::take(wait)?) } else { None };
     let by = Instant::now() + wait.most;
-    let turn = if wait.is_beside { Some(Turn::take(wait, by)?) } else { None };
     let compiler = thread::Builder::new().name("sandmill-compile".to_owned()).spawn(move || {
         let _turn = turn;
         // Nothing of what the work has seen is used any more when it has panicked.
@@ -300,7 +300,7 @@ mod tests {
     fn work_waits_for_what_was_left_behind_before() {
         let stop = CancellationToken::new();
         let wait = Wait::beside(Duration::from_secs(3600), &stop);
-        let turn = Turn::take(&wait, Instant::now() + wait.most).expect("its turn comes");
+        let turn = Turn::take(&wait).expect("its turn comes");
         stop.cancel();
         let begun = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&begun);
