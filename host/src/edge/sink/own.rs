@@ -151,12 +151,11 @@ pub(super) fn behind(path: &Path, file: &File, (place, inode): (u64, Option<u64>
     if to <= place {
         return Ok(Behind::Others);
     }
-    if now > to {
-        return Err(not_own(path, (to, now - to), to));
-    }
-    match others.filter(|(at, _)| *at >= place) {
-        Some(others) => Err(not_own(path, others, place)),
-        None => Ok(Behind::Own),
+    // Both at once, so that who has moved them away is not asked a second time.
+    match (others.filter(|(at, _)| *at >= place), now.saturating_sub(to)) {
+        (Some((at, bytes)), later) => Err(not_own(path, (at, bytes + later), place)),
+        (None, 0) => Ok(Behind::Own),
+        (None, later) => Err(not_own(path, (to, later), to)),
     }
 }
 
@@ -171,4 +170,30 @@ fn not_own(path: &Path, (at, bytes): (u64, u64), place: u64) -> Error {
         "move them away, then run again: `tail -c +{} \"{path}\" > rest.txt && truncate -s {place} \"{path}\"`",
         place + 1
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use super::*;
+
+    /// Others had written both while the run did and after it: once the second part was moved away, the first was refused.
+    #[test]
+    fn what_others_wrote_during_a_run_and_after_it_is_moved_away_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out.txt");
+        let open = || OpenOptions::new().read(true).append(true).create(true).open(&path).expect("a file of our own");
+        let mut own = OwnFile::begin(open(), None, None).expect("a file that can be written");
+        own.write(b"one\n").expect("room");
+        let place = parse(&own.mark().expect("a disk")).expect("a mark of our own");
+        open().write_all(b"stranger\n").expect("room");
+        own.write(b"two\n").expect("room");
+        open().write_all(b"another\n").expect("room");
+
+        let refusal = behind(&path, &open(), place).expect_err("others' lines would be cut off");
+        assert!(refusal.to_string().contains("written 17 bytes"), "{refusal}");
+        assert!(refusal.hints()[0].contains("tail -c +5 "), "{:?}", refusal.hints());
+        assert!(refusal.hints()[0].contains("truncate -s 4 "), "{:?}", refusal.hints());
+    }
 }
