@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sandmill::plan::{Isolation, OnError, Order, Recycle, Retry};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
 use sandmill::report::Ending;

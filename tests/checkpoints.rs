@@ -11,7 +11,7 @@ use sandmill::failpoint::{Failpoint, Failpoints};
 use sandmill::plan::{
     Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, Order, Retry, SinkKind, SourceKind,
 };
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::Ending;

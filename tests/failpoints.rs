@@ -15,7 +15,7 @@ use sandmill::plan::{
     Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, LineFormat, Order, Recycle, Retry, SinkKind,
     SourceKind, SqliteSink,
 };
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
 use sandmill::state::StateFile;

@@ -623,7 +623,7 @@ async fn a_guest_without_wasi_is_linked_without_it_whatever_it_is_granted() {
 
 #[test]
 fn a_native_stage_is_granted_nothing() {
-    use sandmill::pool::{NativeStage, Verdict};
+    use sandmill::program::{NativeStage, Verdict};
     let native = StageBuilder::native("n", NativeStage::new(|_, _, _| Verdict::Done)).grants(Grants::every());
     let plan = PipelineBuilder::new("p")
         .source(SourceBuilder::custom("given", Given(VecDeque::new())))

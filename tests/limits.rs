@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, SourceKind, Suggested};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, Report};
 use sandmill::sandbox::defaults;

@@ -11,7 +11,7 @@ use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{
     Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, Limits, LineFormat, OnError, SinkKind, SourceKind,
 };
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
 use sandmill::report::{Ending, Event, EventStream, Report};
 use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder, Stopper};

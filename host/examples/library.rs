@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sandmill::build::{BuildOptions, build};
 use sandmill::plan::{Generate, Generated, Plan, SinkKind, SourceKind};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::Fate;
 use sandmill::{Completions, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 

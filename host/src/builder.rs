@@ -18,7 +18,7 @@ use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
     SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
-use crate::pool::NativeStage;
+use crate::program::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
@@ -27,7 +27,7 @@ use crate::record::BatchBounds;
 ///
 /// ```
 /// use sandmill::plan::{Generate, Generated, SourceKind};
-/// use sandmill::pool::{NativeStage, Verdict};
+/// use sandmill::program::{NativeStage, Verdict};
 /// use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 ///
 /// let even = NativeStage::new(|_key, value, out| {

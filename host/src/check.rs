@@ -16,7 +16,8 @@ use crate::plan::{
     Code, Divided, Each, Generate, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order,
     Plan, Retry, SinkKind, SourceKind, StagePlan,
 };
-use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warmth, Warning, WarningKind};
+use crate::program::Warmth;
+use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
 
 /// One instance of a size that any machine has: nothing runs on this engine.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::legible;
-use crate::pool::{Gathered, GuestFailure, Load, Outcome};
+use crate::pool::{Gathered, Load};
+use crate::program::{GuestFailure, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
 pub use crate::edge::doors::{Given, Reading, fields, is_json, read};

@@ -18,7 +18,6 @@ use memchr::memmem::Finder;
 use reading::Pattern;
 
 use crate::error::Error;
-use crate::report::Problem;
 
 /// Shorter values stand in too many texts that have nothing to do with them: striking them out would leave nothing to
 /// read, and tell what they are.
@@ -150,14 +149,6 @@ impl Redactor {
         }
         all.sort_by_key(|found| (found.place.start, usize::MAX - found.place.end));
         all
-    }
-
-    /// What a report says of an error, without secrets.
-    pub(crate) fn problem(&self, problem: Problem) -> Problem {
-        let Problem { kind, message, snippet, causes, hints, broken_pipe } = problem;
-        let all = |texts: Vec<String>| texts.iter().map(|text| self.text(text).into_owned()).collect();
-        let message = self.text(&message).into_owned();
-        Problem { kind, message, snippet, causes: all(causes), hints: all(hints), broken_pipe }
     }
 
     /// An error without secrets: untouched when there are none in it.
@@ -402,8 +393,6 @@ mod tests {
             (clean.causes(), clean.hints()),
             (vec!["refused [secret TOKEN]".to_owned()], &["try [secret TOKEN]".to_owned()][..])
         );
-        let problem = redactor.problem(Problem::from(&Error::edge("hunter2")));
-        assert_eq!(problem.message, "[secret TOKEN]");
     }
 
     /// A derived one shows the bytes that are searched for, wherever a struct that holds a redactor is logged.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::pool::panic_message;
+use crate::panic::panic_message;
 
 /// The tasks of one run. At most one per source, worker and sink.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use serde::Serializer;
 use tokio::time as clock;
 
 use crate::error::{Error, Result};
@@ -232,6 +233,11 @@ async fn within<F: Future>(until: Instant, future: F, missed: impl Fn() -> Durat
             },
         }
     }
+}
+
+/// Serialises a time as seconds with a fraction.
+pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use sandmill::build::{self, BuildOptions};
 use sandmill::edge::{Chunk, Rejected, Sink, Source};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload, Places};
 use sandmill::report::{Ending, Report};
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};

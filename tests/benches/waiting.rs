@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 use sandmill::plan::{Generate, Generated, Grants, HttpRule, SourceKind};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sandmill::plan::{Isolation, Limits};
-use sandmill::pool::{NativeStage, Verdict};
+use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
 use sandmill::{Error, ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};

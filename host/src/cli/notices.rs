@@ -6,7 +6,8 @@ use super::args::LogFilter;
 use super::render::numbers::duration;
 use super::render::style::{BAD, FAINT, WARN, paint};
 use super::render::text::one_line;
-use crate::report::{Event, LogLevel, Warmth};
+use crate::program::Warmth;
+use crate::report::{Event, LogLevel};
 
 /// Failures of one node that are shown: enough to see what is wrong. The dead letters have them all.
 const FAILURES_SHOWN_MAX: u32 = 5;
@@ -93,7 +94,7 @@ fn word(level: LogLevel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::WorkerId;
+    use crate::program::WorkerId;
 
     fn said(notices: &mut Notices, event: &Event) -> Option<String> {
         notices.line(event).map(|line| anstream::adapter::strip_str(&line).to_string())

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::snippet::Snippet;
 use crate::error::Error;
+use crate::snippet::Snippet;
 use crate::suggest;
 
 /// Something wrong at a place of the text.

@@ -2,7 +2,7 @@
 //!
 //! The text is read by hand from `toml`'s tree of spanned values, not through serde: its tagged enums, which kinds of
 //! sources and sinks would need, forget where a value stands. Every error has the file, the line and the column, the
-//! line itself as its cause ([`Snippet`]), and a hint. Nothing is ignored: a key that is not known is an error.
+//! line itself as its cause ([`Snippet`](crate::snippet::Snippet)), and a hint. Nothing is ignored: a key that is not known is an error.
 //!
 //! Only [`load`] reads a file, and [`parse`] the scripts that the text names; whether what the pipeline names exists is
 //! not this module's question.
@@ -18,7 +18,6 @@ mod pipeline;
 mod retry;
 mod script;
 mod sink;
-mod snippet;
 mod source;
 mod stage;
 mod state;
@@ -27,8 +26,6 @@ mod value;
 
 #[cfg(test)]
 mod tests;
-
-pub use snippet::Snippet;
 
 use std::fs::File;
 use std::io::{self, Read};

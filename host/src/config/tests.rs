@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::{Snippet, parse};
+use super::parse;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Plan;
+use crate::snippet::Snippet;
 
 mod accepted;
 mod granted;

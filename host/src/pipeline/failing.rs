@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use crate::edge::{Chunk, Cursor, Delivery, Extent, Header, Input, Mark, Rejected, Sink, Source};
 use crate::error::Result;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
-use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::program::Warmth;
+use crate::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{BatchBounds, Payload};
-use crate::report::Warmth;
 
 /// `source`, failing where it is to.
 pub(super) fn source(source: Box<dyn Source>, failpoints: &Failpoints) -> Box<dyn Source> {

@@ -12,7 +12,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::stages::ReadyStage;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
-use crate::report::{Event, EventSender, Warmth};
+use crate::program::Warmth;
+use crate::report::{Event, EventSender};
 use crate::sandbox::ImageToMake;
 use crate::time::Instant;
 

@@ -21,8 +21,9 @@ use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start};
+use crate::program::Warmth;
 use crate::redact::Redactor;
-use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
+use crate::report::{Event, EventSender, EventStream, Report, Resumed, event_channel};
 use crate::sandbox::{EgressBounds, Engine, Provisions, SandboxedSource, Sizing, Voice, defaults};
 use crate::state::{InputPoint, StateFile};
 

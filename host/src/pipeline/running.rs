@@ -220,7 +220,7 @@ impl Supervisor {
         Report {
             pipeline: self.name,
             ending,
-            problem: failure.as_ref().map(|failure| self.redactor.problem(Problem::from(failure))),
+            problem: failure.as_ref().map(|failure| Problem::from(failure).redacted(&self.redactor)),
             warnings,
             bottleneck: bottleneck::find(&stats),
             stats,

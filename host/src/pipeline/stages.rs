@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use super::runtimes::Runtimes;
 use crate::error::{Error, Result};
 use crate::plan::{Code, Grants, Limits, Script, StagePlan, Warm};
-use crate::pool::{GuestFailure, Program, cannot_open};
-use crate::report::Warmth;
+use crate::program::Warmth;
+use crate::program::{GuestFailure, Program, cannot_open};
 use crate::sandbox::{Command, Component, Engine, ImageToMake, Provisions, Sandboxed, Voice};
 
 /// A stage that is ready to work.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::edge::Extent;
 use crate::flow::{SinkCounters, SourceCounters, StageCounters};
 use crate::plan::Divided;
-use crate::pool::Program;
+use crate::program::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
 use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};

@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::plan::{Generate, Generated, SinkKind, SourceKind};
-    use crate::pool::{NativeStage, Verdict};
+    use crate::program::{NativeStage, Verdict};
     use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
     fn divided(change: impl FnOnce(StageBuilder) -> StageBuilder) -> Option<(String, String)> {

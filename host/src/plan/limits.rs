@@ -4,6 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use super::bounds;
+use crate::program::Budget;
 
 /// What a stage may use up.
 ///
@@ -73,6 +74,18 @@ impl Limits {
     pub fn cpu_of(&self, bytes: usize) -> Duration {
         let more = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         self.cpu.saturating_add((self.cpu / 2).saturating_mul(more))
+    }
+
+    /// The sum of the limits of `records` records of `bytes` together.
+    pub(crate) fn budget(&self, records: usize, bytes: usize) -> Budget {
+        let records = records.max(1);
+        let times = u32::try_from(records).unwrap_or(u32::MAX);
+        Budget {
+            cpu: self.cpu.saturating_mul(times - 1).saturating_add(self.cpu_of(bytes)),
+            wall: self.wall.saturating_mul(times),
+            fuel: self.fuel.map(|fuel| fuel.get().saturating_mul(u64::from(times))),
+            records,
+        }
     }
 
     /// The first number that is out of its bounds, in words; for numbers that come from code.

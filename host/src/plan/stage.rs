@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid};
-use crate::pool::NativeStage;
+use crate::program::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 

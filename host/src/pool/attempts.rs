@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::breaker::Came;
 use super::load::Load;
 use super::retries::{Cause, Retries, Waiting, crash};
-use super::{GuestFailure, Instance, Outcome};
 use crate::flow::{Failed, Hold, Reason};
+use crate::program::{GuestFailure, Instance, Outcome};
 use crate::record::{Lineage, Payload};
 
 /// What attempts at parts of one batch came to. Indices are those of the whole batch.
@@ -335,7 +335,7 @@ mod tests {
 
     use super::*;
     use crate::plan::Retry;
-    use crate::pool::Failure;
+    use crate::program::Failure;
     use crate::record::{Batch, Column, Ledger, Places, Ticket};
 
     /// What a record comes to: so many outputs, a failure for good, one that is retried.

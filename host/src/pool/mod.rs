@@ -3,10 +3,8 @@
 mod attempts;
 mod breaker;
 mod held;
-mod instance;
 mod line;
 mod load;
-mod native;
 mod order;
 mod pace;
 mod places;
@@ -22,12 +20,7 @@ mod worker;
 mod tests;
 
 pub(crate) use attempts::Gathered;
-pub use instance::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 pub(crate) use load::Load;
-pub(crate) use native::panic_message;
-pub use native::{NativeStage, Verdict};
-pub(crate) use pace::whole_budget;
 pub(crate) use shift::Homes;
 pub(crate) use stage::Stage;
-pub(crate) use words::cannot_open;
 pub(crate) use worker::Worker;

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Budget;
 use super::line::Line;
 use crate::plan::Limits;
+use crate::program::Budget;
 use crate::record::BatchBounds;
 
 /// How many times longer than usual an attempt may take before it is suspected. Arbitrary; large enough for uneven
@@ -80,7 +80,7 @@ impl Pace {
 
     /// The budget of an attempt at `records` records of `bytes` together that can be split when it fails.
     pub(crate) fn budget(&self, limits: &Limits, records: usize, bytes: usize) -> Budget {
-        let whole = whole_budget(limits, records, bytes);
+        let whole = limits.budget(records, bytes);
         let suspicious = |line| locked(line).at_most(records).saturating_mul(SUSPICION);
         Budget {
             cpu: whole.cpu.min(suspicious(&self.cpu).max(limits.cpu_of(bytes))),
@@ -132,7 +132,7 @@ impl Usual {
 /// What a long-lived instance may take to give up what it holds of `held` records: the sum of their limits, but no more
 /// than a minute inside the guest and ten in all, so that a drain ends; and never less than one record may take.
 pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
-    let whole = whole_budget(limits, held, 0);
+    let whole = limits.budget(held, 0);
     Budget {
         cpu: whole.cpu.min(FLUSH_CPU_MAX).max(limits.cpu),
         wall: whole.wall.min(FLUSH_WALL_MAX).max(limits.wall),
@@ -142,18 +142,6 @@ pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
 
 const FLUSH_CPU_MAX: Duration = Duration::from_secs(60);
 const FLUSH_WALL_MAX: Duration = Duration::from_secs(600);
-
-/// The sum of the limits of `records` records of `bytes` together.
-pub(crate) fn whole_budget(limits: &Limits, records: usize, bytes: usize) -> Budget {
-    let records = records.max(1);
-    let times = u32::try_from(records).unwrap_or(u32::MAX);
-    Budget {
-        cpu: limits.cpu.saturating_mul(times - 1).saturating_add(limits.cpu_of(bytes)),
-        wall: limits.wall.saturating_mul(times),
-        fuel: limits.fuel.map(|fuel| fuel.get().saturating_mul(u64::from(times))),
-        records,
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -214,7 +202,7 @@ mod tests {
         (0..20).for_each(|_| pace.learn(took(Duration::from_nanos(10), Duration::from_nanos(10)), 1));
         let cpu = |records, bytes| pace.budget(&limits(), records, bytes).cpu.as_millis();
         assert_eq!([0, (1 << 20) - 1, 1 << 20, 10 << 20].map(|bytes| cpu(1, bytes)), [100, 100, 150, 600]);
-        assert_eq!(whole_budget(&limits(), 3, 10 << 20).cpu, Duration::from_millis(800));
+        assert_eq!(limits().budget(3, 10 << 20).cpu, Duration::from_millis(800));
         assert_eq!(cpu(3, 10 << 20), 600, "until it is split");
     }
 

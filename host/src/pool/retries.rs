@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::GuestFailure;
 use crate::flow::{Backoff, Earlier, Reason};
 use crate::plan::Retry;
+use crate::program::GuestFailure;
 use crate::record::{Lineage, Payload};
 use crate::redact::Redactor;
 use crate::time::Instant;

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::Program;
 use super::breaker::Breaker;
 use super::order::Turnstile;
 use super::pace::Pace;
@@ -13,6 +12,7 @@ use super::room::Room;
 use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
+use crate::program::Program;
 use crate::record::{BatchBounds, Ledger};
 
 /// What all workers of a stage share.

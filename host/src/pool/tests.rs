@@ -9,10 +9,11 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Homes, NativeStage, Program, Stage, Verdict, Worker};
+use super::{Homes, Stage, Worker};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
 use crate::plan::{Generate, Generated, SinkKind, SourceKind};
+use crate::program::{NativeStage, Program, Verdict};
 use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded};
 use crate::record::{Accounting, Batch, BatchBounds, Column, Fate, Ledger, Payload, Places, Ticket};
 use crate::redact::Redactor;

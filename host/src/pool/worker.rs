@@ -10,14 +10,14 @@ use super::breaker::Came;
 use super::held::Held;
 use super::load::Load;
 use super::order::Turn;
-use super::pace::{Took, flush_budget, whole_budget};
+use super::pace::{Took, flush_budget};
 use super::shift::Homes;
 use super::stage::Stage;
 use super::words::state_lost;
-use super::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::error::{Error, Result};
 use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
+use crate::program::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::queue::Receiver;
 use crate::record::{Fate, Lineage, Payload, Ticket};
 use crate::time::{Instant, sleep_until};
@@ -259,7 +259,7 @@ impl Worker {
         // State cannot be taken back, so nothing is cut short on a suspicion where there may be some: the sum holds.
         let budget = match living.given {
             0 => self.stage.pace.budget(&self.stage.limits, records.len(), records.bytes()),
-            _ => whole_budget(&self.stage.limits, records.len(), records.bytes()),
+            _ => self.stage.limits.budget(records.len(), records.bytes()),
         };
         let (before, begun) = (living.instance.time_in_guest(), Instant::now());
         self.stage.counters.invocations.add(1);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Warmth;
-use crate::pool::WorkerId;
+use crate::program::Warmth;
+use crate::program::WorkerId;
 
 /// Events that wait for somebody to look: a screenful many times over.
 const EVENTS_MAX: usize = 1024;

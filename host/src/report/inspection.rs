@@ -1,13 +1,11 @@
 //! What can be known of a component, and of a whole pipeline, without running it.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use serde::Serialize;
+use std::path::PathBuf;
 
-use super::stats::seconds;
 use super::{Problem, Warning};
 use crate::plan::Suggested;
+use crate::program::Warmth;
 
 /// What a component is, wants and gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,29 +102,6 @@ pub struct CheckedNode {
     pub grants: Vec<GrantUse>,
     /// Whether its instances begin open; of a stage that runs a component, where everything could be tried out.
     pub warmth: Option<Warmth>,
-}
-
-/// Whether a stage's instances are open as soon as they are made, from an image of one that was opened before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Warmth {
-    /// They are.
-    Warm,
-    /// They are since an image was ready, which was made beside the run. Those before were opened one by one, which gives
-    /// the same outputs.
-    Warmed {
-        /// When it was ready: so long after the run had begun.
-        #[serde(serialize_with = "seconds", rename = "after_seconds")]
-        after: Duration,
-    },
-    /// They are opened one by one until an image is ready, which is made beside the run. In a closing report: the run ended
-    /// before that.
-    Pending,
-    /// They are opened one by one, and nobody loses by it: `open` takes no time worth saving, there is one instance for a
-    /// worker, or the stage is to be opened so.
-    Unneeded,
-    /// They are opened one by one, and this is why.
-    Cold(String),
 }
 
 /// One key of a grant.

@@ -9,7 +9,7 @@ mod stats;
 mod warning;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
-pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role, Warmth};
+pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
 pub use stats::{
     Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
     Stats,

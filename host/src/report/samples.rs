@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats, Warmth};
+use super::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
 use crate::edge::Extent;
 use crate::error::ErrorKind;
+use crate::program::Warmth;
 use crate::record::Accounting;
 
 /// A million lines of a web server's log: parsed, filtered, masked, stored.

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::config::Snippet;
 use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
+use crate::redact::Redactor;
+use crate::snippet::Snippet;
+use crate::time::seconds;
 
-use super::{Warmth, Warning};
+use super::Warning;
+use crate::program::Warmth;
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
 /// has ended; then they are exact and agree.
@@ -172,6 +175,15 @@ pub struct Problem {
     pub broken_pipe: bool,
 }
 
+impl Problem {
+    /// The same without the secrets that `redactor` knows.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let all = |texts: Vec<String>| texts.iter().map(|text| redactor.text(text).into_owned()).collect();
+        let message = redactor.text(&self.message).into_owned();
+        Self { message, causes: all(self.causes), hints: all(self.hints), ..self }
+    }
+}
+
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let snippet = Snippet::of(error).map(ToString::to_string);
@@ -263,8 +275,4 @@ impl Report {
         let broken_pipe = self.problem.as_ref().is_some_and(|problem| problem.broken_pipe);
         self.ending == Ending::Aborted && broken_pipe && self.stats.sinks.len() == 1
     }
-}
-
-pub(super) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

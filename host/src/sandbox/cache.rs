@@ -22,7 +22,7 @@ use super::compiler::{self, Wait};
 use super::engine::Engine;
 use super::work::Work;
 use crate::cache::private;
-use crate::pool::panic_message;
+use crate::panic::panic_message;
 use crate::time::Instant;
 
 /// Longest note, bytes: a sentence.

@@ -22,7 +22,7 @@ use wasmtime::component::Component;
 use super::cache::Panicked;
 use super::engine::{Engine, compiling};
 use super::work::{Unfit, Work};
-use crate::pool::panic_message;
+use crate::panic::panic_message;
 use crate::time::Instant;
 
 /// The verb by which a program is asked to be a compiler. Settings and bounds follow it; they are for this version alone.

@@ -4,7 +4,7 @@
 //! what the interface's comments promise: columns whole, origins ascending and in range, one fate per record.
 
 use super::bindings::stage::sandmill::stage::types as wit;
-use crate::pool::{Failure, GuestFailure, Outcome};
+use crate::program::{Failure, GuestFailure, Outcome};
 use crate::record::{Column, Payload};
 
 /// What an outcome is checked against.

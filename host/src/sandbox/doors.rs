@@ -17,7 +17,7 @@ use super::log::{self, Voice};
 use super::reach::Provisions;
 use crate::plan::bounds::TIME_MAX;
 use crate::plan::{Generate, Generated, Limits, SinkKind, SourceKind, StagePlan};
-use crate::pool::{GuestFailure, Outcome, Program, WorkerId};
+use crate::program::{GuestFailure, Outcome, Program, WorkerId};
 use crate::record::Payload;
 use crate::redact::Redactor;
 use crate::report::event_channel;

@@ -12,7 +12,7 @@ use super::log::GuestLog;
 use super::reach::HANDLES_MAX;
 use super::store::{HostState, Panicked};
 use crate::plan::Limits;
-use crate::pool::{Budget, GuestFailure};
+use crate::program::{Budget, GuestFailure};
 
 /// A call stack longer than this says no more.
 const FRAMES_MAX: usize = 32;

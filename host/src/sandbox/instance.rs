@@ -21,9 +21,9 @@ use super::store::{HostState, Terms};
 use super::warm::Opening;
 use crate::error::Result as SandmillResult;
 use crate::plan::{Isolation, Limits, StagePlan, Warm};
-use crate::pool::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::program::Warmth;
+use crate::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
-use crate::report::Warmth;
 use crate::time::{Elapsed, Instant, timeout};
 
 /// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::legible::is_harmful;
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, LogLevel};
 

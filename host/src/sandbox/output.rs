@@ -1,7 +1,7 @@
 //! How much one record may become: bytes and records of its outputs. Checked once the outcome itself has been, so that
 //! every output has an origin that is there.
 
-use crate::pool::{GuestFailure, Outcome};
+use crate::program::{GuestFailure, Outcome};
 
 /// What the outputs of one record, or of several together, may come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::store::{HostState, Terms};
 use crate::edge::{Chunk, Cursor, Source};
 use crate::error::{Error, Result};
 use crate::plan::ComponentSource;
-use crate::pool::{GuestFailure, Outcome, WorkerId, whole_budget};
+use crate::program::{GuestFailure, Outcome, WorkerId};
 use crate::record::BatchBounds;
 use crate::time::Instant;
 
@@ -146,7 +146,7 @@ impl SourceInstance {
         let exports = self.source.sandmill_stage_source();
         let limits = &terms.limits;
         // Nobody knows before how many records there will be, so time and fuel are those of one, for all of a pull.
-        let budget = whole_budget(limits, 1, 0);
+        let budget = limits.budget(1, 0);
         let most = u32::try_from(limits.output_records.get()).unwrap_or(u32::MAX);
         let max = max.min(most);
         let chunk = call(&mut self.store, budget, async |store| exports.call_pull(store, max).await)

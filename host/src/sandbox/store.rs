@@ -13,7 +13,7 @@ use super::limits::MemoryLimiter;
 use super::log::{GuestLog, Voice};
 use super::reach::{Provisions, Reach};
 use crate::plan::Limits;
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 use crate::report::LogLevel;
 
 /// On what terms all instances of a stage or source run.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arbitrary::{Result, Unstructured};
 use sandmill::doors::{Returned, Settled, check_outcome, settle};
-use sandmill::pool::{GuestFailure, Outcome};
+use sandmill::program::{GuestFailure, Outcome};
 use sandmill::record::Payload;
 
 type Column = (Vec<u8>, Vec<u32>);

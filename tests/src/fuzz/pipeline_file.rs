@@ -4,7 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use sandmill::config::{Snippet, load, parse};
+use sandmill::config::{load, parse};
 use sandmill::plan::bounds::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LINGER_MAX, MEMORY_MAX, MEMORY_MIN, PORTS_MAX, QUEUE_BYTES_MAX,
     QUEUE_RECORDS_MAX, TIME_MAX, WORKERS_MAX,
@@ -12,6 +12,7 @@ use sandmill::plan::bounds::{
 use sandmill::plan::{Node, Plan};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
+use sandmill::snippet::Snippet;
 use sandmill::{Error, ErrorKind, Result};
 
 pub(super) fn run(data: &[u8]) {

@@ -14,7 +14,8 @@ use crate::cli::signals::while_building;
 use crate::cli::{print, render};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::report::{Problem, Warmth};
+use crate::program::Warmth;
+use crate::report::Problem;
 
 /// Builds all folders; one that does not build does not keep the others from it.
 ///

@@ -11,7 +11,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::plan::Plan;
-use crate::pool::GuestFailure;
+use crate::program::GuestFailure;
 use crate::replay::Replay;
 use crate::state::{Choice, StateFile};
 use crate::suggest;

@@ -4,7 +4,8 @@ use super::inspection::in_short;
 use super::numbers::plural;
 use super::style::{FAINT, GOOD, STRONG, paint};
 use super::text::{folded, hung, left, one_line, width};
-use crate::report::{CheckReport, CheckedNode, GrantUse, Role, Warmth};
+use crate::program::Warmth;
+use crate::report::{CheckReport, CheckedNode, GrantUse, Role};
 
 /// Columns of the word at the left.
 const ROLE_COLUMNS: usize = 8;

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Snippet, good, read, refusal};
+use super::{good, read, refusal};
 use crate::plan::{
     Clock, FolderGrant, Grants, HttpRule, Isolation, Randomness, SourceKind, StagePlan, Variable, VariableSource,
 };
+use crate::snippet::Snippet;
 
 /// A good file around some keys of its only stage; they begin on line 7.
 fn file(keys: &str) -> String {

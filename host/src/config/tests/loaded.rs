@@ -1,8 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::config::{FILE_BYTES_MAX, Snippet, load};
+use crate::config::{FILE_BYTES_MAX, load};
 use crate::error::Error;
+use crate::snippet::Snippet;
 
 fn refused(path: &Path) -> Error {
     load(path).map(|_| ()).expect_err("the file is bad")

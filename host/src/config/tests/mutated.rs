@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::read;
-use crate::config::Snippet;
+use crate::snippet::Snippet;
 
 const FILE: &str = r#"
 name = "p"

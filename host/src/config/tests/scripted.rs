@@ -4,9 +4,10 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::{good, read, refusal};
-use crate::config::{Snippet, load};
+use crate::config::load;
 use crate::error::Error;
 use crate::plan::{Code, StagePlan};
+use crate::snippet::Snippet;
 
 /// A file around some keys of its only stage, which begin on line 6.
 fn file(keys: &str) -> String {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::*;
-use crate::pool::{Budget, GuestFailure, Instance, Outcome, WorkerId};
+use crate::program::{Budget, GuestFailure, Instance, Outcome, WorkerId};
 
 /// Keeps all records until the flush.
 struct Keeping;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::plan::{Isolation, Order};
-use crate::pool::{Budget, GuestFailure, Instance, Outcome, WorkerId};
+use crate::program::{Budget, GuestFailure, Instance, Outcome, WorkerId};
 
 /// A function that takes a second for a record, and ten for one that says so.
 #[derive(Debug)]

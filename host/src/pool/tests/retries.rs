@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
 use crate::plan::{Breaker, Isolation, OnError, Order, Retry};
-use crate::pool::{Budget, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
+use crate::program::{Budget, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::Payload;
 
 const SECOND: Duration = Duration::from_secs(1);

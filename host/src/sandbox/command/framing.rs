@@ -2,7 +2,7 @@
 
 use super::tape::{Input, Output};
 use crate::plan::Framing;
-use crate::pool::{Failure, Outcome};
+use crate::program::{Failure, Outcome};
 use crate::record::Payload;
 
 /// What of a payload can be given to a command.

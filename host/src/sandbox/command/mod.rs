@@ -34,7 +34,7 @@ use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use crate::error::{Error, Result as SandmillResult};
 use crate::plan::{CommandPlan, Each, Isolation, StagePlan, Warm};
-use crate::pool::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::program::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::Payload;
 
 /// What a run may take until it reads for the first time: a tenth of it is what CPython needs.

@@ -15,7 +15,7 @@ use super::super::instance::{begin_call, end_call};
 use super::super::log::GuestLog;
 use super::tape::{Input, Output};
 use super::{Made, START_BUDGET};
-use crate::pool::{Budget, GuestFailure};
+use crate::program::{Budget, GuestFailure};
 use crate::time::timeout;
 
 /// How a run ended by itself.

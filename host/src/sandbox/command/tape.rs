@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::super::deadline::Meter;
 use super::super::output::OutputBounds;
-use crate::pool::GuestFailure;
+use crate::program::GuestFailure;
 
 /// Standard output of a run beyond what one record may make, bytes. A batch that makes more is split. Arbitrary.
 const BATCH_BYTES_MAX: u64 = 16 << 20;

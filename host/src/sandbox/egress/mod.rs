@@ -50,7 +50,7 @@ use self::request::Target;
 use self::tls::Tls;
 use self::warnings::{Gate, Warnings};
 use crate::plan::HttpRule;
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 use crate::sandbox::log::Voice;
 use crate::time::timeout_at;
 

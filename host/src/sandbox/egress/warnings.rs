@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 use crate::sandbox::log::Voice;
 use crate::time::Instant;
 

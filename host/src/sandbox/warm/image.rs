@@ -14,7 +14,7 @@ use super::super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
 use super::super::limits::MEMORIES_MAX;
 use super::super::store::HostState;
 use super::{Cold, Opening};
-use crate::pool::GuestFailure;
+use crate::program::GuestFailure;
 use crate::time::Instant;
 
 /// Where the transform puts its ways in.

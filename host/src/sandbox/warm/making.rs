@@ -9,9 +9,10 @@ use super::super::compiler::Wait;
 use super::super::component::Component;
 use super::super::instance::Sandboxed;
 use super::{Cold, Opening};
+use crate::panic::panic_message;
 use crate::plan::{Grants, StagePlan};
-use crate::pool::{WorkerId, panic_message};
-use crate::report::Warmth;
+use crate::program::Warmth;
+use crate::program::WorkerId;
 use crate::time::Instant;
 
 /// An image that a stage's instances could begin with, and that nobody has made.

@@ -25,7 +25,7 @@ use super::component::Component;
 use super::store::Terms;
 use super::work::{Unfit, Work};
 use crate::plan::Limits;
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 pub(super) use image::Image;
 pub use making::ImageToMake;
 

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::super::{Egress, EgressBounds, EgressHooks, Resolver};
 use crate::plan::HttpRule;
-use crate::pool::WorkerId;
+use crate::program::WorkerId;
 use crate::report::{Event, EventSender, EventStream, event_channel};
 use crate::sandbox::log::Voice;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
+use crate::panic::panic_message;
 use crate::record::Payload;
 use crate::time::Instant;
 
@@ -99,10 +100,4 @@ fn run(function: &Function, records: &Payload) -> Outcome {
     let one_to_one = origins.len() == records.len() && (0_u32..).zip(&origins).all(|(a, b)| a == *b);
     outcome.origins = (!one_to_one).then_some(origins);
     outcome
-}
-
-/// The message of a panic, where it is text.
-pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }

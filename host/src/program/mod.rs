@@ -1,6 +1,14 @@
 //! What a worker needs of the code it runs: something that makes instances, and instances that turn records into
 //! outcomes. The sandbox is one maker, native functions are the other.
 
+mod cannot_open;
+mod native;
+mod warmth;
+
+pub(crate) use self::cannot_open::cannot_open;
+pub use self::native::{NativeStage, Verdict};
+pub use self::warmth::Warmth;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +16,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::record::Payload;
-use crate::report::Warmth;
 
 /// Which worker of which stage.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub struct Snippet {
 
 impl Snippet {
     /// The line in which `span` begins. A span that goes on over the end of the line is marked up to there.
-    pub(super) fn new(text: &str, span: Range<usize>) -> Self {
+    pub(crate) fn new(text: &str, span: Range<usize>) -> Self {
         let start = floor(text, span.start);
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
@@ -49,7 +49,7 @@ impl Snippet {
     }
 
     /// The same place in a line about secrets, of which nothing is shown but the key, and that only where it says so.
-    pub(super) fn masked(text: &str, span: Range<usize>) -> Self {
+    pub(crate) fn masked(text: &str, span: Range<usize>) -> Self {
         let Self { line, column, .. } = Self::new(text, span.clone());
         let start = floor(text, span.start);
         let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed + 1);
