@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat};
 use sandmill::edge::{Chunk, Cursor, Rejected, Sink, Source};
 use sandmill::failpoint::{Failpoint, Failpoints};
-use sandmill::plan::{
-    Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, Order, Retry, SinkKind, SourceKind,
-};
+use sandmill::plan::{Checkpoints, Order, Retry};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::{BatchBounds, Payload};
@@ -218,9 +217,9 @@ async fn delivered_by_the_second_checkpoint(each: Duration) -> (u64, u64) {
             .state_file(folder.path().join("p.state.db"))
             .checkpoints(Checkpoints::default())
             .failpoints(failpoints)
-            .source(SourceBuilder::new("numbers", SourceKind::Generate(what)))
+            .source(SourceBuilder::new("numbers", what))
             .stage(StageBuilder::native("slow", slow(each)).workers(NonZeroUsize::MIN))
-            .sink(SinkBuilder::new("file", SinkKind::File(sink)))
+            .sink(SinkBuilder::new("file", sink))
             .plan()
             .expect("a sound plan")
     };

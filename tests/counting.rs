@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandmill::build::{self, BuildOptions};
-use sandmill::plan::{ComponentSource, Grants, Limits, SourceKind};
+use sandmill::plan::{ComponentSource, Grants, Limits};
 use sandmill::report::Ending;
 use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder};
 use tokio::time::timeout;
@@ -27,7 +27,7 @@ async fn pulled(component: &Path, config: &str) -> Result<Vec<String>, Error> {
     let keep = Arc::clone(&kept);
     let plan = PipelineBuilder::new("counting")
         .state_file(folder.path().join("state.db"))
-        .source(SourceBuilder::new("numbers", SourceKind::Component(source)))
+        .source(SourceBuilder::new("numbers", source))
         .sink(SinkBuilder::for_each("kept", move |_, value| {
             keep.lock().expect("no panic").push(String::from_utf8_lossy(value).into_owned());
         }))

@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
+use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{
-    Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, LineFormat, Order, Recycle, Retry, SinkKind,
-    SourceKind, SqliteSink,
-};
+use sandmill::plan::{Checkpoints, Isolation, Order, Recycle, Retry};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
@@ -130,19 +128,19 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
         .state_file(folder.join("p.state.db"))
         .checkpoints(Checkpoints { every: Duration::from_millis(2), records: NonZeroU64::new(300) })
         .failpoints(failpoints)
-        .source(SourceBuilder::new("numbers", SourceKind::Generate(what)).retry(soon))
+        .source(SourceBuilder::new("numbers", what).retry(soon))
         .stage(stage);
     if shape.file {
         let file =
             FileSink { path: folder.join("out.jsonl"), format: LineFormat::JsonLines, if_exists: IfExists::Replace };
-        let sink = SinkBuilder::new("file", SinkKind::File(file)).batch(batch).retry(soon);
+        let sink = SinkBuilder::new("file", file).batch(batch).retry(soon);
         builder = builder.sink(sink.from(["sieve"]));
     }
     if shape.table {
         let path = folder.join("out.db");
         let (columns, if_exists) = (Vec::new(), IfExists::Append);
         let sqlite = SqliteSink { path, table: "t".to_owned(), columns, extra_columns: None, if_exists };
-        let sink = SinkBuilder::new("table", SinkKind::Sqlite(sqlite)).batch(batch).retry(soon);
+        let sink = SinkBuilder::new("table", sqlite).batch(batch).retry(soon);
         builder = builder.sink(sink.from(["sieve"]));
     }
     builder.plan()

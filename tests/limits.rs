@@ -4,7 +4,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, SourceKind, Suggested};
+use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, Suggested};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, Report};
@@ -348,7 +348,7 @@ async fn pull(ends: &str, limits: Limits) -> Report {
     let keeper = Keeper::default();
     let plan = PipelineBuilder::new("source")
         .state_file(folder.path().join("dead.db"))
-        .source(SourceBuilder::new("source", SourceKind::Component(source)))
+        .source(SourceBuilder::new("source", source))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");

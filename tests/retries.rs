@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry, SourceKind};
+use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
 use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -176,7 +176,7 @@ async fn a_source_that_traps_after_every_good_pull_ends_its_run() {
     let kept = keeper.kept.clone();
     let plan = PipelineBuilder::new("again")
         .state_file(folder.path().join("dead.db"))
-        .source(SourceBuilder::new("wheel", SourceKind::Component(source)).retry(soon(3)))
+        .source(SourceBuilder::new("wheel", source).retry(soon(3)))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
@@ -201,7 +201,7 @@ async fn a_component_source_that_traps_goes_on_at_the_place_it_had_named() {
     let kept = keeper.kept.clone();
     let plan = PipelineBuilder::new("again")
         .state_file(folder.path().join("dead.db"))
-        .source(SourceBuilder::new("wheel", SourceKind::Component(source)).retry(soon(1)))
+        .source(SourceBuilder::new("wheel", source).retry(soon(1)))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");

@@ -6,11 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat};
 use sandmill::edge::{Chunk, Source};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{
-    Checkpoints, FileSink, Generate, Generated, IfExists, Isolation, Limits, LineFormat, OnError, SinkKind, SourceKind,
-};
+use sandmill::plan::{Checkpoints, Isolation, Limits, OnError};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
 use sandmill::report::{Ending, Event, EventStream, Report};
@@ -273,8 +272,8 @@ async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
             .state_file(state.clone())
             .checkpoints(Checkpoints { every: 60 * BOUND, records: None })
             .failpoints(failpoints)
-            .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
-            .sink(SinkBuilder::new("out", SinkKind::File(file)))
+            .source(SourceBuilder::new("numbers", numbers))
+            .sink(SinkBuilder::new("out", file))
             .plan()
             .expect("a sound plan");
         let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
@@ -302,8 +301,8 @@ async fn a_resumed_run_that_read_nothing_can_still_be_resumed() {
             .state_file(state.clone())
             .checkpoints(Checkpoints { every: 60 * BOUND, records: None })
             .failpoints(failpoints)
-            .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
-            .sink(SinkBuilder::new("out", SinkKind::File(file)));
+            .source(SourceBuilder::new("numbers", numbers))
+            .sink(SinkBuilder::new("out", file));
         timeout(BOUND, Pipeline::prepare(builder.plan().expect("a sound plan")).await.expect("a sound pipeline").run())
             .await
             .expect("every run ends")

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sandmill::build::{BuildOptions, build};
-use sandmill::plan::{Generate, Generated, Plan, SinkKind, SourceKind};
+use sandmill::connector::{Generate, Generated, NullSink};
+use sandmill::plan::Plan;
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::Fate;
 use sandmill::{Completions, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -41,7 +42,7 @@ fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill:
         Verdict::Done
     });
     PipelineBuilder::new("failed-requests")
-        .source(SourceBuilder::new("log", SourceKind::Generate(log)))
+        .source(SourceBuilder::new("log", log))
         .stage(
             StageBuilder::component("parse", component)
                 .config(r#"{"fields": ["path", "status"], "strip_query": true}"#),
@@ -54,7 +55,7 @@ fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill:
 
 /// Starts in the background what would take hours, looks at it from time to time, and stops it when it has seen enough.
 async fn watch_and_stop(component: &Path) -> anyhow::Result<()> {
-    let plan = failed_requests(component, 10_000_000_000, SinkBuilder::new("nowhere", SinkKind::Null))?;
+    let plan = failed_requests(component, 10_000_000_000, SinkBuilder::new("nowhere", NullSink))?;
     let mut pipeline = Pipeline::prepare(plan).await?;
     #[expect(clippy::disallowed_methods, reason = "a task of this program, not of the run")]
     let completions = tokio::spawn(count(pipeline.subscribe(COMPLETIONS_MAX)));

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use self::for_each::ForEach;
-use crate::edge::{CustomSink, CustomSource, Sink, Source};
+use crate::edge::{OpenedSink, OpenedSource, Sink, SinkSpec, Source};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, SINK_QUEUE_DEFAULT, STAGE_QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
-    SinkKind, SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+    SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
 use crate::program::NativeStage;
 use crate::queue::QueueBounds;
@@ -26,7 +26,7 @@ use crate::record::BatchBounds;
 /// were added, to the sinks.
 ///
 /// ```
-/// use sandmill::plan::{Generate, Generated, SourceKind};
+/// use sandmill::connector::{Generate, Generated, NullSink};
 /// use sandmill::program::{NativeStage, Verdict};
 /// use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 ///
@@ -38,11 +38,10 @@ use crate::record::BatchBounds;
 /// });
 /// let numbers = Generate { what: Generated::Numbers, records: 10, seed: 1 };
 /// let plan = PipelineBuilder::new("even")
-///     .source(SourceBuilder::new("numbers", SourceKind::Generate(numbers)))
+///     .source(SourceBuilder::new("numbers", numbers))
 ///     .stage(StageBuilder::native("keep-even", even))
-///     .sink(SinkBuilder::new("nowhere", SinkKind::Null))
+///     .sink(SinkBuilder::new("nowhere", NullSink))
 ///     .plan()?;
-/// # use sandmill::plan::SinkKind;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
 /// let report = Pipeline::prepare(plan).await?.run().await;
@@ -138,14 +137,16 @@ pub struct SourceBuilder {
 
 impl SourceBuilder {
     /// A source of one of the kinds that the pipeline file knows.
-    pub fn new(name: &str, kind: SourceKind) -> Self {
+    ///
+    /// A kind of the program's own implements [`SourceSpec`](crate::edge::SourceSpec).
+    pub fn new(name: &str, kind: impl Into<SourceKind>) -> Self {
         let (on_error, retry) = (OnError::default(), Retry::OF_EDGES);
-        Self { plan: SourcePlan { name: Arc::from(name), kind, on_error, retry } }
+        Self { plan: SourcePlan { name: Arc::from(name), kind: kind.into(), on_error, retry } }
     }
 
-    /// A source of the program's own.
+    /// A source that the program has opened.
     pub fn custom(name: &str, source: impl Source + 'static) -> Self {
-        Self::new(name, SourceKind::Custom(CustomSource(Box::new(source))))
+        Self::new(name, OpenedSource::new(Box::new(source)))
     }
 
     /// What a bad record leads to; dead letters unless said otherwise.
@@ -340,10 +341,13 @@ pub struct SinkBuilder {
 
 impl SinkBuilder {
     /// A sink of one of the kinds that the pipeline file knows.
-    pub fn new(name: &str, kind: SinkKind) -> Self {
+    ///
+    /// A kind of the program's own implements [`SinkSpec`].
+    pub fn new(name: &str, spec: impl SinkSpec + 'static) -> Self {
         let plan = SinkPlan {
             name: Arc::from(name),
-            kind,
+            spec: Box::new(spec),
+            appends: false,
             queue: SINK_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             on_error: OnError::default(),
@@ -352,9 +356,9 @@ impl SinkBuilder {
         Self { plan, inputs: Inputs::Before }
     }
 
-    /// A sink of the program's own.
+    /// A sink that the program has opened.
     pub fn custom(name: &str, sink: impl Sink + 'static) -> Self {
-        Self::new(name, SinkKind::Custom(CustomSink(Box::new(sink))))
+        Self::new(name, OpenedSink::new(Box::new(sink)))
     }
 
     /// Calls a function for each record (key, value): results without keeping every record in memory.

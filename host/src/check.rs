@@ -10,11 +10,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use crate::builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use crate::connector::{Generate, Generated, NullSink};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, Divided, Each, Generate, Generated, Grants, Isolation, Limits, LineFormat, Matter, Node, OnError, Order,
-    Plan, Retry, SinkKind, SourceKind, StagePlan,
+    Code, Divided, Each, Grants, Isolation, Limits, Node, OnError, Order, Plan, Retry, SourceKind, StagePlan,
 };
 use crate::program::Warmth;
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
@@ -52,9 +52,9 @@ pub async fn make_image(path: &Path) -> Option<Warmth> {
     let stage = StageBuilder::component("stage", path).workers(NonZeroUsize::MIN).on_error(OnError::Drop);
     let nothing = Generate { what: Generated::Numbers, records: 0, seed: 0 };
     let plan = PipelineBuilder::new("image")
-        .source(SourceBuilder::new("nothing", SourceKind::Generate(nothing)).on_error(OnError::Drop))
+        .source(SourceBuilder::new("nothing", nothing).on_error(OnError::Drop))
         .stage(stage)
-        .sink(SinkBuilder::new("nowhere", SinkKind::Null).on_error(OnError::Drop));
+        .sink(SinkBuilder::new("nowhere", NullSink).on_error(OnError::Drop));
     let mut pipeline = Pipeline::prepare(plan.plan().ok()?).await.ok()?;
     pipeline.make_images().await;
     pipeline.warmth().next().map(|(_, warmth)| warmth)
@@ -159,9 +159,10 @@ fn components(plan: &mut Plan) -> impl Iterator<Item = Part<'_>> {
     let stages_begin = plan.sources.len();
     let sources = plan.sources.iter_mut().enumerate().filter_map(|(node, source)| match &mut source.kind {
         SourceKind::Component(of) => {
+            let of = &mut **of;
             Some(Part { node, path: &mut of.component, world: World::Source, grants: &of.grants, limits: of.limits })
         }
-        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
+        SourceKind::Connector(_) => None,
     });
     let stages = plan.stages.iter_mut().enumerate().filter_map(move |(i, stage)| match &mut stage.code {
         Code::Component(path) => Some(Part {
@@ -192,7 +193,7 @@ fn describe(plan: &Plan) -> Vec<CheckedNode> {
     let sinks = plan.sinks.iter().enumerate();
     let sources = sources.map(|(i, of)| node(Node::Source(i), Role::Source, &of.name, source(&of.kind)));
     let stages = stages.map(|(i, of)| node(Node::Stage(i), Role::Stage, &of.name, stage(of)));
-    let sinks = sinks.map(|(i, of)| node(Node::Sink(i), Role::Sink, &of.name, sink(&of.kind)));
+    let sinks = sinks.map(|(i, of)| node(Node::Sink(i), Role::Sink, &of.name, of.spec.summary()));
     sources.chain(stages).chain(sinks).collect()
 }
 
@@ -213,28 +214,8 @@ fn feeders(plan: &Plan, node: Node) -> Vec<String> {
 
 fn source(kind: &SourceKind) -> String {
     match kind {
-        SourceKind::File(file) => format!("{} ({})", file.patterns.join(", "), matter(&file.matter)),
-        SourceKind::Stdin(stdin) => format!("standard input ({})", matter(&stdin.matter)),
-        SourceKind::Generate(generate) => {
-            let what = match generate.what {
-                Generated::Numbers => "numbers".to_owned(),
-                Generated::Text { bytes } => format!("texts of {bytes} bytes"),
-                Generated::AccessLog => "lines of an access log".to_owned(),
-            };
-            format!("{} generated {what}, seed {}", generate.records, generate.seed)
-        }
+        SourceKind::Connector(spec) => spec.summary(),
         SourceKind::Component(_) => "component".to_owned(),
-        SourceKind::Custom(_) => "of the host program".to_owned(),
-    }
-}
-
-fn matter(of: &Matter) -> String {
-    match of {
-        Matter::Lines => "lines".to_owned(),
-        Matter::JsonLines => "JSON Lines".to_owned(),
-        Matter::Csv(dialect) if dialect.lenient => format!("{}, lenient", csv(dialect.delimiter)),
-        Matter::Csv(dialect) => csv(dialect.delimiter),
-        Matter::Files => "whole files".to_owned(),
     }
 }
 
@@ -268,32 +249,6 @@ fn stage(of: &StagePlan) -> String {
         Retry { times, .. } => format!(" after {times} retries"),
     };
     format!("{workers}{native}, {order}, {reuse}{deterministic}, {failures}{retries}")
-}
-
-fn sink(kind: &SinkKind) -> String {
-    match kind {
-        SinkKind::File(file) => format!("{} ({})", file.path.display(), lines(file.format)),
-        SinkKind::Folder(folder) => format!("{} (one file per record)", folder.path.display()),
-        SinkKind::Stdout(format) => format!("standard output ({})", lines(*format)),
-        SinkKind::Null => "nowhere: records are counted".to_owned(),
-        SinkKind::Sqlite(sqlite) => format!("{} (SQLite, table {})", sqlite.path.display(), sqlite.table),
-        SinkKind::Custom(_) => "of the host program".to_owned(),
-    }
-}
-
-fn lines(format: LineFormat) -> String {
-    match format {
-        LineFormat::Lines => "lines".to_owned(),
-        LineFormat::JsonLines => "JSON Lines".to_owned(),
-        LineFormat::Csv(format) => csv(format.delimiter),
-    }
-}
-
-fn csv(delimiter: u8) -> String {
-    match delimiter {
-        b',' => "CSV".to_owned(),
-        other => format!("CSV with {:?}", char::from(other)),
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::pool::{Gathered, Load};
 use crate::program::{GuestFailure, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
-pub use crate::edge::doors::{Given, Reading, fields, is_json, read};
+pub use crate::connector::doors::{Given, Reading, fields, is_json, read};
 pub use crate::sandbox::doors::{Returned, call_stage, check_columns, check_outcome, legible};
 
 /// What became of a batch.

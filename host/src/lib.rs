@@ -8,6 +8,7 @@ mod cache;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod connector;
 mod descriptor;
 #[doc(hidden)]
 pub mod doors;
@@ -30,7 +31,7 @@ pub mod replay;
 pub mod report;
 pub mod sandbox;
 mod section;
-pub mod snippet;
+pub mod settings;
 pub mod state;
 mod suggest;
 mod task;

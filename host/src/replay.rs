@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 
-use crate::edge::{Chunk, CustomSource, Extent, Source};
+use crate::edge::{Chunk, Extent, OpenedSource, Source};
 use crate::error::{Error, Result};
-use crate::plan::{Feed, IfExists, Node, OnError, Plan, Retry, SinkKind, SourceKind, SourcePlan, Wire};
+use crate::plan::{Feed, Node, OnError, Plan, Retry, SourcePlan, Wire};
 use crate::record::{BatchBounds, Payload, Places};
 use crate::report::{Ending, Report};
 use crate::state::{Choice, DeadLetter, StateFile};
@@ -52,7 +52,7 @@ impl Replay {
         let counts = count(&state, choice, plan)?;
         plan.state.checkpoints = None;
         for sink in &mut plan.sinks {
-            add_to(&mut sink.kind);
+            sink.appends = true;
         }
         plan.graph.wires.retain(|wire| !matches!(wire.from.node, Node::Source(_)));
         plan.sources.clear();
@@ -70,7 +70,7 @@ impl Replay {
             };
             plan.sources.push(SourcePlan {
                 name: format!("dead letters of {name}").into(),
-                kind: SourceKind::Custom(CustomSource(Box::new(source))),
+                kind: OpenedSource::new(Box::new(source)).into(),
                 on_error: OnError::default(),
                 retry: Retry::OF_EDGES,
             });
@@ -142,15 +142,6 @@ fn count(state: &StateFile, choice: &Choice, plan: &Plan) -> Result<Counts> {
 fn no_node(letter: &DeadLetter) -> Error {
     Error::config(format!("dead letter {} failed in \"{}\", which this pipeline does not have", letter.id, letter.node))
         .hint("--node, --kind, --id and --since choose others; `sandmill dead-letters drop` deletes it")
-}
-
-/// A replay does not begin the outputs anew.
-fn add_to(sink: &mut SinkKind) {
-    match sink {
-        SinkKind::File(file) => file.if_exists = IfExists::Append,
-        SinkKind::Sqlite(sqlite) => sqlite.if_exists = IfExists::Append,
-        SinkKind::Folder(_) | SinkKind::Stdout(_) | SinkKind::Null | SinkKind::Custom(_) => {}
-    }
 }
 
 /// Gives the chosen letters' records, oldest first.

@@ -4,7 +4,8 @@ use std::fmt::{Result as Written, Write};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use sandmill::plan::{Checkpoints, FileSink, Generate, Generated, IfExists, LineFormat, SinkKind, SourceKind};
+use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, NullSink};
+use sandmill::plan::Checkpoints;
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder};
 use serde::{Deserialize, Serialize};
 use works::Work;
@@ -67,17 +68,14 @@ impl Pause {
         let what = Generated::Text { bytes: nonzero(Job::TRIVIAL.record_bytes) };
         let (path, format) = (folder.path().join("out.txt"), LineFormat::Lines);
         let sink = match self.sink {
-            Destination::Null => SinkKind::Null,
-            Destination::File => SinkKind::File(FileSink { path, format, if_exists: IfExists::Replace }),
+            Destination::Null => SinkBuilder::new("out", NullSink),
+            Destination::File => SinkBuilder::new("out", FileSink { path, format, if_exists: IfExists::Replace }),
         };
         let mut pipeline = PipelineBuilder::new("checkpoints")
             .state_file(folder.path().join("state.db"))
-            .source(SourceBuilder::new(
-                "text",
-                SourceKind::Generate(Generate { what, records: records as u64, seed: 1 }),
-            ))
+            .source(SourceBuilder::new("text", Generate { what, records: records as u64, seed: 1 }))
             .stage(runner::sandboxed(Work::Upper, "upper")?)
-            .sink(SinkBuilder::new("out", sink));
+            .sink(sink);
         if let Interval::Millis(every) = self.interval {
             pipeline = pipeline.checkpoints(Checkpoints { every: Duration::from_millis(every), records: None });
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sandmill::plan::{Limits, Plan, SinkKind};
+use sandmill::connector::NullSink;
+use sandmill::plan::{Limits, Plan};
 use sandmill::report::Report;
 use sandmill::{Pipeline, PipelineBuilder, Running, SinkBuilder};
 use serde::{Deserialize, Serialize};
@@ -153,7 +154,7 @@ fn with_spinner(pipeline: PipelineBuilder, folder: &Path, workers: usize) -> Res
     Ok(pipeline
         .source(spinner::endless_source("numbers"))
         .stage(spinner.workers(nonzero(workers)).from(["numbers"]))
-        .sink(SinkBuilder::new("nowhere", SinkKind::Null).from(["spinner"])))
+        .sink(SinkBuilder::new("nowhere", NullSink).from(["spinner"])))
 }
 
 fn other(folder: &Path, workers: usize) -> Result<Plan> {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
+use sandmill::connector::NullSink;
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::{Limits, SinkKind, bounds};
+use sandmill::plan::{Limits, bounds};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::report::StageStats;
 use sandmill::{Completions, Error, Pipeline, PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
@@ -142,14 +143,14 @@ async fn tries(load: Load, case: Case, limit: Duration) -> Result<Vec<f64>> {
     let mut pipeline = PipelineBuilder::new("overshoot")
         .source(SourceBuilder::custom("tries", Gated { gate: Arc::clone(&gate), given: 0 }))
         .stage(stage)
-        .sink(SinkBuilder::new("nowhere", SinkKind::Null).from([WATCHED]));
+        .sink(SinkBuilder::new("nowhere", NullSink).from([WATCHED]));
     if load == Load::Guests {
         let wide = Limits { cpu: bounds::TIME_MAX, wall: bounds::TIME_MAX, ..Limits::default() };
         let beside = spinner::spinning(folder.path(), "beside", wide)?;
         pipeline = pipeline
             .source(spinner::endless_source("numbers"))
             .stage(beside.workers(nonzero(machine::cores())).from(["numbers"]))
-            .sink(SinkBuilder::new("beside-nowhere", SinkKind::Null).from(["beside"]));
+            .sink(SinkBuilder::new("beside-nowhere", NullSink).from(["beside"]));
     }
     let mut ready = Pipeline::prepare(pipeline.plan()?).await?;
     let mut completions = ready.subscribe(nonzero(1));

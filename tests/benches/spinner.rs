@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Result;
-use sandmill::plan::{Breaker, Clock, Generate, Generated, Grants, Limits, OnError, SourceKind};
+use sandmill::connector::{Generate, Generated};
+use sandmill::plan::{Breaker, Clock, Grants, Limits, OnError};
 use sandmill::record::BatchBounds;
 use sandmill::{SourceBuilder, StageBuilder};
 use tests::guest::Guest;
@@ -46,7 +47,7 @@ fn lost(stage: StageBuilder, limits: Limits) -> Result<StageBuilder> {
 
 /// More records than anybody will ask for.
 pub(crate) fn endless_source(name: &str) -> SourceBuilder {
-    SourceBuilder::new(name, SourceKind::Generate(Generate { what: Generated::Numbers, records: u64::MAX, seed: 1 }))
+    SourceBuilder::new(name, Generate { what: Generated::Numbers, records: u64::MAX, seed: 1 })
 }
 
 /// Threads that keep a processor busy each, until this is dropped.

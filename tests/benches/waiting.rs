@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Error, Result};
-use sandmill::plan::{Generate, Generated, Grants, HttpRule, SourceKind};
+use sandmill::connector::{Generate, Generated};
+use sandmill::plan::{Grants, HttpRule};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -61,7 +62,7 @@ pub(crate) fn measure(instances: usize) -> Result<Waited> {
     let count = Arc::clone(&answered);
     let (_, took) = runner::complete(
         PipelineBuilder::new("waiting")
-            .source(SourceBuilder::new("numbers", SourceKind::Generate(what)))
+            .source(SourceBuilder::new("numbers", what))
             .stage(StageBuilder::native("requests", ask))
             .stage(
                 StageBuilder::component("ask", runner::built("guests/reach-http")?)

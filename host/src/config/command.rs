@@ -1,8 +1,8 @@
 //! `command`: how a program that reads lines and writes lines is run.
 
-use super::fault::Fault;
-use super::table::Table;
 use crate::plan::{CommandPlan, Each, Framing, Isolation};
+use crate::settings::Fault;
+use crate::settings::Table;
 
 const KEYS: &[&str] = &["args", "framing", "each"];
 

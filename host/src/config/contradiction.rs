@@ -3,14 +3,14 @@
 //! Where only one of them is written, the default of the other gives way, if it is a measure of comfort (a queue, a time).
 //! A default that protects the machine (memory) does not: it is to be raised in writing.
 
-use super::fault::Fault;
 use super::kind::{batch, queue};
 use super::limits::limits;
-use super::table::Table;
-use super::value::Value;
 use crate::plan::{Checkpoints, Limits, Recycle};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 /// The value at the end of these keys.
 fn written<'a>(section: &Table<'a>, keys: [&'static str; 2]) -> Option<Value<'a>> {

@@ -3,10 +3,10 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use super::fault::Fault;
-use super::table::Table;
-use super::value::Value;
 use crate::plan::{Clock, FolderGrant, Grants, HttpRule, Randomness, Variable, VariableSource};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 const KEYS: &[&str] = &["read", "write", "env", "secret", "http", "clock", "random"];
 /// What TOML's whole numbers reach.

@@ -7,9 +7,9 @@ use serde_json::{Map, Number, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::Fault;
-use super::table::Table;
-use super::value::{Value, integer};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::{Value, integer};
 
 /// The JSON text of the table in `config`; `{}` when there is none. The names keep the order of the file.
 pub(super) fn config(table: &Table<'_>) -> Result<String, Fault> {

@@ -3,13 +3,13 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::fault::Fault;
-use super::table::Table;
-use super::value::Value;
 use crate::plan::bounds::{
     COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, SHARE_OF_MAX, TABLE_MAX, TIME_MAX,
 };
 use crate::plan::{Breaker, Isolation, Limits, Recycle, Share};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 const LIMITS: &[&str] = &[
     "memory",

@@ -2,14 +2,13 @@
 //!
 //! The text is read by hand from `toml`'s tree of spanned values, not through serde: its tagged enums, which kinds of
 //! sources and sinks would need, forget where a value stands. Every error has the file, the line and the column, the
-//! line itself as its cause ([`Snippet`](crate::snippet::Snippet)), and a hint. Nothing is ignored: a key that is not known is an error.
+//! line itself as its cause ([`Snippet`](crate::settings::Snippet)), and a hint. Nothing is ignored: a key that is not known is an error.
 //!
 //! Only [`load`] reads a file, and [`parse`] the scripts that the text names; whether what the pipeline names exists is
 //! not this module's question.
 
 mod command;
 mod contradiction;
-mod fault;
 mod grant;
 mod json;
 mod kind;
@@ -21,8 +20,6 @@ mod sink;
 mod source;
 mod stage;
 mod state;
-mod table;
-mod value;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +34,7 @@ use toml::de::DeTable;
 
 use crate::error::{Error, Result};
 use crate::plan::{Beside, Plan, Usage};
-use fault::Fault;
+use crate::settings::Fault;
 
 /// Longest pipeline file, bytes. Arbitrary: it keeps a log or a device that was taken for one out of memory.
 const FILE_BYTES_MAX: u64 = 4 << 20;

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::contradiction::{linger, queue_and_batch};
-use super::fault::Fault;
-use super::kind::{Kind, on_error};
+use super::kind::on_error;
 use super::retry::of_edge;
-use super::table::Table;
 use super::{sink, source, stage, state};
+use crate::connector::SINKS;
 use crate::plan::bounds::SINK_QUEUE_DEFAULT;
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, StagePlan, name};
+use crate::settings::Fault;
+use crate::settings::Kind;
+use crate::settings::Table;
 
 /// What a file does not say by itself.
 pub(super) struct Setting<'a> {
@@ -136,7 +138,7 @@ impl Names {
 }
 
 fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SourcePlan, Fault> {
-    let kind = Kind::of(section, source::KINDS, source::COMMON)?;
+    let kind = Kind::of(section, &source::kinds(), source::COMMON)?;
     Ok(SourcePlan {
         name: names.of(section, kind.word)?,
         kind: (kind.read)(section, folder)?,
@@ -146,11 +148,12 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 }
 
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
-    let kind = Kind::of(section, sink::KINDS, sink::COMMON)?;
+    let kind = Kind::of(section, SINKS, sink::COMMON)?;
     let (queue, batch) = queue_and_batch(section, SINK_QUEUE_DEFAULT)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,
-        kind: (kind.read)(section, folder)?,
+        spec: (kind.read)(section, folder)?,
+        appends: false,
         queue,
         batch,
         on_error: on_error(section)?,

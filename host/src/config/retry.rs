@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::fault::Fault;
 use super::kind::ON_ERROR;
-use super::table::Table;
-use super::value::Value;
 use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
 use crate::plan::{OnError, Retry};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 /// `on_error`: a word, or a table.
 pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::fault::Fault;
 use super::json;
 use super::pipeline::Setting;
-use super::table::Table;
-use super::value::Value;
 use crate::kept;
 use crate::plan::{Code, Script, Show};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 /// Longest script, bytes. Arbitrary, as of the pipeline file.
 const SCRIPT_BYTES_MAX: u64 = 4 << 20;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::command::command;
 use super::contradiction::{limits_of_stage, queue_and_batch};
-use super::fault::Fault;
 use super::grant::grants;
 use super::limits::{breaker, recycle};
 use super::pipeline::Setting;
 use super::retry::on_error;
 use super::script::{Work, work};
-use super::table::Table;
-use super::value::Value;
 use crate::plan::bounds::{STAGE_QUEUE_DEFAULT, WORKERS_MAX};
 use crate::plan::{Isolation, Order, StagePlan, Unsaid, Warm};
+use crate::settings::Fault;
+use crate::settings::Table;
+use crate::settings::Value;
 
 const KEYS: &[&str] = &[
     "name",

@@ -4,10 +4,10 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fault::Fault;
-use super::table::Table;
 use crate::plan::bounds::{COUNT_MAX, TIME_MAX};
 use crate::plan::{Checkpoints, Start, StatePlan};
+use crate::settings::Fault;
+use crate::settings::Table;
 
 /// Oftener, and the pipeline would do little else.
 const EVERY_MIN: Duration = Duration::from_millis(10);

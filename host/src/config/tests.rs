@@ -1,12 +1,13 @@
 //! Pipeline files, good and bad.
 
+use std::any::Any;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::parse;
 use crate::error::{Error, ErrorKind};
-use crate::plan::Plan;
-use crate::snippet::Snippet;
+use crate::plan::{ComponentSource, Plan};
+use crate::settings::Snippet;
 
 mod accepted;
 mod granted;
@@ -33,4 +34,21 @@ fn refusal(text: &str) -> String {
     assert!(message.starts_with(&place), "{message}");
     let lines = [&message["jobs/pipeline.toml:".len()..]].into_iter().chain(error.hints().iter().map(String::as_str));
     lines.collect::<Vec<_>>().join(" | ")
+}
+
+/// The settings of a source.
+fn source<T: 'static>(plan: &Plan, index: usize) -> &T {
+    let crate::plan::SourceKind::Connector(spec) = &plan.sources[index].kind else { panic!("{plan:?}") };
+    (&**spec as &dyn Any).downcast_ref().unwrap_or_else(|| panic!("another kind: {spec:?}"))
+}
+
+/// The component of the first source.
+fn component_source(plan: &Plan) -> &ComponentSource {
+    plan.sources[0].kind.component().expect("a component")
+}
+
+/// The settings of a sink.
+fn sink<T: 'static>(plan: &Plan, index: usize) -> &T {
+    let spec = &plan.sinks[index].spec;
+    (&**spec as &dyn Any).downcast_ref().unwrap_or_else(|| panic!("another kind: {spec:?}"))
 }

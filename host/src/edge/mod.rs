@@ -1,28 +1,23 @@
 //! Where records come from and where they go: sources and sinks.
 //!
 //! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one task
-//! each on the I/O runtime, and dropped when the run is cut.
+//! each on the I/O runtime, and dropped when the run is interrupted. What a pipeline names is a [`SourceSpec`] or a
+//! [`SinkSpec`], which opens them; the kinds that come with Sandmill are in `connector`.
 
 mod cursor;
-pub(crate) mod doors;
-mod fault;
-mod format;
+mod folder;
 mod header;
 mod identity;
-mod sink;
-mod source;
-#[cfg(test)]
-mod tests;
-mod thread;
+mod spec;
 
 pub use self::cursor::{Cursor, Delivery, Input, Mark};
+pub use self::folder::{PipelineFolder, setting, texts};
 pub use self::header::Header;
 pub use self::identity::FileId;
 pub(crate) use self::identity::Identity;
-pub use self::sink::open_sink;
-pub use self::source::open_source;
+pub(crate) use self::spec::{OpenedSink, OpenedSource};
+pub use self::spec::{Reads, SinkSpec, SinkStart, SourceSpec, Writes};
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -235,22 +230,4 @@ pub struct Rejected {
     pub index: usize,
     /// Why.
     pub reason: String,
-}
-
-/// A source of the host program's own.
-pub struct CustomSource(pub Box<dyn Source>);
-
-/// A sink of the host program's own.
-pub struct CustomSink(pub Box<dyn Sink>);
-
-impl fmt::Debug for CustomSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CustomSource")
-    }
-}
-
-impl fmt::Debug for CustomSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CustomSink")
-    }
 }

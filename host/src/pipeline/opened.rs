@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::overlap::Reads;
-use crate::edge::{self, Source};
+use crate::edge::Source;
 use crate::error::Result;
 use crate::plan::{ComponentSource, OnError, Retry, SourceKind, SourcePlan};
 
@@ -15,10 +15,9 @@ pub(super) struct OpenSource {
     pub(super) opening: Opening,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a pipeline has a handful")]
 pub(super) enum Opening {
     Done(Box<dyn Source>),
-    Component(ComponentSource),
+    Component(Box<ComponentSource>),
 }
 
 impl OpenSource {
@@ -46,11 +45,11 @@ impl OpenSource {
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub(super) fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result<OpenSource> {
+pub(super) async fn open_source(SourcePlan { name, kind, on_error, retry }: SourcePlan) -> Result<OpenSource> {
     let opening = match kind {
         SourceKind::Component(component) => Opening::Component(component),
-        other @ (SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_)) => {
-            Opening::Done(edge::open_source(other).map_err(|error| error.within(format!("source \"{name}\"")))?)
+        SourceKind::Connector(spec) => {
+            Opening::Done(spec.open().await.map_err(|error| error.within(format!("source \"{name}\"")))?)
         }
     };
     Ok(OpenSource { name, on_error, retry, opening })

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::failing;
 use super::keeping::Keeping;
 use super::patience::{Patience, Told};
-use crate::edge::{self, Sink};
+use crate::edge::{Sink, SinkSpec, SinkStart};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
-use crate::plan::{OnError, Retry, SinkKind, SinkPlan};
+use crate::plan::{OnError, Retry, SinkPlan};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 use crate::report::Event;
@@ -37,9 +37,9 @@ pub(super) async fn ready_sinks(
 ) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
     let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
     let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
-    for SinkPlan { name, kind, queue, batch, on_error, retry } in plans {
+    for SinkPlan { name, spec, appends, queue, batch, on_error, retry } in plans {
         let again = Patience::new(("sink", &name), retry, told.clone());
-        sinks.push(failing::sink(open_sink(kind, resumes, &again).await?, failpoints));
+        sinks.push(failing::sink(open_sink(&*spec, SinkStart { resumes, appends }, &again).await?, failpoints));
         patience.push(again);
         rest.push((name, queue, batch, (on_error, retry)));
     }
@@ -60,17 +60,12 @@ pub(super) async fn ready_sinks(
 }
 
 /// Opens a sink, again where what stands in the way may pass.
-async fn open_sink(kind: SinkKind, resumes: bool, patience: &Patience) -> Result<Box<dyn Sink>> {
-    let (mut next, mut failures) = (kind, 0);
+async fn open_sink(spec: &dyn SinkSpec, start: SinkStart, patience: &Patience) -> Result<Box<dyn Sink>> {
+    let mut failures = 0;
     loop {
-        let again = next.again();
-        match (edge::open_sink(next, resumes), again) {
-            (Ok(sink), _) => return Ok(sink),
-            (Err(failure), Some(again)) => {
-                patience.wait_after(failure, &mut failures).await?;
-                next = again;
-            }
-            (Err(failure), None) => return Err(failure),
+        match spec.open(start).await {
+            Ok(sink) => return Ok(sink),
+            Err(failure) => patience.wait_after(failure, &mut failures).await?,
         }
     }
 }

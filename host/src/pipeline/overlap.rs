@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::descriptor;
-use crate::edge::{FileId, Identity};
+use crate::edge::{FileId, Identity, Writes};
 use crate::error::{Error, Result};
-use crate::plan::{Code, Grants, Plan, SinkKind, SourceKind, Usage, VariableSource};
+use crate::plan::{Code, Grants, Plan, Usage, VariableSource};
 
 /// What SQLite keeps beside a database.
 const BESIDE_A_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -61,7 +61,8 @@ impl Files {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut files = Self::default();
         for sink in &plan.sinks {
-            files.add_sink(&format!("sink \"{}\"", sink.name), &sink.kind);
+            let writes = sink.spec.writes().into_iter();
+            writes.for_each(|writes| files.add_sink(&format!("sink \"{}\"", sink.name), writes));
         }
         files.write("the state file", &plan.state.path, How::Alone);
         for end in BESIDE_A_DATABASE.into_iter().chain([".lock"]) {
@@ -85,7 +86,7 @@ impl Files {
             files.add_granted(&who, &stage.grants);
         }
         for source in &plan.sources {
-            if let SourceKind::Component(component) = &source.kind {
+            if let Some(component) = source.kind.component() {
                 let who = format!("source \"{}\"", source.name);
                 files.read(&format!("the component of {who}"), &component.component);
                 files.add_granted(&who, &component.grants);
@@ -94,19 +95,17 @@ impl Files {
         files
     }
 
-    fn add_sink(&mut self, who: &str, sink: &SinkKind) {
-        match sink {
-            SinkKind::File(file) => self.write(who, &file.path, How::Alone),
-            SinkKind::Folder(folder) => self.write(who, &folder.path, How::Folder),
-            SinkKind::Stdout(_) => self.write(who, Path::new("/dev/stdout"), How::Alone),
-            SinkKind::Sqlite(sqlite) => {
-                let table = || How::Table(sqlite.table.to_lowercase());
-                self.write(who, &sqlite.path, table());
+    fn add_sink(&mut self, who: &str, writes: Writes) {
+        match writes {
+            Writes::File(path) => self.write(who, &path, How::Alone),
+            Writes::Folder(path) => self.write(who, &path, How::Folder),
+            Writes::Stdout => self.write(who, Path::new("/dev/stdout"), How::Alone),
+            Writes::Table { database, table } => {
+                self.write(who, &database, How::Table(table.clone()));
                 for end in BESIDE_A_DATABASE {
-                    self.write(who, &with_end(&sqlite.path, end), table());
+                    self.write(who, &with_end(&database, end), How::Table(table.clone()));
                 }
             }
-            SinkKind::Null | SinkKind::Custom(_) => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::edge::Source;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start};
+use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourcePlan, StagePlan, Start};
 use crate::program::Warmth;
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender, EventStream, Report, Resumed, event_channel};
@@ -91,7 +91,10 @@ impl Pipeline {
         }
         let (stages, folder) = (&ready_stages, &state_plan.folder);
         let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
-        let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
+        let mut opened = Vec::with_capacity(sources.len());
+        for source in sources {
+            opened.push(open_source(source).await?);
+        }
         files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
         let state = StateFile::at(&state_plan.path);
         let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
@@ -213,12 +216,8 @@ impl Granted {
     fn read(plan: &Plan, io: &Handle) -> Result<Self> {
         let nothing = Grants::default();
         let of_source = |source: &SourcePlan| {
-            let (grants, limits) = match &source.kind {
-                SourceKind::Component(component) => (&component.grants, component.limits),
-                SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => {
-                    (&nothing, Limits::default())
-                }
-            };
+            let component = source.kind.component();
+            let (grants, limits) = component.map_or((&nothing, Limits::default()), |of| (&of.grants, of.limits));
             Provisions::read(&format!("source \"{}\"", source.name), grants, egress_bounds(&limits, 1), io)
         };
         let of_stage = |stage: &StagePlan| {
@@ -255,10 +254,7 @@ fn egress_bounds(limits: &Limits, workers: usize) -> EgressBounds {
 fn sizing(plan: &Plan) -> Sizing {
     let workers = plan.stages.iter().map(|stage| stage.workers.get()).sum::<usize>() + plan.sources.len();
     let stages = plan.stages.iter().map(|stage| stage.limits);
-    let sources = plan.sources.iter().filter_map(|source| match &source.kind {
-        SourceKind::Component(component) => Some(component.limits),
-        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
-    });
+    let sources = plan.sources.iter().filter_map(|source| source.kind.component()).map(|component| component.limits);
     let limits: Vec<Limits> = stages.chain(sources).collect();
     Sizing {
         instances: u32::try_from(workers).unwrap_or(u32::MAX),

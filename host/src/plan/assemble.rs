@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Code, Isolation, Node, Plan, Recycle, SinkPlan, SourceKind, SourcePlan, StagePlan, StatePlan, Warm, bounds, name,
-    paths, reach, wiring,
+    Code, Isolation, Node, Plan, Recycle, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths, reach,
+    wiring,
 };
+use crate::edge::Reads;
 use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
@@ -177,10 +178,7 @@ fn check_numbers(parts: &Parts) -> Result<(), Flaw> {
         }
     }
     for (index, source) in parts.sources.iter().enumerate() {
-        let of_component = match &source.kind {
-            SourceKind::Component(component) => component.limits.excess(),
-            SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
-        };
+        let of_component = source.kind.component().and_then(|component| component.limits.excess());
         if let Some(what) = of_component.or_else(|| source.retry.excess()) {
             return Err(Flaw::new(Part::Node(Node::Source(index)), format!("source {:?}: {what}", source.name)));
         }
@@ -233,7 +231,7 @@ fn check_edges(parts: &Parts) -> Result<(), Flaw> {
         return Err(Flaw::new(Part::Whole, format!("the pipeline has no {what}"))
             .hint("a pipeline has at least one source and one sink"));
     }
-    let mut stdins = parts.sources.iter().enumerate().filter(|(_, source)| matches!(source.kind, SourceKind::Stdin(_)));
+    let mut stdins = parts.sources.iter().enumerate().filter(|(_, source)| source.kind.reads().contains(&Reads::Stdin));
     if let (Some((_, first)), Some((index, second))) = (stdins.next(), stdins.next()) {
         let message = format!("sources {:?} and {:?} both read standard input", first.name, second.name);
         return Err(Flaw::new(Part::Node(Node::Source(index)), message).hint("one source can feed several stages"));
@@ -247,9 +245,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{
-        Breaker, Grants, Limits, Matter, OnError, Order, Retry, Share, SinkKind, Start, StdinSource, Unsaid,
-    };
+    use crate::connector::NullSink;
+    use crate::connector::{Matter, StdinSource};
+    use crate::plan::{Breaker, Grants, Limits, OnError, Order, Retry, Share, Start, Unsaid};
 
     fn stage() -> StagePlan {
         StagePlan {
@@ -282,7 +280,8 @@ mod tests {
         let (queue, batch) = (bounds::SINK_QUEUE_DEFAULT, bounds::BATCH_DEFAULT);
         let sink = SinkPlan {
             name: "sink".into(),
-            kind: SinkKind::Null,
+            spec: Box::new(NullSink),
+            appends: false,
             queue,
             batch,
             on_error: OnError::Fail,
@@ -292,7 +291,7 @@ mod tests {
             name: "p".to_owned(),
             sources: vec![SourcePlan {
                 name: "in".into(),
-                kind: SourceKind::Stdin(stdin),
+                kind: stdin.into(),
                 on_error: OnError::Fail,
                 retry: Retry::OF_EDGES,
             }],

@@ -52,7 +52,8 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::plan::{Generate, Generated, SinkKind, SourceKind};
+    use crate::connector::NullSink;
+    use crate::connector::{Generate, Generated};
     use crate::program::{NativeStage, Verdict};
     use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
@@ -60,9 +61,9 @@ mod tests {
         let numbers = Generate { what: Generated::Numbers, records: 1, seed: 1 };
         let stage = StageBuilder::native("count", NativeStage::new(|_, _, _| Verdict::Done)).workers(NonZeroUsize::MIN);
         let plan = PipelineBuilder::new("p")
-            .source(SourceBuilder::new("source", SourceKind::Generate(numbers)))
+            .source(SourceBuilder::new("source", numbers))
             .stage(change(stage))
-            .sink(SinkBuilder::new("sink", SinkKind::Null))
+            .sink(SinkBuilder::new("sink", NullSink))
             .plan()
             .unwrap();
         let Divided { among, hints } = plan.stages[0].divided()?;

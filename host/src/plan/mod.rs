@@ -26,11 +26,7 @@ mod wiring;
 pub use assemble::{Flaw, Inputs, Part, Parts};
 pub use command::{CommandPlan, Each, Framing};
 pub(crate) use divided::Divided;
-pub use edge::{
-    Column, ColumnType, ComponentSource, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink,
-    Generate, Generated, IfExists, LineFormat, Matter, SinkKind, SinkPlan, SourceKind, SourcePlan, SqliteSink,
-    StdinSource,
-};
+pub use edge::{ComponentSource, SinkPlan, SourceKind, SourcePlan};
 pub use grant::{Clock, FolderGrant, Grant, Grants, Randomness, Variable, VariableSource};
 pub use graph::{Feed, Graph, Node, Wire};
 pub use http_rule::{HttpRule, HttpTarget};

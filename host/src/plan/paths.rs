@@ -6,27 +6,28 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Flaw, Inputs, Part, Parts, SinkKind, SinkPlan, SourceKind};
+use super::{Flaw, Inputs, Part, Parts, SinkPlan};
+use crate::edge::{Reads, Writes};
 
 /// Something that the pipeline writes to.
-struct Target<'a> {
+struct Target {
     part: Part,
     who: String,
-    path: &'a Path,
+    path: PathBuf,
     /// Several sinks may write to tables of one database, each to its own.
     table: Option<String>,
 }
 
 /// Checks all files that the parts name.
 pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
-    let mut targets: Vec<Target<'_>> = parts.sinks.iter().enumerate().filter_map(target).collect();
+    let mut targets: Vec<Target> = parts.sinks.iter().enumerate().filter_map(target).collect();
     let who = "the state file".to_owned();
-    targets.push(Target { part: Part::State, who, path: &parts.state.path, table: None });
-    let mut written: Vec<(PathBuf, &Target<'_>)> = Vec::new();
+    targets.push(Target { part: Part::State, who, path: parts.state.path.clone(), table: None });
+    let mut written: Vec<(PathBuf, &Target)> = Vec::new();
     for target in &targets {
-        let path = tidy(target.path);
+        let path = tidy(&target.path);
         refuse_read(parts, &path, target)?;
-        let clash = |(other, first): &&(PathBuf, &Target<'_>)| {
+        let clash = |(other, first): &&(PathBuf, &Target)| {
             *other == path && (first.table == target.table || first.table.is_none() || target.table.is_none())
         };
         if let Some((_, first)) = written.iter().find(clash) {
@@ -40,20 +41,20 @@ pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn target((index, (sink, _)): (usize, &(SinkPlan, Inputs))) -> Option<Target<'_>> {
-    let (path, table) = match &sink.kind {
-        SinkKind::File(file) => (&file.path, None),
-        SinkKind::Sqlite(sqlite) => (&sqlite.path, Some(sqlite.table.to_lowercase())),
-        SinkKind::Folder(_) | SinkKind::Stdout(_) | SinkKind::Null | SinkKind::Custom(_) => return None,
+fn target((index, (sink, _)): (usize, &(SinkPlan, Inputs))) -> Option<Target> {
+    let (path, table) = match sink.spec.writes()? {
+        Writes::File(path) => (path, None),
+        Writes::Table { database, table } => (database, Some(table)),
+        Writes::Folder(_) | Writes::Stdout => return None,
     };
     Some(Target { part: Part::Path(index), who: format!("sink {:?}", sink.name), path, table })
 }
 
 /// Refuses a (tidy) path to write to that a source reads.
-fn refuse_read(parts: &Parts, path: &Path, target: &Target<'_>) -> Result<(), Flaw> {
+fn refuse_read(parts: &Parts, path: &Path, target: &Target) -> Result<(), Flaw> {
     for source in &parts.sources {
-        let SourceKind::File(file) = &source.kind else { continue };
-        if file.patterns.iter().any(|pattern| reads(pattern, path)) {
+        let is_read = |of: &Reads| matches!(of, Reads::Files(pattern) if reads(pattern, path));
+        if source.kind.reads().iter().any(is_read) {
             let message = format!("{} shares a file with source {:?}, which reads it", target.who, source.name);
             return Err(Flaw::new(target.part, message).hint("write somewhere else"));
         }

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::{
-    Clock, Code, Flaw, FolderGrant, Grants, Isolation, Node, Order, Part, Parts, Randomness, SourceKind, StagePlan,
-    Variable, VariableSource,
+    Clock, Code, Flaw, FolderGrant, Grants, Isolation, Node, Order, Part, Parts, Randomness, StagePlan, Variable,
+    VariableSource,
 };
 
 /// Checks the grants of all stages and component sources.
 pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
     for (index, source) in parts.sources.iter().enumerate() {
-        if let SourceKind::Component(component) = &source.kind {
+        if let Some(component) = source.kind.component() {
             let owner = Owner { node: Node::Source(index), label: format!("source {:?}", source.name) };
             owner.grants(&component.grants)?;
         }

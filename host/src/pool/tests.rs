@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Homes, Stage, Worker};
+use crate::connector::NullSink;
+use crate::connector::{Generate, Generated};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
-use crate::plan::{Generate, Generated, SinkKind, SourceKind};
 use crate::program::{NativeStage, Program, Verdict};
 use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded};
 use crate::record::{Accounting, Batch, BatchBounds, Column, Fate, Ledger, Payload, Places, Ticket};
@@ -109,9 +110,9 @@ impl Floor {
     ) -> Self {
         let numbers = Generate { what: Generated::Numbers, records: 1, seed: 1 };
         let mut plan = PipelineBuilder::new("pool")
-            .source(SourceBuilder::new("source", SourceKind::Generate(numbers)))
+            .source(SourceBuilder::new("source", numbers))
             .stage(stage)
-            .sink(SinkBuilder::new("sink", SinkKind::Null))
+            .sink(SinkBuilder::new("sink", NullSink))
             .plan()
             .expect("a sound plan");
         let plan = plan.stages.remove(0);

@@ -9,7 +9,7 @@ use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
 use crate::redact::Redactor;
-use crate::snippet::Snippet;
+use crate::settings::Snippet;
 use crate::time::seconds;
 
 use super::Warning;

@@ -15,8 +15,10 @@ use super::engine::{Engine, Sizing};
 use super::instance::{OPEN_BUDGET, Sandboxed};
 use super::log::{self, Voice};
 use super::reach::Provisions;
+use crate::connector::NullSink;
+use crate::connector::{Generate, Generated};
 use crate::plan::bounds::TIME_MAX;
-use crate::plan::{Generate, Generated, Limits, SinkKind, SourceKind, StagePlan};
+use crate::plan::{Limits, StagePlan};
 use crate::program::{GuestFailure, Outcome, Program, WorkerId};
 use crate::record::Payload;
 use crate::redact::Redactor;
@@ -74,12 +76,9 @@ pub fn legible(text: &str) -> String {
 pub async fn call_stage(component: &Path, config: &str, batches: &[Payload]) -> Result<Vec<Outcome>, String> {
     let stage = StageBuilder::component("stage", component).config(config);
     let plan = PipelineBuilder::new("call")
-        .source(SourceBuilder::new(
-            "none",
-            SourceKind::Generate(Generate { what: Generated::Numbers, records: 0, seed: 0 }),
-        ))
+        .source(SourceBuilder::new("none", Generate { what: Generated::Numbers, records: 0, seed: 0 }))
         .stage(stage)
-        .sink(SinkBuilder::new("nowhere", SinkKind::Null))
+        .sink(SinkBuilder::new("nowhere", NullSink))
         .plan()
         .map_err(|error| error.to_string())?;
     let plan = plan.stages.into_iter().next().ok_or("a plan without a stage")?;

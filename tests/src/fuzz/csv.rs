@@ -3,8 +3,8 @@
 
 use std::num::NonZeroUsize;
 
+use sandmill::connector::{CsvDialect, Matter};
 use sandmill::doors::{Given, Reading, read};
-use sandmill::plan::{CsvDialect, Matter};
 
 pub(super) fn run(data: &[u8]) {
     let Some((&how, input)) = data.split_first() else { return };

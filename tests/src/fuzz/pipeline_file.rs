@@ -12,7 +12,7 @@ use sandmill::plan::bounds::{
 use sandmill::plan::{Node, Plan};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
-use sandmill::snippet::Snippet;
+use sandmill::settings::Snippet;
 use sandmill::{Error, ErrorKind, Result};
 
 pub(super) fn run(data: &[u8]) {

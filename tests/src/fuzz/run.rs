@@ -4,7 +4,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use sandmill::plan::{Isolation, Limits, SinkKind, Warm};
+use sandmill::connector::NullSink;
+use sandmill::plan::{Isolation, Limits, Warm};
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::{Ending, Report};
 use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -96,8 +97,8 @@ async fn prepare(component: &Path, reuse: Isolation, warm: Warm) -> Result<Pipel
                 .warm(warm)
                 .ports(["a", "b"]),
         )
-        .sink(SinkBuilder::new("first", SinkKind::Null).from(["guest.a"]))
-        .sink(SinkBuilder::new("second", SinkKind::Null).from(["guest.b"]))
+        .sink(SinkBuilder::new("first", NullSink).from(["guest.a"]))
+        .sink(SinkBuilder::new("second", NullSink).from(["guest.b"]))
         .plan()?;
     Pipeline::prepare(plan).await
 }

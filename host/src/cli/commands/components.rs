@@ -7,17 +7,15 @@ use crate::cli::manner::{Manner, Talker};
 use crate::cli::signals::while_building;
 use crate::error::Result;
 use crate::kept;
-use crate::plan::{Code, Plan, SourceKind};
+use crate::plan::{Code, Plan};
 
 /// Puts a component file in the place of every stage folder of the plan; builds what is stale.
 ///
 /// # Errors
 /// When a folder is no stage, or does not build.
 pub(super) fn build_components(plan: &mut Plan, manner: Manner) -> Result<()> {
-    let sources = plan.sources.iter_mut().filter_map(|source| match &mut source.kind {
-        SourceKind::Component(component) => Some(&mut component.component),
-        SourceKind::File(_) | SourceKind::Stdin(_) | SourceKind::Generate(_) | SourceKind::Custom(_) => None,
-    });
+    let sources = plan.sources.iter_mut().filter_map(|source| source.kind.component_mut());
+    let sources = sources.map(|component| &mut component.component);
     let stages = plan.stages.iter_mut().filter_map(|stage| match &mut stage.code {
         Code::Component(path) => Some(path),
         Code::Native(_) => None,

@@ -20,9 +20,10 @@ use crate::cli::report_file::ReportFile;
 use crate::cli::signals::{Continued, Signals};
 use crate::cli::{print, render};
 use crate::config;
+use crate::edge::{Reads, Writes};
 use crate::error::{Error, Result};
 use crate::pipeline::{Ended, Pipeline, Running, Stopper};
-use crate::plan::{Beside, Plan, SinkKind, SourceKind, Usage};
+use crate::plan::{Beside, Plan, Usage};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
 
@@ -81,7 +82,7 @@ pub(super) fn follow(
 
 /// How progress is shown, where the arguments leave it to us.
 fn progress(plan: &Plan, shown: &ShownArguments, quiet: bool) -> Progress {
-    let reads_stdin = plan.sources.iter().any(|source| matches!(source.kind, SourceKind::Stdin(_)));
+    let reads_stdin = plan.sources.iter().any(|source| source.kind.reads().contains(&Reads::Stdin));
     // A picture between lines that are printed, or typed, is not one.
     let shares_terminal = (stdout_sink(plan).is_some() && std::io::stdout().is_terminal())
         || (reads_stdin && std::io::stdin().is_terminal());
@@ -94,8 +95,7 @@ fn progress(plan: &Plan, shown: &ShownArguments, quiet: bool) -> Progress {
 
 /// The name of a sink that writes to standard output.
 fn stdout_sink(plan: &Plan) -> Option<String> {
-    let is_stdout = |kind: &SinkKind| matches!(kind, SinkKind::Stdout(_));
-    plan.sinks.iter().find(|sink| is_stdout(&sink.kind)).map(|sink| sink.name.to_string())
+    plan.sinks.iter().find(|sink| sink.spec.writes() == Some(Writes::Stdout)).map(|sink| sink.name.to_string())
 }
 
 fn both_on_stdout(sink: &str) -> Error {

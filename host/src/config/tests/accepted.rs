@@ -2,11 +2,14 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::good;
+use super::{component_source, good, sink, source};
+use crate::connector::{
+    ColumnType, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
+    LineFormat, Matter, SqliteSink, StdinSource, StdoutSink,
+};
 use crate::plan::{
-    Breaker, Checkpoints, Code, ColumnType, CommandPlan, CsvDialect, CsvFormat, Each, ExtraColumns, Feed, FileSink,
-    FileSource, FolderSink, Framing, Generated, IfExists, Isolation, Limits, LineFormat, Matter, Node, OnError, Order,
-    Plan, Recycle, Retry, Share, SinkKind, SourceKind, Suggested, Warm, Wire,
+    Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Isolation, Limits, Node, OnError, Order, Plan,
+    Recycle, Retry, Share, Suggested, Warm, Wire,
 };
 
 const LEAST: &str =
@@ -39,7 +42,7 @@ fn every_default_is_as_documented() {
 
     let source = &plan.sources[0];
     assert_eq!((&*source.name, source.on_error), ("stdin", OnError::DeadLetter));
-    let SourceKind::Stdin(stdin) = &source.kind else { panic!("{source:?}") };
+    let stdin: &StdinSource = super::source(&plan, 0);
     assert_eq!((&stdin.matter, stdin.record_bytes_max.get()), (&Matter::Lines, 16 << 20));
 
     let stage = &plan.stages[0];
@@ -188,16 +191,16 @@ fn paths_begin_at_the_folder_of_the_file() {
     assert_eq!((&*plan.sources[0].name, &*plan.sources[1].name), ("file", "file-2"));
     assert_eq!((&*plan.sinks[0].name, &*plan.sinks[1].name), ("file-3", "folder"));
     assert_eq!(plan.sources[1].on_error, OnError::Drop);
-    let SourceKind::File(first) = &plan.sources[0].kind else { panic!() };
-    let SourceKind::File(second) = &plan.sources[1].kind else { panic!() };
+    let first: &FileSource = source(&plan, 0);
+    let second: &FileSource = source(&plan, 1);
     let patterns = vec!["jobs/in/*.csv".to_owned(), "/abs/[ab].gz".to_owned()];
     let matter = Matter::Csv(CsvDialect { delimiter: b'\t', ..CsvDialect::default() });
     assert_eq!(*first, FileSource { patterns, matter, record_bytes_max: 1024.try_into().expect("not zero") });
     assert_eq!(second.matter, Matter::Files);
-    let SinkKind::File(file) = &plan.sinks[0].kind else { panic!() };
+    let file: &FileSink = sink(&plan, 0);
     let format = LineFormat::Csv(CsvFormat { delimiter: b';' });
     assert_eq!(*file, FileSink { path: "jobs/out/x.csv".into(), format, if_exists: IfExists::Append });
-    let SinkKind::Folder(folder) = &plan.sinks[1].kind else { panic!() };
+    let folder: &FolderSink = sink(&plan, 1);
     assert_eq!(*folder, FolderSink { path: PathBuf::from("jobs/out") });
     assert_eq!(wires(&plan), ["file -> file-3", "file-2 -> file-3", "file -> folder", "file-2 -> folder"]);
 }
@@ -207,7 +210,7 @@ fn how_csv_is_read() {
     let dialect = |rest: &str| {
         let plan =
             good(&format!("name = 'p'\n[source]\nkind = 'stdin'\nformat = 'csv'\n{rest}\n[sink]\nkind = 'null'\n"));
-        let SourceKind::Stdin(stdin) = &plan.sources[0].kind else { panic!() };
+        let stdin: &StdinSource = source(&plan, 0);
         let Matter::Csv(dialect) = stdin.matter.clone() else { panic!() };
         dialect
     };
@@ -223,24 +226,23 @@ fn how_csv_is_read() {
 fn the_folder_of_the_file_is_no_pattern() {
     let text = "name = 'p'\n[source]\nkind = 'file'\npath = '*.log'\n[sink]\nkind = 'null'\n";
     let plan = super::parse(text, Path::new("a[1]/p.toml"), NonZeroUsize::MIN).expect("good");
-    let SourceKind::File(file) = &plan.sources[0].kind else { panic!() };
+    let file: &FileSource = source(&plan, 0);
     assert_eq!(file.patterns, ["a[[]1[]]/*.log"]);
 }
 
 #[test]
 fn sources_that_make_records_up() {
-    let source = |rest: &str| {
+    let generated = |rest: &str| {
         let text = format!("name = 'p'\n[source]\nkind = 'generate'\nrecords = 0\n{rest}\n[sink]\nkind = 'null'\n");
-        let SourceKind::Generate(generate) = good(&text).sources.remove(0).kind else { panic!("{text}") };
-        generate
+        source::<Generate>(&good(&text), 0).clone()
     };
-    let numbers = source("what = 'numbers'");
+    let numbers = generated("what = 'numbers'");
     assert_eq!((numbers.what, numbers.records, numbers.seed), (Generated::Numbers, 0, 1));
-    let text = source("what = 'text'\nseed = 0");
+    let text = generated("what = 'text'\nseed = 0");
     assert_eq!((text.what, text.seed), (Generated::Text { bytes: 100.try_into().expect("not zero") }, 0));
-    let long = source("what = 'text'\nrecord_bytes = '1KiB'");
+    let long = generated("what = 'text'\nrecord_bytes = '1KiB'");
     assert_eq!(long.what, Generated::Text { bytes: 1024.try_into().expect("not zero") });
-    assert_eq!(source("what = 'access-log'").what, Generated::AccessLog);
+    assert_eq!(generated("what = 'access-log'").what, Generated::AccessLog);
 }
 
 #[test]
@@ -249,21 +251,21 @@ fn a_component_can_be_a_source() {
         "name = 'p'\n[source]\nkind = 'component'\nname = 'c'\ncomponent = 'c'\nconfig = { n = 1 }\n\
          limits = { cpu = '1s' }\n[sink]\nkind = 'stdout'\nformat = 'jsonl'\n",
     );
-    let SourceKind::Component(source) = &plan.sources[0].kind else { panic!() };
+    let source = component_source(&plan);
     assert_eq!((source.component.as_path(), source.config.as_str()), (Path::new("jobs/c"), "{\"n\":1}"));
     assert_eq!(source.limits, Limits { cpu: Duration::from_secs(1), ..Limits::default() });
-    assert!(matches!(plan.sinks[0].kind, SinkKind::Stdout(LineFormat::JsonLines)));
+    assert_eq!(sink::<StdoutSink>(&plan, 0).format, LineFormat::JsonLines);
 }
 
 #[test]
 fn the_columns_of_a_table_keep_their_order() {
     let text = "name = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'sqlite'\npath = 'o.db'\ntable = 't'\n";
     let plan = good(text);
-    let SinkKind::Sqlite(plain) = &plan.sinks[0].kind else { panic!() };
+    let plain: &SqliteSink = sink(&plan, 0);
     assert_eq!((plain.if_exists, plain.columns.len(), plain.extra_columns), (IfExists::Append, 0, None));
     let columns = "columns = { z = 'text', a = 'integer', m = 'real', b = 'any' }\nextra_columns = 'add'\n";
     let plan = good(&format!("{text}{columns}if_exists = 'replace'\n"));
-    let SinkKind::Sqlite(sqlite) = &plan.sinks[0].kind else { panic!() };
+    let sqlite: &SqliteSink = sink(&plan, 0);
     let columns: Vec<_> = sqlite.columns.iter().map(|column| (&*column.name, column.kind)).collect();
     let expected =
         [("z", ColumnType::Text), ("a", ColumnType::Integer), ("m", ColumnType::Real), ("b", ColumnType::Any)];

@@ -3,11 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{good, read, refusal};
-use crate::plan::{
-    Clock, FolderGrant, Grants, HttpRule, Isolation, Randomness, SourceKind, StagePlan, Variable, VariableSource,
-};
-use crate::snippet::Snippet;
+use super::{component_source, good, read, refusal};
+use crate::plan::{Clock, FolderGrant, Grants, HttpRule, Isolation, Randomness, StagePlan, Variable, VariableSource};
+use crate::settings::Snippet;
 
 /// A good file around some keys of its only stage; they begin on line 7.
 fn file(keys: &str) -> String {
@@ -105,7 +103,7 @@ fn a_component_source_is_granted_things_too() {
     let plan = good(
         "name = 'p'\n[source]\nkind = 'component'\ncomponent = 'c'\ngrant = { env = ['A'] }\n[sink]\nkind = 'null'\n",
     );
-    let SourceKind::Component(source) = &plan.sources[0].kind else { panic!() };
+    let source = component_source(&plan);
     assert_eq!(source.component, Path::new("jobs/c"));
     assert!(source.grants.variables.is_some());
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::config::{FILE_BYTES_MAX, load};
 use crate::error::Error;
-use crate::snippet::Snippet;
+use crate::settings::Snippet;
 
 fn refused(path: &Path) -> Error {
     load(path).map(|_| ()).expect_err("the file is bad")

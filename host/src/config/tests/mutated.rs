@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::read;
-use crate::snippet::Snippet;
+use crate::settings::Snippet;
 
 const FILE: &str = r#"
 name = "p"

@@ -7,7 +7,7 @@ use super::{good, read, refusal};
 use crate::config::load;
 use crate::error::Error;
 use crate::plan::{Code, StagePlan};
-use crate::snippet::Snippet;
+use crate::settings::Snippet;
 
 /// A file around some keys of its only stage, which begin on line 6.
 fn file(keys: &str) -> String {

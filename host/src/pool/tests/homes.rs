@@ -21,9 +21,9 @@ async fn threads(records: u64, long: u64) -> Vec<String> {
     });
     let numbers = Generate { what: Generated::Numbers, records, seed: 1 };
     let plan = PipelineBuilder::new("homes")
-        .source(SourceBuilder::new("source", SourceKind::Generate(numbers)))
+        .source(SourceBuilder::new("source", numbers))
         .stage(StageBuilder::native("stage", function).workers(count(1)).batch(batch(1)))
-        .sink(SinkBuilder::new("sink", SinkKind::Null))
+        .sink(SinkBuilder::new("sink", NullSink))
         .plan()
         .expect("a sound plan");
     let report = Pipeline::prepare(plan).await.expect("it is ready").run().await;
