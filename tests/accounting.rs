@@ -11,7 +11,7 @@ use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
 use sandmill::report::Ending;
-use sandmill::{Pipeline, PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Kept, Numbers};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -217,7 +217,7 @@ proptest! {
         let (mut expected, dropped, dead) = model(count, &layouts);
 
         let report = runtime().block_on(async {
-            let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+            let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
             timeout(BOUND, pipeline.run()).await.expect("every run ends")
         });
 
@@ -262,7 +262,7 @@ proptest! {
         }
         let plan = builder.sink(SinkBuilder::custom("kept", keeper)).plan().expect("a sound plan");
         let report = runtime().block_on(async {
-            let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+            let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
             let stopper = running.stopper();
             tokio::time::sleep(Duration::from_micros(cut_after)).await;
             if drain { stopper.stop() } else { stopper.abort() }
@@ -320,7 +320,7 @@ fn stall(order: Order) {
     let sink = SinkBuilder::custom("kept", keeper).queue(queue(QUEUE)).batch(batch(BATCH));
     let plan = builder.sink(sink).plan().expect("a sound plan");
     runtime().block_on(async {
-        let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
         // Every queue full, a batch in each worker's hand, one in the sink's, one in the source's.
         let expected = (QUEUE * (STAGES + 1) + BATCH * (WORKERS * STAGES + 1 + 1)) as u64;
         // Where order is kept, and should the machine make batches take long: one more for each worker, which waits for its turn.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandmill::plan::{Clock, Grants, Isolation, Limits};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
-use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Numbers};
 use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::time::timeout;
@@ -60,7 +60,7 @@ impl Trial {
             .sink(SinkBuilder::custom("kept", keeper))
             .plan()
             .expect("a sound plan");
-        let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+        let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
         let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
         assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
         assert!(report.stats.accounting.balances());

@@ -14,7 +14,7 @@ use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::Ending;
-use sandmill::{Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Numbers};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -170,7 +170,7 @@ async fn a_checkpoint_waits_for_what_is_in_flight_however_long_a_sink_keeps_its_
         .sink(SinkBuilder::custom("holding", holding).queue(room).batch(batch(10 * FIRST)).from(["twice"]))
         .plan()
         .expect("a sound plan");
-    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
     timeout(BOUND, until(|| craft.read.load(SeqCst) == FIRST + 3 * CHUNK)).await.expect("the source gives all");
     sleep(A_WHILE).await;
     craft.may_work.store(true, SeqCst);
@@ -223,14 +223,14 @@ async fn delivered_by_the_second_checkpoint(each: Duration) -> (u64, u64) {
             .plan()
             .expect("a sound plan")
     };
-    let running = Pipeline::prepare(plan(each)).await.expect("a sound pipeline").start();
+    let running = sandmill::prepare(plan(each)).await.expect("a sound pipeline").start();
     // The first mark is where the file begins.
     timeout(BOUND, until(|| marks.load(SeqCst) >= 3)).await.expect("checkpoints are taken");
     let delivered = running.stats().accounting.delivered;
     running.stopper().abort();
     let report = timeout(BOUND, running.wait()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Interrupted, "{:?}", report.problem);
-    let report = timeout(BOUND, Pipeline::prepare(plan(Duration::ZERO)).await.expect("it goes on").run()).await;
+    let report = timeout(BOUND, sandmill::prepare(plan(Duration::ZERO)).await.expect("it goes on").run()).await;
     let report = report.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     let lines = std::fs::read_to_string(&path).expect("an output");
@@ -257,7 +257,7 @@ async fn a_slow_pipeline_that_is_stopped_has_little_to_see_through() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
-    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
     timeout(BOUND, until(|| running.stats().accounting.delivered >= 200)).await.expect("it works");
     let report = timeout(BOUND, running.stop()).await.expect("every run ends");
     let account = report.stats.accounting;
@@ -275,7 +275,7 @@ async fn a_sink_that_waits_for_full_batches_gets_them() {
         .sink(SinkBuilder::custom("kept", Keeper::default()).batch(batch))
         .plan()
         .expect("a sound plan");
-    let report = timeout(BOUND, Pipeline::prepare(plan).await.expect("a sound pipeline").run()).await;
+    let report = timeout(BOUND, sandmill::prepare(plan).await.expect("a sound pipeline").run()).await;
     let report = report.expect("every run ends");
     assert_eq!((report.ending, report.stats.accounting.delivered), (Ending::Completed, 10_000));
 }
@@ -298,7 +298,7 @@ async fn records_that_wait_for_another_attempt_keep_no_others_out() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
-    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
     timeout(BOUND, until(|| running.stats().accounting.delivered == 994)).await.expect("the others pass");
     running.stopper().abort();
     assert_eq!(timeout(BOUND, running.wait()).await.expect("every run ends").stats.accounting.in_flight, 6);

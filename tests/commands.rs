@@ -12,7 +12,7 @@ use sandmill::plan::{
 };
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, LogLevel, Report};
-use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::Given;
 use tokio::time::timeout;
 use wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER;
@@ -130,7 +130,7 @@ async fn run_with(
             keep.lock().expect("no panic").push(output);
         }))
         .plan()?;
-    let mut running = Pipeline::prepare(plan).await?.start();
+    let mut running = sandmill::prepare(plan).await?.start();
     let mut events = running.events().expect("nobody else has asked");
     let report = timeout(BOUND, running.wait()).await.expect("every run ends");
     let mut warnings = Vec::new();

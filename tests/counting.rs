@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandmill::build::{self, BuildOptions};
 use sandmill::plan::{ComponentSource, Grants, Limits};
 use sandmill::report::Ending;
-use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder};
+use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder};
 use tokio::time::timeout;
 
 use super::conformance::left_out;
@@ -32,7 +32,7 @@ async fn pulled(component: &Path, config: &str) -> Result<Vec<String>, Error> {
             keep.lock().expect("no panic").push(String::from_utf8_lossy(value).into_owned());
         }))
         .plan()?;
-    let report = timeout(BOUND, Pipeline::prepare(plan).await?.run()).await.expect("every run ends");
+    let report = timeout(BOUND, sandmill::prepare(plan).await?.run()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     let kept = kept.lock().expect("no panic").clone();
     Ok(kept)

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use sandmill::plan::{Isolation, Limits, Warm};
 use sandmill::record::{Accounting, BatchBounds, Payload};
 use sandmill::report::Ending;
-use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use serde_json::Value;
 use tests::command::Sandbox;
 use tests::edges::Given;
@@ -177,7 +177,7 @@ impl Case<'_> {
             .sink(SinkBuilder::for_each("kept", keep))
             .plan()
             .expect("a sound plan");
-        let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+        let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
         let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
         assert_eq!(report.ending, Ending::Completed, "{way:?}: {:?}", report.problem);
         let account = report.stats.accounting;
@@ -342,7 +342,7 @@ async fn a_deterministic_stage_that_gives_more_at_its_end_gives_it_at_the_same_p
             .sink(SinkBuilder::for_each("kept", keep))
             .plan()
             .expect("a sound plan");
-        let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+        let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
         let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
         assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
         assert_eq!(*outputs.lock().expect("nothing panics here"), expected, "{workers} workers, chunks of {chunk}");

@@ -17,7 +17,7 @@ use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
 use sandmill::state::StateFile;
-use sandmill::{Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
 use tokio::time::timeout;
 
 /// Records of a run: enough for a few dozen batches, and a few checkpoints.
@@ -150,10 +150,10 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
 async fn run(folder: &Path, shape: Shape, fates: &[Fate]) -> Report {
     let has_begun = Arc::new(AtomicBool::new(false));
     let plan = || pipeline(folder, shape, script(fates, &has_begun)).expect("a good plan");
-    let pipeline = match Pipeline::prepare(plan()).await {
+    let pipeline = match sandmill::prepare(plan()).await {
         Err(refusal) if shape.stranger => {
             move_away(folder, &refusal);
-            Pipeline::prepare(plan()).await
+            sandmill::prepare(plan()).await
         }
         prepared => prepared,
     };

@@ -264,7 +264,7 @@ impl Trial {
             .stage(stage(guest))
             .sink(sink)
             .plan()?;
-        Pipeline::prepare(plan).await
+        sandmill::prepare(plan).await
     }
 
     async fn run(&self, stage: impl FnOnce(StageBuilder) -> StageBuilder) -> Seen {

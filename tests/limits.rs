@@ -9,7 +9,7 @@ use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, Report};
 use sandmill::sandbox::defaults;
-use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Given, Keeper, Numbers};
 use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::time::timeout;
@@ -53,7 +53,7 @@ async fn a_large_record_has_a_larger_limit_of_cpu_and_the_reason_names_it() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.stats.accounting.dead_lettered, 2);
     let letters = tests::letters::lines(&folder.path().join("state.db"));
@@ -106,7 +106,7 @@ async fn what_is_said_of_a_record_is_told_once_however_its_batch_is_split() {
             .sink(SinkBuilder::custom("kept", Keeper::default()))
             .plan()
             .expect("a plan");
-        let mut running = Pipeline::prepare(plan).await.expect("a pipeline").start();
+        let mut running = sandmill::prepare(plan).await.expect("a pipeline").start();
         let mut events = running.events().expect("nobody has taken them");
         timeout(BOUND, running.wait()).await.expect("every run ends");
         let mut told = String::new();
@@ -136,7 +136,7 @@ async fn run_in(folder: &std::path::Path, stage: StageBuilder, records: u64) -> 
         .stage(stage.workers(NonZeroUsize::MIN).batch(batch))
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()?;
-    let report = timeout(BOUND, Pipeline::prepare(plan).await?.run()).await.expect("every run ends");
+    let report = timeout(BOUND, sandmill::prepare(plan).await?.run()).await.expect("every run ends");
     assert!(report.stats.accounting.balances(), "{:?}", report.stats.accounting);
     let letters = tests::letters::lines(&folder.join("dead.db"));
     let letters = letters.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -283,7 +283,7 @@ async fn a_stage_without_a_fuel_limit_beside_one_that_has_it_never_runs_out() {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let report = Pipeline::prepare(plan).await.expect("a sound pipeline").run().await;
+    let report = sandmill::prepare(plan).await.expect("a sound pipeline").run().await;
     assert_eq!((report.ending, kept.records().len()), (Ending::Completed, 100));
 }
 
@@ -352,7 +352,7 @@ async fn pull(ends: &str, limits: Limits) -> Report {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    timeout(BOUND, Pipeline::prepare(plan).await.expect("a sound pipeline").run()).await.expect("every run ends")
+    timeout(BOUND, sandmill::prepare(plan).await.expect("a sound pipeline").run()).await.expect("every run ends")
 }
 
 const THREE_RECORDS: &str = "(i32.store (i32.const 76) (i32.const 36)) (i32.store (i32.const 80) (i32.const 3))";
@@ -470,7 +470,7 @@ async fn no_instance_is_given_more_records_than_it_may() {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let report = Pipeline::prepare(plan).await.expect("a sound pipeline").run().await;
+    let report = sandmill::prepare(plan).await.expect("a sound pipeline").run().await;
     let in_order: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     assert_eq!(kept.records(), in_order);
     assert_eq!(report.stats.stages[0].instances, 100_u64.div_ceil(8));
@@ -507,7 +507,7 @@ async fn the_workers_of_a_stage_share_one_breaker() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Aborted);
     assert!(report.problem.expect("a problem").message.contains("20 records in a row ended their instances"));

@@ -15,7 +15,7 @@ use sandmill::plan::{
 };
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::Ending;
-use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::Given;
 use tokio::time::timeout;
 
@@ -89,7 +89,7 @@ impl World {
                 keep.lock().expect("no panic")[place] = text(value);
             }))
             .plan()?;
-        let running = Pipeline::prepare(plan).await?.start();
+        let running = sandmill::prepare(plan).await?.start();
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");
         assert!(report.ending != Ending::Aborted && report.stats.accounting.balances(), "{report:?}");
         let mut came = kept.lock().expect("no panic").clone();

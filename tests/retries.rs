@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
-use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Given, Keeper, Numbers};
 use tests::guest::{FINAL, Guest, PROCESS_FAIL_ON_BANG, PROCESS_SPIN_ON_BANG, PROCESS_TRAP_ON_BANG, RETRYABLE};
 use tests::on_bang;
@@ -55,7 +55,7 @@ async fn run(guest: &Guest, stage: impl FnOnce(StageBuilder) -> StageBuilder) ->
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let mut report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     assert!(report.stats.accounting.balances());
@@ -130,7 +130,7 @@ async fn busy(source: u32, sink: u32) -> (Report, Vec<String>) {
         .sink(SinkBuilder::custom("shelf", keeper).retry(soon(2)))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert!(report.stats.accounting.balances());
     (report, kept.records())
@@ -180,7 +180,7 @@ async fn a_source_that_traps_after_every_good_pull_ends_its_run() {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Aborted);
     let problem = report.problem.expect("it fails");
@@ -205,7 +205,7 @@ async fn a_component_source_that_traps_goes_on_at_the_place_it_had_named() {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     assert_eq!(kept.records(), ["a", "b", "c", "a", "b", "c"], "from the beginning, and from the place it named");
@@ -226,7 +226,7 @@ async fn a_dead_letter_has_the_last_words_of_its_guest() {
         .sink(SinkBuilder::custom("kept", keeper))
         .plan()
         .expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
     assert_eq!(report.stats.accounting.dead_lettered, 1, "{:?}", report.problem);
     let letters = tests::letters::lines(&folder.path().join("dead.db"));

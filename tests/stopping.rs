@@ -13,7 +13,7 @@ use sandmill::plan::{Checkpoints, Isolation, Limits, OnError};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
 use sandmill::report::{Ending, Event, EventStream, Report};
-use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder, Stopper};
+use sandmill::{ErrorKind, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder, Stopper};
 use tests::edges::{Keeper, Numbers};
 use tests::guest::Guest;
 use tokio::time::timeout;
@@ -36,7 +36,7 @@ fn builder(name: &str) -> PipelineBuilder {
 
 async fn run(builder: PipelineBuilder) -> Report {
     let plan = builder.plan().expect("a sound plan");
-    let pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     timeout(BOUND, pipeline.run()).await.expect("every run ends")
 }
 
@@ -55,7 +55,7 @@ async fn a_source_that_waits_for_ever_does_not_keep_a_run_from_stopping() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
-    let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+    let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
     assert!(running.is_running());
     let report = timeout(BOUND, running.stop()).await.expect("every run ends");
     assert_eq!(report.ending, Ending::Stopped);
@@ -102,7 +102,7 @@ async fn an_instance_that_is_cut_in_the_middle_of_a_call_is_never_called_again()
             .sink(SinkBuilder::custom("kept", Keeper::default()))
             .plan()
             .expect("a sound plan");
-        let mut running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        let mut running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
         let mut events = running.events().expect("nobody has taken them");
         let begun = timeout(BOUND, said(&mut events)).await.expect("it says something");
         assert_eq!(begun.as_deref(), Some("begun"));
@@ -209,7 +209,7 @@ async fn a_subscriber_hears_of_every_record_exactly_once() {
         .sink(SinkBuilder::custom("kept", Keeper::default()))
         .plan()
         .expect("a sound plan");
-    let mut pipeline = Pipeline::prepare(plan).await.expect("a sound pipeline");
+    let mut pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     // A small subscription: the pipeline must wait for the subscriber, not run ahead of it.
     let mut completions = pipeline.subscribe(NonZeroUsize::new(3).expect("positive"));
     let running = pipeline.start();
@@ -276,7 +276,7 @@ async fn a_stop_while_the_end_is_written_down_finds_a_run_that_has_completed() {
             .sink(SinkBuilder::new("out", file))
             .plan()
             .expect("a sound plan");
-        let running = Pipeline::prepare(plan).await.expect("a sound pipeline").start();
+        let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
         stopper.set(running.stopper()).expect("it is set once");
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");
         assert!(steps.load(Relaxed) >= 3, "the stop was asked for");
@@ -303,7 +303,7 @@ async fn a_resumed_run_that_read_nothing_can_still_be_resumed() {
             .failpoints(failpoints)
             .source(SourceBuilder::new("numbers", numbers))
             .sink(SinkBuilder::new("out", file));
-        timeout(BOUND, Pipeline::prepare(builder.plan().expect("a sound plan")).await.expect("a sound pipeline").run())
+        timeout(BOUND, sandmill::prepare(builder.plan().expect("a sound plan")).await.expect("a sound pipeline").run())
             .await
             .expect("every run ends")
     };

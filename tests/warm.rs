@@ -205,7 +205,7 @@ impl<'a> Try<'a> {
             .stage(stage_of(stage))
             .sink(SinkBuilder::custom("kept", keeper))
             .plan()?;
-        Pipeline::prepare(plan).await
+        sandmill::prepare(plan).await
     }
 }
 

@@ -15,7 +15,7 @@ use sandmill::connector::{Generate, Generated, NullSink};
 use sandmill::plan::Plan;
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::Fate;
-use sandmill::{Completions, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Completions, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 /// The stage that runs in the sandbox: a folder, as `sandmill new` makes them.
 const STAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../stages/parse-access-log");
@@ -56,7 +56,7 @@ fn failed_requests(component: &Path, lines: u64, sink: SinkBuilder) -> sandmill:
 /// Starts in the background what would take hours, looks at it from time to time, and stops it when it has seen enough.
 async fn watch_and_stop(component: &Path) -> anyhow::Result<()> {
     let plan = failed_requests(component, 10_000_000_000, SinkBuilder::new("nowhere", NullSink))?;
-    let mut pipeline = Pipeline::prepare(plan).await?;
+    let mut pipeline = sandmill::prepare(plan).await?;
     #[expect(clippy::disallowed_methods, reason = "a task of this program, not of the run")]
     let completions = tokio::spawn(count(pipeline.subscribe(COMPLETIONS_MAX)));
     let running = pipeline.start();
@@ -101,7 +101,7 @@ async fn run_to_the_end(component: &Path) -> anyhow::Result<()> {
             }
         }
     });
-    let report = Pipeline::prepare(failed_requests(component, 100_000, sink)?).await?.run().await;
+    let report = sandmill::prepare(failed_requests(component, 100_000, sink)?).await?.run().await;
     let sums = sums.lock().ok().context("the sink panicked")?;
     for (status, requests) in sums.iter() {
         println!("{status}: {requests} requests");

@@ -28,7 +28,7 @@ use crate::record::BatchBounds;
 /// ```
 /// use sandmill::connector::{Generate, Generated, NullSink};
 /// use sandmill::program::{NativeStage, Verdict};
-/// use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+/// use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 ///
 /// let even = NativeStage::new(|_key, value, out| {
 ///     if value.last().is_some_and(|digit| digit % 2 == 0) {
@@ -44,7 +44,7 @@ use crate::record::BatchBounds;
 ///     .plan()?;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
-/// let report = Pipeline::prepare(plan).await?.run().await;
+/// let report = sandmill::prepare(plan).await?.run().await;
 /// assert_eq!(report.stats.accounting.delivered, 5);
 /// assert_eq!(report.stats.accounting.dropped, 5);
 /// # Ok::<(), sandmill::Error>(())

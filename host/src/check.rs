@@ -55,7 +55,7 @@ pub async fn make_image(path: &Path) -> Option<Warmth> {
         .source(SourceBuilder::new("nothing", nothing).on_error(OnError::Drop))
         .stage(stage)
         .sink(SinkBuilder::new("nowhere", NullSink).on_error(OnError::Drop));
-    let mut pipeline = Pipeline::prepare(plan.plan().ok()?).await.ok()?;
+    let mut pipeline = crate::prepare(plan.plan().ok()?).await.ok()?;
     pipeline.make_images().await;
     pipeline.warmth().next().map(|(_, warmth)| warmth)
 }
@@ -66,7 +66,7 @@ pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<Path
     if !report.problems.is_empty() {
         return report;
     }
-    match Pipeline::prepare(plan).await {
+    match crate::prepare(plan).await {
         Ok(mut pipeline) => {
             pipeline.make_images().await;
             tell_warmth(&mut report, &pipeline);

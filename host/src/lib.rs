@@ -19,6 +19,7 @@ pub mod failpoint;
 mod flow;
 pub mod kept;
 mod legible;
+pub mod loader;
 mod panic;
 pub mod pipeline;
 pub mod plan;
@@ -35,9 +36,18 @@ pub mod settings;
 pub mod state;
 mod suggest;
 mod task;
-mod time;
+pub mod time;
 
 pub use builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{Completion, Completions};
-pub use pipeline::{Pipeline, Running, Stopper};
+pub use pipeline::{Host, Pipeline, Running, Stopper};
+
+/// Makes a plan ready to run, on threads of its own and with components in the sandbox: [`Pipeline::prepare`] for a program
+/// that runs one pipeline. Those of a program that runs several share a [`Host`].
+///
+/// # Errors
+/// As [`Pipeline::prepare`].
+pub async fn prepare(plan: plan::Plan) -> Result<Pipeline> {
+    Pipeline::prepare(plan, &Host::start(sandbox::Sandbox)?).await
+}

@@ -86,14 +86,14 @@ impl Presence {
 
 /// Keeps a thread that takes the pulse. One for the process, as long as anybody holds it.
 #[derive(Debug)]
-pub(crate) struct Pulse(());
+pub struct Pulse(());
 
 impl Pulse {
     /// The pulse of the process; somebody may take it already.
     ///
     /// # Errors
     /// When the process cannot start threads.
-    pub(crate) fn take() -> Result<Arc<Self>> {
+    pub fn take() -> Result<Arc<Self>> {
         let mut of_all = PULSE_OF_ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pulse) = of_all.upgrade() {
             return Ok(pulse);
@@ -135,17 +135,17 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// Time in which the process could not run, since it began.
-pub(crate) fn missed() -> Duration {
+pub fn missed() -> Duration {
     PRESENCE.missed(since_beginning())
 }
 
 /// A moment of the time in which the process ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Instant(clock::Instant);
+pub struct Instant(clock::Instant);
 
 impl Instant {
     /// This moment.
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         let mut before = missed();
         loop {
             let now = clock::Instant::now();
@@ -158,12 +158,12 @@ impl Instant {
     }
 
     /// How long ago it was; 0 when it is still to come.
-    pub(crate) fn elapsed(self) -> Duration {
+    pub fn elapsed(self) -> Duration {
         Self::now() - self
     }
 
     /// When it comes on the clock underneath, if the process runs until then.
-    pub(crate) fn on_clock(self) -> clock::Instant {
+    pub fn on_clock(self) -> clock::Instant {
         self.after(missed())
     }
 
@@ -192,15 +192,15 @@ impl Sub for Instant {
 
 /// The time is up.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Elapsed;
+pub struct Elapsed;
 
 /// Waits while the process runs for `time`.
-pub(crate) async fn sleep(time: Duration) {
+pub async fn sleep(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
 
 /// Waits for a moment.
-pub(crate) async fn sleep_until(until: Instant) {
+pub async fn sleep_until(until: Instant) {
     // It never ends by itself.
     drop(timeout_at(until, std::future::pending::<()>()).await);
 }
@@ -209,7 +209,7 @@ pub(crate) async fn sleep_until(until: Instant) {
 ///
 /// # Errors
 /// When the time is up.
-pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, Elapsed> {
+pub async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, Elapsed> {
     timeout_at(Instant::now() + time, future).await
 }
 
@@ -217,7 +217,7 @@ pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::O
 ///
 /// # Errors
 /// When the time is up.
-pub(crate) async fn timeout_at<F: Future>(until: Instant, future: F) -> Result<F::Output, Elapsed> {
+pub async fn timeout_at<F: Future>(until: Instant, future: F) -> Result<F::Output, Elapsed> {
     within(until, future, missed).await
 }
 
@@ -236,7 +236,7 @@ async fn within<F: Future>(until: Instant, future: F, missed: impl Fn() -> Durat
 }
 
 /// Serialises a time as seconds with a fraction.
-pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
 

@@ -92,9 +92,9 @@ pub(crate) fn measure(company: Company) -> Result<Beside> {
         if let Company::Stage(workers) = company {
             good = with_spinner(good, folder.path(), workers)?;
         }
-        let good = Pipeline::prepare(good.plan()?).await?;
+        let good = sandmill::prepare(good.plan()?).await?;
         let other = match company {
-            Company::Pipeline(workers) => Some(Pipeline::prepare(other(folder.path(), workers)?).await?),
+            Company::Pipeline(workers) => Some(sandmill::prepare(other(folder.path(), workers)?).await?),
             Company::Nobody | Company::Stage(_) | Company::NobodyAgain => None,
         };
         let other = other.map(Pipeline::start);

@@ -13,7 +13,7 @@ use sandmill::edge::{Chunk, Source};
 use sandmill::plan::{Limits, bounds};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::report::StageStats;
-use sandmill::{Completions, Error, Pipeline, PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Completions, Error, PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
@@ -152,7 +152,7 @@ async fn tries(load: Load, case: Case, limit: Duration) -> Result<Vec<f64>> {
             .stage(beside.workers(nonzero(machine::cores())).from(["numbers"]))
             .sink(SinkBuilder::new("beside-nowhere", NullSink).from(["beside"]));
     }
-    let mut ready = Pipeline::prepare(pipeline.plan()?).await?;
+    let mut ready = sandmill::prepare(pipeline.plan()?).await?;
     let mut completions = ready.subscribe(nonzero(1));
     let running = ready.start();
     let mut random = fastrand::Rng::with_seed(3);

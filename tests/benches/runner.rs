@@ -12,7 +12,7 @@ use sandmill::edge::{Chunk, Rejected, Sink, Source};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload, Places};
 use sandmill::report::{Ending, Report};
-use sandmill::{Error, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tokio::runtime::Builder;
 use works::Work;
 use works::harness::{Arrived, Input, Length, Measured, Portion, Stopwatch, Took};
@@ -97,7 +97,7 @@ pub(crate) fn complete(pipeline: PipelineBuilder) -> Result<(Report, Took)> {
     let plan = pipeline.plan()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (report, took) = runtime.block_on(async {
-        let ready = Pipeline::prepare(plan).await?;
+        let ready = sandmill::prepare(plan).await?;
         let stopwatch = Stopwatch::start();
         let report = ready.run().await;
         Ok::<_, Error>((report, stopwatch.stop()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sandmill::plan::{Limits, Plan, Retry, Warm};
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::{Ending, Event, LogLevel, Report};
-use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::Given;
 use tests::letters;
 use tokio::time::timeout;
@@ -75,7 +75,7 @@ impl Case {
         let state = folder.path().join("state.db");
         let (first, second) = (Seen::default(), Seen::default());
         let plan = self.plan(component, &state, [&first, &second]);
-        let pipeline = Pipeline::prepare(plan).await.map_err(|error| Ended::Refused(said(&error)))?;
+        let pipeline = sandmill::prepare(plan).await.map_err(|error| Ended::Refused(said(&error)))?;
         let mut running = pipeline.start();
         let mut events = running.events().expect("nobody has taken them");
         let report = timeout(BOUND, running.wait()).await.expect("every run ends");

@@ -218,7 +218,7 @@ impl Trial<'_> {
             .sink(SinkBuilder::custom("kept", kept).from(["guest"]))
             .sink(SinkBuilder::custom("beside", beside).from(["neighbour"]))
             .plan()?;
-        Pipeline::prepare(plan).await
+        sandmill::prepare(plan).await
     }
 }
 

@@ -13,7 +13,7 @@ use super::desk::SinkDesk;
 use super::images::Images;
 use super::keeping::{Keeping, SourceDesk};
 use super::opening::ReadySink;
-use super::patience::{Patience, Told};
+use super::patience::Patience;
 use super::prepare::{Pipeline, ReadySource};
 use super::running::{Running, Supervisor};
 use super::sink::SinkTask;
@@ -27,7 +27,7 @@ use crate::pool::{Homes, Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Traffic};
 use crate::redact::Redactor;
-use crate::report::{CheckpointStats, EventSender};
+use crate::report::{Audience, CheckpointStats, EventSender};
 use crate::state::SourcePoint;
 use crate::task::Tasks;
 use crate::time::{Instant, missed};
@@ -145,7 +145,7 @@ impl Floor {
             stop: stop.clone(),
             gate: Arc::clone(&self.gate),
             desk: self.source_desks.get(position).cloned().unwrap_or_default(),
-            patience: Patience::new(("source", &name), retry, self.told()),
+            patience: Patience::new(("source", &name), retry, self.audience()),
             source,
         };
         self.tasks.spawn(guests.as_ref().unwrap_or(&self.io), task.run());
@@ -181,7 +181,7 @@ impl Floor {
         let input = self.wiring.input(Node::Sink(position));
         let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
         let fates = (self.settler.clone(), Arc::clone(&watched.counters));
-        let patience = Patience::new(("sink", &name), retry, self.told());
+        let patience = Patience::new(("sink", &name), retry, self.audience());
         let desk = Arc::new(Mutex::new(SinkDesk::new((&name, sink, holds), fates, patience)));
         self.sink_desks.push(Arc::clone(&desk));
         let task = SinkTask {
@@ -195,8 +195,8 @@ impl Floor {
         watched
     }
 
-    fn told(&self) -> Told {
-        Told { events: self.events.clone(), redactor: Arc::clone(&self.redactor) }
+    fn audience(&self) -> Audience {
+        Audience { events: self.events.clone(), redactor: Arc::clone(&self.redactor) }
     }
 
     fn policy(&self, node: &Arc<str>, role: &'static str, on_error: OnError) -> FailurePolicy {

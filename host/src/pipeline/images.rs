@@ -12,9 +12,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::stages::ReadyStage;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
+use crate::loader::Image;
 use crate::program::Warmth;
 use crate::report::{Event, EventSender};
-use crate::sandbox::ImageToMake;
 use crate::time::Instant;
 
 /// How often a failure that may pass is looked at again.
@@ -31,11 +31,11 @@ pub(super) struct Images {
 impl Images {
     /// Begins to make those that `stages` want. What comes of each is told.
     pub(super) fn of(stages: &mut [ReadyStage], told: (EventSender, Failpoints), io: &Handle) -> Self {
-        let images: Vec<ImageToMake> = stages.iter_mut().filter_map(|stage| stage.image.take()).collect();
+        let images: Vec<Box<dyn Image>> = stages.iter_mut().filter_map(|stage| stage.image.take()).collect();
         let stop = CancellationToken::new();
         let maker = Maker { begun: Instant::now(), stop: stop.clone(), events: told.0, failpoints: told.1 };
         let is_busy = !images.is_empty();
-        let make_all = move || images.iter().for_each(|image| maker.make(image));
+        let make_all = move || images.iter().for_each(|image| maker.make(&**image));
         let thread = is_busy.then(|| io.spawn_blocking(make_all));
         Self { _stopped_when_dropped: stop.clone().drop_guard(), stop, thread }
     }
@@ -62,7 +62,7 @@ struct Maker {
 }
 
 impl Maker {
-    fn make(&self, image: &ImageToMake) {
+    fn make(&self, image: &dyn Image) {
         let broken = self.pass();
         if self.stop.is_cancelled() {
             return;

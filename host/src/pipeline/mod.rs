@@ -12,6 +12,7 @@ mod checkpoints;
 mod closing;
 mod desk;
 mod failing;
+mod host;
 mod images;
 mod interval;
 mod keeping;
@@ -29,6 +30,7 @@ mod stages;
 mod watch;
 
 pub(crate) use closing::Conclusion;
+pub use host::Host;
 pub use prepare::Pipeline;
 pub(crate) use running::Ended;
 pub use running::{Running, Stopper};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::failing;
 use super::keeping::Keeping;
-use super::patience::{Patience, Told};
+use super::patience::Patience;
 use crate::edge::{Sink, SinkSpec, SinkStart};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::plan::{OnError, Retry, SinkPlan};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
-use crate::report::Event;
+use crate::report::{Audience, Event};
 
 /// A sink that is open.
 pub(super) struct ReadySink {
@@ -33,12 +33,12 @@ pub(super) async fn ready_sinks(
     plans: Vec<SinkPlan>,
     mut keeping: Option<Keeping>,
     failpoints: &Failpoints,
-    told: &Told,
+    audience: &Audience,
 ) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
     let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
     let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
     for SinkPlan { name, spec, appends, queue, batch, on_error, retry } in plans {
-        let again = Patience::new(("sink", &name), retry, told.clone());
+        let again = Patience::new(("sink", &name), retry, audience.clone());
         sinks.push(failing::sink(open_sink(&*spec, SinkStart { resumes, appends }, &again).await?, failpoints));
         patience.push(again);
         rest.push((name, queue, batch, (on_error, retry)));
@@ -49,7 +49,7 @@ pub(super) async fn ready_sinks(
     }
     for (sink, (name, ..)) in sinks.iter().zip(&rest) {
         let remarks = sink.remarks().into_iter();
-        remarks.for_each(|message| told.events.send(Event::Remark { node: name.to_string(), message }));
+        remarks.for_each(|message| audience.events.send(Event::Remark { node: name.to_string(), message }));
     }
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
     let ready =

@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::flow::{Backoff, Counter};
 use crate::plan::Retry;
-use crate::redact::Redactor;
-use crate::report::{Event, EventSender};
+use crate::report::{Audience, Event};
 use crate::time::sleep;
 
 /// What a failure weighs, beside a success.
@@ -30,19 +29,19 @@ pub(super) struct Patience {
     backoff: Backoff,
     /// Half failures that nothing has made up for.
     debt: AtomicU32,
-    told: Told,
-}
-
-/// Where it is told.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) events: EventSender,
-    pub(super) redactor: Arc<Redactor>,
+    audience: Audience,
 }
 
 impl Patience {
-    pub(super) fn new((role, name): (&'static str, &Arc<str>), rule: Retry, told: Told) -> Self {
-        Self { role, name: Arc::clone(name), rule, backoff: Backoff::new(&rule, name), debt: AtomicU32::new(0), told }
+    pub(super) fn new((role, name): (&'static str, &Arc<str>), rule: Retry, audience: Audience) -> Self {
+        Self {
+            role,
+            name: Arc::clone(name),
+            rule,
+            backoff: Backoff::new(&rule, name),
+            debt: AtomicU32::new(0),
+            audience,
+        }
     }
 
     /// It has done what it was asked to.
@@ -94,8 +93,8 @@ impl Patience {
         retries.add(1);
         let wait = self.backoff.delay(unpaid);
         let reason = failure.causes().iter().fold(failure.to_string(), |reason, cause| format!("{reason}: {cause}"));
-        let reason = self.told.redactor.text(&reason).into_owned();
-        self.told.events.send(Event::Retrying { node: name.to_string(), reason, attempt: failures + 1, wait });
+        let reason = self.audience.redactor.text(&reason).into_owned();
+        self.audience.events.send(Event::Retrying { node: name.to_string(), reason, attempt: failures + 1, wait });
         Ok(wait)
     }
 }
@@ -109,13 +108,12 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::pipeline::Pipeline;
     use crate::report::event_channel;
 
     fn patience(times: u32) -> Patience {
-        let told = Told { events: event_channel().0, redactor: Arc::default() };
+        let audience = Audience { events: event_channel().0, redactor: Arc::default() };
         let rule = Retry { times, backoff: Duration::ZERO, ..Retry::OF_EDGES };
-        Patience::new(("source", &"wheel".into()), rule, told)
+        Patience::new(("source", &"wheel".into()), rule, audience)
     }
 
     /// How many failures end it, when this many good pulls come between two of them.
@@ -157,7 +155,7 @@ mod tests {
             );
             let workers = NonZeroUsize::new(1).unwrap();
             let plan = config::parse(&text, &folder.path().join("pipeline.toml"), workers).unwrap();
-            Pipeline::prepare(plan).await.map(drop)
+            crate::prepare(plan).await.map(drop)
         };
         locked.execute_batch("BEGIN EXCLUSIVE").unwrap();
         let error = prepare("0").await.expect_err("it is locked");

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::stages::ReadyStage;
 use crate::edge::{PipelineFolder, setting, texts};
 use crate::plan::{Code, Feed, Graph, Node, SinkPlan, SourceKind, SourcePlan};
+use crate::redact::Redactor;
 use crate::state::NodePoint;
 
 /// What is there to be described.
@@ -20,8 +21,9 @@ pub(super) struct Described<'a> {
     pub(super) folder: &'a Path,
 }
 
-/// All nodes, sources first.
-pub(super) fn points(Described { sources, stages, sinks, graph, folder }: Described<'_>) -> Vec<NodePoint> {
+/// All nodes, sources first. A secret is never one of the settings.
+pub(super) fn points(described: &Described<'_>, redactor: &Redactor) -> Vec<NodePoint> {
+    let Described { sources, stages, sinks, graph, folder } = described;
     let folder = &PipelineFolder::of(folder);
     let name = |node: Node| -> String {
         let name = match node {
@@ -43,7 +45,7 @@ pub(super) fn points(Described { sources, stages, sinks, graph, folder }: Descri
     let point = |role: &str, node: Node, lines: Vec<String>| NodePoint {
         role: role.to_owned(),
         name: name(node),
-        what: lines.join("\n"),
+        what: redactor.text(&lines.join("\n")).into_owned(),
     };
     let of_sources =
         sources.iter().enumerate().map(|(i, plan)| point("source", Node::Source(i), source(&plan.kind, folder)));

@@ -7,24 +7,24 @@ use tokio::runtime::Handle;
 
 use super::assembly;
 use super::failing;
+use super::host::Host;
 use super::keeping::{Keeping, Resumption};
 use super::opened::{OpenSource, Opening, open_source};
 use super::opening::{ReadySink, ready_sinks};
 use super::overlap::Files;
-use super::patience::Told;
 use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
-use super::stages::{self, ReadyStage, in_node, load, ready_stage};
+use super::stages::{self, ReadyStage, in_node, ready_stage};
 use crate::edge::Source;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
-use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourcePlan, StagePlan, Start};
+use crate::loader::{Loader, Loading, SourceToLoad};
+use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
 use crate::program::Warmth;
 use crate::redact::Redactor;
-use crate::report::{Event, EventSender, EventStream, Report, Resumed, event_channel};
-use crate::sandbox::{EgressBounds, Engine, Provisions, SandboxedSource, Sizing, Voice, defaults};
+use crate::report::{Audience, Event, EventSender, EventStream, Report, Resumed, event_channel};
 use crate::state::{InputPoint, StateFile};
 
 /// A pipeline that is ready to start.
@@ -66,71 +66,14 @@ impl Pipeline {
     /// # Errors
     /// Whatever can be known before a record moves: a missing file, a variable that is not set, a component that is no
     /// stage or imports what it is not granted, a configuration that a stage refuses, an output that cannot be written.
-    pub async fn prepare(plan: Plan) -> Result<Self> {
-        let runtimes = Runtimes::start()?;
-        let granted = Granted::read(&plan, runtimes.io())?;
-        let redactor = Arc::clone(&granted.redactor);
-        Self::prepare_with(plan, granted, runtimes).await.map_err(|error| redactor.error(error))
-    }
-
-    async fn prepare_with(mut plan: Plan, granted: Granted, mut runtimes: Runtimes) -> Result<Self> {
-        take_suggestions(&mut plan)?;
-        let events = event_channel();
-        let engine = Engine::new(sizing(&plan))?;
-        let keeps_failures = plan.keeps_failures();
-        let files = Files::of(&plan);
-        files.check()?;
-        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints, beside: _ } = plan;
-        let Granted { sources: to_sources, stages: to_stages, redactor } = granted;
-        let voice = Voice::new(&events.0, &redactor);
-        let mut ready_stages = Vec::with_capacity(stages.len());
-        for (stage, granted) in stages.into_iter().zip(to_stages) {
-            let ready = ready_stage(stage, &engine, (granted, voice.clone()), &mut runtimes).await?;
-            let program = failing::program(ready.program, &failpoints);
-            ready_stages.push(ReadyStage { program, ..ready });
-        }
-        let (stages, folder) = (&ready_stages, &state_plan.folder);
-        let nodes = points(Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder });
-        let mut opened = Vec::with_capacity(sources.len());
-        for source in sources {
-            opened.push(open_source(source).await?);
-        }
-        files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
-        let state = StateFile::at(&state_plan.path);
-        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
-        let keeping = match checkpoints {
-            Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
-            None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
-            None => None,
-        };
-        let told = Told { events: events.0.clone(), redactor: Arc::clone(&redactor) };
-        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
-        let (mut ready_sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
-        for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
-            let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
-            let given = (granted, voice.clone(), resumption);
-            let mut ready = ready_source(source, &engine, given, &mut runtimes).await?;
-            ready.remarks().for_each(|remark| events.0.send(remark));
-            inputs.extend(ready.inputs(keeping.is_some())?);
-            ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
-        }
-        keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
-        announce_headers(&ready_sources, &mut sinks, &graph);
-        let settler = Settler::default();
-        Ok(Self {
-            name,
-            sources: ready_sources,
-            stages: ready_stages,
-            sinks,
-            graph,
-            state,
-            settler,
-            events,
-            redactor,
-            keeping,
-            failpoints,
-            runtimes,
-        })
+    pub async fn prepare(mut plan: Plan, host: &Host) -> Result<Self> {
+        take_suggestions(&mut plan, host.loader())?;
+        let runtimes = host.runtimes();
+        let loading = host.loader().begin(&plan, runtimes.io())?;
+        let (events, stream) = event_channel();
+        let redactor = Arc::new(Redactor::new(&secrets(&plan, &*loading)));
+        let making = Making { loading, runtimes, audience: Audience { events, redactor: Arc::clone(&redactor) } };
+        making.pipeline(plan, stream).await.map_err(|error| redactor.error(error))
     }
 
     /// The run that was cut and that this one goes on with, if there is one.
@@ -174,6 +117,112 @@ impl Pipeline {
     }
 }
 
+/// What a plan is made ready with.
+struct Making {
+    loading: Box<dyn Loading>,
+    runtimes: Runtimes,
+    audience: Audience,
+}
+
+impl Making {
+    async fn pipeline(mut self, plan: Plan, stream: EventStream) -> Result<Pipeline> {
+        let keeps_failures = plan.keeps_failures();
+        let files = Files::of(&plan);
+        files.check()?;
+        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints, beside: _ } = plan;
+        let ready_stages = self.stages(stages, &failpoints).await?;
+        let (stages, folder) = (&ready_stages, &state_plan.folder);
+        let redactor = Arc::clone(&self.audience.redactor);
+        let described = Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder };
+        let nodes = points(&described, &redactor);
+        let mut opened = Vec::with_capacity(sources.len());
+        for source in sources {
+            opened.push(open_source(source).await?);
+        }
+        files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
+        let state = StateFile::at(&state_plan.path);
+        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
+        let keeping = match checkpoints {
+            Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
+            None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
+            None => None,
+        };
+        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &self.audience).await?;
+        let (mut sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
+        for (index, source) in opened.into_iter().enumerate() {
+            let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
+            let mut ready = self.source((index, source), resumption).await?;
+            ready.remarks().for_each(|remark| self.audience.events.send(remark));
+            inputs.extend(ready.inputs(keeping.is_some())?);
+            sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
+        }
+        keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
+        announce_headers(&sources, &mut sinks, &graph);
+        let Self { loading: _, runtimes, audience } = self;
+        Ok(Pipeline {
+            name,
+            sources,
+            stages: ready_stages,
+            sinks,
+            graph,
+            state,
+            settler: Settler::default(),
+            events: (audience.events, stream),
+            redactor,
+            keeping,
+            failpoints,
+            runtimes,
+        })
+    }
+
+    async fn stages(&mut self, plans: Vec<StagePlan>, failpoints: &Failpoints) -> Result<Vec<ReadyStage>> {
+        let mut stages = Vec::with_capacity(plans.len());
+        for plan in plans.into_iter().enumerate() {
+            let ready = ready_stage(plan, &mut *self.loading, &self.audience, &mut self.runtimes).await?;
+            let program = failing::program(ready.program, failpoints);
+            stages.push(ReadyStage { program, ..ready });
+        }
+        Ok(stages)
+    }
+
+    /// A source at the place where it begins.
+    async fn source(
+        &mut self,
+        (index, OpenSource { name, on_error, retry, opening }): (usize, OpenSource),
+        resumption: Option<Resumption>,
+    ) -> Result<ReadySource> {
+        let mut guests = None;
+        let source = match opening {
+            Opening::Component(component) => {
+                let guests = guests.insert(self.runtimes.add_guests(NonZeroUsize::MIN)?);
+                let cursor = resumption.as_ref().map(|resumption| &resumption.cursor);
+                let to_load = SourceToLoad { index, name: &name, component: &component, cursor };
+                self.loading.source(to_load, &self.audience, guests).await?
+            }
+            Opening::Done(mut source) => {
+                if let Some(Resumption { cursor, inputs, accepts_changes }) = resumption {
+                    if accepts_changes {
+                        source.accept_changes();
+                    }
+                    source.seek(&cursor, &inputs).await.map_err(|error| in_node("source", &name, error))?;
+                }
+                source
+            }
+        };
+        Ok(ReadySource { name, source, guests, on_error, retry })
+    }
+}
+
+/// All that no message may show: what is granted to components, and what the settings of sources and sinks hold.
+fn secrets(plan: &Plan, loading: &dyn Loading) -> Vec<(String, String)> {
+    let of_sources = plan.sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::Connector(spec) => Some(spec.secrets()),
+        SourceKind::Component(_) => None,
+    });
+    let of_sinks = plan.sinks.iter().map(|sink| sink.spec.secrets());
+    loading.secrets().into_iter().chain(of_sources.flatten()).chain(of_sinks.flatten()).collect()
+}
+
 impl ReadySource {
     /// What a person should know of its input.
     fn remarks(&self) -> impl Iterator<Item = Event> {
@@ -204,95 +253,12 @@ fn announce_headers(sources: &[ReadySource], sinks: &mut [ReadySink], graph: &Gr
     }
 }
 
-/// What the nodes of a plan are granted, read; in the order of the plan.
-struct Granted {
-    sources: Vec<Provisions>,
-    stages: Vec<Provisions>,
-    redactor: Arc<Redactor>,
-}
-
-impl Granted {
-    /// Before any guest runs: whatever one says, the secrets of all are struck out of it. Connections will run on `io`.
-    fn read(plan: &Plan, io: &Handle) -> Result<Self> {
-        let nothing = Grants::default();
-        let of_source = |source: &SourcePlan| {
-            let component = source.kind.component();
-            let (grants, limits) = component.map_or((&nothing, Limits::default()), |of| (&of.grants, of.limits));
-            Provisions::read(&format!("source \"{}\"", source.name), grants, egress_bounds(&limits, 1), io)
-        };
-        let of_stage = |stage: &StagePlan| {
-            let bounds = egress_bounds(&stage.limits, stage.workers.get());
-            Provisions::read(&format!("stage \"{}\"", stage.name), &stage.grants, bounds, io)
-        };
-        let sources = plan.sources.iter().map(of_source).collect::<Result<Vec<_>>>()?;
-        let stages = plan.stages.iter().map(of_stage).collect::<Result<Vec<_>>>()?;
-        let secrets: Vec<_> = sources.iter().chain(&stages).flat_map(Provisions::secrets).cloned().collect();
-        Ok(Self { sources, stages, redactor: Arc::new(Redactor::new(&secrets)) })
-    }
-}
-
 /// Lets each stage have what its component suggests, where the plan leaves that to it.
-fn take_suggestions(plan: &mut Plan) -> Result<()> {
+fn take_suggestions(plan: &mut Plan, loader: &dyn Loader) -> Result<()> {
     for stage in &mut plan.stages {
         let Code::Component(path) = &stage.code else { continue };
-        let suggested = defaults::of_file(path).map_err(|error| in_node("stage", &stage.name, error))?;
+        let suggested = loader.suggested(path).map_err(|error| in_node("stage", &stage.name, error))?;
         suggested.iter().for_each(|suggested| stage.suggest(suggested));
     }
     Ok(())
-}
-
-/// Each worker may have a few requests under way at once, and all of them one at least.
-fn egress_bounds(limits: &Limits, workers: usize) -> EgressBounds {
-    let least = EgressBounds::CONNECTIONS_MIN;
-    EgressBounds {
-        response_bytes: limits.response.get(),
-        exchange: limits.exchange,
-        connections: NonZeroUsize::new(workers).map_or(least, |workers| workers.max(least)),
-    }
-}
-
-fn sizing(plan: &Plan) -> Sizing {
-    let workers = plan.stages.iter().map(|stage| stage.workers.get()).sum::<usize>() + plan.sources.len();
-    let stages = plan.stages.iter().map(|stage| stage.limits);
-    let sources = plan.sources.iter().filter_map(|source| source.kind.component()).map(|component| component.limits);
-    let limits: Vec<Limits> = stages.chain(sources).collect();
-    Sizing {
-        instances: u32::try_from(workers).unwrap_or(u32::MAX),
-        memory_bytes_max: limits.iter().map(|limits| limits.memory.get()).max().unwrap_or(0),
-        fuel: limits.iter().any(|limits| limits.fuel.is_some()),
-        deterministic: plan.stages.iter().any(|stage| stage.deterministic),
-    }
-}
-
-async fn ready_source(
-    OpenSource { name, on_error, retry, opening }: OpenSource,
-    engine: &Engine,
-    (granted, voice, resumption): (Provisions, Voice, Option<Resumption>),
-    runtimes: &mut Runtimes,
-) -> Result<ReadySource> {
-    let mut guests = None;
-    let source = match opening {
-        Opening::Component(component) => {
-            let compiled = load(engine, &component.component, (&component.limits, &component.grants)).await;
-            let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
-            let opened = Arc::clone(&name);
-            let opening = async move {
-                let cursor = resumption.as_ref().map(|resumption| &resumption.cursor);
-                SandboxedSource::open(&compiled, &opened, &component, (granted, voice), cursor).await
-            };
-            let opened = guests.insert(runtimes.add_guests(NonZeroUsize::MIN)?).spawn(opening).await;
-            let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
-            Box::new(opened?) as Box<dyn Source>
-        }
-        Opening::Done(mut source) => {
-            if let Some(Resumption { cursor, inputs, accepts_changes }) = resumption {
-                if accepts_changes {
-                    source.accept_changes();
-                }
-                source.seek(&cursor, &inputs).await.map_err(|error| in_node("source", &name, error))?;
-            }
-            source
-        }
-    };
-    Ok(ReadySource { name, source, guests, on_error, retry })
 }

@@ -25,28 +25,41 @@ const GUEST_TURNS: u32 = 1;
 /// All of them. Dropping them never blocks: a thread that is stuck in a read is left behind.
 #[derive(Debug)]
 pub(super) struct Runtimes {
-    io: Option<Runtime>,
+    shared: Arc<Shared>,
     guests: Vec<Runtime>,
+}
+
+/// The runtime of all that waits or copies, for all pipelines of a host.
+#[derive(Debug)]
+pub(super) struct Shared {
+    io: Option<Runtime>,
     /// What runs on them has deadlines.
     _pulse: Arc<Pulse>,
 }
 
-impl Runtimes {
-    /// Without any for guests yet.
-    ///
+impl Shared {
     /// # Errors
     /// When the process cannot start threads.
     pub(super) fn start() -> Result<Self> {
         let threads = processors().get().max(SHARED_THREADS_MIN);
-        Ok(Self {
-            io: Some(runtime("sandmill-io", threads, SHARED_TURNS)?),
-            guests: Vec::new(),
-            _pulse: Pulse::take()?,
-        })
+        Ok(Self { io: Some(runtime("sandmill-io", threads, SHARED_TURNS)?), _pulse: Pulse::take()? })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.io.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+impl Runtimes {
+    /// Without any for guests yet.
+    pub(super) fn on(shared: Arc<Shared>) -> Self {
+        Self { shared, guests: Vec::new() }
     }
 
     pub(super) fn io(&self) -> &Handle {
-        self.io.as_ref().expect("runtimes live until they are dropped").handle()
+        self.shared.io.as_ref().expect("the runtime lives until it is dropped").handle()
     }
 
     /// Threads for the guests of one stage or source: one for each worker, but no more than processors.
@@ -64,9 +77,7 @@ impl Runtimes {
 
 impl Drop for Runtimes {
     fn drop(&mut self) {
-        for runtime in self.guests.drain(..).chain(self.io.take()) {
-            runtime.shutdown_background();
-        }
+        self.guests.drain(..).for_each(Runtime::shutdown_background);
     }
 }
 

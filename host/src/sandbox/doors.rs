@@ -22,7 +22,7 @@ use crate::plan::{Limits, StagePlan};
 use crate::program::{GuestFailure, Outcome, Program, WorkerId};
 use crate::record::Payload;
 use crate::redact::Redactor;
-use crate::report::event_channel;
+use crate::report::{Audience, event_channel};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 /// An outcome as a guest returns it, unchecked. Columns are their data and their ends.
@@ -104,7 +104,7 @@ const MEMORY: NonZeroU64 = NonZeroU64::new(256 << 20).expect("not zero");
 fn program(component: &Path, plan: &StagePlan) -> crate::error::Result<Sandboxed> {
     let sizing = Sizing { instances: 1, memory_bytes_max: plan.limits.memory.get(), fuel: false, deterministic: false };
     let component = Component::load(&Engine::new(sizing)?, component, &plan.limits, &plan.grants)?;
-    let voice = Voice::new(&event_channel().0, &Arc::new(Redactor::new(&[])));
+    let voice = Voice::new(&Audience { events: event_channel().0, redactor: Arc::new(Redactor::new(&[])) });
     let bounds = EgressBounds {
         response_bytes: plan.limits.response.get(),
         exchange: plan.limits.exchange,

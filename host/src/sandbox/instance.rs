@@ -20,7 +20,7 @@ use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use super::warm::Opening;
 use crate::error::Result as SandmillResult;
-use crate::plan::{Isolation, Limits, StagePlan, Warm};
+use crate::plan::{Grants, Isolation, Limits, StagePlan, Warm};
 use crate::program::Warmth;
 use crate::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use crate::record::{Column, Payload};
@@ -42,7 +42,7 @@ const HANDED_OVER_MAX: u64 = 128 << 20;
 const BESIDE_OUTPUTS: u64 = 1 << 20;
 
 /// A stage's component, linked, with what its instances are given.
-pub struct Sandboxed {
+pub(crate) struct Sandboxed {
     linked: StagePre<HostState>,
     /// The same with the image of an opened instance, from when there is one: instances are then open as soon as they are
     /// made.
@@ -53,12 +53,42 @@ pub struct Sandboxed {
     ports: usize,
 }
 
+/// What is tried out before anything runs.
+#[derive(Debug)]
+pub(super) struct Rehearsal {
+    component: Component,
+    worker: WorkerId,
+    warm: Warm,
+    reuse: Isolation,
+    grants: Grants,
+    deterministic: bool,
+}
+
+impl Rehearsal {
+    /// Of the stage of `plan`, which was made of `component`.
+    pub(super) fn of(component: &Component, plan: &StagePlan) -> Self {
+        Self {
+            component: component.clone(),
+            worker: WorkerId { stage: Arc::clone(&plan.name), worker: 0 },
+            warm: plan.warm,
+            reuse: plan.reuse,
+            grants: plan.grants.clone(),
+            deterministic: plan.deterministic,
+        }
+    }
+}
+
 impl Sandboxed {
     /// Links `component` as the stage of `plan`, with what it was granted.
     ///
     /// # Errors
     /// When it is no stage, or imports what it was not granted.
-    pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
+    pub(crate) fn new(
+        component: &Component,
+        plan: &StagePlan,
+        granted: Provisions,
+        voice: Voice,
+    ) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
             image: OnceLock::new(),
@@ -70,27 +100,27 @@ impl Sandboxed {
     }
 
     /// Opens one instance of `component`, of which it was made, so that what is wrong with its `open` costs no record.
-    /// Then sees to it that the others are open as soon as they are made, where `plan` wants that and the cache has an image.
+    /// Then sees to it that the others are open as soon as they are made, where the plan wants that and the cache has an image.
     /// Whether one is still to be made.
     ///
     /// # Errors
     /// When the instance cannot be made, or does not open.
-    pub async fn rehearse(&self, component: &Component, plan: &StagePlan) -> Result<bool, GuestFailure> {
-        let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
-        let took = self.try_out(&worker).await?;
-        let wanted = match plan.warm {
-            Warm::Auto => plan.reuse != Isolation::Worker && took >= WARM_WORTH,
+    pub(super) async fn rehearse(&self, rehearsal: &Rehearsal) -> Result<bool, GuestFailure> {
+        let Rehearsal { component, worker, warm, reuse, grants, deterministic } = rehearsal;
+        let took = self.try_out(worker).await?;
+        let wanted = match warm {
+            Warm::Auto => *reuse != Isolation::Worker && took >= WARM_WORTH,
             Warm::Always | Warm::Preferred => true,
             Warm::Never => false,
         };
         if !wanted {
             return Ok(false);
         }
-        let opening = Opening { component, config: &self.config, terms: &self.terms, worker: &worker };
+        let opening = Opening { component, config: &self.config, terms: &self.terms, worker };
         let linked = match opening.find().await {
             Ok(None) => Err(Warmth::Pending),
             Ok(Some(image)) => {
-                let linked = image.stage(&plan.grants, plan.deterministic);
+                let linked = image.stage(grants, *deterministic);
                 linked.map_err(|error| Warmth::Cold(error.to_string()))
             }
             Err(cold) => Err(Warmth::Cold(cold.into_words())),

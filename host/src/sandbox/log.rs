@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::legible::is_harmful;
 use crate::program::WorkerId;
 use crate::redact::Redactor;
-use crate::report::{Event, EventSender, LogLevel};
+use crate::report::{Audience, Event, EventSender, LogLevel};
 
 /// Longest line of a guest that is shown, bytes; a longer one is cut. A line that a person reads.
 const LINE_BYTES_MAX: usize = 8 << 10;
@@ -23,7 +23,7 @@ const TAIL_BYTES: usize = 4 << 10;
 
 /// Where the words of guests go, what is struck out of them on the way, and how many there may be.
 #[derive(Clone, Debug)]
-pub struct Voice {
+pub(crate) struct Voice {
     events: EventSender,
     redactor: Arc<Redactor>,
     /// In one call of one instance.
@@ -33,9 +33,9 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// Words go to `events`, without the secrets that `redactor` knows.
-    pub(crate) fn new(events: &EventSender, redactor: &Arc<Redactor>) -> Self {
-        let (events, redactor) = (events.clone(), Arc::clone(redactor));
+    /// Words go there, without secrets.
+    pub(crate) fn new(audience: &Audience) -> Self {
+        let Audience { events, redactor } = audience.clone();
         Self { events, redactor, bytes_max: u64::MAX, bytes_cut: Arc::default() }
     }
 
@@ -259,7 +259,7 @@ mod tests {
 
     fn log(secrets: &[(String, String)]) -> (GuestLog, EventSender, EventStream) {
         let (sender, stream) = event_channel();
-        let voice = Voice::new(&sender, &Arc::new(Redactor::new(secrets)));
+        let voice = Voice::new(&Audience { events: sender.clone(), redactor: Arc::new(Redactor::new(secrets)) });
         (GuestLog::new(&voice, &WorkerId { stage: "s".into(), worker: 0 }), sender, stream)
     }
 

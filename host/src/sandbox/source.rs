@@ -30,7 +30,7 @@ const EMPTY_PULLS_MAX: u32 = 1_000;
 
 /// A component source: one instance at a time. After a trap, a limit or a broken contract there is another, which begins
 /// at the place that was named last.
-pub struct SandboxedSource {
+pub(super) struct SandboxedSource {
     name: Arc<str>,
     opener: Opener,
     /// `None` after a failure that has cost it.
@@ -91,7 +91,7 @@ impl SandboxedSource {
     ///
     /// # Errors
     /// When the component is no source, traps, exceeds a limit, or refuses its configuration.
-    pub async fn open(
+    pub(super) async fn open(
         component: &Component,
         name: &Arc<str>,
         plan: &ComponentSource,

@@ -100,5 +100,5 @@ async fn prepare(component: &Path, reuse: Isolation, warm: Warm) -> Result<Pipel
         .sink(SinkBuilder::new("first", NullSink).from(["guest.a"]))
         .sink(SinkBuilder::new("second", NullSink).from(["guest.b"]))
         .plan()?;
-    Pipeline::prepare(plan).await
+    sandmill::prepare(plan).await
 }

@@ -22,7 +22,7 @@ use crate::cli::{print, render};
 use crate::config;
 use crate::edge::{Reads, Writes};
 use crate::error::{Error, Result};
-use crate::pipeline::{Ended, Pipeline, Running, Stopper};
+use crate::pipeline::{Ended, Running, Stopper};
 use crate::plan::{Beside, Plan, Usage};
 use crate::report::{Event, EventStream, Report};
 use crate::time::{Instant, sleep_until};
@@ -126,7 +126,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
         .map_err(|error| Error::internal("cannot start a runtime").caused_by(error))?;
     let ended = runtime.block_on(async move {
         watch.screen.show("preparing");
-        let pipeline = Pipeline::prepare(plan).await.map_err(Error::before_the_run)?;
+        let pipeline = crate::prepare(plan).await.map_err(Error::before_the_run)?;
         // Said in a quiet run, too: it changes what the output is.
         if let Some(from) = pipeline.resumed_from() {
             watch.screen.resume(from.accounting.read);

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
-use crate::Pipeline;
 use crate::report::Ending;
 
 /// The names of the threads on which the records of a run are tried, one record a load; the record `long` takes a while.
@@ -26,7 +25,7 @@ async fn threads(records: u64, long: u64) -> Vec<String> {
         .sink(SinkBuilder::new("sink", NullSink))
         .plan()
         .expect("a sound plan");
-    let report = Pipeline::prepare(plan).await.expect("it is ready").run().await;
+    let report = crate::prepare(plan).await.expect("it is ready").run().await;
     assert_eq!(report.ending, Ending::Completed);
     Arc::into_inner(threads).unwrap().into_inner().unwrap()
 }

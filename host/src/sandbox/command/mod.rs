@@ -42,7 +42,7 @@ const START_BUDGET: Budget = Budget { cpu: Duration::from_secs(5), ..OPEN_BUDGET
 
 /// A command, linked, with what its runs are given.
 #[derive(Clone)]
-pub struct Command(Arc<Shared>);
+pub(super) struct Command(Arc<Shared>);
 
 struct Shared {
     linked: InstancePre<HostState>,
@@ -90,7 +90,12 @@ impl Command {
     ///
     /// # Errors
     /// When it is not a command, imports what it was not granted, or the plan asks for what no command has.
-    pub fn new(component: &Component, plan: &StagePlan, granted: Provisions, voice: Voice) -> SandmillResult<Self> {
+    pub(super) fn new(
+        component: &Component,
+        plan: &StagePlan,
+        granted: Provisions,
+        voice: Voice,
+    ) -> SandmillResult<Self> {
         refuse(plan)?;
         let (linked, run) = component.command(&plan.grants, plan.deterministic)?;
         let name = component.inspection().path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -113,8 +118,8 @@ impl Command {
     ///
     /// # Errors
     /// When the instance cannot be made.
-    pub async fn rehearse(&self, plan: &StagePlan) -> Result<(), GuestFailure> {
-        let worker = WorkerId { stage: Arc::clone(&plan.name), worker: 0 };
+    pub(super) async fn rehearse(&self, stage: &Arc<str>) -> Result<(), GuestFailure> {
+        let worker = WorkerId { stage: Arc::clone(stage), worker: 0 };
         self.make(&worker).await.map(drop)
     }
 

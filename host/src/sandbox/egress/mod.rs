@@ -62,7 +62,7 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How much the requests of one stage may use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EgressBounds {
+pub(crate) struct EgressBounds {
     /// Largest body of a response, bytes.
     pub response_bytes: u64,
     /// What one exchange may take, from the look-up to the last byte that the guest reads.
@@ -73,7 +73,7 @@ pub struct EgressBounds {
 
 impl EgressBounds {
     /// Connections that a stage may have whatever the number of its workers. Arbitrary.
-    pub const CONNECTIONS_MIN: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+    pub(crate) const CONNECTIONS_MIN: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 }
 
 /// The way out of one stage, shared by its instances.

@@ -12,7 +12,7 @@ mod sockets;
 mod stdio;
 mod steady;
 
-pub use provisions::Provisions;
+pub(super) use provisions::Provisions;
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const RANDOM_BYTES_MAX: u64 = 1 << 20;
 
 /// What the instances of a component are given.
-pub struct Provisions {
+pub(crate) struct Provisions {
     /// Names and values.
     variables: Vec<(String, String)>,
     /// Those that are secrets.
@@ -61,7 +61,7 @@ impl Provisions {
     ///
     /// # Errors
     /// When a variable of the host is not set, a file or folder is not there, or a secret is too short to be struck out.
-    pub fn read(node: &str, grants: &Grants, egress: EgressBounds, io: &Handle) -> Result<Self> {
+    pub(crate) fn read(node: &str, grants: &Grants, egress: EgressBounds, io: &Handle) -> Result<Self> {
         let read = |variable: &Variable| {
             let value = value(variable).map_err(|error| error.within(node))?;
             Ok(((variable.name.to_string(), value), variable.secret))

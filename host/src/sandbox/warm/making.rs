@@ -9,6 +9,7 @@ use super::super::compiler::Wait;
 use super::super::component::Component;
 use super::super::instance::Sandboxed;
 use super::{Cold, Opening};
+use crate::loader::Image;
 use crate::panic::panic_message;
 use crate::plan::{Grants, StagePlan};
 use crate::program::Warmth;
@@ -17,7 +18,7 @@ use crate::time::Instant;
 
 /// An image that a stage's instances could begin with, and that nobody has made.
 #[derive(Debug)]
-pub struct ImageToMake {
+pub(in crate::sandbox) struct ImageToMake {
     program: Arc<Sandboxed>,
     component: Component,
     grants: Grants,
@@ -27,7 +28,7 @@ pub struct ImageToMake {
 
 impl ImageToMake {
     /// For `program`, which was made of `component` for `plan`.
-    pub(crate) fn new(program: &Arc<Sandboxed>, component: &Component, plan: &StagePlan) -> Self {
+    pub(in crate::sandbox) fn new(program: &Arc<Sandboxed>, component: &Component, plan: &StagePlan) -> Self {
         Self {
             program: Arc::clone(program),
             component: component.clone(),
@@ -35,29 +36,6 @@ impl ImageToMake {
             deterministic: plan.deterministic,
             worker: WorkerId { stage: Arc::clone(&plan.name), worker: 0 },
         }
-    }
-
-    /// The name of the stage.
-    #[must_use]
-    pub fn stage(&self) -> &Arc<str> {
-        &self.worker.stage
-    }
-
-    /// Makes it on this thread, for somebody who waits.
-    pub fn make(&self) -> Warmth {
-        let most = self.program.terms().limits.compile;
-        self.made(&Wait::for_it(most), || Warmth::Warm)
-    }
-
-    /// Makes it on this thread, beside a run that has `begun` then, until `stop`.
-    pub(crate) fn make_beside(&self, begun: Instant, stop: &CancellationToken) -> Warmth {
-        let most = self.program.terms().limits.compile;
-        self.made(&Wait::beside(most, stop), || Warmth::Warmed { after: begun.elapsed() })
-    }
-
-    /// Says that there will be none, and why.
-    pub(crate) fn refuse(&self, why: String) -> Warmth {
-        self.program.be(Warmth::Cold(why))
     }
 
     /// From when it is made, instances begin with it, and are as warm as `now_they_are`.
@@ -79,5 +57,25 @@ impl ImageToMake {
             }
             Err(why) => self.refuse(why),
         }
+    }
+}
+
+impl Image for ImageToMake {
+    fn stage(&self) -> &Arc<str> {
+        &self.worker.stage
+    }
+
+    fn make(&self) -> Warmth {
+        let most = self.program.terms().limits.compile;
+        self.made(&Wait::for_it(most), || Warmth::Warm)
+    }
+
+    fn make_beside(&self, begun: Instant, stop: &CancellationToken) -> Warmth {
+        let most = self.program.terms().limits.compile;
+        self.made(&Wait::beside(most, stop), || Warmth::Warmed { after: begun.elapsed() })
+    }
+
+    fn refuse(&self, why: String) -> Warmth {
+        self.program.be(Warmth::Cold(why))
     }
 }

@@ -27,7 +27,7 @@ use super::work::{Unfit, Work};
 use crate::plan::Limits;
 use crate::program::WorkerId;
 pub(super) use image::Image;
-pub use making::ImageToMake;
+pub(super) use making::ImageToMake;
 
 /// Changes when images of an earlier version, or reasons against one, must not be used any more.
 const VERSION: &str = concat!("warm 4, ", env!("CARGO_PKG_VERSION"));

@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::super::{Egress, EgressBounds, EgressHooks, Resolver};
 use crate::plan::HttpRule;
 use crate::program::WorkerId;
-use crate::report::{Event, EventSender, EventStream, event_channel};
+use crate::report::{Audience, Event, EventSender, EventStream, event_channel};
 use crate::sandbox::log::Voice;
 
 /// Long enough for any machine; reached only by what is broken.
@@ -80,7 +80,7 @@ impl Stage {
         let mut egress = Egress::new(rules, bounds, Arc::clone(&names) as Arc<dyn Resolver>, Handle::current());
         change(Arc::get_mut(&mut egress).expect("not shared yet"));
         let worker = WorkerId { stage: "enrich".into(), worker: 3 };
-        let hooks = egress.hooks(&worker, &Voice::new(&sender, &Arc::default()));
+        let hooks = egress.hooks(&worker, &Voice::new(&Audience { events: sender.clone(), redactor: Arc::default() }));
         Self { hooks, names, sender, events }
     }
 

@@ -1,0 +1,13 @@
+//! Who learns what happens in a run.
+
+use std::sync::Arc;
+
+use super::EventSender;
+use crate::redact::Redactor;
+
+/// Where events go, and what is struck out of them on the way.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    pub(crate) events: EventSender,
+    pub(crate) redactor: Arc<Redactor>,
+}
