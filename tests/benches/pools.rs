@@ -89,7 +89,7 @@ pub(crate) fn table(rounds: &[Pools]) -> String {
     table
 }
 
-/// What the README of the repository shows: the simple function, without the ways that come to the same.
+/// What docs/languages.md shows: the simple function, without the ways that come to the same.
 pub(crate) fn summary(rounds: &[Pools]) -> String {
     let ways = ["ThreadPoolExecutor, a record a task", "ProcessPoolExecutor, a record a task", INTERPRETERS, OURS];
     let mut table = String::from("| way | records/s | Sandmill is faster by |\n|---|--:|--:|\n");
