@@ -61,8 +61,8 @@ pub(crate) fn write(rounds: &[Pools], page: &mut String) -> Written {
     writeln!(
         page,
         "## A Python function in a pool\n\n\
-         `examples/python-pool`: functions as one writes them for `concurrent.futures`, and the same as stages. Each way starts with \
-         nothing, on the clock. {}\n{}",
+         `examples/python-pool` has functions for `concurrent.futures`, and the same functions as stages. Each way starts with \
+         nothing, and the time counts from its start. {}\n{}",
         table(rounds),
         goals::table(goals(rounds))
     )
