@@ -21,7 +21,7 @@ setup:
 # Builds everything and runs the access-log example: a million lines, four sandboxed stages, one database.
 demo: setup
 	cargo build --profile demo --locked -p sandmill
-	@# 3 is what a run ends with that has set broken lines aside: this one does.
+	@# This run ends with 3, because broken lines become dead letters.
 	$(TARGET_DIR)/demo/sandmill run examples/access-log || [ $$? -eq 3 ]
 	@examples/access-log/query.sh
 
@@ -91,7 +91,7 @@ bench: setup
 	@case " $(filter-out --quick,$(SECTIONS)) " in *" languages "*|*" python-pool "*|"  ") scripts/languages.sh $(SANDMILL) ;; esac
 	$(TARGET_DIR)/release/bench $(SECTIONS)
 
-# A hundred million records, cut six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.
+# A hundred million records, interrupted six times and resumed: `make soak`, or `make soak RECORDS=1000000`. A GB of disk.
 soak: setup
 	cargo build --release --locked -p sandmill -p tests
 	$(SANDMILL) build stages/identity

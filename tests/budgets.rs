@@ -1,5 +1,5 @@
 //! What an invocation may use up is the sum over its records, armed anew each time; and what a stage may use up when
-//! nobody says is what the README says.
+//! nobody says is what docs/limits.md says.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -208,10 +208,10 @@ async fn what_a_stage_does_in_flush_is_known_to_take_its_time() {
     assert!(stage.failed_invocations <= 4, "{} of {} attempts failed", stage.failed_invocations, stage.invocations);
 }
 
-/// The README's table and the code say the same; a stage of which nobody has said anything is bounded by it.
+/// The page's table and the code say the same; a stage of which nobody has said anything is bounded by it.
 #[test]
-fn the_defaults_are_those_that_the_readme_says() {
-    let readme = include_str!("../README.md");
+fn the_defaults_are_those_that_the_page_says() {
+    let page = include_str!("../docs/limits.md");
     let Limits {
         memory,
         table,
@@ -251,6 +251,6 @@ fn the_defaults_are_those_that_the_readme_says() {
         ("`response`, `exchange`", format!("{}, {}", size(response.get()), time(exchange))),
     ] {
         let row = format!("\n| {keys} | {default} |");
-        assert!(readme.contains(&row), "the README has no row that begins {:?}", row.trim_start());
+        assert!(page.contains(&row), "docs/limits.md has no row that begins {:?}", row.trim_start());
     }
 }

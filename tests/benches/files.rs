@@ -130,8 +130,8 @@ impl Reader {
 pub(crate) fn write(rounds: &[Vec<Read>], page: &mut String) -> Written {
     writeln!(
         page,
-        "## A file, and a stage that does nothing\n\nLines of 100 bytes, from a file that the system has in memory; whole \
-         processes, their start included.\n"
+        "## A file, and a stage that does nothing\n\nLines of 100 bytes, from a file that the system has in memory; \
+         whole processes, including their start.\n"
     )?;
     let heads = ["Bytes per second · its ratio to `wc -l` (min–max)".to_owned()];
     grid(page, &READERS.map(|reader| reader.words().to_owned()), &heads, |row, _| {

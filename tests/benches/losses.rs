@@ -8,10 +8,12 @@ use crate::summary::{Rounds, Spread};
 use crate::tables;
 
 /// Why, for whoever asks.
-const WHY: &str = "What is native pays for no sandbox: no copy into an instance and out of it, no checks of bounds, and the \
-    processor's own instructions where it has them (SHA-256, wide vectors). Loops and hand-written channels moreover keep no \
-    account of records, no order among workers, no limits, and recover from nothing. One thread is faster than several as long \
-    as the work is as little as handing it over. What follows is every case in which somebody was faster, in the median.";
+const WHY: &str = "Native code pays for no sandbox: it copies nothing into an instance and out of it, checks no \
+                   bounds, and uses the processor's own instructions where they exist (SHA-256, wide vectors). Loops \
+                   and hand-written channels also keep no account of records, no order among workers and no limits, \
+                   and recover from nothing. One thread is faster than several as long as the work takes no longer \
+                   than handing it over. This table has every case in which another contender was faster, in the \
+                   median.";
 
 /// The section; nothing where nobody was.
 pub(crate) fn write(rounds: Rounds<'_>, page: &mut String) -> Written {

@@ -125,7 +125,7 @@ impl Asked {
         if self.has("python-pool") {
             let example = docs().join("../examples/python-pool/README.md");
             markers::replace(&example, "python-pool", &pools::table(&results.pools))?;
-            markers::replace(&docs().join("../README.md"), "python-pool", &pools::summary(&results.pools))?;
+            markers::replace(&docs().join("languages.md"), "python-pool", &pools::summary(&results.pools))?;
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ impl Results {
     }
 
     fn write(&self, page: &mut String) -> Written {
-        writeln!(page, "# Benchmarks\n\nWritten by `make bench`; the runs themselves are in `benchmarks.json`.\n")?;
+        writeln!(page, "# Benchmarks\n\n`make bench` writes this page; the raw runs are in `benchmarks.json`.\n")?;
         self.write_machine(page)?;
         goals::write(self, page)?;
         losses::write(Rounds(&self.rounds), page)?;
@@ -111,16 +111,16 @@ impl Results {
         let python = INTERPRETER.as_ref().map_or("none", |python| &python.version);
         writeln!(
             page,
-            "- {cores} cores, {processor}, Linux {kernel}; load average {load_before:.1} before and {load_after:.1} after: what \
-             runs beside the benchmark slows all contenders, so read the ratios, each taken within one round\n\
+            "- {cores} cores, {processor}, Linux {kernel}; load average {load_before:.1} before and {load_after:.1} after. \
+             Other work on the machine slows all contenders, so read the ratios, each of which is taken within one round\n\
              - commit {commit}, `{command}`; Python {python}, Extism and arrow-udf as `tests/rivals/Cargo.lock` has them\n\
-             - where nothing else is said: records of {} bytes, ASCII letters made upper case; {CHUNK_RECORDS} records per \
-             invocation, a pristine instance for every invocation, all limits on, outputs in the order of the inputs, {cores} \
-             workers a stage\n\
-             - rounds: {rounds}; in each, every contender once, in random order, in a process of its own, for as long as all \
-             others, all on the same generated input. Numbers are medians\n\
-             - records are counted at the destination, and one of each {CHUNK_RECORDS} is looked at: who brings another \
-             number or does bad work fails the benchmark\n",
+             - unless a section says otherwise: records of {} bytes, ASCII letters made upper case; {CHUNK_RECORDS} records per \
+             invocation, a fresh instance for every invocation, all limits on, outputs in the order of the inputs, {cores} \
+             workers for each stage\n\
+             - rounds: {rounds}; in each, every contender runs once, in random order, in a separate process, for the same time, \
+             on the same generated input. Numbers are medians\n\
+             - the benchmark counts the records at the destination, and checks one of each {CHUNK_RECORDS}: a wrong number or a \
+             wrong result fails the benchmark\n",
             Job::TRIVIAL.record_bytes,
         )
     }
@@ -129,7 +129,7 @@ impl Results {
         if self.lengths.is_empty() {
             return Ok(());
         }
-        let input = "Three trivial stages, once each. Of the memory, the prepared input is 6.2 MiB.";
+        let input = "Three trivial stages, one run for each length. The memory includes 6.2 MiB of prepared input.";
         writeln!(page, "## Short and long inputs\n\n{input}\n")?;
         let heads = ["seconds", "records/s", "peak memory, MiB"].map(str::to_owned);
         let labels: Vec<String> = self.lengths.iter().map(|run| si(run.measured.records as f64)).collect();
@@ -162,11 +162,11 @@ impl Results {
         writeln!(
             page,
             "## The cost of limits\n\n\
-             What being stoppable costs a guest. The same component through wasmtime alone, with the pools of Sandmill's \
-             engine, on one thread: compiled and called so that nothing stops it, or an epoch, or fuel, or both. An \
-             instance for every `record` (an invocation each), for every `batch` of {CHUNK_RECORDS}, or one that lives on \
-             with its `worker`. `upper` is the stage of the tables above; the tight loop adds up bytes, one by one, and is \
-             the worst case.\n\n\
+             This is what it costs a guest that it can be stopped. The same component runs through wasmtime alone, \
+             with the pools of Sandmill's engine, on one thread: compiled and called so that nothing stops it, or an \
+             epoch, or fuel, or both. There is an instance for every `record` (an invocation each), for every \
+             `batch` of {CHUNK_RECORDS}, or for the whole life of its `worker`. `upper` is the stage of the tables \
+             above; the tight loop adds up bytes, one by one, and is the worst case.\n\n\
              Processor time per record, ns, and its ratio to that of \"nothing\" (min–max over the rounds). Each round is \
              the median of {} turns; in a turn, all five follow each other within a fraction of a second.\n",
             limits::TURNS
@@ -176,11 +176,12 @@ impl Results {
         let (batch, worst) = ((Code::Upper, Isolation::Batch), (Code::TightLoop, Isolation::Batch));
         writeln!(
             page,
-            "**The default is the epoch.** One of the two has to be paid for, or nothing ends a guest that spins: the epoch \
-             costs {} × in `upper` (by batch) and {} × in the tight loop, fuel alone {} × and {} ×. That is no reason to prefer \
-             fuel, which knows instructions, not time, and nothing of what a host call takes. Both cost {} × and {} ×: so fuel \
-             is counted only where a stage says `limits.fuel`, which gives the same end in every run; then in all stages of its \
-             pipeline, because they share an engine.\n",
+            "**The default is the epoch.** Sandmill needs one of the two, or nothing ends a guest that spins: the \
+             epoch costs {} × in `upper` (by batch) and {} × in the tight loop, fuel alone {} × and {} ×. This does \
+             not speak for fuel, which counts instructions, not time, and does not see how long a host call takes. \
+             Both together cost {} × and {} ×. So Sandmill counts fuel only if a stage has `limits.fuel`, which ends \
+             a guest at the same place in every run; it then counts fuel in all stages of the pipeline, because they \
+             share an engine.\n",
             of(batch, Stop::Epoch),
             of(worst, Stop::Epoch),
             of(batch, Stop::Fuel),
@@ -194,20 +195,20 @@ impl Results {
         writeln!(
             page,
             "## Overshoot\n\n\
-             How much later than its limit a guest is stopped that would never stop. `cpu`: processor time inside the guest \
-             beyond the limit. `wall`: time that passed beyond it, from the moment when a worker has the record until it has \
-             given it up, instance and all. Milliseconds: median · nine of ten · the worst of {}, one record each, begun \
-             anywhere between two ticks.\n",
+             This is how much later than its limit Sandmill stops a guest that would never stop. `cpu`: processor \
+             time inside the guest beyond the limit. `wall`: time beyond the limit, from the moment when a worker \
+             has the record until it has discarded the instance. Milliseconds: median · nine of ten · the worst of \
+             {}, one record each, begun anywhere between two ticks.\n",
             overshoot::TRIES
         )?;
         overshoot::write(&self.overshoot, page)?;
         let worst = |is_meant: fn(&Late) -> bool| short(overshoot::worst(&self.overshoot, is_meant));
         writeln!(
             page,
-            "At every tick of the engine, 2 ms, a running guest is asked whether it has used up its `cpu`, and makes way for a look \
-             at its `wall`; the rest is what the machine adds. The latest of all: `cpu` {} ms, `wall` {} ms; of those with \
-             nothing beside them, {} ms. One bulk operation over a large memory, which nothing can interrupt, comes on top: \
-             SECURITY.md has its measure.\n",
+            "At every tick of the engine, 2 ms, Sandmill checks whether a running guest has used up its `cpu`, and \
+             the guest yields for a check of its `wall`; the machine adds the rest. The latest of all: `cpu` {} ms, \
+             `wall` {} ms; of those with nothing beside them, {} ms. One bulk operation over a large memory, which \
+             nothing can interrupt, comes on top: SECURITY.md has the numbers.\n",
             worst(Late::is_cpu),
             worst(|late| !late.is_cpu()),
             worst(|late| late.load == Load::Idle)
@@ -218,10 +219,10 @@ impl Results {
         writeln!(
             page,
             "## Beside a stage that only spins\n\n\
-             Throughput of one good stage (`upper`, a worker per core) alone, and beside guests that spin on every record until \
-             their `cpu` limit, are thrown away, and made anew. Its share: of all threads that guests run on, how many are its \
-             own. With so little work in it, most of what it needs is not time in guests but the source and the sink around it, \
-             which share the same processors.\n"
+             This is the throughput of one good stage (`upper`, a worker per core), alone and beside guests that \
+             spin on every record until their `cpu` limit and are then replaced. Its share says how many of the \
+             threads that guests run on are its own. The stage does so little work that it needs mostly the source \
+             and the sink around it, which share the same processors, and not time in guests.\n"
         )?;
         neighbour::write(&self.neighbours, page)
     }

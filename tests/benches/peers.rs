@@ -21,10 +21,11 @@ pub(crate) fn write(rounds: &[Vec<Timed>], page: &mut String) -> Written {
     writeln!(
         page,
         "## Beside tools that are made for it\n\n\
-         Files in, a file or a table out, by whole processes: their start, and Python's where that is how one runs them, \
-         included. All values of CSV stay text, in all tools. What they wrote was compared row by row with what Sandmill \
-         wrote. Sandmill takes its checkpoints, as it does by default; its transform is a stage in Rust, in the sandbox, with \
-         an instance for every batch, or the same in a line of the pipeline file. {}. A dash: the tool does not do it by itself.\n",
+         Files in, a file or a table out. The times are those of whole processes, with their start, and with Python's start for \
+         tools that run in Python. All values of CSV stay text, in all tools. The results were compared row by row with \
+         Sandmill's. Sandmill takes its checkpoints, as it does by default; its transform is a stage in Rust, in the sandbox, \
+         with an instance for every batch, or the same in a line of the pipeline file. {}. A dash means that the tool cannot \
+         do it by itself.\n",
         versions()
     )?;
     for job in Job::ALL.into_iter().filter(|job| rounds.iter().flatten().any(|timed| timed.job == *job)) {
@@ -52,8 +53,8 @@ fn cell(rounds: &[Vec<Timed>], (job, tool): (Job, Tool), column: usize) -> Optio
 pub(crate) fn write_inline(rounds: &[Vec<Timed>], page: &mut String) -> Written {
     writeln!(
         page,
-        "{}, in the pipeline file (`jq = …`, `script = …`), as a stage in Rust, and in tools that are made for it. Whole processes; what \
-         they wrote was compared.\n",
+        "{}, in the pipeline file (`jq = …`, `script = …`), as a stage in Rust, and in other tools. The times are those of \
+         whole processes; their results were compared.\n",
         Job::Transform.words()
     )?;
     writeln!(page, "| | cpu s | cpu of `jq = …`, × | seconds |\n|---|--:|--:|--:|")?;
@@ -103,7 +104,7 @@ fn write_losses(rounds: &[Vec<Timed>], page: &mut String) -> Written {
         .map(|(job, tool, ratio)| format!("- {}: {} takes {} of the time", job.words(), tool.words(), spread(ratio)))
         .collect();
     match lost.as_slice() {
-        [] => writeln!(page, "None of them was faster in any of these.\n"),
+        [] => writeln!(page, "No tool was faster in any of these.\n"),
         lost => writeln!(page, "**Where another tool is faster:**\n\n{}\n", lost.join("\n")),
     }
 }

@@ -61,8 +61,8 @@ pub(crate) fn write(rounds: &[Pools], page: &mut String) -> Written {
     writeln!(
         page,
         "## A Python function in a pool\n\n\
-         `examples/python-pool`: functions as one writes them for `concurrent.futures`, and the same as stages. Each way starts with \
-         nothing, on the clock. {}\n{}",
+         `examples/python-pool` has functions for `concurrent.futures`, and the same functions as stages. Each way starts with \
+         nothing, and the time counts from its start. {}\n{}",
         table(rounds),
         goals::table(goals(rounds))
     )
@@ -89,7 +89,7 @@ pub(crate) fn table(rounds: &[Pools]) -> String {
     table
 }
 
-/// What the README of the repository shows: the simple function, without the ways that come to the same.
+/// What docs/languages.md shows: the simple function, without the ways that come to the same.
 pub(crate) fn summary(rounds: &[Pools]) -> String {
     let ways = ["ThreadPoolExecutor, a record a task", "ProcessPoolExecutor, a record a task", INTERPRETERS, OURS];
     let mut table = String::from("| way | records/s | Sandmill is faster by |\n|---|--:|--:|\n");

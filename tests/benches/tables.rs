@@ -70,21 +70,22 @@ pub(crate) fn all() -> Vec<Table> {
         against_native(
             "three",
             "Three trivial stages",
-            "Everybody. In Python, a pool's task is all three stages; threads have one each.",
+            "All contenders. In Python, a pool's task is all three stages; threads have one stage each.",
             vec![plain("three stages".to_owned(), trivial(3))],
             all_ways(),
         ),
         against_native(
             "works",
             "One stage, six works",
-            "The same functions everywhere, compiled natively or to Wasm; in Python what gives the same bytes.",
+            "All contenders run the same functions, compiled natively or to Wasm; Python runs code that gives the \
+             same bytes.",
             Work::ALL.map(|work| plain(work.words().to_owned(), Job { work, ..Job::TRIVIAL })).to_vec(),
             all_ways().into_iter().filter(|way| !THREE_ONLY.contains(way)).collect(),
         ),
         against_native(
             "stages",
             "One to twelve stages",
-            "Trivial ones.",
+            "The stages are trivial.",
             [1, 2, 3, 4, 6, 8, 12].map(|stages| plain(stages.to_string(), trivial(stages))).to_vec(),
             vec![Way::Sandboxed, Way::Native, Way::ChannelOfRecords],
         ),
@@ -110,7 +111,8 @@ fn shapes() -> [Table; 3] {
         against_native(
             "batches",
             "Small and large batches",
-            "One trivial stage; so many records at most in an invocation. A pristine instance for each.",
+            "One trivial stage; the first column is the largest number of records in an invocation. Each has a fresh \
+             instance.",
             [1, 8, 64, 512, 1024, CHUNK_RECORDS, 16_384]
                 .map(|batch| (batch.to_string(), Job::TRIVIAL, Setting { batch, ..Setting::default() }))
                 .to_vec(),
@@ -119,7 +121,7 @@ fn shapes() -> [Table; 3] {
         against_native(
             "reuse",
             "How long an instance lives",
-            "One trivial stage. What is native has no instances, but is called as often.",
+            "One trivial stage. Native code has no instances, but is called as often.",
             reuses().to_vec(),
             both(),
         ),
@@ -147,8 +149,8 @@ fn settings() -> [Table; 2] {
         Table {
             name: "fuel",
             title: "What counting instructions costs",
-            note: "One trivial stage. Time is always watched, and Sandmill has no switch for that; fuel is counted where a \
-                   stage says `limits.fuel`.",
+            note: "One trivial stage. Sandmill always watches time, and has no switch for that; it counts fuel if a \
+                   stage has `limits.fuel`.",
             jobs: reuses().to_vec(),
             ways: vec![Way::Sandboxed, Way::SandboxedWithFuel, Way::SandboxedAgain],
             baseline: Baseline::Way(Way::Sandboxed),

@@ -119,10 +119,10 @@ impl Waited {
 pub(crate) fn write(rounds: &[Vec<Waited>], page: &mut String) -> Written {
     writeln!(
         page,
-        "## Instances that mostly wait\n\nOne stage, so many workers, an instance for each record, which asks a server in \
-         the same process and is answered after {} ms: a connection each. {REQUESTS} requests in each instance's place. Of \
-         what is possible: requests under way on average, of as many as there are instances. The server's processor time \
-         and memory are in the numbers.\n",
+        "## Instances that mostly wait\n\nOne stage, with the number of workers in the first column. Each record has \
+         an instance, which asks a server in the same process over its own connection, and is answered after {} ms. \
+         Each worker makes {REQUESTS} requests. \"Of what is possible\" is the average number of requests under way, \
+         divided by the number of instances. The numbers include the server's processor time and memory.\n",
         ANSWER.as_millis()
     )?;
     let heads = ["requests/s", "of what is possible", "cpu µs per request", "peak memory, MiB"].map(str::to_owned);

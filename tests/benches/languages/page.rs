@@ -17,7 +17,7 @@ pub(crate) fn write(measures: &Measures, page: &mut String) -> Written {
     writeln!(
         page,
         "## Languages\n\n\
-         The same stage in every language: 100-byte texts in upper case, as one writes it with that SDK (`tests/works/upper`). \
+         The same stage in every language makes 100-byte texts upper case, as one would write it with that SDK (`tests/works/upper`). \
          Processor time of the whole process for each record, µs, with the ratio to Rust's, taken within one round, for an instance that \
          lives for a batch, as long as its worker, or for one record.\n"
     )?;
@@ -82,8 +82,9 @@ impl Measures {
     fn write_sizes(&self, page: &mut String) -> Written {
         writeln!(
             page,
-            "A cold start compiles the component for this machine; a cached one finds that code. `new` to result: `sandmill new x --lang L`, \
-             then `echo hello | sandmill run` in it, on a machine where somebody has built another stage in that language.\n"
+            "A cold start compiles the component for this machine; a cached start finds that code. \"`new` to result\" is \
+             `sandmill new x --lang L`, then `echo hello | sandmill run` in it, on a machine that has already built another stage in \
+             that language.\n"
         )?;
         writeln!(
             page,
