@@ -4,11 +4,11 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use sandmill::defaults;
 use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, Suggested};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, Report};
-use sandmill::sandbox::defaults;
 use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Given, Keeper, Numbers};
 use tests::guest::{Guest, PROCESS_ECHO};

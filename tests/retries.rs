@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
@@ -232,4 +233,32 @@ async fn a_dead_letter_has_the_last_words_of_its_guest() {
     let letters = tests::letters::lines(&folder.path().join("dead.db"));
     let letter: serde_json::Value = serde_json::from_str(letters.lines().next().expect("a letter")).expect("JSON");
     assert_eq!((letter["kind"].as_str(), &letter["log"]), (Some("cpu-limit"), &serde_json::json!(["stuck"])));
+}
+
+/// Fails when a sink is tried again only once it has begun: a database that is locked when a run begins ends it. (12)
+#[tokio::test]
+async fn a_sink_that_is_locked_when_it_is_opened_is_tried_again() {
+    let folder = tempfile::tempdir().expect("it works");
+    let path = folder.path().join("out.db");
+    let locked = Connection::open(&path).expect("it works");
+    locked.execute_batch("CREATE TABLE t (a)").expect("it works");
+    let prepare = async |retry: &str| {
+        let text = format!(
+            "name = \"p\"\n[source]\nkind = \"generate\"\nwhat = \"numbers\"\nrecords = 1\n\
+             [sink]\nkind = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"\nretry = {retry}\n"
+        );
+        let workers = NonZeroUsize::new(1).expect("it works");
+        let plan = sandmill::config::parse(&text, &folder.path().join("pipeline.toml"), workers).expect("it works");
+        sandmill::prepare(plan).await.map(drop)
+    };
+    locked.execute_batch("BEGIN EXCLUSIVE").expect("it works");
+    let error = prepare("0").await.expect_err("it is locked");
+    assert!(error.to_string().starts_with("sink \"sqlite\": cannot write to the database"), "{error}");
+    assert!(error.hints()[0].starts_with("another process has been writing"), "{:?}", error.hints());
+    let unlock = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        locked.execute_batch("ROLLBACK").expect("it works");
+    };
+    let (prepared, ()) = tokio::join!(prepare("{ times = 20, backoff = \"50ms\" }"), unlock);
+    prepared.expect("it is opened when the lock is gone");
 }

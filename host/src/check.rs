@@ -9,7 +9,6 @@ mod grants;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use crate::builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use crate::connector::{Generate, Generated, NullSink};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
@@ -19,6 +18,7 @@ use crate::plan::{
 use crate::program::Warmth;
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
+use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 /// One instance of a size that any machine has: nothing runs on this engine.
 const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20, fuel: false, deterministic: false };

@@ -116,7 +116,8 @@ impl From<&Report> for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Problem, samples};
+    use crate::report::Problem;
+    use crate::samples;
 
     #[test]
     fn errors_map_by_whose_fault_they_are() {

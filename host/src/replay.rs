@@ -43,7 +43,7 @@ impl Replay {
     /// is to be finished first, another run is going on, or the state file cannot be read.
     pub fn of(plan: &mut Plan, choice: &Choice) -> Result<Self> {
         let state = StateFile::at(&plan.state.path);
-        if state.checkpoint()?.is_some() {
+        if state.has_checkpoint()? {
             return Err(Error::config(
                 "this pipeline has an interrupted run; resuming it would undo anything replayed now",
             )

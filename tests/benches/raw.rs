@@ -1,4 +1,4 @@
-//! The engine without Sandmill: wasmtime alone, with the pools of `host/src/sandbox/engine.rs`, and guests that are
+//! The engine without Sandmill: wasmtime alone, with the pools of `host/sandbox/src/engine.rs`, and guests that are
 //! stopped by an epoch, by fuel, by both, or by nothing. The one file here that names wasmtime.
 
 use std::fs;

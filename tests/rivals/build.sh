@@ -11,7 +11,7 @@ target=wasm32-unknown-unknown
 
 cargo build --release --locked -p rivals
 plugins="build --locked --profile plugin --target $target -p rivals-extism -p rivals-arrow-udf"
-# As `sandmill build` compiles stages (host/src/build/flags.rs).
+# As `sandmill build` compiles stages (host/build/src/languages/rust).
 llvm="-inline-threshold=1000 -force-vector-interleave=2 -epilogue-vectorization-force-VF=16"
 vectors="target.$target.rustflags=['-C', 'target-feature=+simd128', '-C', 'llvm-args=$llvm']"
 # shellcheck disable=SC2086 # one argument a word

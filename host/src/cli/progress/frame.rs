@@ -221,7 +221,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::report::{Ending, samples};
+    use crate::report::Ending;
+    use crate::samples;
 
     const WIDE: Size = Size { rows: 24, columns: 100 };
 

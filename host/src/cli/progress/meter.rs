@@ -203,7 +203,8 @@ fn busiest(nodes: &[NodePace]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Ending, samples};
+    use crate::report::Ending;
+    use crate::samples;
 
     /// The sample run when `permille` of it are done, at a steady speed over ten seconds.
     fn at(permille: u32) -> Stats {

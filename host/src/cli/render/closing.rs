@@ -359,7 +359,8 @@ mod tests {
     use crate::cli::render::text::width;
     use crate::error::ErrorKind;
     use crate::record::Accounting;
-    use crate::report::{Problem, samples};
+    use crate::report::Problem;
+    use crate::samples;
     use std::path::PathBuf;
 
     fn plain(of: &Report) -> String {

@@ -88,7 +88,7 @@ pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> Stri
 mod tests {
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::report::samples;
+    use crate::samples;
 
     fn plain(of: &Problem) -> String {
         anstream::adapter::strip_str(&problem(of, None)).to_string()

@@ -1,0 +1,69 @@
+//! What languages share whose compilers run in Node: how their drivers are started.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::zig::Output;
+use crate::driver::{self, Form};
+use crate::folder::unreadable;
+use crate::language::{Job, Language, Made};
+use crate::settings::Reach;
+use crate::toolchain::{Found, Tool, node};
+use sandmill_engine::error::{Error, Result};
+
+/// A driver of an SDK, and what it is told.
+pub(super) struct Driver {
+    pub(super) tool: &'static Tool,
+    /// Below the stage's folder.
+    pub(super) program: &'static str,
+    /// The file with the function, when the settings do not say.
+    pub(super) entry: &'static str,
+    /// Whether it reads the interface, and keeps files of its own.
+    pub(super) is_bundler: bool,
+}
+
+impl Driver {
+    pub(super) fn build(&self, language: &dyn Language, job: &mut Job<'_>) -> Result<Made> {
+        let found = self.tool.find(language, job)?;
+        let output = Output::in_scratch(job.stage)?;
+        let folder = &job.stage.folder;
+        let reach: Vec<&str> = job.stage.settings.reach.iter().copied().map(Reach::name).collect();
+        let mut command = Command::new(node()?);
+        command
+            .current_dir(folder)
+            .arg(self.program)
+            .args(["--folder", ".", "--entry"])
+            .arg(job.stage.settings.entry(folder, self.entry)?)
+            .arg("--tools")
+            .arg(tools(&found)?)
+            .arg("--out")
+            .arg(output.path());
+        if self.is_bundler {
+            command.args(["--wit", ".sandmill/wit", "--work"]).arg(job.stage.scratch());
+        } else {
+            command.args(["--world", job.stage.settings.world.name()]);
+        }
+        if !reach.is_empty() {
+            command.args(["--reach", &reach.join(",")]);
+        }
+        let Form { flushes, .. } = driver::run(command, job)?;
+        let path = output.path();
+        let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+        let toolchain = format!("{} {}", self.tool.name, found.version);
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes })
+    }
+}
+
+/// The folder whose `node_modules` has the tool.
+fn tools(found: &Found) -> Result<PathBuf> {
+    if let Some(folder) = &found.fetched {
+        return Ok(folder.clone());
+    }
+    let above = found.program.ancestors().find(|above| above.join("node_modules").is_dir());
+    above.map(Path::to_owned).ok_or_else(|| {
+        Error::config(format!("\"{}\" does not lie in a `node_modules`", found.program.display()))
+            .hint("name a program in the `node_modules/.bin` of a folder that has the tools")
+    })
+}

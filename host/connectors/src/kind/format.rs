@@ -1,0 +1,219 @@
+//! How records are read from text and written as text: the formats that several kinds share.
+
+use std::collections::HashSet;
+
+use sandmill_engine::edge::setting;
+use sandmill_engine::plan::bounds::{BATCH_BYTES_MAX, FIELDS_MAX, RECORD_BYTES_DEFAULT, size_text};
+use sandmill_engine::settings::{Fault, Table};
+use std::num::NonZeroUsize;
+
+/// What a record of a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matter {
+    /// A line, without its line feed (and without the carriage return before it). An empty line is a record too.
+    Lines,
+    /// A line that holds one JSON value. Blank lines are skipped.
+    JsonLines,
+    /// A row, as a JSON object whose names are the header's.
+    Csv(CsvDialect),
+    /// The whole file; its key is the file's name.
+    Files,
+}
+
+/// How CSV is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvDialect {
+    /// Between two fields, `,` by default.
+    pub delimiter: u8,
+    /// Whether rows that are not well quoted are read all the same, in the way that programs commonly do. Otherwise they
+    /// are bad records.
+    pub lenient: bool,
+    /// Whether the first row is a header: `true` by default.
+    pub header: bool,
+    /// The names of the columns; empty: those of the header. Without a header, there must be some.
+    pub columns: Vec<String>,
+}
+
+impl Default for CsvDialect {
+    fn default() -> Self {
+        Self { delimiter: b',', lenient: false, header: true, columns: Vec::new() }
+    }
+}
+
+/// How records are written as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFormat {
+    /// Each record and a line feed.
+    Lines,
+    /// Each record, which must be one JSON value, on one line.
+    JsonLines,
+    /// Each record, which must be a JSON object, as a row; the first record's names are the header.
+    Csv(CsvFormat),
+}
+
+/// How CSV is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// Between two fields, `,` by default.
+    pub delimiter: u8,
+}
+
+/// What a sink does with what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IfExists {
+    /// Begin anew: the file is emptied, the table is dropped.
+    Replace,
+    /// Add to it.
+    Append,
+    /// Refuse to run.
+    Fail,
+}
+
+/// `format`, with what this kind of source has beside the formats of all.
+pub(super) fn matter(section: &Table<'_>, more: &[(&str, Matter)]) -> Result<Matter, Fault> {
+    let csv = Matter::Csv(csv_dialect(section)?);
+    let all = [("lines", Matter::Lines), ("jsonl", Matter::JsonLines), ("csv", csv.clone())];
+    let choices: Vec<_> = all.iter().chain(more).cloned().collect();
+    let matter = section.or("format", Matter::Lines, |value| value.choice(&choices))?;
+    if !matches!(matter, Matter::Csv(_)) {
+        refuse_csv(section)?;
+    }
+    Ok(matter)
+}
+
+pub(super) fn record_max(section: &Table<'_>) -> Result<NonZeroUsize, Fault> {
+    section.or("record_max", RECORD_BYTES_DEFAULT, |value| value.bytes(BATCH_BYTES_MAX))
+}
+
+/// `format` of a sink.
+pub(super) fn line_format(section: &Table<'_>) -> Result<LineFormat, Fault> {
+    let csv = LineFormat::Csv(csv_format(section)?);
+    let choices = [("lines", LineFormat::Lines), ("jsonl", LineFormat::JsonLines), ("csv", csv)];
+    let format = section.or("format", LineFormat::Lines, |value| value.choice(&choices))?;
+    if format != csv {
+        refuse_csv(section)?;
+    }
+    Ok(format)
+}
+
+/// `if_exists`.
+pub(super) fn if_exists(section: &Table<'_>, default: IfExists) -> Result<IfExists, Fault> {
+    let choices = [("replace", IfExists::Replace), ("append", IfExists::Append), ("fail", IfExists::Fail)];
+    section.or("if_exists", default, |value| value.choice(&choices))
+}
+
+/// How CSV is written, for when `format` is that.
+fn csv_format(section: &Table<'_>) -> Result<CsvFormat, Fault> {
+    Ok(CsvFormat { delimiter: delimiter(section)? })
+}
+
+/// How CSV is read, for when `format` is that.
+pub(super) fn csv_dialect(section: &Table<'_>) -> Result<CsvDialect, Fault> {
+    let dialect = CsvDialect {
+        delimiter: delimiter(section)?,
+        lenient: section.or("lenient", false, |value| value.truth())?,
+        header: section.or("header", true, |value| value.truth())?,
+        columns: csv_columns(section)?,
+    };
+    if let (false, true, Some(header)) = (dialect.header, dialect.columns.is_empty(), section.get("header")) {
+        return Err(header
+            .fault("without a header, the columns have no names")
+            .hint("name them: columns = [\"id\", \"name\"]"));
+    }
+    Ok(dialect)
+}
+
+fn delimiter(section: &Table<'_>) -> Result<u8, Fault> {
+    section.or("delimiter", b',', |value| value.delimiter())
+}
+
+/// `columns` of CSV that is read.
+fn csv_columns(section: &Table<'_>) -> Result<Vec<String>, Fault> {
+    let Some(value) = section.get("columns") else { return Ok(Vec::new()) };
+    let names = value.text_array()?;
+    if names.is_empty() {
+        return Err(value.fault("must not be empty").hint("leave it out to take the names from the header"));
+    }
+    if names.len() > FIELDS_MAX {
+        return Err(value.fault(&format!("there may be {FIELDS_MAX} columns at most")));
+    }
+    let mut known = HashSet::new();
+    for name in &names {
+        if !known.insert(name.name()?) {
+            return Err(name.fault("this name stands for two columns").hint("give each column a name of its own"));
+        }
+    }
+    names.iter().map(|name| name.text().map(str::to_owned)).collect()
+}
+
+/// The keys that only CSV has.
+const ONLY_CSV: [&str; 4] = ["delimiter", "lenient", "header", "columns"];
+
+/// Refuses details of CSV for a format that is something else.
+pub(super) fn refuse_csv(section: &Table<'_>) -> Result<(), Fault> {
+    match ONLY_CSV.iter().find_map(|key| section.get(key)) {
+        None => Ok(()),
+        Some(value) => Err(value.fault("only format = \"csv\" has it")),
+    }
+}
+
+pub(super) fn matter_in_words(of: &Matter) -> String {
+    match of {
+        Matter::Lines => "lines".to_owned(),
+        Matter::JsonLines => "JSON Lines".to_owned(),
+        Matter::Csv(dialect) if dialect.lenient => format!("{}, lenient", csv_in_words(dialect.delimiter)),
+        Matter::Csv(dialect) => csv_in_words(dialect.delimiter),
+        Matter::Files => "whole files".to_owned(),
+    }
+}
+
+pub(super) fn lines_in_words(format: LineFormat) -> String {
+    match format {
+        LineFormat::Lines => "lines".to_owned(),
+        LineFormat::JsonLines => "JSON Lines".to_owned(),
+        LineFormat::Csv(format) => csv_in_words(format.delimiter),
+    }
+}
+
+fn csv_in_words(delimiter: u8) -> String {
+    match delimiter {
+        b',' => "CSV".to_owned(),
+        other => format!("CSV with {:?}", char::from(other)),
+    }
+}
+
+fn format_line(word: &str) -> String {
+    setting("format", format_args!("{word:?}"))
+}
+
+fn delimiter_line(byte: u8) -> String {
+    setting("delimiter", format_args!("{:?}", char::from(byte).to_string()))
+}
+
+pub(super) fn source_format(of: &Matter) -> Vec<String> {
+    match of {
+        Matter::Lines => vec![format_line("lines")],
+        Matter::JsonLines => vec![format_line("jsonl")],
+        Matter::Files => vec![format_line("bytes")],
+        Matter::Csv(CsvDialect { delimiter: byte, lenient, header, columns }) => {
+            let mut lines = vec![format_line("csv"), delimiter_line(*byte)];
+            lines.extend([setting("lenient", lenient), setting("header", header)]);
+            lines.extend((!columns.is_empty()).then(|| setting("columns", format_args!("{columns:?}"))));
+            lines
+        }
+    }
+}
+
+pub(super) fn sink_format(of: LineFormat) -> Vec<String> {
+    match of {
+        LineFormat::Lines => vec![format_line("lines")],
+        LineFormat::JsonLines => vec![format_line("jsonl")],
+        LineFormat::Csv(csv) => vec![format_line("csv"), delimiter_line(csv.delimiter)],
+    }
+}
+
+/// The setting of the longest record.
+pub(super) fn record_max_line(bytes: NonZeroUsize) -> String {
+    setting("record_max", format_args!("{:?}", size_text(bytes.get() as u64)))
+}

@@ -1,0 +1,51 @@
+//! `kind = "stdin"`: standard input.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use async_trait::async_trait;
+
+use super::format::{Matter, matter, matter_in_words, record_max, source_format};
+use super::{SourceReader, opened};
+use crate::source;
+use sandmill_engine::edge::{PipelineFolder, Reads, Source, SourceSpec, setting};
+use sandmill_engine::error::Result;
+use sandmill_engine::plan::SourceKind;
+use sandmill_engine::settings::{Fault, Kind, Table};
+
+/// The kind in the pipeline file.
+pub(super) const KIND: SourceReader =
+    Kind { word: "stdin", keys: &["format", "delimiter", "lenient", "header", "columns", "record_max"], read };
+
+/// Standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StdinSource {
+    /// What a record is. Never [`Matter::Files`].
+    pub matter: Matter,
+    /// Longest record, bytes; a longer one is a bad record.
+    pub record_bytes_max: NonZeroUsize,
+}
+
+#[async_trait]
+impl SourceSpec for StdinSource {
+    fn summary(&self) -> String {
+        format!("standard input ({})", matter_in_words(&self.matter))
+    }
+
+    fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
+        [vec![setting("kind", "\"stdin\"")], source_format(&self.matter)].concat()
+    }
+
+    fn reads(&self) -> Vec<Reads> {
+        vec![Reads::Stdin]
+    }
+
+    async fn open(&self) -> Result<Box<dyn Source>> {
+        let spec = self.clone();
+        opened(move || source::stdin(&spec)).await
+    }
+}
+
+fn read(section: &Table<'_>, _: &Path) -> Result<SourceKind, Fault> {
+    Ok(StdinSource { matter: matter(section, &[])?, record_bytes_max: record_max(section)? }.into())
+}

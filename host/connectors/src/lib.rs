@@ -1,0 +1,20 @@
+//! The sources and sinks that come with Sandmill.
+//!
+//! `kind` has one value for each kind, which is all that the rest of the program knows of it; `source` and `sink` do the
+//! work, `format` reads and writes text.
+
+pub mod doors;
+mod fault;
+mod format;
+pub(crate) mod kind;
+mod sink;
+mod source;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+pub use self::kind::{
+    Column, ColumnType, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate, Generated,
+    IfExists, LineFormat, Matter, NullSink, SINKS, SOURCES, SinkReader, SourceReader, SqliteSink, StdinSource,
+    StdoutSink,
+};

@@ -1,0 +1,82 @@
+//! Which reader reads what.
+
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::blocking::{Finish, as_it_is};
+use super::csv::CsvRecords;
+use super::json_lines;
+use super::line_reader::LineReader;
+use super::lines::{LineKind, LineRecords};
+use super::records::RecordReader;
+use super::whole::WholeFile;
+use crate::Matter;
+use sandmill_engine::edge::Header;
+
+/// The longest record, whatever the plan allows: a column holds under 4 GiB, and a row of CSV may grow sixfold when it
+/// becomes JSON.
+const RECORD_BYTES_MOST: usize = 1 << 29;
+
+/// What the records of an input are.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    matter: Matter,
+    record_bytes_max: usize,
+    /// Filled when the first of the inputs is begun.
+    header: Header,
+}
+
+/// What there is to know of an input beside its bytes.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// The key of the record, where the whole input is one.
+    pub(super) name: PathBuf,
+    /// Whether records go out as soon as the input makes its reader wait.
+    pub(super) eager: bool,
+}
+
+impl Shape {
+    /// Records of this kind, up to this length.
+    pub(super) fn new(matter: Matter, record_bytes_max: NonZeroUsize) -> Self {
+        let record_bytes_max = record_bytes_max.get().min(RECORD_BYTES_MOST);
+        Self { matter, record_bytes_max, header: Header::default() }
+    }
+
+    /// The names of the columns, where records have columns.
+    pub(super) fn header(&self) -> Option<Header> {
+        matches!(self.matter, Matter::Csv(_)).then(|| self.header.clone())
+    }
+
+    /// Whether each input is one record.
+    pub(super) fn is_whole_files(&self) -> bool {
+        self.matter == Matter::Files
+    }
+
+    /// What is left to be done with each chunk when it is taken.
+    pub(super) fn finish(&self) -> Finish {
+        match self.matter {
+            Matter::JsonLines => json_lines::check,
+            Matter::Lines | Matter::Csv(_) | Matter::Files => as_it_is,
+        }
+    }
+
+    /// A reader of one input.
+    pub(super) fn reader(&self, input: Box<dyn Read + Send>, origin: Origin) -> Box<dyn RecordReader> {
+        let limit = self.record_bytes_max;
+        let lines = |input, kind| {
+            let lines = LineReader::new(input, limit);
+            // A pipe gives nothing twice.
+            LineRecords::new(if origin.eager { lines } else { lines.with_digest() }, kind, origin.eager)
+        };
+        match &self.matter {
+            Matter::Lines => Box::new(lines(input, LineKind::Plain)),
+            Matter::JsonLines => Box::new(lines(input, LineKind::Json)),
+            Matter::Csv(dialect) => {
+                let header = self.header.clone();
+                Box::new(CsvRecords::new(input, dialect.clone(), limit, (header, origin.eager)))
+            }
+            Matter::Files => Box::new(WholeFile::new(input, origin.name, limit)),
+        }
+    }
+}

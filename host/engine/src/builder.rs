@@ -1,0 +1,409 @@
+//! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
+
+mod command;
+mod for_each;
+mod partial;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use self::for_each::ForEach;
+use crate::edge::{OpenedSink, OpenedSource, Sink, SinkSpec, Source};
+use crate::error::Result;
+use crate::failpoint::Failpoints;
+use crate::plan::bounds::{BATCH_DEFAULT, SINK_QUEUE_DEFAULT, STAGE_QUEUE_DEFAULT};
+use crate::plan::{
+    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
+    SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+};
+use crate::program::NativeStage;
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+
+/// Makes a [`Plan`]. Without further words records flow from the sources through the stages, in the order in which these
+/// were added, to the sinks.
+///
+/// ```
+/// use sandmill::connector::{Generate, Generated, NullSink};
+/// use sandmill::program::{NativeStage, Verdict};
+/// use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+///
+/// let even = NativeStage::new(|_key, value, out| {
+///     if value.last().is_some_and(|digit| digit % 2 == 0) {
+///         out.push(None, value);
+///     }
+///     Verdict::Done
+/// });
+/// let numbers = Generate { what: Generated::Numbers, records: 10, seed: 1 };
+/// let plan = PipelineBuilder::new("even")
+///     .source(SourceBuilder::new("numbers", numbers))
+///     .stage(StageBuilder::native("keep-even", even))
+///     .sink(SinkBuilder::new("nowhere", NullSink))
+///     .plan()?;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// let report = sandmill::prepare(plan).await?.run().await;
+/// assert_eq!(report.stats.accounting.delivered, 5);
+/// assert_eq!(report.stats.accounting.dropped, 5);
+/// # Ok::<(), sandmill::Error>(())
+/// # })?;
+/// # Ok::<(), sandmill::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PipelineBuilder {
+    parts: Parts,
+    failpoints: Failpoints,
+}
+
+impl PipelineBuilder {
+    /// A pipeline without parts. It keeps dead letters in `<name>.state.db` in the working folder, and takes no checkpoints.
+    pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let path = PathBuf::from(format!("{name}.state.db"));
+        let state = StatePlan { path, folder: PathBuf::new(), checkpoints: None, start: Start::default() };
+        let parts = Parts { name, sources: Vec::new(), stages: Vec::new(), sinks: Vec::new(), state };
+        Self { parts, failpoints: Failpoints::default() }
+    }
+
+    /// Adds a source.
+    #[must_use]
+    pub fn source(mut self, source: SourceBuilder) -> Self {
+        self.parts.sources.push(source.plan);
+        self
+    }
+
+    /// Adds a stage, behind those added before.
+    #[must_use]
+    pub fn stage(mut self, stage: StageBuilder) -> Self {
+        self.parts.stages.push(stage.parts());
+        self
+    }
+
+    /// Adds a sink.
+    #[must_use]
+    pub fn sink(mut self, sink: SinkBuilder) -> Self {
+        self.parts.sinks.push((sink.plan, sink.inputs));
+        self
+    }
+
+    /// Keeps state elsewhere: dead letters, and checkpoints if there are any. The folder of this file can be moved, with the
+    /// inputs and outputs in it, while a run waits to be resumed.
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.parts.state.folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.parts.state.path = path;
+        self
+    }
+
+    /// Takes checkpoints, where all sources can resume: a run that was cut goes on at the last one.
+    #[must_use]
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.parts.state.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// What to do about an earlier run that was cut.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.parts.state.start = start;
+        self
+    }
+
+    /// Where the run is to fail: for tests of what happens then.
+    #[must_use]
+    pub fn failpoints(mut self, failpoints: Failpoints) -> Self {
+        self.failpoints = failpoints;
+        self
+    }
+
+    /// Checks the parts and wires them.
+    ///
+    /// # Errors
+    /// The first flaw: a name that is there twice, a number out of range, an input that is not there, a cycle …
+    pub fn plan(self) -> Result<Plan> {
+        let plan = Plan::assemble(self.parts)?;
+        Ok(Plan { failpoints: self.failpoints, ..plan })
+    }
+}
+
+/// One source.
+#[derive(Debug)]
+pub struct SourceBuilder {
+    plan: SourcePlan,
+}
+
+impl SourceBuilder {
+    /// A source of one of the kinds that the pipeline file knows.
+    ///
+    /// A kind of the program's own implements [`SourceSpec`](crate::edge::SourceSpec).
+    pub fn new(name: &str, kind: impl Into<SourceKind>) -> Self {
+        let (on_error, retry) = (OnError::default(), Retry::OF_EDGES);
+        Self { plan: SourcePlan { name: Arc::from(name), kind: kind.into(), on_error, retry } }
+    }
+
+    /// A source that the program has opened.
+    pub fn custom(name: &str, source: impl Source + 'static) -> Self {
+        Self::new(name, OpenedSource::new(Box::new(source)))
+    }
+
+    /// What a bad record leads to; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+
+    /// How often a read that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
+        self
+    }
+}
+
+/// One stage.
+#[derive(Debug)]
+pub struct StageBuilder {
+    plan: StagePlan,
+    inputs: Inputs,
+    /// When somebody has said so: the default hangs on whether it is deterministic.
+    reuse: Option<Isolation>,
+}
+
+impl StageBuilder {
+    /// A stage in the sandbox: a `.wasm` file, or a folder that has been built.
+    pub fn component(name: &str, component: impl Into<PathBuf>) -> Self {
+        Self::new(name, Code::Component(component.into()))
+    }
+
+    /// A function of the program's own, without a sandbox.
+    pub fn native(name: &str, function: NativeStage) -> Self {
+        Self::new(name, Code::Native(function))
+    }
+
+    fn new(name: &str, code: Code) -> Self {
+        let plan = StagePlan {
+            name: Arc::from(name),
+            code,
+            command: None,
+            config: "{}".to_owned(),
+            script: None,
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            queue: STAGE_QUEUE_DEFAULT,
+            batch: BATCH_DEFAULT,
+            order: Order::default(),
+            reuse: Isolation::default(),
+            warm: Warm::default(),
+            unsaid: Unsaid::ALL,
+            recycle: Recycle::default(),
+            partial: false,
+            limits: Limits::default(),
+            grants: Grants::default(),
+            deterministic: false,
+            retry: Retry::default(),
+            on_error: OnError::default(),
+            breaker: Breaker::default(),
+            ports: Vec::new(),
+        };
+        Self { plan, inputs: Inputs::Before, reuse: None }
+    }
+
+    fn parts(self) -> (StagePlan, Inputs) {
+        let reuse = self.reuse.unwrap_or(Isolation::default_of(self.plan.deterministic));
+        (StagePlan { reuse, ..self.plan }, self.inputs)
+    }
+
+    /// The plan of the stage alone, of which nothing has been checked.
+    #[must_use]
+    pub fn into_plan(self) -> StagePlan {
+        self.parts().0
+    }
+
+    /// What `open` is given: JSON text; `{}` unless said otherwise.
+    #[must_use]
+    pub fn config(mut self, json: impl Into<String>) -> Self {
+        self.plan.config = json.into();
+        self
+    }
+
+    /// How many instances work at once; one per processor unless said otherwise.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.plan.workers = workers;
+        self
+    }
+
+    /// How much waits before it.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueBounds) -> Self {
+        self.plan.queue = queue;
+        self
+    }
+
+    /// How much one invocation is given.
+    #[must_use]
+    pub fn batch(mut self, batch: BatchBounds) -> Self {
+        self.plan.batch = batch;
+        self
+    }
+
+    /// Whether its outputs keep the order of its inputs; they do unless said otherwise.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.plan.order = order;
+        self
+    }
+
+    /// How long an instance lives; for one batch unless said otherwise, for one record when the stage is deterministic.
+    #[must_use]
+    pub fn reuse(mut self, reuse: Isolation) -> Self {
+        self.reuse = Some(reuse);
+        self.plan.unsaid.reuse = false;
+        self
+    }
+
+    /// Whether instances begin with an image of one that was opened before; where it is worth it unless said otherwise.
+    #[must_use]
+    pub fn warm(mut self, warm: Warm) -> Self {
+        self.plan.warm = warm;
+        self.plan.unsaid.warm = false;
+        self
+    }
+
+    /// When an instance that lives as long as its worker is replaced all the same; never unless said otherwise.
+    #[must_use]
+    pub fn recycle(mut self, recycle: Recycle) -> Self {
+        self.plan.recycle = recycle;
+        self
+    }
+
+    /// How many failures in a row end the run; see [`Breaker::default`].
+    #[must_use]
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.plan.breaker = breaker;
+        self
+    }
+
+    /// What it may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.plan.limits = limits;
+        self.plan.unsaid = Unsaid { memory: false, cpu: false, compile: false, ..self.plan.unsaid };
+        self
+    }
+
+    /// What it may reach; nothing unless said otherwise.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.plan.grants = grants;
+        self
+    }
+
+    /// Whether its output must be the same, bit by bit, run after run, whatever the guest does.
+    #[must_use]
+    pub fn deterministic(mut self, deterministic: bool) -> Self {
+        self.plan.deterministic = deterministic;
+        self
+    }
+
+    /// How often a record that failed is tried again; see [`Retry::default`].
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
+        self
+    }
+
+    /// What a record leads to that has failed for good; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+
+    /// Names its outputs.
+    #[must_use]
+    pub fn ports(mut self, ports: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.plan.ports = ports.into_iter().map(|port| Arc::from(port.as_ref())).collect();
+        self
+    }
+
+    /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added before it.
+    #[must_use]
+    pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+/// One sink.
+#[derive(Debug)]
+pub struct SinkBuilder {
+    plan: SinkPlan,
+    inputs: Inputs,
+}
+
+impl SinkBuilder {
+    /// A sink of one of the kinds that the pipeline file knows.
+    ///
+    /// A kind of the program's own implements [`SinkSpec`].
+    pub fn new(name: &str, spec: impl SinkSpec + 'static) -> Self {
+        let plan = SinkPlan {
+            name: Arc::from(name),
+            spec: Box::new(spec),
+            appends: false,
+            queue: SINK_QUEUE_DEFAULT,
+            batch: BATCH_DEFAULT,
+            on_error: OnError::default(),
+            retry: Retry::OF_EDGES,
+        };
+        Self { plan, inputs: Inputs::Before }
+    }
+
+    /// A sink that the program has opened.
+    pub fn custom(name: &str, sink: impl Sink + 'static) -> Self {
+        Self::new(name, OpenedSink::new(Box::new(sink)))
+    }
+
+    /// Calls a function for each record (key, value): results without keeping every record in memory.
+    pub fn for_each(name: &str, function: impl FnMut(Option<&[u8]>, &[u8]) + Send + 'static) -> Self {
+        Self::custom(name, ForEach(function))
+    }
+
+    /// How much waits before it.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueBounds) -> Self {
+        self.plan.queue = queue;
+        self
+    }
+
+    /// How much is written at once.
+    #[must_use]
+    pub fn batch(mut self, batch: BatchBounds) -> Self {
+        self.plan.batch = batch;
+        self
+    }
+
+    /// What a record that it refuses leads to; dead letters unless said otherwise.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.plan.on_error = on_error;
+        self
+    }
+
+    /// How often a write that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.plan.retry = retry;
+        self
+    }
+
+    /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added last.
+    #[must_use]
+    pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
+        self
+    }
+}

@@ -1,0 +1,60 @@
+//! Names the node that holds the others back: the one that spent the largest share of the run working, instead of
+//! waiting for input or for room behind it, or being done. In a pipeline at full flow everything before it waits for
+//! room and everything behind it waits for input.
+
+use std::time::Duration;
+
+use crate::report::{Bottleneck, Stats};
+
+/// Runs shorter than this say nothing about balance: starting up is most of what they do.
+const ELAPSED_MIN: Duration = Duration::from_millis(20);
+
+/// The bottleneck of a finished run; `None` when it was too short to tell.
+pub(super) fn find(stats: &Stats) -> Option<Bottleneck> {
+    if stats.elapsed < ELAPSED_MIN {
+        return None;
+    }
+    // Of the whole run: a node that came to its end early held nobody back after that.
+    let run = stats.elapsed;
+    let sources = stats.sources.iter().map(|source| share(&source.name, source.busy, run));
+    let stages = stats.stages.iter().map(|stage| share(&stage.name, stage.busy, run.mul_f64(stage.workers as f64)));
+    let sinks = stats.sinks.iter().map(|sink| share(&sink.name, sink.busy, run));
+    sources.chain(stages).chain(sinks).max_by(|a, b| a.busy_share.total_cmp(&b.busy_share))
+}
+
+fn share(node: &str, busy: Duration, whole: Duration) -> Bottleneck {
+    // Clocks are read one after the other: a node can seem to have worked a little longer than the run took.
+    let busy_share = (busy.as_secs_f64() / whole.as_secs_f64()).min(1.0);
+    Bottleneck { node: node.to_owned(), busy_share }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Ending;
+    use crate::samples;
+
+    #[test]
+    fn a_source_that_is_done_early_held_nobody_back() {
+        let mut stats = samples::report(Ending::Completed).stats;
+        // A small file: read in no time, never waiting, while the sink writes for as long as the run takes.
+        stats.sources[0].busy = Duration::from_millis(7);
+        stats.sources[0].blocked_on_output = Duration::ZERO;
+        stats.sinks[0].busy = stats.elapsed.mul_f64(0.8);
+        stats.stages.clear();
+        let found = find(&stats).expect("the run was long enough");
+        assert_eq!(found.node, "visits");
+        assert!((0.79..0.81).contains(&found.busy_share), "{found:?}");
+    }
+
+    #[test]
+    fn the_time_of_a_stage_is_that_of_all_its_workers() {
+        let mut stats = samples::report(Ending::Completed).stats;
+        stats.stages.truncate(1);
+        stats.stages[0].workers = 4;
+        stats.stages[0].busy = stats.elapsed * 2;
+        let found = find(&stats).expect("the run was long enough");
+        assert_eq!(found.node, "parse");
+        assert!((0.49..0.51).contains(&found.busy_share), "{found:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! The end of a run: the last checkpoint, and the sinks closed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoints::Checkpointer;
+use super::desk::SinkDesk;
+use crate::error::Result;
+use crate::failpoint::{Failpoint, Failpoints};
+use crate::report::CheckpointStats;
+use crate::state::StateFile;
+use crate::time::timeout;
+
+/// How long a write to the state file that nobody waits for any more may take.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is left to do when nothing moves any more. Cloned: checkpoints are taken while the run goes on, too.
+#[derive(Clone)]
+pub(super) struct Closing {
+    checkpointer: Option<Arc<Mutex<Checkpointer>>>,
+    sinks: Vec<Arc<Mutex<SinkDesk>>>,
+    failpoints: Failpoints,
+}
+
+impl Closing {
+    pub(super) fn new(
+        checkpointer: Option<Checkpointer>,
+        sinks: Vec<Arc<Mutex<SinkDesk>>>,
+        failpoints: Failpoints,
+    ) -> Self {
+        let checkpointer = checkpointer.map(|checkpointer| Arc::new(Mutex::new(checkpointer)));
+        Self { checkpointer, sinks, failpoints }
+    }
+
+    /// Takes checkpoints, where any are kept, until the run is `done`.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub(super) async fn keep(self, done: CancellationToken) -> Result<()> {
+        match &self.checkpointer {
+            Some(checkpointer) => checkpointer.lock().await.run(done).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a run in which nothing is in flight; `finished` when all sources came to their end.
+    ///
+    /// # Errors
+    /// When the last checkpoint cannot be written, or a sink cannot be closed.
+    pub(super) async fn close(self, finished: bool) -> Result<()> {
+        self.failpoints.pass(Failpoint::Drain)?;
+        let Some(checkpointer) = &self.checkpointer else { return finish(&self.sinks).await };
+        let mut checkpointer = checkpointer.lock().await;
+        // A kill after any of these steps leaves what the next run does the others with, and nothing else.
+        if !checkpointer.had_ended() {
+            checkpointer.take_last(finished).await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+            // Before the run is forgotten: should one fail to close, the run can be resumed.
+            finish(&self.sinks).await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+            if !finished {
+                return Ok(());
+            }
+            checkpointer.write_end().await?;
+            self.failpoints.pass(Failpoint::Closing)?;
+        }
+        checkpointer.forget().await;
+        Ok(())
+    }
+
+    /// Whether nothing is left to resume.
+    pub(super) fn is_over(&self) -> bool {
+        let checkpointer = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok());
+        checkpointer.is_some_and(|checkpointer| checkpointer.keeping.is_over)
+    }
+
+    /// Ends a run whose only reader has had enough: what it did not read is not missed, so there is nothing to resume.
+    pub(super) async fn give_up(&self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.lock().await.keeping.is_over = true;
+        }
+    }
+
+    /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was left
+    /// behind when the run was cut is waited for, a while: were it still under way, a run that goes on at once would find
+    /// the file taken.
+    pub(super) async fn release(&self) -> Conclusion {
+        for sink in &self.sinks {
+            sink.lock().await.give_up();
+        }
+        let Some(checkpointer) = &self.checkpointer else { return Conclusion(None) };
+        let mut checkpointer = checkpointer.lock().await;
+        // A pipeline that could not even read can be mended, and then is another one: nothing holds it to what it was.
+        checkpointer.keeping.is_over |= checkpointer.has_done_nothing();
+        let state = checkpointer.keeping.state.clone();
+        if checkpointer.keeping.is_over {
+            return Conclusion(Some(state));
+        }
+        drop(checkpointer);
+        let closed = tokio::task::spawn_blocking(move || state.close());
+        // Neither a disk that does not answer nor a panic keeps the run from telling how it ended.
+        drop(timeout(RELEASE_WITHIN, closed).await);
+        Conclusion(None)
+    }
+
+    /// What was kept, and where what is left of it lies. When a write is stuck, this is not known.
+    pub(super) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
+        let Some(checkpointer) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok())
+        else {
+            return (None, None);
+        };
+        let keeping = &checkpointer.keeping;
+        // One that somebody removed meanwhile resumes nothing.
+        let left = Some(keeping.state.path().to_path_buf()).filter(|path| !keeping.is_over && path.exists());
+        (Some(checkpointer.stats.clone()), left)
+    }
+}
+
+/// Removes the state of a run that is over, when it is dropped: after its end has been told. Whoever is killed before that
+/// leaves a state file that says that the run has ended; were it removed earlier, a run that has done all its work but was
+/// killed before it could say so would do it again.
+#[derive(Debug, Default)]
+pub struct Conclusion(Option<StateFile>);
+
+impl Conclusion {
+    /// Whether nothing is left to be removed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Drop for Conclusion {
+    fn drop(&mut self) {
+        if let Some(state) = &self.0
+            && state.conclude().is_err()
+        {
+            // The next run finds that this one has ended, and tries again.
+            state.close();
+        }
+    }
+}
+
+async fn finish(sinks: &[Arc<Mutex<SinkDesk>>]) -> Result<()> {
+    for sink in sinks {
+        sink.lock().await.finish().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! A plan made ready: components compiled, linked and tried out, sources and sinks open, nothing moved yet.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::assembly;
+use super::failing;
+use super::host::Host;
+use super::keeping::{Keeping, Resumption};
+use super::opened::{OpenSource, Opening, open_source};
+use super::opening::{ReadySink, ready_sinks};
+use super::overlap::Files;
+use super::points::{Described, points};
+use super::running::Running;
+use super::runtimes::Runtimes;
+use super::stages::{self, ReadyStage, in_node, ready_stage};
+use crate::edge::Source;
+use crate::error::Result;
+use crate::failpoint::Failpoints;
+use crate::flow::{Completions, Settler, completion_channel};
+use crate::loader::{Loader, Loading, SourceToLoad};
+use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
+use crate::program::Warmth;
+use crate::redact::Redactor;
+use crate::report::{Audience, Event, EventSender, EventStream, Report, Resumed, event_channel};
+use crate::state::{InputPoint, StateFile};
+
+/// A pipeline that is ready to start.
+pub struct Pipeline {
+    pub(super) name: String,
+    pub(super) sources: Vec<ReadySource>,
+    pub(super) stages: Vec<ReadyStage>,
+    pub(super) sinks: Vec<ReadySink>,
+    pub(super) graph: Graph,
+    pub(super) state: StateFile,
+    pub(super) settler: Settler,
+    pub(super) events: (EventSender, EventStream),
+    pub(super) redactor: Arc<Redactor>,
+    /// When it keeps checkpoints.
+    pub(super) keeping: Option<Keeping>,
+    pub(super) failpoints: Failpoints,
+    pub(super) runtimes: Runtimes,
+}
+
+pub(super) struct ReadySource {
+    pub(super) name: Arc<str>,
+    pub(super) source: Box<dyn Source>,
+    /// Where it runs, when it is a guest: apart from I/O.
+    pub(super) guests: Option<Handle>,
+    pub(super) on_error: OnError,
+    pub(super) retry: Retry,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Reads what is granted, compiles and links all components, opens one instance of each stage, and opens sources and
+    /// sinks. Outputs are not touched before the first record comes to them.
+    ///
+    /// # Errors
+    /// Whatever can be known before a record moves: a missing file, a variable that is not set, a component that is no
+    /// stage or imports what it is not granted, a configuration that a stage refuses, an output that cannot be written.
+    pub async fn prepare(mut plan: Plan, host: &Host) -> Result<Self> {
+        take_suggestions(&mut plan, host.loader())?;
+        let runtimes = host.runtimes();
+        let loading = host.loader().begin(&plan, runtimes.io())?;
+        let (events, stream) = event_channel();
+        let redactor = Arc::new(Redactor::new(&secrets(&plan, &*loading)));
+        let making = Making { loading, runtimes, audience: Audience { events, redactor: Arc::clone(&redactor) } };
+        making.pipeline(plan, stream).await.map_err(|error| redactor.error(error))
+    }
+
+    /// The run that was cut and that this one goes on with, if there is one.
+    #[must_use]
+    pub fn resumed_from(&self) -> Option<Resumed> {
+        self.keeping.as_ref().and_then(Keeping::resumed_from)
+    }
+
+    /// The stages by name, and whether the instances of each begin open.
+    pub fn warmth(&self) -> impl Iterator<Item = (&Arc<str>, Warmth)> {
+        self.stages.iter().map(|stage| (&stage.plan.name, stage.program.warmth()))
+    }
+
+    /// Makes the images that a run would make beside its work.
+    pub async fn make_images(&mut self) {
+        for image in self.stages.iter_mut().filter_map(|stage| stage.image.take()) {
+            stages::make(image).await;
+        }
+    }
+
+    /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
+    /// waits too. A second subscription replaces the first.
+    pub fn subscribe(&mut self, capacity: NonZeroUsize) -> Completions {
+        let (settler, completions) = completion_channel(capacity);
+        self.settler = settler;
+        completions
+    }
+
+    /// Sets the pipeline in motion, in the background.
+    #[must_use]
+    pub fn start(self) -> Running {
+        assembly::assemble(self)
+    }
+
+    /// Runs the pipeline to its end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the run at once.
+    pub async fn run(self) -> Report {
+        self.start().wait().await
+    }
+}
+
+/// What a plan is made ready with.
+struct Making {
+    loading: Box<dyn Loading>,
+    runtimes: Runtimes,
+    audience: Audience,
+}
+
+impl Making {
+    async fn pipeline(mut self, plan: Plan, stream: EventStream) -> Result<Pipeline> {
+        let keeps_failures = plan.keeps_failures();
+        let files = Files::of(&plan);
+        files.check()?;
+        let Plan { name, sources, stages, sinks, graph, state: state_plan, failpoints, beside: _ } = plan;
+        let ready_stages = self.stages(stages, &failpoints).await?;
+        let (stages, folder) = (&ready_stages, &state_plan.folder);
+        let redactor = Arc::clone(&self.audience.redactor);
+        let described = Described { sources: &sources, stages, sinks: &sinks, graph: &graph, folder };
+        let nodes = points(&described, &redactor);
+        let mut opened = Vec::with_capacity(sources.len());
+        for source in sources {
+            opened.push(open_source(source).await?);
+        }
+        files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
+        let state = StateFile::at(&state_plan.path);
+        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
+        let keeping = match checkpoints {
+            Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
+            None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
+            None => None,
+        };
+        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &self.audience).await?;
+        let (mut sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
+        for (index, source) in opened.into_iter().enumerate() {
+            let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
+            let mut ready = self.source((index, source), resumption).await?;
+            ready.remarks().for_each(|remark| self.audience.events.send(remark));
+            inputs.extend(ready.inputs(keeping.is_some())?);
+            sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
+        }
+        keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
+        announce_headers(&sources, &mut sinks, &graph);
+        let Self { loading: _, runtimes, audience } = self;
+        Ok(Pipeline {
+            name,
+            sources,
+            stages: ready_stages,
+            sinks,
+            graph,
+            state,
+            settler: Settler::default(),
+            events: (audience.events, stream),
+            redactor,
+            keeping,
+            failpoints,
+            runtimes,
+        })
+    }
+
+    async fn stages(&mut self, plans: Vec<StagePlan>, failpoints: &Failpoints) -> Result<Vec<ReadyStage>> {
+        let mut stages = Vec::with_capacity(plans.len());
+        for plan in plans.into_iter().enumerate() {
+            let ready = ready_stage(plan, &mut *self.loading, &self.audience, &mut self.runtimes).await?;
+            let program = failing::program(ready.program, failpoints);
+            stages.push(ReadyStage { program, ..ready });
+        }
+        Ok(stages)
+    }
+
+    /// A source at the place where it begins.
+    async fn source(
+        &mut self,
+        (index, OpenSource { name, on_error, retry, opening }): (usize, OpenSource),
+        resumption: Option<Resumption>,
+    ) -> Result<ReadySource> {
+        let mut guests = None;
+        let source = match opening {
+            Opening::Component(component) => {
+                let guests = guests.insert(self.runtimes.add_guests(NonZeroUsize::MIN)?);
+                let cursor = resumption.as_ref().map(|resumption| &resumption.cursor);
+                let to_load = SourceToLoad { index, name: &name, component: &component, cursor };
+                self.loading.source(to_load, &self.audience, guests).await?
+            }
+            Opening::Done(mut source) => {
+                if let Some(Resumption { cursor, inputs, accepts_changes }) = resumption {
+                    if accepts_changes {
+                        source.accept_changes();
+                    }
+                    source.seek(&cursor, &inputs).await.map_err(|error| in_node("source", &name, error))?;
+                }
+                source
+            }
+        };
+        Ok(ReadySource { name, source, guests, on_error, retry })
+    }
+}
+
+/// All that no message may show: what is granted to components, and what the settings of sources and sinks hold.
+fn secrets(plan: &Plan, loading: &dyn Loading) -> Vec<(String, String)> {
+    let of_sources = plan.sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::Connector(spec) => Some(spec.secrets()),
+        SourceKind::Component(_) => None,
+    });
+    let of_sinks = plan.sinks.iter().map(|sink| sink.spec.secrets());
+    loading.secrets().into_iter().chain(of_sources.flatten()).chain(of_sinks.flatten()).collect()
+}
+
+impl ReadySource {
+    /// What a person should know of its input.
+    fn remarks(&self) -> impl Iterator<Item = Event> {
+        let node = self.name.to_string();
+        self.source.remarks().into_iter().map(move |message| Event::Remark { node: node.clone(), message })
+    }
+
+    /// What it reads, where that `is_kept`.
+    fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
+        if !is_kept {
+            return Ok(Vec::new());
+        }
+        let inputs = self.source.inputs().map_err(|error| in_node("source", &self.name, error))?;
+        let of_it = |input| InputPoint { source: self.name.to_string(), input };
+        Ok(inputs.into_iter().map(of_it).collect())
+    }
+}
+
+/// Tells sinks that sources feed directly which columns these have.
+fn announce_headers(sources: &[ReadySource], sinks: &mut [ReadySink], graph: &Graph) {
+    for wire in &graph.wires {
+        if let (Node::Source(source), Node::Sink(sink)) = (wire.from.node, wire.to)
+            && let (Some(source), Some(sink)) = (sources.get(source), sinks.get_mut(sink))
+            && let Some(header) = source.source.header()
+        {
+            sink.sink.expect_header(&header);
+        }
+    }
+}
+
+/// Lets each stage have what its component suggests, where the plan leaves that to it.
+fn take_suggestions(plan: &mut Plan, loader: &dyn Loader) -> Result<()> {
+    for stage in &mut plan.stages {
+        let Code::Component(path) = &stage.code else { continue };
+        let suggested = loader.suggested(path).map_err(|error| in_node("stage", &stage.name, error))?;
+        suggested.iter().for_each(|suggested| stage.suggest(suggested));
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! How large the numbers of a plan may be, and what they are when nobody says.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::queue::QueueBounds;
+use crate::record::BatchBounds;
+
+/// Most instances of one stage. Arbitrary: each reserves its whole memory limit as address space.
+pub const WORKERS_MAX: usize = 1024;
+/// Most records in a batch. Arbitrary: more gains nothing.
+pub const BATCH_RECORDS_MAX: usize = 1_000_000;
+/// Most bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than its input.
+pub const BATCH_BYTES_MAX: usize = 1 << 30;
+/// Most fields of a record where they become columns, and most columns of a CSV file: what spreadsheets hold. A record with
+/// more is refused by itself.
+pub const FIELDS_MAX: usize = 16_384;
+/// Most records in a queue. The queue counts in 32 bits.
+pub const QUEUE_RECORDS_MAX: usize = 1_000_000_000;
+/// Most bytes in a queue. The queue counts in 32 bits.
+pub const QUEUE_BYTES_MAX: usize = 2 << 30;
+/// Least memory of an instance: one page.
+pub const MEMORY_MIN: u64 = 64 << 10;
+/// Most memory of an instance: all that 32-bit addresses reach.
+pub const MEMORY_MAX: u64 = 4 << 30;
+/// Most elements of an instance's tables: a slot for each worker reserves address space for as many, eight times.
+pub const TABLE_MAX: u64 = 1_000_000;
+/// Most core instances of an instance. Arbitrary.
+pub const INSTANCES_MAX: usize = 1024;
+/// Largest component, bytes. Arbitrary: it is read into memory, and compiled code is three times as large.
+pub const COMPONENT_BYTES_MAX: u64 = 1 << 30;
+/// Largest number of the limits that only count: the file's own numbers end there.
+pub const COUNT_MAX: u64 = i64::MAX as u64;
+/// Longest time limit per record. Arbitrary: a batch's budget, the sum of its records', must stay a sensible number.
+pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest wait for a batch to fill. Arbitrary.
+pub const LINGER_MAX: Duration = Duration::from_secs(60 * 60);
+/// Most attempts at a record beyond the first. Arbitrary: whatever fails so often fails for good.
+pub const RETRIES_MAX: u32 = 100;
+/// Longest wait between two attempts at a record. Arbitrary: a run that is asked to stop waits for it.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
+/// Most outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
+pub const PORTS_MAX: usize = 256;
+
+/// What waits before a stage when nobody says: 16384 records, 16 MiB.
+pub const STAGE_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(16_384), bytes: nonzero(16 << 20) };
+/// What waits before a sink when nobody says: two batches. It writes one at a time, so more would only take memory: forty
+/// million records into nothing took as long with this as with twice as much.
+pub const SINK_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(8192), ..STAGE_QUEUE_DEFAULT };
+/// What one invocation is given when nobody says: 4096 records, 1 MiB, without waiting. A pristine instance costs 10 µs: by now
+/// that is little beside the work on the least of records.
+pub const BATCH_DEFAULT: BatchBounds =
+    BatchBounds { records: nonzero(4096), bytes: nonzero(1 << 20), linger: Duration::ZERO };
+/// Longest record when nobody says: 16 MiB.
+pub const RECORD_BYTES_DEFAULT: NonZeroUsize = nonzero(16 << 20);
+
+const fn nonzero(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("a default is not zero")
+}
+
+/// How many records a breaker looks back at most, for a share of them: what it remembers is a few bytes a record.
+pub const SHARE_OF_MAX: u64 = 1_000_000;
+
+/// A number of bytes as the pipeline file says it, where it is a round one.
+pub fn size_text(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|&(unit, _)| bytes >= unit && bytes.is_multiple_of(unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None if bytes == 1 => "1 byte".to_owned(),
+        None => format!("{bytes} bytes"),
+    }
+}

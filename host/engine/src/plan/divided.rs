@@ -1,0 +1,92 @@
+//! Whether one instance of a stage sees the whole input. If not, what a stage gives at its end is a result of a part of it.
+
+use super::{Isolation, Recycle, StagePlan};
+
+/// The input of a stage is divided among instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divided {
+    /// Among which: `fresh instances, one for each batch`.
+    pub among: String,
+    /// What to write instead.
+    pub hints: Vec<String>,
+}
+
+impl StagePlan {
+    /// How the input is divided among instances. `None` when it is not, or when the plan says that this is meant.
+    pub fn divided(&self) -> Option<Divided> {
+        let among = match self.reuse {
+            _ if self.partial => return None,
+            Isolation::Record => "fresh instances, one for each record".to_owned(),
+            Isolation::Batch => "fresh instances, one for each batch".to_owned(),
+            Isolation::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
+            Isolation::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
+            Isolation::Worker => return None,
+        };
+        Some(Divided { among, hints: self.undivided() })
+    }
+
+    fn undivided(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        if self.reuse != Isolation::Worker {
+            keys.push("reuse = \"worker\"");
+        }
+        if self.workers.get() > 1 {
+            keys.push("workers = 1");
+        }
+        let mut what = if keys.is_empty() { String::new() } else { format!("write {}", keys.join(" and ")) };
+        if self.recycle != Recycle::default() {
+            what.push_str(if keys.is_empty() { "leave recycle out" } else { " and leave recycle out" });
+        }
+        let name = &self.name;
+        vec![
+            format!("for one result of the whole input, {what} in stage \"{name}\""),
+            format!(
+                "if results of parts are meant (a later stage adds them up), write partial = true in stage \"{name}\""
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::program::{NativeStage, Verdict};
+    use crate::testing::{Nowhere, Numbers};
+    use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+
+    fn divided(change: impl FnOnce(StageBuilder) -> StageBuilder) -> Option<(String, String)> {
+        let stage = StageBuilder::native("count", NativeStage::new(|_, _, _| Verdict::Done)).workers(NonZeroUsize::MIN);
+        let plan = PipelineBuilder::new("p")
+            .source(SourceBuilder::new("source", Numbers(1)))
+            .stage(change(stage))
+            .sink(SinkBuilder::new("sink", Nowhere))
+            .plan()
+            .unwrap();
+        let Divided { among, hints } = plan.stages[0].divided()?;
+        Some((among, hints[0].clone()))
+    }
+
+    #[test]
+    fn an_input_is_divided_unless_one_instance_sees_all_of_it() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let recycle = Recycle { records: Some(two), ..Recycle::default() };
+        let says = |change: fn(StageBuilder) -> StageBuilder| divided(change).unwrap();
+        let whole = |keys| format!("for one result of the whole input, {keys} in stage \"count\"");
+        let (among, hint) = says(|stage| stage);
+        assert_eq!(among, "fresh instances, one for each batch");
+        assert_eq!(hint, whole("write reuse = \"worker\""));
+        let (among, hint) = says(|stage| stage.reuse(Isolation::Record).workers(NonZeroUsize::new(2).unwrap()));
+        assert_eq!(among, "fresh instances, one for each record");
+        assert_eq!(hint, whole("write reuse = \"worker\" and workers = 1"));
+        let living = |stage: StageBuilder| stage.reuse(Isolation::Worker);
+        assert_eq!(divided(living), None);
+        let of_two = divided(|stage| living(stage).workers(two).recycle(recycle)).unwrap();
+        assert_eq!(of_two.0, "the instances of 2 workers");
+        assert_eq!(of_two.1, whole("write workers = 1 and leave recycle out"));
+        let recycled = divided(|stage| living(stage).recycle(recycle)).unwrap();
+        assert_eq!(recycled, ("instances that are recycled".to_owned(), whole("leave recycle out")));
+        assert_eq!(divided(|stage| stage.partial(true)), None, "it is meant");
+    }
+}

@@ -1,0 +1,238 @@
+//! A chunk's claim on its source: where its records came from, and how many of them still have no fate.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Fate, Ledger, Lineage, Traffic};
+
+/// Where the records of one chunk stand in their source, so that every failure can name its place.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The file, where there is one.
+    pub path: Option<Arc<Path>>,
+    /// The line of each record, where lines mean something.
+    pub lines: Lines,
+    /// Where in the chunk something stood that was no record: before which rows, ascending, a row once for each. So that
+    /// records are numbered as they stand in the input.
+    pub gaps: Vec<u32>,
+}
+
+impl Places {
+    /// How many records, good and bad, stand in the chunk before its good record `row`.
+    fn before(&self, row: u32) -> u64 {
+        u64::from(row) + self.gaps.partition_point(|gap| *gap <= row) as u64
+    }
+}
+
+/// The line numbers of a chunk's records, from 1.
+#[derive(Clone, Debug, Default)]
+pub enum Lines {
+    /// The records stand on no lines.
+    #[default]
+    None,
+    /// Record `i` stands on this line plus `i`.
+    From(u64),
+    /// Record `i` stands on line `lines[i]`.
+    Each(Vec<u64>),
+}
+
+impl Lines {
+    /// The line of the record at this position of the batch.
+    pub fn of(&self, row: u32) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::From(first) => Some(first + u64::from(row)),
+            Self::Each(lines) => lines.get(row as usize).copied(),
+        }
+    }
+}
+
+/// Where one record came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The source (or the stage whose `flush` made the record).
+    pub source: Arc<str>,
+    /// Which record of that source, from 1.
+    pub record: u64,
+    /// The file, where there is one.
+    pub path: Option<Arc<Path>>,
+    /// The line, from 1, where there is one.
+    pub line: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.path, self.line) {
+            (Some(path), Some(line)) => write!(f, "{}:{line}", path.display()),
+            (Some(path), None) => write!(f, "{}", path.display()),
+            (None, Some(line)) => write!(f, "{} line {line}", self.source),
+            (None, None) => write!(f, "{} record {}", self.source, self.record),
+        }
+    }
+}
+
+/// What the tickets of one source have in common.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Where its claims end.
+    pub ledger: Arc<Ledger>,
+    /// Its name.
+    pub source: Arc<str>,
+    /// Where what is on its way is counted; `None` if nobody asks.
+    pub traffic: Option<Arc<Traffic>>,
+}
+
+impl Issuer {
+    /// Claims for `records` records that the source has just given, the first of which is its `first_record`th (from 1).
+    /// The ledger counts them as read.
+    #[must_use]
+    pub fn issue(&self, first_record: u64, records: usize, places: Places) -> Lineage {
+        self.ledger.add_read(records);
+        Ticket::claims(self.clone(), first_record, records, places)
+    }
+}
+
+/// One chunk's claim on its source. Held by the [`Lineage`] of every record derived from the chunk.
+#[derive(Debug)]
+pub struct Ticket {
+    of: Issuer,
+    first_record: u64,
+    places: Places,
+    issued: Instant,
+    /// The same, as time in which the process ran.
+    begun: crate::time::Instant,
+    open: AtomicU64,
+    /// Nanoseconds from its issue to the end of its last claim; 0: not yet.
+    took: AtomicU64,
+    /// One of its records has waited for another attempt.
+    is_excused: AtomicBool,
+}
+
+impl Ticket {
+    /// Claims for `records` records that `source` has just given, the first of which is its `first_record`th (from 1).
+    /// The ledger counts them as read.
+    #[must_use]
+    pub fn issue(
+        ledger: &Arc<Ledger>,
+        source: &Arc<str>,
+        first_record: u64,
+        records: usize,
+        places: Places,
+    ) -> Lineage {
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None };
+        of.issue(first_record, records, places)
+    }
+
+    /// Claims for records that a stage made out of what it held. The ledger counts them as created.
+    #[must_use]
+    pub fn issue_created(ledger: &Arc<Ledger>, stage: &Arc<str>, records: usize) -> Lineage {
+        ledger.add_created(records);
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None };
+        Self::claims(of, 1, records, Places::default())
+    }
+
+    fn claims(of: Issuer, first_record: u64, records: usize, places: Places) -> Lineage {
+        of.traffic.iter().for_each(|traffic| traffic.enter(records));
+        let ticket = Self {
+            of,
+            first_record,
+            places,
+            issued: Instant::now(),
+            begun: crate::time::Instant::now(),
+            open: AtomicU64::new(records as u64),
+            took: AtomicU64::new(0),
+            is_excused: AtomicBool::new(false),
+        };
+        Lineage::of(Arc::new(ticket), records)
+    }
+
+    /// Where record `row` of the chunk came from.
+    #[must_use]
+    pub fn place(&self, row: u32) -> Place {
+        Place {
+            source: Arc::clone(&self.of.source),
+            record: self.first_record + self.places.before(row),
+            path: self.places.path.clone(),
+            line: self.places.lines.of(row),
+        }
+    }
+
+    /// When the chunk was read.
+    #[must_use]
+    pub fn issued(&self) -> Instant {
+        self.issued
+    }
+
+    /// How long it took until nothing of the chunk was on its way any more, if that is so and was watched.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        let took = self.took.load(Acquire);
+        (took > 0).then(|| Duration::from_nanos(took))
+    }
+
+    /// Whether how long the chunk takes says nothing about the work: one of its records waits for another attempt, or has.
+    #[must_use]
+    pub fn is_excused(&self) -> bool {
+        self.is_excused.load(Relaxed)
+    }
+
+    /// Records derived from the chunk that are on their way.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Acquire)
+    }
+
+    pub(super) fn settle(&self, fate: Fate, records: usize) {
+        self.of.ledger.add(fate, records);
+        self.leave(records);
+    }
+
+    pub(super) fn stop(&self, records: usize) {
+        self.of.ledger.stop(records);
+        self.leave(records);
+    }
+
+    pub(super) fn start(&self, records: usize) {
+        self.of.ledger.start(records);
+        self.enter(records);
+    }
+
+    pub(super) fn create(&self, records: usize) {
+        self.of.ledger.add_created(records);
+        self.enter(records);
+    }
+
+    /// Nobody has to work for these records for now.
+    pub(super) fn rest(&self, records: usize) {
+        self.of.traffic.iter().for_each(|traffic| traffic.leave(records));
+    }
+
+    /// Somebody has to again.
+    pub(super) fn wake(&self, records: usize) {
+        self.of.traffic.iter().for_each(|traffic| traffic.enter(records));
+    }
+
+    pub(super) fn excuse(&self) {
+        self.is_excused.store(true, Relaxed);
+    }
+
+    fn enter(&self, records: usize) {
+        self.open.fetch_add(records as u64, AcqRel);
+        self.wake(records);
+    }
+
+    fn leave(&self, records: usize) {
+        let records_left = self.open.fetch_sub(records as u64, AcqRel) - records as u64;
+        if records_left == 0 && self.of.traffic.is_some() {
+            let took = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+            // Only the first time: claims that a sink kept until its commit end once more.
+            let _was = self.took.compare_exchange(0, took, AcqRel, Relaxed);
+        }
+        self.rest(records);
+    }
+}

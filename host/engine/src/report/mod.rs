@@ -1,0 +1,17 @@
+//! What a run says of itself: snapshots while it runs, a report at its end, events in between; and what can be said of
+//! a pipeline before it runs. Data only; the command line renders it.
+
+mod audience;
+mod event;
+mod inspection;
+mod stats;
+mod warning;
+
+pub use audience::Audience;
+pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
+pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
+pub use stats::{
+    Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
+    Stats,
+};
+pub use warning::{Warning, WarningKind};
