@@ -109,10 +109,13 @@ impl Worker {
         self.turn = Duration::ZERO;
         self.stage.turns.tried.fetch_add(1, Relaxed);
         match next {
-            Next::Input(Received { sequence, first_record, batch }) => {
+            Next::Input(Received { sequence, first_record, batch, lease }) => {
                 self.stage.counters.records_in.add(batch.len());
                 let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-                self.work(Load::first(batch, first_record), turn, watch).await
+                let done = self.work(Load::first(batch, first_record), turn, watch).await;
+                // Until all of it has been sent on or waits: order by key hangs on that.
+                drop(lease);
+                done
             }
             Next::Due(waiting) => self.work(Load::again(waiting), None, watch).await,
         }
