@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf, absolute};
 use super::stages::ReadyStage;
 use crate::plan::bounds::size_text;
 use crate::plan::{
-    Code, CsvDialect, Feed, FileSource, Generate, Generated, Graph, LineFormat, Matter, Node, SinkKind, SinkPlan,
-    SourceKind, SourcePlan,
+    Code, CsvDialect, Feed, FileSource, Generate, Generated, Graph, LineFormat, Matter, Node, Order, SinkKind,
+    SinkPlan, SourceKind, SourcePlan, StagePlan,
 };
+use crate::record::RecordKey;
 use crate::state::NodePoint;
 
 /// What is there to be described.
@@ -142,7 +143,11 @@ impl Folder {
         }
     }
 
-    fn stage(&self, ReadyStage { plan, sha256, .. }: &ReadyStage) -> Vec<String> {
+    fn stage(&self, ready: &ReadyStage) -> Vec<String> {
+        [self.code(ready), order(&ready.plan)].concat()
+    }
+
+    fn code(&self, ReadyStage { plan, sha256, .. }: &ReadyStage) -> Vec<String> {
         match (&plan.code, sha256) {
             (Code::Component(_), Some(sha256)) => {
                 [vec![format!("a component with sha256 {sha256}")], config(&plan.config)].concat()
@@ -168,6 +173,20 @@ impl Folder {
             SinkKind::Custom(_) => of_the_program(),
         }
     }
+}
+
+/// What a stage keeps of the order, unless it keeps all of it.
+fn order(plan: &StagePlan) -> Vec<String> {
+    let word = match plan.order {
+        Order::Input => return Vec::new(),
+        Order::None => "none",
+        Order::Key => "key",
+    };
+    let key = match &plan.key {
+        RecordKey::Own => None,
+        RecordKey::Json(pointer) => Some(setting("key", format_args!("{:?}", pointer.to_string()))),
+    };
+    std::iter::once(setting("order", format_args!("{word:?}"))).chain(key).collect()
 }
 
 fn format(word: &str) -> String {

@@ -4,10 +4,10 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid};
+use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid, bounds};
 use crate::pool::NativeStage;
-use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::queue::{ByKey, QueueBounds};
+use crate::record::{BatchBounds, RecordKey};
 
 /// One stage: a pool of instances behind one queue.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct StagePlan {
     pub batch: BatchBounds,
     /// Whether its outputs keep the order of its inputs.
     pub order: Order,
+    /// Where the key of a record is found: only for [`Order::Key`].
+    pub key: RecordKey,
     /// How long an instance lives.
     pub reuse: Isolation,
     /// Whether an instance is open as soon as it is made: not for [`Isolation::Worker`].
@@ -56,6 +58,13 @@ pub struct StagePlan {
     pub unsaid: Unsaid,
 }
 
+impl StagePlan {
+    /// How its queue deals records over lanes; `None`: it does not.
+    pub(crate) fn by_key(&self) -> Option<ByKey> {
+        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, bounds::LANES_PER_WORKER))
+    }
+}
+
 /// What a stage runs.
 #[derive(Clone, Debug)]
 pub enum Code {
@@ -74,6 +83,8 @@ pub enum Order {
     /// In the order in which the batches entered the stage, whatever the number of workers.
     #[default]
     Input,
+    /// Records of one key in the order in which they entered the stage; those of different keys as they are done.
+    Key,
 }
 
 /// How long an instance lives (`reuse` in the pipeline file).

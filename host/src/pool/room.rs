@@ -15,7 +15,7 @@ use crate::record::BatchBounds;
 use crate::time::Instant;
 
 /// Records at which it is full. Arbitrary.
-const RECORDS_MAX: usize = 1024;
+pub(super) const RECORDS_MAX: usize = 1024;
 
 /// Shared by the workers of a stage.
 #[derive(Debug)]

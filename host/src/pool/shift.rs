@@ -112,11 +112,16 @@ impl Worker {
             Next::Input(Received { sequence, first_record, batch, lease }) => {
                 self.stage.counters.records_in.add(batch.len());
                 let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-                let done = self.work(Load::first(batch, first_record), turn, watch).await;
+                let load = Load::first(batch, first_record);
+                let done = match self.stage.keys {
+                    Some(_) => self.work_by_key(load, watch).await,
+                    None => self.work(load, turn, watch).await,
+                };
                 // Until all of it has been sent on or waits: order by key hangs on that.
                 drop(lease);
                 done
             }
+            Next::Due(waiting) if self.stage.keys.is_some() => self.try_again_by_key(waiting, watch).await,
             Next::Due(waiting) => self.work(Load::again(waiting), None, watch).await,
         }
     }
@@ -130,9 +135,9 @@ impl Worker {
         }
         let mut is_closed = false;
         loop {
-            let changed = self.stage.room.changed();
+            let changed = self.stage.changed();
             let bounds = self.stage.pace.batch(&self.stage.bounds);
-            let Look { due, next, is_full } = self.stage.room.look(&bounds);
+            let Look { due, next, is_full } = self.stage.look(&bounds);
             if !due.is_empty() {
                 return Some(Next::Due(due));
             }

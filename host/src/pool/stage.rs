@@ -3,17 +3,20 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use tokio::sync::futures::Notified;
+
 use super::Program;
 use super::breaker::Breaker;
+use super::keys::Keys;
 use super::order::Turnstile;
 use super::pace::Pace;
 use super::places::Places;
 use super::retries::Retries;
-use super::room::Room;
+use super::room::{Look, Room};
 use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
-use crate::record::{BatchBounds, Ledger};
+use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 
 /// What all workers of a stage share.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Stage {
     pub(super) turns: Turns,
     /// Of a stage that keeps none: where records wait for their next attempt.
     pub(crate) room: Room,
+    /// Of a stage that keeps order by key: where they wait, and what is behind them.
+    pub(crate) keys: Option<Keys>,
     pub(super) places: Places,
 }
 
@@ -64,7 +69,29 @@ impl Stage {
             retries,
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
+            keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
             places: Places::new(plan.workers.get()),
+        }
+    }
+
+    /// The key of a record, where order is kept by key.
+    pub(super) fn key(&self, records: &Payload, index: usize) -> KeyHash {
+        self.keys.as_ref().map_or_else(KeyHash::default, |keys| keys.hash(records, index))
+    }
+
+    /// Takes records that wait and are due, and looks at the others.
+    pub(super) fn look(&self, bounds: &BatchBounds) -> Look {
+        match &self.keys {
+            Some(keys) => keys.look(bounds),
+            None => self.room.look(bounds),
+        }
+    }
+
+    /// Ready when the records that wait have changed since this call.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        match &self.keys {
+            Some(keys) => keys.changed(),
+            None => self.room.changed(),
         }
     }
 

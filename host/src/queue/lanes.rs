@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,6 +24,8 @@ pub struct ByKey {
     lanes: usize,
     /// Most lanes of one lease.
     share: usize,
+    /// Records that came without a key.
+    without: Arc<AtomicU64>,
 }
 
 /// Lanes that nobody else takes from. Dropping it frees them.
@@ -68,7 +71,7 @@ impl ByKey {
             1 => 1,
             receivers => receivers.saturating_mul(per_receiver.get()).min(LANES_MAX),
         };
-        Self { key, lanes, share: (lanes / receivers).max(1) }
+        Self { key, lanes, share: (lanes / receivers).max(1), without: Arc::default() }
     }
 
     /// How many lanes there are.
@@ -77,15 +80,31 @@ impl ByKey {
         self.lanes
     }
 
+    /// Records that came without a key; with one lane, nobody looks.
+    pub(super) fn without_key(&self) -> u64 {
+        self.without.load(Relaxed)
+    }
+
+    /// The lane of each record. With one lane there is nothing to say.
+    fn hands(&self, records: &Payload) -> Vec<u16> {
+        if self.lanes == 1 {
+            return Vec::new();
+        }
+        let mut without = 0;
+        let mut lane = |index| {
+            let key = self.key.find(records, index);
+            without += u64::from(key.is_none());
+            u16::try_from(key.unwrap_or_default().lane(self.lanes)).unwrap_or(0)
+        };
+        let hands = (0..records.len()).map(&mut lane).collect();
+        self.without.fetch_add(without, Relaxed);
+        hands
+    }
+
     /// Deals a batch, with the room that it takes up.
     pub(super) fn deal(&self, queued: Queued) -> Dealt {
-        let payload = queued.batch.payload();
-        let lane = |index| u16::try_from(self.key.hash(payload, index).lane(self.lanes)).unwrap_or(0);
-        let first = if self.lanes == 1 { 0 } else { lane(0) };
-        let hands: Vec<u16> = match self.lanes {
-            1 => Vec::new(),
-            _ => (0..payload.len()).map(lane).collect(),
-        };
+        let hands = self.hands(queued.batch.payload());
+        let first = hands.first().copied().unwrap_or(0);
         if hands.iter().all(|hand| *hand == first) {
             return Dealt::One(usize::from(first), queued);
         }

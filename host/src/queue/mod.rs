@@ -39,14 +39,10 @@ pub fn bounded(bounds: QueueBounds) -> (Sender, Receiver) {
     with_lanes(bounds, None)
 }
 
-/// As [`bounded`], with lanes: records of one key are received in order, and those of a batch by nobody else as long as its
-/// lease is held.
+/// As [`bounded`], and where records are dealt `by_key`, with lanes: records of one key are received in order, and as long as
+/// the lease of a batch is held, nobody else receives records of the keys in it.
 #[must_use]
-pub fn by_key(bounds: QueueBounds, by_key: ByKey) -> (Sender, Receiver) {
-    with_lanes(bounds, Some(by_key))
-}
-
-fn with_lanes(bounds: QueueBounds, by_key: Option<ByKey>) -> (Sender, Receiver) {
+pub fn with_lanes(bounds: QueueBounds, by_key: Option<ByKey>) -> (Sender, Receiver) {
     let capacity =
         Permits { records: bounds.records.get().min(PERMITS_MAX), bytes: bounds.bytes.get().min(PERMITS_MAX) };
     let shared = Arc::new(Shared {
@@ -181,6 +177,12 @@ impl Probe {
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.shared.line().depth
+    }
+
+    /// Records that came without a key to a queue with several lanes that deals by it.
+    #[must_use]
+    pub fn without_key(&self) -> u64 {
+        self.shared.by_key.as_ref().map_or(0, ByKey::without_key)
     }
 
     /// Most records it holds.

@@ -20,8 +20,8 @@ pub enum RecordKey {
     Json(JsonPointer),
 }
 
-/// The hash of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The hash of a key; by default, that of records without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyHash(u64);
 
 impl RecordKey {
@@ -37,14 +37,11 @@ impl RecordKey {
     /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too.
     #[must_use]
     pub fn hash(&self, records: &Payload, index: usize) -> KeyHash {
-        self.find(records, index).unwrap_or(KeyHash::NONE)
+        self.find(records, index).unwrap_or_default()
     }
 }
 
 impl KeyHash {
-    /// Of records without a key.
-    const NONE: Self = Self(0);
-
     fn of(key: impl Hash) -> Self {
         // Its keys are fixed, so the same key has the same hash in the whole run. It need not be the same in the next.
         let mut hasher = DefaultHasher::new();

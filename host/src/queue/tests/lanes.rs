@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::*;
-use crate::queue::{ByKey, by_key};
+use crate::queue::{ByKey, with_lanes};
 use crate::record::RecordKey;
 
 /// A queue for this many receivers, with so many lanes for each.
 fn lanes(records: usize, receivers: usize, per_receiver: usize) -> (Sender, Receiver) {
     let bounds = QueueBounds { records: nonzero(records), bytes: nonzero(1 << 20) };
-    by_key(bounds, ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(per_receiver)))
+    with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(per_receiver))))
 }
 
 /// Records whose key is their first letter.
