@@ -50,7 +50,7 @@ async fn a_key_is_in_one_hand_until_its_lease_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_leaves_lanes_for_the_other_receivers() {
     let ledger = Arc::default();
-    let (sender, receiver) = lanes(1000, 4, 8);
+    let (sender, receiver) = lanes(1000, 4, 2);
     let all: Vec<String> = (0..1000).map(|number| format!("{}", char::from(b'A' + (number % 58) as u8))).collect();
     sender.send(keyed(&ledger, &all)).await.expect("open");
     let mut leases = Vec::new();

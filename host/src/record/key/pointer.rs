@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::KeyHash;
+use super::{KeyHash, Kind};
 
 /// Longest pointer, bytes. Arbitrary.
 const BYTES_MAX: usize = 1024;
@@ -168,11 +168,11 @@ fn hash(json: &str) -> Option<KeyHash> {
     match json.as_bytes().first()? {
         b'n' => None,
         b'"' => match json.get(1..json.len().saturating_sub(1)).filter(|inner| !inner.contains('\\')) {
-            Some(plain) => Some(KeyHash::of(("string", plain))),
-            None => serde_json::from_str::<String>(json).ok().map(|text| KeyHash::of(("string", text.as_str()))),
+            Some(plain) => Some(KeyHash::of(Kind::Bytes, plain.as_bytes())),
+            None => serde_json::from_str::<String>(json).ok().map(|text| KeyHash::of(Kind::Bytes, text.as_bytes())),
         },
         b'-' | b'0'..=b'9' => Some(number(json)),
-        _ => Some(KeyHash::of(("other", json))),
+        _ => Some(KeyHash::of(Kind::Other, json.as_bytes())),
     }
 }
 
@@ -181,15 +181,15 @@ fn number(json: &str) -> KeyHash {
     const EXACT_MAX: f64 = (1_u64 << 53) as f64;
     let is_integer = json.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_integer && json != "-0" {
-        return KeyHash::of(("number", json));
+        return KeyHash::of(Kind::Number, json.as_bytes());
     }
     match json.parse::<f64>() {
         // In this form, an integral value is written as an integer is. "-0" becomes "0".
         Ok(value) if value.fract() == 0.0 && value.abs() <= EXACT_MAX => {
-            KeyHash::of(("number", format!("{}", value + 0.0).as_str()))
+            KeyHash::of(Kind::Number, format!("{}", value + 0.0).as_bytes())
         }
-        Ok(value) => KeyHash::of(("fraction", value.to_bits())),
-        Err(_) => KeyHash::of(("other", json)),
+        Ok(value) => KeyHash::of(Kind::Fraction, &value.to_bits().to_le_bytes()),
+        Err(_) => KeyHash::of(Kind::Other, json.as_bytes()),
     }
 }
 
