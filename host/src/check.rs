@@ -255,6 +255,7 @@ fn stage(of: &StagePlan) -> String {
         Isolation::Batch if of.command.is_some() => "a run per batch",
         Isolation::Record => "a fresh instance per record",
         Isolation::Batch => "a fresh instance per batch",
+        Isolation::Worker if of.keeps_state_by_key() => "an instance per lane of keys",
         Isolation::Worker => "an instance per worker",
     };
     let failures = match of.on_error {
@@ -330,6 +331,7 @@ mod tests {
             stage(&plan(&file).stages[0])
         };
         assert!(described("order = 'key'").contains(", in order by the record's key,"));
+        assert!(described("order = 'key'\nreuse = 'worker'").contains(", an instance per lane of keys,"));
         assert!(described("order = 'key'\nkey = '/customer/id'").contains(", in order by /customer/id,"));
     }
 

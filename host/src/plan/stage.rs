@@ -61,7 +61,14 @@ pub struct StagePlan {
 impl StagePlan {
     /// How its queue deals records over lanes; `None`: it does not.
     pub(crate) fn by_key(&self) -> Option<ByKey> {
-        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, bounds::LANES_PER_WORKER))
+        let per_worker = if self.keeps_state_by_key() { NonZeroUsize::MIN } else { bounds::LANES_PER_WORKER };
+        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, per_worker))
+    }
+
+    /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each worker: as
+    /// many as it may have at once anyway.
+    pub(crate) fn keeps_state_by_key(&self) -> bool {
+        self.order == Order::Key && self.reuse == Isolation::Worker
     }
 }
 
@@ -96,7 +103,8 @@ pub enum Isolation {
     /// A pristine instance for every batch.
     #[default]
     Batch,
-    /// One instance for as long as the worker lives: for stages that keep state.
+    /// One instance for as long as the worker lives: for stages that keep state. With [`Order::Key`], one for each lane of keys:
+    /// all records of a key meet the same one.
     Worker,
 }
 

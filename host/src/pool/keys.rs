@@ -55,6 +55,11 @@ impl Keys {
         self.state().lines.keys().copied().collect()
     }
 
+    /// Whether any such key is held up.
+    pub(crate) fn hold_up(&self, is_such: impl Fn(KeyHash) -> bool) -> bool {
+        self.state().lines.keys().any(|key| is_such(*key))
+    }
+
     /// Puts records, and what came of records, at the ends of the lines of their keys. A line begins with a record.
     pub(crate) fn put(&self, parts: Vec<(KeyHash, Part)>) {
         if parts.is_empty() {
@@ -77,13 +82,17 @@ impl Keys {
 
     /// Takes records that are due, at most as much as `bounds` allow, and looks at the rest. The keys of these are in hand
     /// until they are [put back](Self::put_back). A record that is tried again comes alone of its key; of those that waited
-    /// behind one, as many as there are.
-    pub(crate) fn look(&self, bounds: &BatchBounds) -> Look {
+    /// behind one, as many as there are. Only keys that `may` be taken are; whoever keeps the others says so when they may be.
+    pub(crate) fn look(&self, bounds: &BatchBounds, mut may: impl FnMut(KeyHash) -> bool) -> Look {
         let now = Instant::now();
         let mut state = self.state();
-        let (mut due, mut bytes) = (Vec::new(), 0);
-        while let Some(first) = state.due.first_entry().filter(|first| first.key().0 <= now) {
-            let key = *first.get();
+        let (mut due, mut bytes, mut is_kept) = (Vec::new(), 0, false);
+        let keys: Vec<_> = state.due.range(..=(now, u64::MAX)).map(|(at, key)| (*at, *key)).collect();
+        for (at, key) in keys {
+            if !may(key) {
+                is_kept = true;
+                continue;
+            }
             let fits = |due: &[Waiting], bytes: usize, next: &Waiting| {
                 due.is_empty()
                     || (due.len() < bounds.records.get() && bytes + next.record.bytes() <= bounds.bytes.get())
@@ -100,16 +109,16 @@ impl Keys {
             if due.len() == taken {
                 break;
             }
-            state.due.pop_first();
+            state.due.remove(&at);
             state.in_hand.insert(key);
         }
-        let next = state.due.first_key_value().map(|((due, _), _)| *due);
+        let next = state.due.range((now, u64::MAX)..).next().map(|((due, _), _)| *due);
         let is_full = state.records >= RECORDS_MAX || state.bytes >= self.bytes_max;
         drop(state);
         if !due.is_empty() {
             self.changed.notify_waiters();
         }
-        Look { due, next, is_full }
+        Look { due, next, is_full, is_kept }
     }
 
     /// Puts back what still waits of keys in hand, to the fronts of their lines, and returns what can be sent on now. A key
@@ -135,6 +144,11 @@ impl Keys {
         drop(state);
         self.changed.notify_waiters();
         leading
+    }
+
+    /// Keys that might not be taken may be now.
+    pub(crate) fn release(&self) {
+        self.changed.notify_waiters();
     }
 
     /// Ready when somebody has put something in or taken something out since this call.

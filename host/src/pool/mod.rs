@@ -6,6 +6,7 @@ mod held;
 mod instance;
 mod keyed;
 mod keys;
+mod lanes;
 mod line;
 mod load;
 mod native;

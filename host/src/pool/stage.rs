@@ -8,11 +8,12 @@ use tokio::sync::futures::Notified;
 use super::Program;
 use super::breaker::Breaker;
 use super::keys::Keys;
+use super::lanes::LaneInstances;
 use super::order::Turnstile;
 use super::pace::Pace;
 use super::places::Places;
 use super::retries::Retries;
-use super::room::{Look, Room};
+use super::room::Room;
 use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
@@ -41,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) room: Room,
     /// Of a stage that keeps order by key: where they wait, and what is behind them.
     pub(crate) keys: Option<Keys>,
+    /// Of a stage that keeps state by key.
+    pub(super) lanes: Option<LaneInstances>,
     pub(super) places: Places,
 }
 
@@ -69,6 +72,7 @@ impl Stage {
             retries,
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
+            lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
             places: Places::new(plan.workers.get()),
         }
@@ -77,14 +81,6 @@ impl Stage {
     /// The key of a record, where order is kept by key.
     pub(super) fn key(&self, records: &Payload, index: usize) -> KeyHash {
         self.keys.as_ref().map_or_else(KeyHash::default, |keys| keys.hash(records, index))
-    }
-
-    /// Takes records that wait and are due, and looks at the others.
-    pub(super) fn look(&self, bounds: &BatchBounds) -> Look {
-        match &self.keys {
-            Some(keys) => keys.look(bounds),
-            None => self.room.look(bounds),
-        }
     }
 
     /// Ready when the records that wait have changed since this call.

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Queued, Shared, linger};
-use crate::record::{Batch, BatchBounds, Lineage, Payload, RecordKey};
+use super::{Queued, Receiver, Shared, linger};
+use crate::record::{Batch, BatchBounds, KeyHash, Lineage, Payload, RecordKey};
 
 /// Most lanes of a queue. Arbitrary: as many as a stage may have workers.
 const LANES_MAX: usize = 1024;
@@ -117,6 +117,20 @@ impl ByKey {
     }
 }
 
+impl Receiver {
+    /// A lease on a lane, unless somebody else has one. `None`, too, where there are no lanes.
+    pub(crate) fn lease(&self, lane: usize) -> Option<Lease> {
+        self.shared.by_key.as_ref().filter(|by_key| by_key.lanes > 1)?;
+        let is_locked = self.shared.line().lanes.lock(lane);
+        is_locked.then(|| Lease::of(&self.shared, vec![lane]))
+    }
+
+    /// The lane of a key; 0 where there are no lanes.
+    pub(crate) fn lane(&self, key: KeyHash) -> usize {
+        self.shared.by_key.as_ref().map_or(0, |by_key| key.lane(by_key.lanes))
+    }
+}
+
 impl Dealt {
     /// What it holds, with the numbers of the lanes.
     pub(super) fn into_parts(self) -> impl Iterator<Item = (usize, Queued)> {
@@ -181,6 +195,14 @@ impl Lanes {
         taken.map(|batch| (batch, leased))
     }
 
+    /// Locks a lane, if it is free.
+    fn lock(&mut self, index: usize) -> bool {
+        let Some(lane) = self.lanes.get_mut(index).filter(|lane| !lane.is_leased) else { return false };
+        lane.is_leased = true;
+        self.ready.retain(|ready| *ready != index);
+        true
+    }
+
     /// Frees lanes.
     fn free(&mut self, leased: &[usize]) {
         for &index in leased {
@@ -232,6 +254,14 @@ impl Lane {
 impl Lease {
     pub(super) fn of(shared: &Arc<Shared>, lanes: Vec<usize>) -> Self {
         Self((!lanes.is_empty()).then(|| Leased { shared: Arc::clone(shared), lanes }))
+    }
+
+    /// The lane, where it is a lease on a single one.
+    pub(crate) fn lane(&self) -> Option<usize> {
+        match self.0.as_ref()?.lanes.as_slice() {
+            [lane] => Some(*lane),
+            _ => None,
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! Order by key: records of one key leave in order whatever fails, is retried or is stopped, and other keys pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use proptest::prelude::*;
-use tokio::time::advance;
+use tokio::time::{advance, sleep};
 
 use super::{BOUND, Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
 use crate::plan::{Breaker, Isolation, OnError, Order, Retry};
-use crate::pool::{NativeStage, Verdict};
+use crate::pool::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
+use crate::record::Payload;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -234,4 +236,99 @@ async fn one_hot_key_leaves_the_others_to_the_other_workers() {
     assert_eq!((early["b"].len(), early["c"].len(), early.contains_key("a")), (20, 20, false));
     floor.drain().await.unwrap();
     assert_eq!(by_key(&floor.texts())["a"].len(), 300);
+}
+
+/// Counts the records of each key in each instance, and tells the counts at its end. A value that ends in `r1` is not ready at
+/// first.
+#[derive(Debug)]
+struct Tallies;
+
+#[derive(Default)]
+struct Tally {
+    counts: BTreeMap<String, usize>,
+    tried: HashSet<String>,
+}
+
+#[async_trait]
+impl Program for Tallies {
+    async fn instantiate(&self, _worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
+        Ok(Box::<Tally>::default())
+    }
+}
+
+#[async_trait]
+impl Instance for Tally {
+    async fn process(&mut self, records: &Payload, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        // Longer than a moment, so that several workers are at it.
+        sleep(Duration::from_millis(3)).await;
+        let mut outcome = Outcome { origins: Some(Vec::new()), ..Outcome::default() };
+        for (index, value) in (0_u32..).zip(records.values().iter()) {
+            let text = String::from_utf8_lossy(value).into_owned();
+            if text.ends_with("r1") && self.tried.insert(text.clone()) {
+                outcome.failures.push(Failure { index, retryable: true, message: "not yet".to_owned() });
+                continue;
+            }
+            let count = self.counts.entry(text[..1].to_owned()).or_default();
+            *count += 1;
+            outcome.emitted.push(None, format!("{}{count}", &text[..1]).as_bytes());
+            outcome.origins.as_mut().unwrap().push(index);
+        }
+        Ok(outcome)
+    }
+
+    async fn flush(&mut self, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        let mut outcome = Outcome::default();
+        self.counts.iter().for_each(|(key, count)| outcome.emitted.push(None, format!("{key}={count}").as_bytes()));
+        Ok(outcome)
+    }
+
+    fn time_in_guest(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+proptest! {
+    /// Whoever has a record, and however often it is tried: the counts of a key are those of one instance.
+    #[test]
+    fn records_of_a_key_always_meet_the_same_instance(
+        batches in prop::collection::vec(prop::collection::vec((0_u8..6, prop::bool::weighted(0.2)), 1..8), 1..12),
+        workers in 1_usize..5,
+        bound in 1_usize..6,
+        capacity in 1_usize..30,
+        backoff in 0_u64..20,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("one");
+        let mut expected = BTreeMap::<String, usize>::new();
+        let mut number = 0;
+        let mut named = |(key, waits): (u8, bool)| {
+            let key = char::from(b'a' + key).to_string();
+            *expected.entry(key.clone()).or_default() += 1;
+            number += 1;
+            format!("{key}{number}{}", if waits { " r1" } else { "" })
+        };
+        let batches: Vec<Vec<String>> =
+            batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
+        let stage = stage()
+            .workers(count(workers))
+            .queue(queue(capacity))
+            .batch(batch(bound))
+            .reuse(Isolation::Worker)
+            .retry(Retry::times(2).backoff(Duration::from_millis(backoff)));
+        let (texts, account, instances) = runtime.block_on(async {
+            let mut floor = Floor::start_with(stage, |_| Arc::new(Tallies));
+            floor.give_batches(batches, BOUND).await;
+            let account = floor.drain().await.expect("nothing ends the run");
+            (floor.texts(), account, floor.counters.instances.get())
+        });
+        let (ends, counts): (Vec<String>, Vec<String>) = texts.into_iter().partition(|text| text.contains('='));
+        let in_order = |(key, count): (&String, &usize)| (key.clone(), (1..=*count).collect());
+        let mut seen = by_key(&counts);
+        // Of two records in one call, the second is counted first when the first is tried again.
+        seen.values_mut().for_each(|counts| counts.sort_unstable());
+        prop_assert_eq!(seen, expected.iter().map(in_order).collect());
+        let ends: BTreeMap<_, _> = ends.iter().filter_map(|text| text.split_once('=')).collect();
+        prop_assert!(ends.iter().all(|(key, count)| expected[*key].to_string() == **count), "{:?}", ends);
+        prop_assert_eq!(account.created, expected.len() as u64, "what an instance gave at its end, once for each key");
+        prop_assert!(instances <= workers as u64, "{} instances of {} workers", instances, workers);
+    }
 }
