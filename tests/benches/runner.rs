@@ -84,7 +84,7 @@ pub(crate) fn run(input: Input, length: Length, stages: impl IntoIterator<Item =
     run_into(sink, source(input, length), length, stages)
 }
 
-/// The same, of records that have so many keys, in turn, and may arrive in any order.
+/// As [`run`], of records that have `keys` different keys, in turn, and may arrive in any order.
 pub(crate) fn run_keyed(
     input: Input,
     length: Length,

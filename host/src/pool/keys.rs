@@ -40,7 +40,7 @@ struct State {
 }
 
 impl Keys {
-    /// No key is held up. Full at so many bytes.
+    /// No key is held up. Full at this number of bytes.
     pub(crate) fn new(key: RecordKey, bytes_max: usize) -> Self {
         Self { key, bytes_max, state: Mutex::default(), changed: Notify::new() }
     }
@@ -71,7 +71,7 @@ impl Keys {
             let line = state.lines.entry(key).or_default();
             let is_new = line.is_empty();
             line.push_back(part);
-            // The line of a key that somebody has in hand may be empty; it goes on when that is put back.
+            // The line of a key that somebody has in hand may be empty; it is scheduled when that worker puts back what it has.
             if is_new && !state.in_hand.contains(&key) {
                 state.schedule(key);
             }

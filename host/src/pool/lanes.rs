@@ -13,7 +13,7 @@ use super::worker::Living;
 pub(super) struct LaneInstances(Mutex<Vec<Option<Living>>>);
 
 impl LaneInstances {
-    /// Places for the instances of so many lanes.
+    /// Places for the instances of this number of lanes.
     pub(super) fn new(lanes: NonZeroUsize) -> Self {
         Self(Mutex::new(std::iter::repeat_with(|| None).take(lanes.get()).collect()))
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::queue::{ByKey, with_lanes};
 use crate::record::RecordKey;
 
-/// A queue for this many receivers, with so many lanes for each.
+/// A queue for a number of receivers, with `per_receiver` lanes for each.
 fn lanes(records: usize, receivers: usize, per_receiver: usize) -> (Sender, Receiver) {
     let bounds = QueueBounds { records: nonzero(records), bytes: nonzero(1 << 20) };
     with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(per_receiver))))
