@@ -19,6 +19,9 @@ use tokio::time::timeout;
 /// Longer than any of these runs takes on a loaded machine: a run that has not ended by then hangs.
 const BOUND: Duration = Duration::from_secs(30);
 
+/// Keys of the numbers.
+const KEYS: u64 = 5;
+
 fn nonzero(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("positive")
 }
@@ -74,7 +77,7 @@ impl Behaviour {
     fn native(&self) -> NativeStage {
         let behaviour = self.clone();
         let tried = Mutex::new(HashMap::<u64, u64>::new());
-        NativeStage::new(move |_key, value, out| {
+        NativeStage::new(move |key, value, out| {
             let text = std::str::from_utf8(value).expect("numbers are text");
             let number: u64 = text.parse().expect("numbers are numbers");
             let mut attempt = 0;
@@ -93,7 +96,7 @@ impl Behaviour {
                 Expected::Failed => Verdict::Failed(format!("{number} is no good")),
                 Expected::Dropped => Verdict::Done,
                 Expected::Outputs(count) => {
-                    (0..count).for_each(|_| out.push(None, value));
+                    (0..count).for_each(|_| out.push(key, value));
                     Verdict::Done
                 }
             }
@@ -133,7 +136,7 @@ fn layout() -> impl Strategy<Value = Layout> {
     let crashes = prop_oneof![3 => Just(false), 1 => Just(true)];
     let backoff = prop_oneof![3 => Just(Duration::ZERO), 1 => Just(Duration::from_millis(1))];
     let retry = (crashes, backoff).prop_map(|(crashes, backoff)| Retry { crashes, ..Retry::times(2).backoff(backoff) });
-    let order = prop_oneof![Just(Order::None), Just(Order::Input)];
+    let order = prop_oneof![Just(Order::None), Just(Order::Input), Just(Order::Key)];
     let recycle = prop::option::of((1_usize..50).prop_map(nonzero));
     let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
@@ -204,7 +207,7 @@ proptest! {
         let kept: Vec<Kept> = keepers.iter().map(|keeper| keeper.kept.clone()).collect();
         let mut builder = PipelineBuilder::new("random")
             .state_file(folder.path().join("dead.db"))
-            .source(SourceBuilder::custom("numbers", Numbers { chunk, ..Numbers::up_to(count) }));
+            .source(SourceBuilder::custom("numbers", Numbers { chunk, keys: KEYS, ..Numbers::up_to(count) }));
         for (index, layout) in layouts.iter().enumerate() {
             builder = builder.stage(stage(index, layout));
         }
@@ -214,7 +217,7 @@ proptest! {
             builder = builder.sink(sink.from([last.clone()]));
         }
         let plan = builder.plan().expect("a sound plan");
-        let (mut expected, dropped, dead) = model(count, &layouts);
+        let (expected, dropped, dead) = model(count, &layouts);
 
         let report = runtime().block_on(async {
             let pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
@@ -226,14 +229,17 @@ proptest! {
         prop_assert!(account.balances(), "{:?}", account);
         prop_assert_eq!((account.read, account.in_flight), (count, 0));
         prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
-        let is_mixed = layouts.iter().any(|layout| layout.order == Order::None);
-        if is_mixed {
-            expected.sort_unstable();
-        }
+        let keeps = |order| layouts.iter().all(|layout| layout.order == order || layout.order == Order::Input);
+        let (in_order, by_key) = (keeps(Order::Input), keeps(Order::Key));
         prop_assert_eq!(account.delivered, (expected.len() * sinks) as u64);
         for kept in kept {
             let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
-            if is_mixed {
+            if by_key {
+                let of_key = |key| found.iter().filter(move |number| **number % KEYS == key);
+                prop_assert!((0..KEYS).all(|key| of_key(key).is_sorted()), "{:?}", found);
+            }
+            if !in_order {
+                // Of two outputs of one number, either may be the first.
                 found.sort_unstable();
             }
             prop_assert_eq!(&found, &expected);
@@ -253,7 +259,7 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         let keeper = Keeper { fail_after: sink_fails, ..Keeper::default() };
         let kept = keeper.kept.clone();
-        let numbers = Numbers { fail_at: source_fails, ..Numbers::up_to(1_000_000) };
+        let numbers = Numbers { fail_at: source_fails, keys: KEYS, ..Numbers::up_to(1_000_000) };
         let mut builder = PipelineBuilder::new("cut")
             .state_file(folder.path().join("dead.db"))
             .source(SourceBuilder::custom("numbers", numbers));

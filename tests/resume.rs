@@ -309,6 +309,31 @@ async fn branches_without_order_hold_every_record_once_each() {
     .await;
 }
 
+/// Their records have no key, so all of them are in the order of one.
+#[tokio::test]
+async fn order_by_key_holds_however_often_a_run_is_killed() {
+    holds(Shape {
+        pipeline: r#"
+            name = "keyed"
+            state.checkpoint = { every = "20ms" }
+            source = { kind = "file", path = "in.jsonl", format = "jsonl" }
+            sink = { kind = "file", path = "out.jsonl", format = "lines" }
+            [[stage]]
+            name = "echo"
+            component = "guests/echo.wasm"
+            order = "key"
+            key = "/customer/id"
+            workers = 2
+            batch.records = 50
+        "#,
+        code: 0,
+        outputs: |folder| lines_of(&folder.join("out.jsonl")),
+        times: 1,
+        ordered: true,
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn rows_of_csv_go_on_behind_the_last_one_and_below_the_header() {
     holds(Shape {

@@ -16,6 +16,7 @@ use crate::plan::{
     Code, Divided, Each, Grants, Isolation, Limits, Node, OnError, Order, Plan, Retry, SourceKind, StagePlan,
 };
 use crate::program::Warmth;
+use crate::record::RecordKey;
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -225,15 +226,18 @@ fn stage(of: &StagePlan) -> String {
         1 => "1 worker".to_owned(),
         workers => format!("{workers} workers"),
     };
-    let order = match of.order {
-        Order::None => "in any order",
-        Order::Input => "in input order",
+    let order = match (of.order, &of.key) {
+        (Order::None, _) => "in any order".to_owned(),
+        (Order::Input, _) => "in input order".to_owned(),
+        (Order::Key, RecordKey::Own) => "in order by the record's key".to_owned(),
+        (Order::Key, RecordKey::Json(pointer)) => format!("in order by {pointer}"),
     };
     let reuse = match of.reuse {
         _ if of.command.as_ref().is_some_and(|command| command.each == Each::Record) => "a run per record",
         Isolation::Batch if of.command.is_some() => "a run per batch",
         Isolation::Record => "a fresh instance per record",
         Isolation::Batch => "a fresh instance per batch",
+        Isolation::Worker if of.keeps_state_by_key() => "an instance per lane of keys",
         Isolation::Worker => "an instance per worker",
     };
     let failures = match of.on_error {
@@ -273,6 +277,18 @@ mod tests {
         let expected = [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are counted")];
         assert_eq!(lines, expected);
         assert_eq!(report.nodes[1].fed_by, [report.nodes[0].name.clone()]);
+    }
+
+    #[test]
+    fn a_stage_is_described_by_the_key_that_orders_it() {
+        let described = |keys: &str| {
+            let file =
+                format!("{SOURCE}[[stage]]\nname = \"s\"\ncomponent = \"x.wasm\"\n{keys}\n[sink]\nkind = \"null\"\n");
+            stage(&plan(&file).stages[0])
+        };
+        assert!(described("order = 'key'").contains(", in order by the record's key,"));
+        assert!(described("order = 'key'\nreuse = 'worker'").contains(", an instance per lane of keys,"));
+        assert!(described("order = 'key'\nkey = '/customer/id'").contains(", in order by /customer/id,"));
     }
 
     #[tokio::test]

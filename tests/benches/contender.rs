@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use anyhow::Result;
 use sandmill::StageBuilder;
-use sandmill::plan::{Isolation, Limits};
+use sandmill::plan::{Isolation, Limits, Order};
 use sandmill::record::BatchBounds;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -16,6 +16,9 @@ use crate::elsewhere::{self, Python, Rival};
 use crate::runner::nonzero;
 use crate::{handmade, machine, raw, runner};
 
+/// Different keys of the records that have one.
+const KEYS: usize = 1000;
+
 /// How a job is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,6 +29,10 @@ pub(crate) enum Way {
     SandboxedAgain,
     /// The same with its instructions counted.
     SandboxedWithFuel,
+    /// The same, of records with keys, whose outputs leave as they are done.
+    SandboxedInAnyOrder,
+    /// The same, in order by their keys.
+    SandboxedByKey,
     /// The function native, in the same runner.
     Native,
     /// The same component, and none of our code around it.
@@ -94,6 +101,8 @@ impl Way {
             Self::Sandboxed => "sandboxed".to_owned(),
             Self::SandboxedAgain => "sandboxed, again (A/A control)".to_owned(),
             Self::SandboxedWithFuel => "sandboxed, fuel counted too".to_owned(),
+            Self::SandboxedInAnyOrder => "sandboxed, `order = \"none\"`".to_owned(),
+            Self::SandboxedByKey => format!("sandboxed, `order = \"key\"`, {KEYS} keys"),
             Self::Native => "native, same runner".to_owned(),
             Self::Raw => "raw wasmtime, a thread per core".to_owned(),
             Self::ChannelOfRecords => "tokio `mpsc`, a record per message".to_owned(),
@@ -112,6 +121,8 @@ impl Way {
             Self::Sandboxed
             | Self::SandboxedAgain
             | Self::SandboxedWithFuel
+            | Self::SandboxedInAnyOrder
+            | Self::SandboxedByKey
             | Self::Native
             | Self::Raw
             | Self::ChannelOfRecords
@@ -130,6 +141,8 @@ impl Contender {
             Way::Sandboxed
             | Way::SandboxedAgain
             | Way::SandboxedWithFuel
+            | Way::SandboxedInAnyOrder
+            | Way::SandboxedByKey
             | Way::Native
             | Way::Raw
             | Way::ChannelOfRecords
@@ -150,6 +163,8 @@ impl Contender {
                 let stages = self.stages(runner::sandboxed)?;
                 runner::run(input, length, stages.into_iter().map(|stage| stage.limits(limits)))
             }
+            Way::SandboxedInAnyOrder => self.run_keyed(input, length, Order::None),
+            Way::SandboxedByKey => self.run_keyed(input, length, Order::Key),
             Way::Native => runner::run(input, length, self.stages(|work, name| Ok(runner::native(work, name)))?),
             Way::Raw => raw::run(input, length, self.job),
             Way::ChannelOfRecords => handmade::channel_of_records(input, length, self.job),
@@ -157,6 +172,11 @@ impl Contender {
             Way::Loop => handmade::single_loop(input, length, self.job),
             Way::Rival(_) | Way::Python(_) => anyhow::bail!("it is a program of its own"),
         }
+    }
+
+    fn run_keyed(self, input: Input, length: Length, order: Order) -> Result<Measured> {
+        let stages = self.stages(runner::sandboxed)?;
+        runner::run_keyed(input, length, KEYS, stages.into_iter().map(|stage| stage.order(order)))
     }
 
     fn stages(self, stage: impl Fn(Work, &str) -> Result<StageBuilder>) -> Result<Vec<StageBuilder>> {

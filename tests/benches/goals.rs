@@ -10,7 +10,7 @@ use crate::contender::{Contender, Run, Setting, Way};
 use crate::elsewhere::{Python, Rival};
 use crate::page::{Results, short, spread};
 use crate::summary::{Rounds, Spread};
-use crate::tables::{contender, trivial};
+use crate::tables::{TWO, contender, trivial};
 use crate::{checkpoints, files};
 
 /// One of them.
@@ -87,6 +87,16 @@ fn speed(rounds: Rounds<'_>) -> Vec<Goal> {
     let naive = Python::ProcessesByRecord;
     goals.push(ratio(&format!("the same: of Python, {}", naive.words()), trivial(3), Way::Python(naive), 100.0));
     goals.push(ratio("upper case: of Extism, a call per record", trivial(1), Way::Rival(Rival::Extism), 10.0));
+    let by_key = |work: Work| Goal {
+        promise: format!("{}: order by key of 1,000 keys with 2 workers, of any order", work.words()),
+        measured: rounds.ratio(
+            contender(Way::SandboxedByKey, Job { work, ..Job::TRIVIAL }, TWO),
+            contender(Way::SandboxedInAnyOrder, Job { work, ..Job::TRIVIAL }, TWO),
+        ),
+        unit: " ×",
+        bound: Bound::AtLeast(0.7),
+    };
+    goals.extend([Work::Upper, Work::Json].map(by_key));
     goals.push(Goal {
         promise: "fresh instance per record: processor time per record, all included".to_owned(),
         measured: rounds.spread(contender(Way::Sandboxed, Job::TRIVIAL, fresh), |run| run.cpu_nanos_per_record() / 1e3),

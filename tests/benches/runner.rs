@@ -80,9 +80,28 @@ fn beside(folder: &str) -> PathBuf {
 /// Runs the input through `stages`. The clock runs from the start of the pipeline, compiled and open, to the end of its
 /// report.
 pub(crate) fn run(input: Input, length: Length, stages: impl IntoIterator<Item = StageBuilder>) -> Result<Measured> {
-    let arrived = Arc::new(AtomicUsize::new(0));
-    let sink = Counting { arrived: input.arrivals(), total: Arc::clone(&arrived) };
-    let mut pipeline = PipelineBuilder::new("bench").source(source(input, length));
+    let sink = Counting { arrived: input.arrivals(), total: Arc::default() };
+    run_into(sink, source(input, length), length, stages)
+}
+
+/// As [`run`], of records that have `keys` different keys, in turn, and may arrive in any order.
+pub(crate) fn run_keyed(
+    input: Input,
+    length: Length,
+    keys: usize,
+    stages: impl IntoIterator<Item = StageBuilder>,
+) -> Result<Measured> {
+    run_into(Tallying::default(), keyed_source(input, length, keys), length, stages)
+}
+
+fn run_into(
+    sink: impl Sink + Tally + 'static,
+    source: SourceBuilder,
+    length: Length,
+    stages: impl IntoIterator<Item = StageBuilder>,
+) -> Result<Measured> {
+    let arrived = sink.total();
+    let mut pipeline = PipelineBuilder::new("bench").source(source);
     for stage in stages {
         pipeline = pipeline.stage(stage);
     }
@@ -108,7 +127,12 @@ pub(crate) fn complete(pipeline: PipelineBuilder) -> Result<(Report, Took)> {
 
 /// A source, `input`.
 pub(crate) fn source(input: Input, length: Length) -> SourceBuilder {
-    SourceBuilder::custom("input", Prepared { portions: Box::new(input.portions(length)), position: 0 })
+    keyed_source(input, length, 0)
+}
+
+fn keyed_source(input: Input, length: Length, keys: usize) -> SourceBuilder {
+    let keys = (0..keys).map(|key| format!("key-{key}")).collect();
+    SourceBuilder::custom("input", Prepared { portions: Box::new(input.portions(length)), keys, position: 0 })
 }
 
 /// A number of workers, records or bytes.
@@ -119,6 +143,8 @@ pub(crate) fn nonzero(number: usize) -> NonZeroUsize {
 /// Hands out batches that are there already.
 struct Prepared {
     portions: Box<dyn Iterator<Item = Portion> + Send>,
+    /// Of the records, in turn; none: they have none.
+    keys: Column,
     position: u64,
 }
 
@@ -127,7 +153,9 @@ impl Source for Prepared {
     async fn pull(&mut self, _bounds: &BatchBounds) -> sandmill::Result<Option<Chunk>> {
         let Some(Portion { columns: (data, ends), .. }) = self.portions.next() else { return Ok(None) };
         let values = Column::from_parts(data, ends).map_err(|error| Error::internal("a bad input").caused_by(error))?;
-        let records = Payload::of_values(values);
+        let first = usize::try_from(self.position).unwrap_or(0);
+        let keys = (first..first + values.len()).filter_map(|at| self.keys.get(at.checked_rem(self.keys.len())?));
+        let records = Payload::new(values, keys.collect()).ok_or_else(|| Error::internal("a key is missing"))?;
         self.position += records.len() as u64;
         Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.position, cursor: None }))
     }
@@ -147,5 +175,34 @@ impl Sink for Counting {
         }
         self.total.store(self.arrived.records(), Ordering::Release);
         Ok(Vec::new())
+    }
+}
+
+/// Counts what arrives in any order.
+#[derive(Default)]
+struct Tallying(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Sink for Tallying {
+    async fn write(&mut self, records: &Payload) -> sandmill::Result<Vec<Rejected>> {
+        self.0.fetch_add(records.len(), Ordering::AcqRel);
+        Ok(Vec::new())
+    }
+}
+
+/// A sink whose count others may read.
+trait Tally {
+    fn total(&self) -> Arc<AtomicUsize>;
+}
+
+impl Tally for Counting {
+    fn total(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.total)
+    }
+}
+
+impl Tally for Tallying {
+    fn total(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.0)
     }
 }

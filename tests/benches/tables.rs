@@ -40,6 +40,9 @@ enum Number {
     CpuNanosPerRecord,
 }
 
+/// Two workers, whatever the machine.
+pub(crate) const TWO: Setting = Setting { batch: CHUNK_RECORDS, reuse: Isolation::Batch, workers: Some(2) };
+
 /// The trivial job in so many stages.
 pub(crate) const fn trivial(stages: usize) -> Job {
     Job { stages, ..Job::TRIVIAL }
@@ -129,7 +132,7 @@ fn shapes() -> [Table; 3] {
 }
 
 /// What is compared with another setting of the same.
-fn settings() -> [Table; 2] {
+fn settings() -> [Table; 3] {
     let workers = |work: Work| {
         [1, 2, 4].map(|workers| {
             let label = format!("{}: {workers}", work.words());
@@ -144,6 +147,17 @@ fn settings() -> [Table; 2] {
             jobs: [Work::Upper, Work::Json].into_iter().flat_map(workers).collect(),
             ways: vec![Way::Sandboxed, Way::Native],
             baseline: Baseline::FirstSetting,
+            number: Number::RecordsPerSecond,
+        },
+        Table {
+            name: "order",
+            title: "Order by key",
+            note: "One stage, two workers; records with 1,000 keys, in turn. What arrives is only counted, because it comes in any order. The ratio is to outputs that leave as they are done.",
+            jobs: [Work::Upper, Work::Json]
+                .map(|work| (work.words().to_owned(), Job { work, ..Job::TRIVIAL }, TWO))
+                .to_vec(),
+            ways: vec![Way::SandboxedInAnyOrder, Way::SandboxedByKey],
+            baseline: Baseline::Way(Way::SandboxedInAnyOrder),
             number: Number::RecordsPerSecond,
         },
         Table {
@@ -266,7 +280,12 @@ fn details(rounds: Rounds<'_>, contender: Contender, column: usize) -> Option<St
 /// Only the runner has settings.
 pub(crate) fn contender(way: Way, job: Job, setting: Setting) -> Contender {
     match way {
-        Way::Sandboxed | Way::SandboxedAgain | Way::SandboxedWithFuel | Way::Native => Contender { way, job, setting },
+        Way::Sandboxed
+        | Way::SandboxedAgain
+        | Way::SandboxedWithFuel
+        | Way::SandboxedInAnyOrder
+        | Way::SandboxedByKey
+        | Way::Native => Contender { way, job, setting },
         Way::Raw | Way::ChannelOfRecords | Way::ChannelOfBatches | Way::Loop | Way::Rival(_) | Way::Python(_) => {
             Contender { way, job, setting: Setting::default() }
         }

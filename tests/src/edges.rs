@@ -21,13 +21,15 @@ pub struct Numbers {
     pub fail_at: Option<u64>,
     /// Fail so often, in a way that passes, before giving the next one.
     pub busy: u32,
+    /// How many keys the numbers have, in turn; 0: none.
+    pub keys: u64,
 }
 
 impl Numbers {
     /// So many numbers in chunks of seven.
     #[must_use]
     pub fn up_to(count: u64) -> Self {
-        Self { next: 0, count, chunk: 7, fail_at: None, busy: 0 }
+        Self { next: 0, count, chunk: 7, fail_at: None, busy: 0, keys: 0 }
     }
 }
 
@@ -46,15 +48,13 @@ impl Source for Numbers {
         if self.fail_at.is_some_and(|at| (self.next..end).contains(&at)) {
             return Err(Error::edge("the disk is on fire"));
         }
-        let values = (self.next..end).map(|number| number.to_string()).collect();
+        let mut records = Payload::default();
+        for number in self.next..end {
+            let key = number.checked_rem(self.keys).map(|key| key.to_string());
+            records.push(key.as_deref().map(str::as_bytes), number.to_string().as_bytes());
+        }
         self.next = end;
-        Ok(Some(Chunk {
-            records: Payload::of_values(values),
-            places: Places::default(),
-            bad: Vec::new(),
-            position: self.next,
-            cursor: None,
-        }))
+        Ok(Some(Chunk { records, places: Places::default(), bad: Vec::new(), position: self.next, cursor: None }))
     }
 }
 

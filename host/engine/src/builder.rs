@@ -2,6 +2,7 @@
 
 mod command;
 mod for_each;
+mod order;
 mod partial;
 
 use std::num::NonZeroUsize;
@@ -20,7 +21,7 @@ use crate::plan::{
 };
 use crate::program::NativeStage;
 use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::record::{BatchBounds, RecordKey};
 
 /// Makes a [`Plan`]. Without further words records flow from the sources through the stages, in the order in which these
 /// were added, to the sinks.
@@ -195,6 +196,7 @@ impl StageBuilder {
             queue: STAGE_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             order: Order::default(),
+            key: RecordKey::default(),
             reuse: Isolation::default(),
             warm: Warm::default(),
             unsaid: Unsaid::ALL,
@@ -247,13 +249,6 @@ impl StageBuilder {
     #[must_use]
     pub fn batch(mut self, batch: BatchBounds) -> Self {
         self.plan.batch = batch;
-        self
-    }
-
-    /// Whether its outputs keep the order of its inputs; they do unless said otherwise.
-    #[must_use]
-    pub fn order(mut self, order: Order) -> Self {
-        self.plan.order = order;
         self
     }
 

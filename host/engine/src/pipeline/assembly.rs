@@ -222,12 +222,12 @@ struct Wiring {
 
 impl Wiring {
     fn new(graph: Graph, stages: &[ReadyStage], sinks: &[ReadySink], failpoints: &Failpoints) -> Self {
-        let stages = stages.iter().enumerate().map(|(i, s)| (Node::Stage(i), s.plan.queue, s.plan.batch));
-        let sinks = sinks.iter().enumerate().map(|(i, s)| (Node::Sink(i), s.queue, s.batch));
-        let queues = stages.chain(sinks).map(|(node, queue, batch)| {
-            let (sender, receiver) = queue::bounded(queue);
-            (node, (sender, receiver, batch))
+        let stages = stages.iter().enumerate().map(|(i, s)| {
+            let plan = &s.plan;
+            (Node::Stage(i), queue::with_lanes(plan.queue, plan.by_key()), plan.batch)
         });
+        let sinks = sinks.iter().enumerate().map(|(i, s)| (Node::Sink(i), queue::bounded(s.queue), s.batch));
+        let queues = stages.chain(sinks).map(|(node, (sender, receiver), batch)| (node, (sender, receiver, batch)));
         Self { graph, failpoints: failpoints.clone(), queues: queues.collect() }
     }
 

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::stages::ReadyStage;
 use crate::edge::{PipelineFolder, setting, texts};
-use crate::plan::{Code, Feed, Graph, Node, SinkPlan, SourceKind, SourcePlan};
+use crate::plan::{Code, Feed, Graph, Node, Order, SinkPlan, SourceKind, SourcePlan, StagePlan};
+use crate::record::RecordKey;
 use crate::redact::Redactor;
 use crate::state::NodePoint;
 
@@ -85,7 +86,11 @@ fn source(of: &SourceKind, folder: &PipelineFolder) -> Vec<String> {
     }
 }
 
-fn stage(ReadyStage { plan, sha256, .. }: &ReadyStage, folder: &PipelineFolder) -> Vec<String> {
+fn stage(ready: &ReadyStage, folder: &PipelineFolder) -> Vec<String> {
+    [code(ready, folder), order(&ready.plan)].concat()
+}
+
+fn code(ReadyStage { plan, sha256, .. }: &ReadyStage, folder: &PipelineFolder) -> Vec<String> {
     match (&plan.code, sha256) {
         (Code::Component(_), Some(sha256)) => {
             [vec![format!("a component with sha256 {sha256}")], config(&plan.config)].concat()
@@ -93,6 +98,20 @@ fn stage(ReadyStage { plan, sha256, .. }: &ReadyStage, folder: &PipelineFolder) 
         (Code::Component(path), None) => [vec![folder.path("component", path)], config(&plan.config)].concat(),
         (Code::Native(_), _) => vec!["code of the host program".to_owned()],
     }
+}
+
+/// What a stage keeps of the order, unless it keeps all of it.
+fn order(plan: &StagePlan) -> Vec<String> {
+    let word = match plan.order {
+        Order::Input => return Vec::new(),
+        Order::None => "none",
+        Order::Key => "key",
+    };
+    let key = match &plan.key {
+        RecordKey::Own => None,
+        RecordKey::Json(pointer) => Some(setting("key", format_args!("{:?}", pointer.to_string()))),
+    };
+    std::iter::once(setting("order", format_args!("{word:?}"))).chain(key).collect()
 }
 
 /// What `open` is given, where that is anything.

@@ -61,9 +61,10 @@ impl Watch {
         self.snapshot(self.ledger.accounting())
     }
 
-    /// What is probably not meant: results at the end of several instances.
+    /// What is probably not meant: results at the end of several instances, records without the key that orders them.
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        self.stages.iter().filter_map(WatchedStage::partial_results).collect()
+        let of_stage = |stage: &WatchedStage| stage.partial_results().into_iter().chain(stage.without_key());
+        self.stages.iter().flat_map(of_stage).collect()
     }
 
     fn snapshot(&self, accounting: Accounting) -> Stats {
@@ -106,6 +107,18 @@ impl WatchedStage {
         );
         let node = self.name.to_string();
         (instances > 1).then_some(Warning { node, kind: WarningKind::PartialResults, message, hints })
+    }
+
+    /// Records without a key are kept in order as one key, so they had one worker at a time.
+    fn without_key(&self) -> Option<Warning> {
+        let (without, all) = (self.queue.without_key(), self.counters.records_in.get());
+        let node = self.name.to_string();
+        let message = format!(
+            "{without} of {all} records came to stage \"{node}\" without the key that orders them: they were kept in order among \
+             each other, and one worker at a time had them"
+        );
+        let hints = vec![format!("look at \"key\" of stage \"{node}\", or give every record a key before it")];
+        (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
     }
 
     fn stats(&self) -> StageStats {

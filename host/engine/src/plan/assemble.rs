@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Code, Isolation, Node, Plan, Recycle, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths, reach,
-    wiring,
+    Code, Isolation, Node, Order, Plan, Recycle, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths,
+    reach, wiring,
 };
 use crate::edge::Reads;
 use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::record::{BatchBounds, RecordKey};
 
 /// What a plan is made of, before it is checked.
 #[derive(Debug)]
@@ -220,6 +220,9 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.warm == Warm::Always && (stage.reuse == Isolation::Worker || matches!(stage.code, Code::Native(_))) {
         return Some("only a component with reuse = \"record\" or \"batch\" can be warm".to_owned());
     }
+    if stage.key != RecordKey::default() && stage.order != Order::Key {
+        return Some("only order = \"key\" has a key".to_owned());
+    }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
     stage.limits.excess().or_else(|| stage.retry.excess()).or(too_far)
@@ -245,7 +248,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{Breaker, Grants, Limits, OnError, Order, Retry, Share, Start, Unsaid};
+    use crate::plan::{Breaker, Grants, Limits, OnError, Retry, Share, Start, Unsaid};
     use crate::testing::{Nowhere, Numbers};
 
     fn stage() -> StagePlan {
@@ -259,6 +262,7 @@ mod tests {
             queue: bounds::STAGE_QUEUE_DEFAULT,
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
+            key: RecordKey::default(),
             reuse: Isolation::Batch,
             warm: Warm::default(),
             unsaid: Unsaid::default(),
@@ -312,7 +316,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 19] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 20] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -327,6 +331,7 @@ mod tests {
             |stage, much| stage.limits.instances = much,
             |stage, _| stage.limits.component = NonZeroU64::MAX,
             |stage, much| stage.recycle.records = Some(much),
+            |stage, _| stage.key = RecordKey::Json("/id".parse().expect("a pointer")),
             |stage, _| (stage.warm, stage.reuse) = (Warm::Always, Isolation::Worker),
             |stage, _| stage.retry.times = u32::MAX,
             |stage, _| stage.breaker.share = Some(Share { more_than: 1, of: NonZeroU64::MAX }),

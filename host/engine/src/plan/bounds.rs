@@ -8,6 +8,10 @@ use crate::record::BatchBounds;
 
 /// Most instances of one stage. Arbitrary: each reserves its whole memory limit as address space.
 pub const WORKERS_MAX: usize = 1024;
+/// Lanes of the queue before a stage that keeps order by key, for each worker; a worker takes a batch from at most this
+/// number of them.
+/// With fewer, keys are divided unevenly among them; more cut batches into smaller pieces. Arbitrary between 4 and 16.
+pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(8);
 /// Most records in a batch. Arbitrary: more gains nothing.
 pub const BATCH_RECORDS_MAX: usize = 1_000_000;
 /// Most bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than its input.

@@ -18,6 +18,8 @@ impl StagePlan {
             _ if self.partial => return None,
             Isolation::Record => "fresh instances, one for each record".to_owned(),
             Isolation::Batch => "fresh instances, one for each batch".to_owned(),
+            // Of each key, one instance sees all.
+            Isolation::Worker if self.keeps_state_by_key() && self.recycle == Recycle::default() => return None,
             Isolation::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
             Isolation::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
             Isolation::Worker => return None,
@@ -52,6 +54,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
+    use crate::plan::Order;
     use crate::program::{NativeStage, Verdict};
     use crate::testing::{Nowhere, Numbers};
     use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -87,6 +90,8 @@ mod tests {
         assert_eq!(of_two.1, whole("write workers = 1 and leave recycle out"));
         let recycled = divided(|stage| living(stage).recycle(recycle)).unwrap();
         assert_eq!(recycled, ("instances that are recycled".to_owned(), whole("leave recycle out")));
+        assert_eq!(divided(|stage| living(stage).workers(two).order(Order::Key)), None, "each key has one instance");
+        assert!(divided(|stage| living(stage).workers(two).order(Order::Key).recycle(recycle)).is_some());
         assert_eq!(divided(|stage| stage.partial(true)), None, "it is meant");
     }
 }

@@ -106,9 +106,13 @@ impl Owner {
             let why = "what a batch consists of depends on timing: leave \"reuse\" out, or say \"record\"";
             return at_odds(&["reuse"], "an instance of it sees more than one record", why);
         }
-        if stage.order == Order::None {
-            let why = "leave \"order\" out, or say \"input\"";
-            return at_odds(&["order"], "its outputs come in the order in which they are done", why);
+        let unordered = match stage.order {
+            Order::Input => None,
+            Order::None => Some("its outputs come in the order in which they are done"),
+            Order::Key => Some("its outputs of different keys come in the order in which they are done"),
+        };
+        if let Some(unordered) = unordered {
+            return at_odds(&["order"], unordered, "leave \"order\" out, or say \"input\"");
         }
         let grants = &stage.grants;
         if grants.clock == Some(Clock::Real) {

@@ -4,10 +4,10 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid};
+use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid, bounds};
 use crate::program::NativeStage;
-use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::queue::{ByKey, QueueBounds};
+use crate::record::{BatchBounds, RecordKey};
 
 /// One stage: a pool of instances behind one queue.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct StagePlan {
     pub batch: BatchBounds,
     /// Whether its outputs keep the order of its inputs.
     pub order: Order,
+    /// Where the key of a record is found: only for [`Order::Key`].
+    pub key: RecordKey,
     /// How long an instance lives.
     pub reuse: Isolation,
     /// Whether an instance is open as soon as it is made: not for [`Isolation::Worker`].
@@ -56,6 +58,20 @@ pub struct StagePlan {
     pub unsaid: Unsaid,
 }
 
+impl StagePlan {
+    /// How its queue deals records over lanes; `None`: it does not.
+    pub(crate) fn by_key(&self) -> Option<ByKey> {
+        let per_worker = if self.keeps_state_by_key() { NonZeroUsize::MIN } else { bounds::LANES_PER_WORKER };
+        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, per_worker))
+    }
+
+    /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each worker: as
+    /// many as it may have at once anyway.
+    pub fn keeps_state_by_key(&self) -> bool {
+        self.order == Order::Key && self.reuse == Isolation::Worker
+    }
+}
+
 /// What a stage runs.
 #[derive(Clone, Debug)]
 pub enum Code {
@@ -74,6 +90,8 @@ pub enum Order {
     /// In the order in which the batches entered the stage, whatever the number of workers.
     #[default]
     Input,
+    /// Records of one key in the order in which they entered the stage; those of different keys as they are done.
+    Key,
 }
 
 /// How long an instance lives (`reuse` in the pipeline file).
@@ -85,7 +103,8 @@ pub enum Isolation {
     /// A pristine instance for every batch.
     #[default]
     Batch,
-    /// One instance for as long as the worker lives: for stages that keep state.
+    /// One instance for as long as the worker lives: for stages that keep state. With [`Order::Key`], one for each lane of keys:
+    /// all records of a key meet the same one.
     Worker,
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Gathered {
     origins: Option<Vec<u32>>,
     ports: Option<Vec<u16>>,
     failures: Vec<Failing>,
+    /// Records that were not tried, because one of their key, before them, is tried again.
+    held_back: Vec<u32>,
     /// What instances gave up at their end, when they lived for this batch alone.
     pub(crate) flushed: Vec<Flushed>,
 }
@@ -88,7 +90,22 @@ impl Gathered {
 
     /// Whether any of them is tried again.
     pub(crate) fn waits(&self) -> bool {
-        self.failures.iter().any(|failing| failing.again)
+        !self.held_back.is_empty() || self.failures.iter().any(|failing| failing.again)
+    }
+
+    /// Those of them, by their positions, that are tried again, but for the first `known` failures.
+    pub(crate) fn again(&self, known: usize) -> impl Iterator<Item = usize> {
+        let failures = self.failures.iter().skip(known).filter(|failing| failing.again);
+        failures.map(|failing| self.base + failing.index as usize)
+    }
+
+    /// How many attempts were at records of the load that had failed before, and how many of these passed.
+    pub(crate) fn retried(&self, load: &Load) -> (usize, usize) {
+        let is_retry = |index: u32| load.failures(self.base + index as usize) > 0;
+        let tried = (0..index(self.tried())).filter(|at| is_retry(*at)).count();
+        let held_back = self.held_back.iter().filter(|at| is_retry(**at)).count();
+        let failed = self.failures.iter().filter(|failing| is_retry(failing.index)).count();
+        (tried - held_back, tried - held_back - failed)
     }
 
     /// Bytes that wait here to be sent on.
@@ -132,6 +149,13 @@ impl Gathered {
         let again = again(position, cause);
         self.failures.push(Failing { index: index(position - self.base), reason, cause, again });
         again
+    }
+
+    /// The record at `position` is not tried now.
+    pub(crate) fn hold_back(&mut self, position: usize) {
+        self.through = position + 1;
+        self.origins.get_or_insert_default();
+        self.held_back.push(index(position - self.base));
     }
 
     /// What became of the records in `range`, which were tried last; their failures begin behind the `known` ones. Nothing yet
@@ -181,12 +205,18 @@ impl Gathered {
         Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
     }
 
-    /// As [`Self::sort`], with the records that are tried again cut apart; and with `each` record a part of its own. Each
-    /// part comes with the position of its first record in the batch.
-    pub(crate) fn cut(mut self, load: &mut Load, each: bool, retries: &Retries) -> Vec<(usize, Part)> {
+    /// As [`Self::sort`], with the records that are tried again cut apart; and each of those at certain positions is a part
+    /// of its own. Each part comes with the position of its first record in the batch.
+    pub(crate) fn cut(
+        mut self,
+        load: &mut Load,
+        is_apart: impl Fn(usize) -> bool,
+        retries: &Retries,
+    ) -> Vec<(usize, Part)> {
         let (again, failures): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.failures).into_iter().partition(|failing| failing.again);
         let (mut again, mut failures) = (again.into_iter().peekable(), failures.into_iter().peekable());
+        let mut held_back = std::mem::take(&mut self.held_back).into_iter().peekable();
         let mut parts = Vec::new();
         let mut position = self.base;
         while position < self.through {
@@ -196,8 +226,15 @@ impl Gathered {
                 position += 1;
                 continue;
             }
-            let next = again.peek().map_or(self.through, |failing| self.base + failing.index as usize);
-            let end = if each { position + 1 } else { next };
+            if held_back.next_if_eq(&at).is_some() {
+                parts.push((position, Part::Waiting(load.hold_back(position))));
+                position += 1;
+                continue;
+            }
+            let next = again.peek().map(|failing| failing.index).into_iter().chain(held_back.peek().copied()).min();
+            let next = next.map_or(self.through, |at| self.base + at as usize);
+            let is_end = |end: &usize| *end == next || is_apart(end - 1) || is_apart(*end);
+            let end = (position + 1..=next).find(is_end).unwrap_or(next);
             let before = index(end - self.base);
             let failures = iter::from_fn(|| failures.next_if(|failing| failing.index < before)).collect();
             parts.push((position, Part::Done(self.slice(position..end, failures).sort(load))));
@@ -227,7 +264,27 @@ impl Gathered {
             origins,
             ports,
             failures: failures.collect(),
+            held_back: Vec::new(),
             flushed: Vec::new(),
+        }
+    }
+}
+
+impl Part {
+    /// All its claims.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &Lineage> {
+        let [first, second, third] = match self {
+            Self::Waiting(record) => [Some(&record.claim), None, None],
+            Self::Done(sorted) => [Some(&sorted.claims), Some(&sorted.failed.claims), Some(&sorted.dropped)],
+        };
+        first.into_iter().chain(second).chain(third)
+    }
+
+    /// Bytes of the records that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Waiting(record) => record.record.bytes(),
+            Self::Done(sorted) => sorted.emitted.bytes() + sorted.failed.records.bytes(),
         }
     }
 }
@@ -292,36 +349,6 @@ impl Flushed {
         }
         self.hold.into_iter().for_each(Hold::release);
         None
-    }
-}
-
-/// The ranges of a batch that are still to be tried, the first on top.
-#[derive(Debug)]
-pub(crate) struct Pending(Vec<Range<usize>>);
-
-impl Pending {
-    /// These, which stand in order.
-    pub(crate) fn of(mut ranges: Vec<Range<usize>>) -> Self {
-        ranges.reverse();
-        Self(ranges)
-    }
-
-    /// The next range, at most `most` records of it: at least one.
-    pub(crate) fn next(&mut self, most: usize) -> Option<Range<usize>> {
-        let range = self.0.pop()?;
-        if range.len() <= most {
-            return Some(range);
-        }
-        let cut = range.start + most.max(1);
-        self.0.push(cut..range.end);
-        Some(range.start..cut)
-    }
-
-    /// Puts a range back, in halves.
-    pub(crate) fn halve(&mut self, range: &Range<usize>) {
-        let middle = usize::midpoint(range.start, range.end);
-        self.0.push(middle..range.end);
-        self.0.push(range.start..middle);
     }
 }
 
@@ -402,7 +429,7 @@ mod tests {
             let retries = Retries::new(Retry::default(), "s", &Arc::default());
             prop_assert_eq!(gathered.waits(), all.contains(&Comes::Waits));
             let (mut joined, mut waited) = (Sorted::default(), Vec::new());
-            for (position, part) in gathered.cut(&mut load, each, &retries) {
+            for (position, part) in gathered.cut(&mut load, |_| each, &retries) {
                 match part {
                     Part::Waiting(waiting) => {
                         prop_assert_eq!(texts(&waiting.record), [(position + 1).to_string()]);

@@ -4,7 +4,7 @@ use std::iter;
 use std::mem;
 use std::ops::Range;
 
-use super::attempts::Pending;
+use super::pending::Pending;
 use super::retries::{Cause, Retries, Tried, Waiting};
 use crate::flow::{Earlier, Reason};
 use crate::record::{Batch, Lineage, Payload};
@@ -111,6 +111,41 @@ impl Load {
             due: Instant::now() + retries.delay(earlier.count()),
             tried: Tried { earlier, cause, number },
         }
+    }
+
+    /// The record at `position`, whose claim is the next one: it has not been tried, and waits for one of its key.
+    pub(super) fn hold_back(&mut self, position: usize) -> Waiting {
+        let number = self.number(position);
+        let cause = self.tried.get(position).map_or(Cause::Retryable, |tried| tried.cause);
+        let earlier = self.take_earlier(position);
+        Waiting {
+            record: self.records.slice(position..position + 1),
+            claim: self.take_claims(1),
+            due: Instant::now(),
+            tried: Tried { earlier, cause, number },
+        }
+    }
+
+    /// Divides a batch that nothing has happened to: the records that are not held back, and those that are, with their
+    /// positions.
+    pub(crate) fn part(self, is_held: impl Fn(usize) -> bool) -> (Self, Vec<(usize, Waiting)>) {
+        let hands: Vec<u16> = (0..self.len()).map(|position| u16::from(is_held(position))).collect();
+        let tried = |position: usize| Tried {
+            earlier: Earlier::default(),
+            cause: Cause::Retryable,
+            number: self.first + position as u64,
+        };
+        let chosen =
+            |hand: u16| (0_usize..).zip(&hands).filter(move |(_, of)| **of == hand).map(|(position, _)| position);
+        let mut dealt = Batch::new(self.records, self.claims).deal(&hands, 2).into_iter();
+        let (records, claims) = dealt.next().map(Batch::into_parts).unwrap_or_default();
+        let free = Self { records, claims, tried: chosen(0).map(tried).collect(), first: 0 };
+        let (records, mut claims) = dealt.next().map(Batch::into_parts).unwrap_or_default();
+        let held = chosen(1).enumerate().map(|(index, position)| {
+            let (record, claim) = (records.slice(index..index + 1), claims.split_front(1));
+            (position, Waiting { record, claim, tried: tried(position), due: Instant::now() })
+        });
+        (free, held.collect())
     }
 
     /// The records from `position` on, whose turn has not come: they wait on, and are due.

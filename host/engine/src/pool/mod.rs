@@ -3,10 +3,14 @@
 mod attempts;
 mod breaker;
 mod held;
+mod keyed;
+mod keys;
+mod lanes;
 mod line;
 mod load;
 mod order;
 mod pace;
+mod pending;
 mod places;
 mod retries;
 mod room;

@@ -31,6 +31,13 @@ pub(crate) struct Waiting {
     pub(crate) due: Instant,
 }
 
+impl Waiting {
+    /// Whether it has been tried before, and does not only wait behind another record.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.tried.earlier.count() > 0
+    }
+}
+
 /// What happened to a record before it is tried again.
 #[derive(Debug)]
 pub(crate) struct Tried {

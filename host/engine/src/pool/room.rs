@@ -15,7 +15,7 @@ use crate::record::BatchBounds;
 use crate::time::Instant;
 
 /// Records at which it is full. Arbitrary.
-const RECORDS_MAX: usize = 1024;
+pub(super) const RECORDS_MAX: usize = 1024;
 
 /// Shared by the workers of a stage.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Look {
     pub(crate) next: Option<Instant>,
     /// Whether no new input may be taken.
     pub(crate) is_full: bool,
+    /// Whether records are due that somebody else keeps from being taken. Until these are done, no worker ends.
+    pub(crate) is_kept: bool,
 }
 
 impl Room {
@@ -87,7 +89,7 @@ impl Room {
         if !due.is_empty() {
             self.changed.notify_waiters();
         }
-        Look { due, next, is_full }
+        Look { due, next, is_full, is_kept: false }
     }
 
     /// Ready when somebody has put something in or taken something out since this call.

@@ -17,7 +17,7 @@ use super::room::Look;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::flow::Stopwatch;
-use crate::queue::Received;
+use crate::queue::{Lease, Received};
 use crate::task::Onward;
 use crate::time::{Instant, sleep_until};
 
@@ -30,7 +30,7 @@ const TRIAL_TURNS: u32 = 16;
 enum Next {
     Input(Received),
     /// Records that have waited, and are due.
-    Due(Vec<Waiting>),
+    Due(Vec<Waiting>, Lease),
 }
 
 /// The threads on which the workers of a stage may run.
@@ -78,7 +78,7 @@ impl Worker {
                 let is_shared = match next {
                     Some(_) => self.stage.turns.are_short(),
                     // To give up what an instance holds may take any time.
-                    None => self.is_shared && self.instance.is_none(),
+                    None => self.is_shared && self.instance.is_none() && self.stage.lanes.is_none(),
                 };
                 if is_shared != self.is_shared {
                     self.is_shared = is_shared;
@@ -96,6 +96,12 @@ impl Worker {
 
     async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
         self.stage.places.end();
+        self.end_instance(&mut watch).await?;
+        self.end_lanes(&mut watch).await
+    }
+
+    /// Ends a long-lived instance, and sends on what it held.
+    pub(super) async fn end_instance(&mut self, watch: &mut Stopwatch) -> Result<()> {
         let flushed = self.retire().await?;
         watch.lap(&self.stage.counters.busy);
         if let Some(flushed) = flushed.map(|flushed| self.claim(flushed)) {
@@ -109,12 +115,20 @@ impl Worker {
         self.turn = Duration::ZERO;
         self.stage.turns.tried.fetch_add(1, Relaxed);
         match next {
-            Next::Input(Received { sequence, first_record, batch }) => {
+            Next::Input(Received { sequence, first_record, batch, lease }) => {
                 self.stage.counters.records_in.add(batch.len());
                 let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
-                self.work(Load::first(batch, first_record), turn, watch).await
+                let load = Load::first(batch, first_record);
+                match self.stage.keys {
+                    // The lease ends when all of it has been sent on or waits: order by key depends on that.
+                    Some(_) => self.work_on_lanes(load, lease, watch).await,
+                    None => self.work(load, turn, watch).await,
+                }
             }
-            Next::Due(waiting) => self.work(Load::again(waiting), None, watch).await,
+            Next::Due(waiting, lease) if self.stage.keys.is_some() => {
+                self.try_again_on_lane(waiting, lease, watch).await
+            }
+            Next::Due(waiting, _) => self.work(Load::again(waiting), None, watch).await,
         }
     }
 
@@ -127,13 +141,13 @@ impl Worker {
         }
         let mut is_closed = false;
         loop {
-            let changed = self.stage.room.changed();
+            let changed = self.stage.changed();
             let bounds = self.stage.pace.batch(&self.stage.bounds);
-            let Look { due, next, is_full } = self.stage.room.look(&bounds);
+            let (Look { due, next, is_full, is_kept }, lease) = self.look(&bounds);
             if !due.is_empty() {
-                return Some(Next::Due(due));
+                return Some(Next::Due(due, lease));
             }
-            if is_closed && next.is_none() {
+            if is_closed && next.is_none() && !is_kept {
                 return None;
             }
             tokio::select! {

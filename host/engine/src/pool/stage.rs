@@ -3,7 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use tokio::sync::futures::Notified;
+
 use super::breaker::Breaker;
+use super::keys::Keys;
+use super::lanes::LaneInstances;
 use super::order::Turnstile;
 use super::pace::Pace;
 use super::places::Places;
@@ -13,7 +17,7 @@ use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::program::Program;
-use crate::record::{BatchBounds, Ledger};
+use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 
 /// What all workers of a stage share.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ pub(crate) struct Stage {
     pub(super) turns: Turns,
     /// Of a stage that keeps none: where records wait for their next attempt.
     pub(crate) room: Room,
+    /// Of a stage that keeps order by key: where they wait, and what is behind them.
+    pub(crate) keys: Option<Keys>,
+    /// Of a stage that keeps state by key.
+    pub(super) lanes: Option<LaneInstances>,
     pub(super) places: Places,
 }
 
@@ -64,7 +72,22 @@ impl Stage {
             retries,
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
+            lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
+            keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
             places: Places::new(plan.workers.get()),
+        }
+    }
+
+    /// The key of a record, where order is kept by key.
+    pub(super) fn key(&self, records: &Payload, index: usize) -> KeyHash {
+        self.keys.as_ref().map_or_else(KeyHash::default, |keys| keys.hash(records, index))
+    }
+
+    /// Ready when the records that wait have changed since this call.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        match &self.keys {
+            Some(keys) => keys.changed(),
+            None => self.room.changed(),
         }
     }
 

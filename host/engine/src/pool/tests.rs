@@ -13,8 +13,8 @@ use super::{Homes, Stage, Worker};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
 use crate::program::{NativeStage, Program, Verdict};
-use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded};
-use crate::record::{Accounting, Batch, BatchBounds, Column, Fate, Ledger, Payload, Places, Ticket};
+use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
+use crate::record::{Accounting, Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 use crate::redact::Redactor;
 use crate::report::event_channel;
 use crate::state::StateFile;
@@ -24,6 +24,7 @@ use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod flushed;
 mod homes;
+mod keys;
 mod places;
 mod retries;
 
@@ -133,7 +134,7 @@ impl Floor {
         let crate::plan::Code::Native(native) = plan.code.clone() else { panic!("a native stage") };
         let ledger = Arc::default();
         let stage = Arc::new(Stage::new(&plan, program(native), failures, &ledger));
-        let (input, receiver) = bounded(plan.queue);
+        let (input, receiver) = with_lanes(plan.queue, plan.by_key());
         // What is larger than the queue goes through it alone: batches are not merged.
         let (output, sink) = bounded(queue(1));
         let outlet = Outlet::new(vec![vec![output]], crate::failpoint::Failpoints::default());
@@ -153,10 +154,38 @@ impl Floor {
 
     /// Gives it these values, in one batch. Waits as a source does.
     pub(super) async fn give<T: AsRef<[u8]>>(&self, values: impl IntoIterator<Item = T>) {
-        let values: Column = values.into_iter().collect();
-        let claims = Ticket::issue(&self.ledger, &"source".into(), 1, values.len(), Places::default());
+        self.put(Payload::of_values(values.into_iter().collect())).await;
+    }
+
+    /// The same, with keys: the first letter of each value.
+    pub(super) async fn give_keyed<T: AsRef<str>>(&self, values: impl IntoIterator<Item = T>) {
+        self.put(keyed(values)).await;
+    }
+
+    /// Gives it batches for as long as it takes, or for this time.
+    pub(super) async fn give_batches(&mut self, batches: Vec<Vec<String>>, within: Duration) {
+        let (input, ledger) = (self.input.clone().expect("it still takes input"), Arc::clone(&self.ledger));
+        let give = async move {
+            for batch in batches {
+                let records = keyed(batch);
+                let claims = Ticket::issue(&ledger, &"source".into(), 1, records.len(), Places::default());
+                input.send(Batch::new(records, claims)).await.expect("it still takes input");
+            }
+        };
+        let mut give = std::pin::pin!(timeout(within, give));
+        loop {
+            tokio::select! {
+                // Whoever waits for tasks sends them on to other threads.
+                ended = self.tasks.next() => self.ended.extend(ended),
+                _ = &mut give => return,
+            }
+        }
+    }
+
+    async fn put(&self, records: Payload) {
+        let claims = Ticket::issue(&self.ledger, &"source".into(), 1, records.len(), Places::default());
         let input = self.input.as_ref().expect("it still takes input");
-        input.send(Batch::new(Payload::of_values(values), claims)).await.expect("it still takes input");
+        input.send(Batch::new(records, claims)).await.expect("it still takes input");
     }
 
     /// Lets everything happen that happens without waiting for a backoff.
@@ -232,6 +261,15 @@ impl Floor {
         assert!(account.in_flight == 0 || self.cut.is_cancelled(), "{account:?}");
         failure.map_or(Ok(()), Err)
     }
+}
+
+fn keyed<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Payload {
+    let mut records = Payload::default();
+    for value in values {
+        let value = value.as_ref();
+        records.push(Some(&value.as_bytes()[..1]), value.as_bytes());
+    }
+    records
 }
 
 async fn deliver(sink: Receiver, delivered: Arc<Mutex<Delivered>>) -> Result<()> {

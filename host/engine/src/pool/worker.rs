@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempts::{Attempted, Flushed, Gathered, Part, Pending, Sorted, last_words};
+use super::attempts::{Attempted, Flushed, Gathered, Part, Sorted, last_words};
 use super::breaker::Came;
 use super::held::Held;
 use super::load::Load;
 use super::order::Turn;
 use super::pace::{Took, flush_budget};
+use super::pending::{Next, Pending};
 use super::shift::Homes;
 use super::stage::Stage;
 use super::words::state_lost;
@@ -24,7 +25,7 @@ use crate::time::{Instant, sleep_until};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
 /// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
-const SEND_ON_BYTES: usize = 16 << 20;
+pub(super) const SEND_ON_BYTES: usize = 16 << 20;
 
 /// One worker.
 pub(crate) struct Worker {
@@ -79,7 +80,7 @@ impl Worker {
             done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
             let sorted = if gathered.waits() {
-                let parts = gathered.cut(&mut load, false, &self.stage.retries);
+                let parts = gathered.cut(&mut load, |_| false, &self.stage.retries);
                 watch.lap(&self.stage.counters.busy);
                 match &turn {
                     Some(turn) => {
@@ -156,7 +157,7 @@ impl Worker {
         let mut gathered = self.gather(&load, &mut load.pending(), 0, room).await?;
         let tried = gathered.through();
         held.flushed.append(&mut gathered.flushed);
-        let parts = gathered.cut(&mut load, true, &self.stage.retries).into_iter().map(|(_, part)| part);
+        let parts = gathered.cut(&mut load, |_| true, &self.stage.retries).into_iter().map(|(_, part)| part);
         let untried = load.rest(tried).into_iter().map(Part::Waiting);
         held.put(positions.into_iter().zip(parts.chain(untried)));
         Ok(())
@@ -174,7 +175,13 @@ impl Worker {
 
     /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or so many bytes have come out: one
     /// of them at least.
-    async fn gather(&mut self, load: &Load, pending: &mut Pending, base: usize, bytes: usize) -> Result<Gathered> {
+    pub(super) async fn gather(
+        &mut self,
+        load: &Load,
+        pending: &mut Pending,
+        base: usize,
+        bytes: usize,
+    ) -> Result<Gathered> {
         let stage = Arc::clone(&self.stage);
         let records = load.records();
         let again = |position: usize, cause| stage.retries.allow(cause, load.failures(position));
@@ -183,7 +190,14 @@ impl Worker {
         while gathered.tried() == 0
             || (gathered.flushed.is_empty() && gathered.bytes() < bytes && !stage.breaker.is_open())
         {
-            let Some(range) = pending.next(self.piece_max()) else { break };
+            let range = match pending.next_free(self.piece_max(), |position| stage.key(records, position)) {
+                Some(Next::Try(range)) => range,
+                Some(Next::HoldBack(position)) => {
+                    gathered.hold_back(position);
+                    continue;
+                }
+                None => break,
+            };
             let whole = range.len() == records.len();
             let part = (!whole).then(|| records.slice(range.clone()));
             let Attempted { came, words } = self.attempt(part.as_ref().unwrap_or(records)).await?;
@@ -205,10 +219,14 @@ impl Worker {
                 }
             }
             gathered.quote(known, words);
+            if let Some(keys) = &stage.keys {
+                pending.hold(gathered.again(known).map(|position| keys.hash(records, position)));
+            }
         }
         if load.is_retry() {
-            stage.counters.retries.add(gathered.tried());
-            stage.counters.recovered.add(gathered.tried() - gathered.failed());
+            let (retries, recovered) = gathered.retried(load);
+            stage.counters.retries.add(retries);
+            stage.counters.recovered.add(recovered);
         }
         Ok(gathered)
     }
@@ -297,7 +315,7 @@ impl Worker {
             || memory.is_some_and(|most| living.instance.memory_bytes() >= most.get())
     }
 
-    async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
+    pub(super) async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
         let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
         let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();

@@ -1,10 +1,12 @@
 //! The wait of a receiver for a fuller batch. It is the user's wish, so what is in the queue meanwhile does not count among
 //! what a source has on its way: else a source that is let in for little would wait for the receiver, and it for the source.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 
-use super::{Line, Queued, Receiver, Shared, portion};
+use super::lanes::portion;
+use super::{Queued, Receiver, Shared};
 use crate::record::{Batch, BatchBounds};
 use crate::time::{Instant, timeout_at};
 
@@ -40,10 +42,10 @@ impl Shared {
 
 /// Fills the batch from the front of the queue, however the source cut what lies there: whoever waits for full batches
 /// gets them full.
-pub(super) fn top_up(line: &mut Line, batch: &mut Batch, bounds: &BatchBounds) {
+pub(super) fn top_up(batches: &mut VecDeque<Queued>, batch: &mut Batch, bounds: &BatchBounds) {
     let records = NonZeroUsize::new(bounds.records.get().saturating_sub(batch.len()));
     let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(batch.bytes()));
-    let (Some(records), Some(bytes), Some(next)) = (records, bytes, line.batches.front_mut()) else { return };
+    let (Some(records), Some(bytes), Some(next)) = (records, bytes, batches.front_mut()) else { return };
     let room = BatchBounds { records, bytes, ..*bounds };
     let count = next.batch.payload().fitting(&room);
     let is_part = count < next.batch.len();
@@ -72,7 +74,7 @@ impl<'a> Linger<'a> {
         let mut line = shared.line();
         line.lingering += 1;
         if line.lingering == 1 {
-            line.batches.iter().for_each(|queued| queued.batch.lineage().rest());
+            line.lanes.iter().for_each(|queued| queued.batch.lineage().rest());
         }
         Self(shared)
     }
@@ -87,7 +89,7 @@ impl<'a> Linger<'a> {
         let mut line = self.0.line();
         line.lingering -= 1;
         if line.lingering == 0 {
-            line.batches.iter().for_each(|queued| queued.batch.lineage().wake());
+            line.lanes.iter().for_each(|queued| queued.batch.lineage().wake());
         }
     }
 }

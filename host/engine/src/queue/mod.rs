@@ -4,16 +4,23 @@
 //! it; permits are given out in the order in which senders asked, so a large batch is not overtaken for ever. A batch
 //! larger than the whole queue is admitted alone. Many senders, many receivers, one shared line of batches: a slow worker
 //! never holds back what an idle one could take. Receivers merge small batches and cut large ones to their own bounds.
+//!
+//! A queue may have lanes instead of one line: then records are dealt over them by their keys, and a receiver holds a lease
+//! on the lanes that its batch comes from (`lanes`).
 
+mod lanes;
 mod linger;
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+use lanes::{Dealt, Lanes};
+
+pub use lanes::{ByKey, Lease};
 
 use crate::record::{Batch, BatchBounds};
 
@@ -29,13 +36,21 @@ pub struct QueueBounds {
 /// Makes a queue with one sender and one receiver; both can be cloned.
 #[must_use]
 pub fn bounded(bounds: QueueBounds) -> (Sender, Receiver) {
+    with_lanes(bounds, None)
+}
+
+/// As [`bounded`], and where records are dealt `by_key`, with lanes: records of one key are received in order, and as long as
+/// the lease of a batch is held, nobody else receives records of the keys in it.
+#[must_use]
+pub fn with_lanes(bounds: QueueBounds, by_key: Option<ByKey>) -> (Sender, Receiver) {
     let capacity =
         Permits { records: bounds.records.get().min(PERMITS_MAX), bytes: bounds.bytes.get().min(PERMITS_MAX) };
     let shared = Arc::new(Shared {
         capacity,
         records: Arc::new(Semaphore::new(capacity.records)),
         bytes: Arc::new(Semaphore::new(capacity.bytes)),
-        line: Mutex::new(Line::default()),
+        line: Mutex::new(Line::new(by_key.as_ref())),
+        by_key,
         arrived: Notify::new(),
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
@@ -75,6 +90,8 @@ pub struct Received {
     pub first_record: u64,
     /// The records.
     pub batch: Batch,
+    /// Keeps records of the same keys back from other receivers, until it is dropped.
+    pub lease: Lease,
 }
 
 /// How full a queue is.
@@ -103,6 +120,8 @@ struct Shared {
     records: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     line: Mutex<Line>,
+    /// `None`: one lane.
+    by_key: Option<ByKey>,
     arrived: Notify,
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -113,9 +132,9 @@ struct Shared {
 /// A sender's wait for room.
 struct Wait<'a>(&'a Shared);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line {
-    batches: VecDeque<Queued>,
+    lanes: Lanes,
     next_sequence: u64,
     next_record: u64,
     depth: Depth,
@@ -160,6 +179,12 @@ impl Probe {
         self.shared.line().depth
     }
 
+    /// Records that came without a key to a queue with several lanes that deals by it.
+    #[must_use]
+    pub fn without_key(&self) -> u64 {
+        self.shared.by_key.as_ref().map_or(0, ByKey::without_key)
+    }
+
     /// Most records it holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -177,12 +202,13 @@ impl Receiver {
         loop {
             let arrived = self.shared.arrived.notified();
             let closed = self.shared.is_closed();
-            if !self.shared.line().batches.is_empty() {
+            let (is_ready, is_empty) = self.shared.line().state();
+            if is_ready {
                 self.linger(bounds).await;
                 if let Some(received) = self.shared.take(bounds) {
                     return Some(received);
                 }
-            } else if closed {
+            } else if closed && is_empty {
                 // Wakes the next receiver, which does the same: all of them end.
                 self.shared.arrived.notify_one();
                 return None;
@@ -223,37 +249,35 @@ impl Shared {
     }
 
     fn put(&self, queued: Queued) -> Result<(), Closed> {
+        let (records, bytes) = (queued.batch.len(), queued.batch.bytes());
+        let dealt = match &self.by_key {
+            None => Dealt::One(0, queued),
+            Some(by_key) => by_key.deal(queued),
+        };
         let mut line = self.line();
         // The last receiver may have left since the batch was admitted. It empties the line under this lock: behind that,
         // a batch would lie here for as long as anybody looks at the queue, and be missing in the account of the run.
         if self.receivers.load(Ordering::Acquire) == 0 {
-            return Err(Closed(Box::new(queued.batch)));
+            let whole = dealt.into_whole();
+            return Err(Closed(Box::new(whole)));
         }
-        line.depth.records += queued.batch.len();
-        line.depth.bytes += queued.batch.bytes();
+        line.depth.records += records;
+        line.depth.bytes += bytes;
         line.depth.records_high_water = line.depth.records_high_water.max(line.depth.records);
-        if line.lingering > 0 {
-            queued.batch.lineage().rest();
+        for (lane, queued) in dealt.into_parts() {
+            if line.lingering > 0 {
+                queued.batch.lineage().rest();
+            }
+            line.lanes.put(lane, queued);
         }
-        line.batches.push_back(queued);
         drop(line);
         self.arrived.notify_one();
         Ok(())
     }
 
-    fn take(&self, bounds: &BatchBounds) -> Option<Received> {
+    fn take(self: &Arc<Self>, bounds: &BatchBounds) -> Option<Received> {
         let mut line = self.line();
-        let mut batch = take_front(&mut line, bounds)?;
-        while let Some(next) = line.batches.front() {
-            let room = bounds.records.get().saturating_sub(batch.len());
-            if next.batch.len() > room || next.batch.bytes() + batch.bytes() > bounds.bytes.get() {
-                break;
-            }
-            batch.append(take_front(&mut line, bounds)?);
-        }
-        if !bounds.linger.is_zero() {
-            linger::top_up(&mut line, &mut batch, bounds);
-        }
+        let (batch, leased) = line.lanes.take(bounds)?;
         if line.lingering > 0 {
             batch.lineage().wake();
         }
@@ -262,12 +286,13 @@ impl Shared {
         line.next_record += batch.len() as u64;
         line.depth.records -= batch.len();
         line.depth.bytes -= batch.bytes();
-        let more = !line.batches.is_empty();
+        let (is_ready, is_empty) = line.state();
         drop(line);
-        if more {
+        // Whoever waits for a lane to be free has to hear, too, that there will be none.
+        if is_ready || (is_empty && self.is_closed()) {
             self.arrived.notify_one();
         }
-        Some(Received { sequence, first_record, batch })
+        Some(Received { sequence, first_record, batch, lease: Lease::of(self, leased) })
     }
 
     fn is_closed(&self) -> bool {
@@ -295,30 +320,16 @@ impl Drop for Wait<'_> {
     }
 }
 
-/// Takes the front batch. One that does not fit is cut, all at once, and its pieces take its place.
-fn take_front(line: &mut Line, bounds: &BatchBounds) -> Option<Batch> {
-    let Queued { batch, mut records, mut bytes } = line.batches.pop_front()?;
-    if batch.payload().fitting(bounds) >= batch.len() {
-        return Some(batch);
+impl Line {
+    fn new(by_key: Option<&ByKey>) -> Self {
+        let lanes = Lanes::new(by_key);
+        Self { lanes, next_sequence: 0, next_record: 0, depth: Depth::default(), lingering: 0 }
     }
-    let mut pieces = batch.cut(bounds).into_iter();
-    let first = pieces.next();
-    // The last piece keeps what the others leave of the permits: a batch larger than the queue holds fewer than it has
-    // records, and those are given back last.
-    let rest = pieces.rev().map(|batch| {
-        let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
-        Queued { batch, records, bytes }
-    });
-    for queued in rest {
-        line.batches.push_front(queued);
-    }
-    first
-}
 
-/// As much of a permit as there is, up to `wanted`.
-fn portion(permit: &mut OwnedSemaphorePermit, wanted: usize) -> OwnedSemaphorePermit {
-    let available = wanted.min(permit.num_permits());
-    permit.split(available).expect("no more is split off than there is")
+    /// Whether something can be taken, and whether nothing is here at all.
+    fn state(&self) -> (bool, bool) {
+        (self.lanes.has_ready(), self.depth.records == 0)
+    }
 }
 
 fn permits(wanted: usize, capacity: usize) -> u32 {
@@ -354,7 +365,7 @@ impl Drop for Receiver {
             self.shared.records.close();
             self.shared.bytes.close();
             // What is still queued has no one to go to: it counts as in flight now, not when the last sender leaves.
-            let orphans = std::mem::take(&mut self.shared.line().batches);
+            let orphans = self.shared.line().lanes.drain();
             drop(orphans);
         }
     }

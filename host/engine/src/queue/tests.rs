@@ -1,14 +1,17 @@
 //! What the queue promises: bounds, order, no lost wake-up, an end. The clock is paused; nothing sleeps.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::{QueueBounds, Received, Receiver, Sender, bounded};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
+
+mod lanes;
 
 /// Long enough for anything that can happen to have happened: the clock is paused, so it costs nothing.
 const LONG: Duration = Duration::from_secs(3600);

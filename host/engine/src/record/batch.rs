@@ -159,6 +159,29 @@ impl Payload {
         chosen
     }
 
+    /// Copies of the records, dealt out: record `i` goes to payload `hands[i]`, in order.
+    fn deal(&self, hands: &[u16], count: usize) -> Vec<Self> {
+        let deal = |column: &Column| {
+            let mut sizes = vec![(0, 0); count];
+            for (value, hand) in column.iter().zip(hands) {
+                if let Some((values, bytes)) = sizes.get_mut(usize::from(*hand)) {
+                    (*values, *bytes) = (*values + 1, *bytes + value.len());
+                }
+            }
+            let mut dealt: Vec<_> =
+                sizes.into_iter().map(|(values, bytes)| Column::with_capacity(values, bytes)).collect();
+            for (value, hand) in column.iter().zip(hands) {
+                if let Some(column) = dealt.get_mut(usize::from(*hand)) {
+                    column.push(value);
+                }
+            }
+            dealt
+        };
+        let json_lines = self.json_lines;
+        let columns = deal(&self.values).into_iter().zip(deal(&self.keys));
+        columns.map(|(values, keys)| Self { values, keys, json_lines }).collect()
+    }
+
     /// Number of leading records that fit into `bounds`; at least one when there is any.
     #[must_use]
     pub fn fitting(&self, bounds: &BatchBounds) -> usize {
@@ -282,6 +305,21 @@ impl Batch {
     #[must_use]
     pub fn split_front(&mut self, count: usize) -> Self {
         Self { payload: self.payload.split_front(count), lineage: self.lineage.split_front(count) }
+    }
+
+    /// Deals the records out: record `i` goes to batch `hands[i]`, in order. Each byte is copied once.
+    ///
+    /// # Panics
+    /// When a hand is not below `count`, or there are not as many hands as records.
+    #[must_use]
+    pub fn deal(self, hands: &[u16], count: usize) -> Vec<Self> {
+        let (payload, lineage) = self.into_parts();
+        let payloads = payload.deal(hands, count);
+        payloads
+            .into_iter()
+            .zip(lineage.deal(hands, count))
+            .map(|(payload, claims)| Self::new(payload, claims))
+            .collect()
     }
 
     /// The same records once more, for a second consumer: the ledger counts them as created.

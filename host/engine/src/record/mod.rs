@@ -3,6 +3,7 @@
 
 mod batch;
 mod column;
+mod key;
 mod ledger;
 mod lineage;
 mod parked;
@@ -11,6 +12,7 @@ mod traffic;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
+pub use key::{JsonPointer, KeyHash, PointerError, RecordKey};
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
 pub use parked::Parked;

@@ -21,4 +21,6 @@ pub struct Warning {
 pub enum WarningKind {
     /// A stage gives results at the end of its instances, and there is more than one: each result covers only a part of the input of the input.
     PartialResults,
+    /// A stage keeps order by a key that records do not have.
+    WithoutKey,
 }

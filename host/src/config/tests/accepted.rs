@@ -11,6 +11,7 @@ use crate::plan::{
     Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Isolation, Limits, Node, OnError, Order, Plan,
     Recycle, Retry, Share, Suggested, Warm, Wire,
 };
+use crate::record::RecordKey;
 
 const LEAST: &str =
     "name = 'p'\n[source]\nkind = 'stdin'\n[[stage]]\nname = 's'\ncomponent = 'x'\n[sink]\nkind = 'null'\n";
@@ -97,6 +98,20 @@ fn every_key_of_a_stage_is_read() {
     assert_eq!(stage.limits.wall, Duration::from_secs(90));
     assert_eq!(stage.ports.iter().map(|port| &**port).collect::<Vec<_>>(), ["good", "bad"]);
     assert_eq!(wires(&plan), ["stdin -> s", "s.1 -> null", "s -> null"]);
+}
+
+#[test]
+fn a_stage_keeps_order_by_the_records_own_key_or_by_a_part_of_its_value() {
+    let stage = |keys: &str| {
+        let file = format!(
+            "name = 'p'\nsource = {{ kind = 'stdin' }}\nsink = {{ kind = 'null' }}\n[[stage]]\nname = 's'\ncomponent = 'x.wasm'\n{keys}"
+        );
+        good(&file).stages.remove(0)
+    };
+    let own = stage("order = 'key'");
+    assert_eq!((own.order, own.key), (Order::Key, RecordKey::Own));
+    let part = stage("order = 'key'\nkey = '/customer/id'");
+    assert_eq!((part.order, part.key), (Order::Key, RecordKey::Json("/customer/id".parse().unwrap())));
 }
 
 /// A word on one side of a pair that belongs together: the default on the other side gives way (issue 12).

@@ -207,6 +207,10 @@ fn what_is_at_odds_with_deterministic_is_refused_with_the_reason() {
             r#"8:9: stage "s": it is deterministic, but its outputs come in the order in which they are done | leave "order" out, or say "input""#,
         ),
         (
+            "order = 'key'",
+            r#"8:9: stage "s": it is deterministic, but its outputs of different keys come in the order in which they are done | leave "order" out, or say "input""#,
+        ),
+        (
             "grant.clock = 'real'",
             r#"8:15: stage "s": it is deterministic, but it sees the real time | grant it an instant: clock = "2026-01-01T00:00:00Z""#,
         ),

@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, from, workers, queue, batch, order, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, from, workers, queue, batch, order, key, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -280,8 +280,21 @@ fn words_come_from_their_lists() {
         ),
         (
             keys("order = 'inptu'"),
-            r#"7:9: "order" of stage "s": expected "none" or "input", found "inptu" | did you mean "input"?"#,
+            r#"7:9: "order" of stage "s": expected "none", "input" or "key", found "inptu" | did you mean "input"?"#,
         ),
+        (
+            keys("key = '/id'"),
+            r#"7:7: "key" of stage "s": only order = "key" needs it | write order = "key", or leave "key" out"#,
+        ),
+        (
+            keys("order = 'key'\nkey = 'customer.id'"),
+            r#"8:7: "key" of stage "s": a JSON pointer begins with "/" | write key = "/customer/id", or leave it out for the record's own key"#,
+        ),
+        (
+            keys("order = 'key'\nkey = '/a~b'"),
+            r#"8:7: "key" of stage "s": in a JSON pointer, "~" is written "~0", and "/" in a name "~1""#,
+        ),
+        (keys("order = 'key'\nkey = ''"), r#"8:7: "key" of stage "s": must not be empty"#),
         (
             keys("reuse = 'workers'"),
             r#"7:9: "reuse" of stage "s": expected "record", "batch" or "worker", found "workers" | did you mean "worker"?"#,

@@ -1,0 +1,48 @@
+//! The instances of a stage that keeps state by key: one for each lane, with whoever has the lane's lease.
+//!
+//! As many as there are lanes, and there is a lane for each worker. An instance that is not in its place is in the hands of the
+//! worker that has the lease; when it has ended, the next one that has the lease makes another.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::worker::Living;
+
+/// Of one stage, by lane.
+pub(super) struct LaneInstances(Mutex<Vec<Option<Living>>>);
+
+impl LaneInstances {
+    /// Places for the instances of this number of lanes.
+    pub(super) fn new(lanes: NonZeroUsize) -> Self {
+        Self(Mutex::new(std::iter::repeat_with(|| None).take(lanes.get()).collect()))
+    }
+
+    /// Takes the instance of a lane, if there is one.
+    pub(super) fn take(&self, lane: usize) -> Option<Living> {
+        self.places().get_mut(lane).and_then(Option::take)
+    }
+
+    /// Puts it back.
+    pub(super) fn put(&self, lane: usize, instance: Option<Living>) {
+        if let Some(place) = self.places().get_mut(lane) {
+            *place = instance;
+        }
+    }
+
+    /// How many lanes there are.
+    pub(super) fn len(&self) -> usize {
+        self.places().len()
+    }
+
+    fn places(&self) -> MutexGuard<'_, Vec<Option<Living>>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LaneInstances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LaneInstances")
+    }
+}

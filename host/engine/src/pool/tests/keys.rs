@@ -1,0 +1,334 @@
+//! Order by key: records of one key leave in order whatever fails, is retried or is stopped, and other keys pass.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use tokio::time::{advance, sleep};
+
+use super::{BOUND, Floor, batch, count, flaky, queue};
+use crate::StageBuilder;
+use crate::plan::{Breaker, Isolation, OnError, Order, Retry};
+use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
+use crate::record::Payload;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two workers; what fails is tried again after 5 to 10 s at first.
+fn stage() -> StageBuilder {
+    of(flaky())
+}
+
+fn of(function: NativeStage) -> StageBuilder {
+    StageBuilder::native("flaky", function)
+        .order(Order::Key)
+        .workers(count(2))
+        .queue(queue(100_000))
+        .batch(batch(1_000))
+        .retry(Retry::times(3).backoff(10 * SECOND).backoff_max(40 * SECOND))
+}
+
+/// The numbers of what was delivered, by key.
+fn by_key(texts: &[String]) -> BTreeMap<String, Vec<usize>> {
+    let mut all = BTreeMap::<String, Vec<usize>>::new();
+    for text in texts {
+        let (name, _) = text.split_once(' ').unwrap_or((text, ""));
+        all.entry(name[..1].to_owned()).or_default().push(name[1..].parse().expect("a number"));
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_waits_holds_up_its_own_key_and_no_other() {
+    let mut floor = Floor::start(stage());
+    floor.give_keyed(["a1", "a2 r2", "a3", "b1", "a4"]).await;
+    floor.give_keyed(["b2", "a5", "c1", "b3"]).await;
+    floor.settle().await;
+    // And later input finds the same.
+    floor.give_keyed(["a6", "b4"]).await;
+    floor.settle().await;
+    let early: BTreeMap<_, _> = by_key(&floor.texts());
+    assert_eq!(early, BTreeMap::from([("a".into(), vec![1]), ("b".into(), vec![1, 2, 3, 4]), ("c".into(), vec![1])]));
+    let account = floor.drain().await.unwrap();
+    assert_eq!(by_key(&floor.texts())["a"], [1, 2, 3, 4, 5, 6]);
+    assert_eq!((account.delivered, floor.retries()), (11, (2, 1)));
+    let (at, _) = floor.delivered().pop().unwrap();
+    assert!((15_000..=30_000).contains(&at), "all of it once the record has passed, at {at}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_behind_a_record_that_fails_for_good_goes_on_without_it() {
+    let mut floor = Floor::start(stage());
+    floor.give_keyed(["a1 r9", "a2 f", "a3", "a4 p9", "a5", "b1"]).await;
+    let account = floor.drain().await.unwrap();
+    assert_eq!((account.delivered, account.dead_lettered), (3, 3));
+    assert_eq!(by_key(&floor.texts()), BTreeMap::from([("a".into(), vec![3, 5]), ("b".into(), vec![1])]));
+    let attempts: Vec<_> = floor.letters().iter().map(|letter| letter["attempts"].as_u64().unwrap()).collect();
+    assert_eq!(attempts.iter().sum::<u64>(), 4 + 1 + 4);
+}
+
+/// The stage sees them in order, too, as far as it is asked one by one.
+#[tokio::test(start_paused = true)]
+async fn a_record_behind_one_that_waits_is_not_tried_before_it() {
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let watched = Arc::clone(&seen);
+    let function = NativeStage::new(move |_key, value, out| {
+        let text = String::from_utf8_lossy(value).into_owned();
+        let mut seen = watched.lock().unwrap();
+        let is_first = !seen.contains(&text);
+        seen.push(text.clone());
+        if is_first && text.ends_with("r1") {
+            return Verdict::Retryable("not yet".to_owned());
+        }
+        out.push(None, value);
+        Verdict::Done
+    });
+    let mut floor = Floor::start(of(function).reuse(Isolation::Record));
+    floor.give_keyed(["a1 r1", "a2 r1", "b1", "a3"]).await;
+    floor.give_keyed(["a4"]).await;
+    floor.drain().await.unwrap();
+    let of_a: Vec<_> = seen.lock().unwrap().iter().filter(|text| text.starts_with('a')).cloned().collect();
+    assert_eq!(of_a, ["a1 r1", "a1 r1", "a2 r1", "a2 r1", "a3", "a4"]);
+    assert_eq!(floor.retries(), (2, 2), "a first attempt that came late is not a retry");
+}
+
+/// Without a bound, a key whose record waits for an hour would take all that comes of it into memory.
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_key_is_bounded() {
+    let mut floor = Floor::start(stage().batch(batch(64)));
+    floor.give_keyed(["a0 r1"]).await;
+    floor.settle().await;
+    floor.give_keyed((1..5_000).map(|number| format!("a{number}"))).await;
+    floor.settle().await;
+    let taken = 4_999 - floor.queue.depth().records;
+    assert!((1_024..=1_024 + 2 * 64).contains(&taken), "{taken} were taken in");
+    let account = floor.drain().await.unwrap();
+    assert_eq!(account.delivered, 5_000);
+    assert_eq!(by_key(&floor.texts())["a"], (0..5_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_ends_a_run_though_keys_are_held_up() {
+    let breaker = Breaker { failures: Some(5.try_into().unwrap()), ..Breaker::OFF };
+    let mut floor = Floor::start(stage().workers(count(1)).batch(batch(1)).breaker(breaker).retry(Retry::NEVER));
+    floor.give_keyed((0..9).map(|number| format!("a{number} f"))).await;
+    let failure = floor.drain().await.unwrap_err();
+    assert!(failure.to_string().contains("5"), "{failure}");
+    let mut floor = Floor::start(stage().on_error(OnError::Fail));
+    floor.give_keyed(["a1 r9", "a2", "b1"]).await;
+    let failure = floor.drain().await.unwrap_err();
+    assert!(failure.to_string().contains("at each of 4 attempts"), "{failure}");
+}
+
+/// What a record does: passes, fails for good, fails so often before it passes or is dropped, always panics. What panics may
+/// take others of its batch through a call that does not count, so nothing here depends on the number of calls.
+fn verb() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => Just(String::new()),
+        1 => Just(" f".to_owned()),
+        2 => (1_u32..3).prop_map(|times| format!(" r{times}")),
+        1 => (1_u32..3).prop_map(|times| format!(" d{times}")),
+        1 => Just(" p99".to_owned()),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    batches: Vec<Vec<(u8, String)>>,
+    workers: usize,
+    batch: usize,
+    queue: usize,
+    reuse: Isolation,
+    backoff: u64,
+    /// When the run is cut, if it is.
+    cut: Option<u64>,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let batches = prop::collection::vec(prop::collection::vec((0_u8..5, verb()), 1..12), 1..15);
+    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
+    let cut = prop::option::weighted(0.3, 0_u64..30_000);
+    (batches, 1_usize..5, 1_usize..9, 1_usize..40, reuse, 0_u64..10_000, cut).prop_map(
+        |(batches, workers, batch, queue, reuse, backoff, cut)| Case {
+            batches,
+            workers,
+            batch,
+            queue,
+            reuse,
+            backoff,
+            cut,
+        },
+    )
+}
+
+/// Runs a case; checks order by key, and the account against what each record does.
+async fn holds(case: Case) -> Result<(), TestCaseError> {
+    let retry = Retry::times(2).backoff(Duration::from_millis(case.backoff)).backoff_max(60 * SECOND);
+    // What an instance that lives on has seen is lost when it panics: such records are dropped, not failed.
+    let is_living = case.reuse == Isolation::Worker;
+    let stage = of(flaky())
+        .workers(count(case.workers))
+        .queue(queue(case.queue))
+        .batch(batch(case.batch))
+        .reuse(case.reuse)
+        .breaker(Breaker::OFF)
+        .retry(retry);
+    let mut number = 0;
+    let mut named = |(key, verb): (u8, String)| {
+        number += 1;
+        let verb = if is_living && verb.starts_with([' ']) && verb.contains(['p', 'd']) { String::new() } else { verb };
+        format!("{}{number}{verb}", char::from(b'a' + key))
+    };
+    let batches: Vec<Vec<String>> =
+        case.batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
+    let all: Vec<String> = batches.concat();
+    let mut floor = Floor::start(stage);
+    let cut = case.cut.is_some();
+    floor.give_batches(batches, case.cut.map_or(BOUND, Duration::from_millis)).await;
+    let account = if cut { floor.cut().await } else { floor.drain().await.expect("nothing ends the run") };
+    let delivered = by_key(&floor.texts());
+    prop_assert!(delivered.values().all(|numbers| numbers.is_sorted()), "{:?}", delivered);
+    prop_assert!(account.balances());
+    if !cut {
+        let ends = |text: &String| {
+            let (_, verb) = text.split_once(' ').unwrap_or_default();
+            match verb.chars().next() {
+                Some('f' | 'p') => 'l',
+                Some('d') => 'd',
+                Some(_) | None => 'o',
+            }
+        };
+        let count = |end| all.iter().filter(|text| ends(text) == end).count() as u64;
+        let expected = (count('o'), count('d'), count('l'), 0);
+        prop_assert_eq!((account.delivered, account.dropped, account.dead_lettered, account.in_flight), expected);
+        let mut passed: Vec<_> = all.iter().filter(|text| ends(text) == 'o').cloned().collect();
+        let mut texts = floor.texts();
+        passed.sort();
+        texts.sort();
+        prop_assert_eq!(passed, texts);
+    }
+    Ok(())
+}
+
+proptest! {
+    /// Any records through any pool, with failures, retries, crashes and stops.
+    #[test]
+    fn order_by_key_holds_and_the_account_is_exact(case in case()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("one");
+        runtime.block_on(holds(case))?;
+    }
+}
+
+/// A pool of several workers that kept the order of all keys, or gave a key a worker of its own, would wait for the slow one.
+#[tokio::test(start_paused = true)]
+async fn one_hot_key_leaves_the_others_to_the_other_workers() {
+    let mut floor = Floor::start(stage().batch(batch(10)).retry(Retry::times(1).backoff(100 * SECOND)));
+    floor.give_keyed(["a0 r1"].map(str::to_owned).into_iter().chain((1..300).map(|number| format!("a{number}")))).await;
+    floor.settle().await;
+    for number in 0..20 {
+        floor.give_keyed([format!("b{number}"), format!("c{number}")]).await;
+    }
+    floor.settle().await;
+    advance(SECOND).await;
+    let early = by_key(&floor.texts());
+    assert_eq!((early["b"].len(), early["c"].len(), early.contains_key("a")), (20, 20, false));
+    floor.drain().await.unwrap();
+    assert_eq!(by_key(&floor.texts())["a"].len(), 300);
+}
+
+/// Counts the records of each key in each instance, and tells the counts at its end. A value that ends in `r1` is not ready at
+/// first.
+#[derive(Debug)]
+struct Tallies;
+
+#[derive(Default)]
+struct Tally {
+    counts: BTreeMap<String, usize>,
+    tried: HashSet<String>,
+}
+
+#[async_trait]
+impl Program for Tallies {
+    async fn instantiate(&self, _worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
+        Ok(Box::<Tally>::default())
+    }
+}
+
+#[async_trait]
+impl Instance for Tally {
+    async fn process(&mut self, records: &Payload, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        // Longer than a moment, so that several workers are at it.
+        sleep(Duration::from_millis(3)).await;
+        let mut outcome = Outcome { origins: Some(Vec::new()), ..Outcome::default() };
+        for (index, value) in (0_u32..).zip(records.values().iter()) {
+            let text = String::from_utf8_lossy(value).into_owned();
+            if text.ends_with("r1") && self.tried.insert(text.clone()) {
+                outcome.failures.push(Failure { index, retryable: true, message: "not yet".to_owned() });
+                continue;
+            }
+            let count = self.counts.entry(text[..1].to_owned()).or_default();
+            *count += 1;
+            outcome.emitted.push(None, format!("{}{count}", &text[..1]).as_bytes());
+            outcome.origins.as_mut().unwrap().push(index);
+        }
+        Ok(outcome)
+    }
+
+    async fn flush(&mut self, _budget: Budget) -> Result<Outcome, GuestFailure> {
+        let mut outcome = Outcome::default();
+        self.counts.iter().for_each(|(key, count)| outcome.emitted.push(None, format!("{key}={count}").as_bytes()));
+        Ok(outcome)
+    }
+
+    fn time_in_guest(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+proptest! {
+    /// Whoever has a record, and however often it is tried: the counts of a key are those of one instance.
+    #[test]
+    fn records_of_a_key_always_meet_the_same_instance(
+        batches in prop::collection::vec(prop::collection::vec((0_u8..6, prop::bool::weighted(0.2)), 1..8), 1..12),
+        workers in 1_usize..5,
+        bound in 1_usize..6,
+        capacity in 1_usize..30,
+        backoff in 0_u64..20,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("one");
+        let mut expected = BTreeMap::<String, usize>::new();
+        let mut number = 0;
+        let mut named = |(key, waits): (u8, bool)| {
+            let key = char::from(b'a' + key).to_string();
+            *expected.entry(key.clone()).or_default() += 1;
+            number += 1;
+            format!("{key}{number}{}", if waits { " r1" } else { "" })
+        };
+        let batches: Vec<Vec<String>> =
+            batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
+        let stage = stage()
+            .workers(count(workers))
+            .queue(queue(capacity))
+            .batch(batch(bound))
+            .reuse(Isolation::Worker)
+            .retry(Retry::times(2).backoff(Duration::from_millis(backoff)));
+        let (texts, account, instances) = runtime.block_on(async {
+            let mut floor = Floor::start_with(stage, |_| Arc::new(Tallies));
+            floor.give_batches(batches, BOUND).await;
+            let account = floor.drain().await.expect("nothing ends the run");
+            (floor.texts(), account, floor.counters.instances.get())
+        });
+        let (ends, counts): (Vec<String>, Vec<String>) = texts.into_iter().partition(|text| text.contains('='));
+        let in_order = |(key, count): (&String, &usize)| (key.clone(), (1..=*count).collect());
+        let mut seen = by_key(&counts);
+        // Of two records in one call, the second is counted first when the first is tried again.
+        seen.values_mut().for_each(|counts| counts.sort_unstable());
+        prop_assert_eq!(seen, expected.iter().map(in_order).collect());
+        let ends: BTreeMap<_, _> = ends.iter().filter_map(|text| text.split_once('=')).collect();
+        prop_assert!(ends.iter().all(|(key, count)| expected[*key].to_string() == **count), "{:?}", ends);
+        prop_assert_eq!(account.created, expected.len() as u64, "what an instance gave at its end, once for each key");
+        prop_assert!(instances <= workers as u64, "{} instances of {} workers", instances, workers);
+    }
+}

@@ -1,0 +1,206 @@
+//! What lanes promise: records of one key in one hand at a time and in order, no lane that starves, an end for all.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::*;
+use crate::queue::{ByKey, with_lanes};
+use crate::record::RecordKey;
+
+/// A queue for a number of receivers, with `per_receiver` lanes for each.
+fn lanes(records: usize, receivers: usize, per_receiver: usize) -> (Sender, Receiver) {
+    let bounds = QueueBounds { records: nonzero(records), bytes: nonzero(1 << 20) };
+    with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(per_receiver))))
+}
+
+/// Records whose key is their first letter.
+fn keyed<T: AsRef<str>>(ledger: &Arc<Ledger>, values: &[T]) -> Batch {
+    let claims = Ticket::issue(ledger, &"test".into(), 1, values.len(), Places::default());
+    let values = values.iter().map(AsRef::as_ref);
+    let keys = values.clone().map(|value| &value[..1]).collect();
+    Batch::new(Payload::new(values.collect(), keys).expect("a key for each"), claims)
+}
+
+fn keys(received: &Received) -> HashSet<String> {
+    texts(received).iter().map(|text| text[..1].to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_in_one_hand_until_its_lease_is_dropped() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(100, 2, 1);
+    let all: Vec<String> = ('a'..='h').map(|key| format!("{key}1")).collect();
+    sender.send(keyed(&ledger, &all)).await.expect("open");
+    let first = receiver.recv(&up_to(100)).await.expect("a batch");
+    let second = receiver.recv(&up_to(100)).await.expect("the other lane");
+    assert!(keys(&first).is_disjoint(&keys(&second)));
+    assert_eq!(first.batch.len() + second.batch.len(), 8);
+    let again = format!("{}2", first.batch.payload().key(0).map(String::from_utf8_lossy).expect("a key"));
+    sender.send(keyed(&ledger, &[&again])).await.expect("open");
+    assert!(is_stuck(receiver.recv(&up_to(100))).await, "its lane is leased");
+    drop(second);
+    assert!(is_stuck(receiver.recv(&up_to(100))).await, "that was another one");
+    let bounds = up_to(100);
+    let next = receiver.recv(&bounds);
+    let free = async { drop(first) };
+    let (next, ()) = tokio::join!(next, free);
+    assert_eq!(texts(&next.expect("a batch")), [again]);
+}
+
+/// A queue of one lane would be handed to one worker after the other, and order would cost all parallelism.
+#[tokio::test(start_paused = true)]
+async fn a_lease_leaves_lanes_for_the_other_receivers() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(1000, 4, 2);
+    let all: Vec<String> = (0..1000).map(|number| format!("{}", char::from(b'A' + (number % 58) as u8))).collect();
+    sender.send(keyed(&ledger, &all)).await.expect("open");
+    let mut leases = Vec::new();
+    for _ in 0..4 {
+        leases.push(timeout(LONG, receiver.recv(&up_to(1000))).await.expect("free lanes").expect("open"));
+    }
+    let most = leases.iter().map(|received| received.batch.len()).max().expect("four");
+    assert!(most < 600, "{most} of 1000 records in one hand");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lane_starves_behind_one_that_is_always_full() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(1000, 2, 8);
+    let rare: Vec<String> = ('b'..='z').map(|key| key.to_string()).collect();
+    sender.send(keyed(&ledger, &["a"; 50])).await.expect("open");
+    sender.send(keyed(&ledger, &rare)).await.expect("open");
+    let mut waiting: HashSet<String> = rare.into_iter().collect();
+    let mut taken = 0;
+    while !waiting.is_empty() {
+        let received = receiver.recv(&up_to(2)).await.expect("open");
+        let received_keys = keys(&received);
+        waiting.retain(|key| !received_keys.contains(key));
+        drop(received);
+        sender.send(keyed(&ledger, &["a", "a"])).await.expect("room for as many as were taken");
+        taken += 1;
+        assert!(taken <= 60, "{waiting:?} waits for ever");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_receivers_end_though_some_wait_for_a_lane_that_another_one_has() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(100, 3, 4);
+    sender.send(keyed(&ledger, &["a1"])).await.expect("open");
+    let bounds = up_to(1);
+    let first = receiver.recv(&bounds).await.expect("a batch");
+    sender.send(keyed(&ledger, &["a2"])).await.expect("open");
+    let others: Vec<Receiver> = (0..2).map(|_| receiver.clone()).collect();
+    let waits = futures_of(&others, &bounds);
+    drop(sender);
+    let free = async { drop(first) };
+    let (ended, ()) = tokio::join!(timeout(LONG, waits), free);
+    let mut ended = ended.expect("no receiver waits for ever");
+    ended.sort();
+    assert_eq!(ended, [vec![], vec!["a2".to_owned()]]);
+}
+
+/// What each of two receivers gets until the queue ends.
+async fn futures_of(receivers: &[Receiver], bounds: &BatchBounds) -> [Vec<String>; 2] {
+    let all = |receiver: &Receiver| {
+        let receiver = receiver.clone();
+        let bounds = *bounds;
+        async move {
+            let mut got = Vec::new();
+            while let Some(received) = receiver.recv(&bounds).await {
+                got.extend(texts(&received));
+            }
+            got
+        }
+    };
+    let (a, b) = tokio::join!(all(&receivers[0]), all(&receivers[1]));
+    [a, b]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_nobody_can_receive_comes_back_whole_and_leased_lanes_are_emptied() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(100, 2, 8);
+    let all: Vec<String> = ('a'..='h').map(|key| key.to_string()).collect();
+    sender.send(keyed(&ledger, &all)).await.expect("open");
+    let leased = receiver.recv(&up_to(1)).await.expect("a batch");
+    sender.send(keyed(&ledger, &all)).await.expect("open");
+    drop(receiver);
+    assert_eq!(ledger.accounting().in_flight, 15);
+    drop(leased);
+    let batch = keyed(&ledger, &all);
+    let queued = {
+        let (records, bytes) = (Arc::new(Semaphore::new(8)), Arc::new(Semaphore::new(8)));
+        let permits = |of: Arc<Semaphore>| of.try_acquire_many_owned(8).expect("free");
+        super::super::Queued { batch, records: permits(records), bytes: permits(bytes) }
+    };
+    let refused = sender.shared.put(queued).expect_err("nobody is left");
+    assert_eq!(refused.0.len(), 8);
+    refused.0.into_parts().1.settle(Fate::Dropped);
+    assert!(ledger.accounting().balances());
+}
+
+#[derive(Default)]
+struct Watched {
+    held: HashSet<String>,
+    seen: Vec<String>,
+}
+
+proptest! {
+    /// Any batches over any lanes to any number of receivers that keep their leases for a while: each record comes out once,
+    /// those of a key in order, and no key is in two hands.
+    #[test]
+    fn keys_keep_their_order_and_are_in_one_hand(
+        batches in prop::collection::vec(prop::collection::vec(0_u8..7, 1..9), 1..30),
+        capacity in 1_usize..20,
+        bound in 1_usize..7,
+        receivers in 1_usize..4,
+        per_receiver in 1_usize..5,
+        linger in 0_u64..2,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("one");
+        let total: usize = batches.iter().map(Vec::len).sum();
+        let received = runtime.block_on(async {
+            let ledger = Arc::default();
+            let (sender, receiver) = lanes(capacity, receivers, per_receiver);
+            let send = async {
+                let mut number = 0;
+                for batch in batches {
+                    let value = |key: &u8| { number += 1; format!("{}{number}", char::from(b'a' + key)) };
+                    let values: Vec<String> = batch.iter().map(value).collect();
+                    sender.send(keyed(&ledger, &values)).await.expect("open");
+                }
+                drop(sender);
+            };
+            let watched = Arc::<Mutex<Watched>>::default();
+            let receive = |receiver: Receiver, watched: Arc<Mutex<Watched>>| async move {
+                let bounds = BatchBounds { linger: Duration::from_millis(linger), ..up_to(bound) };
+                while let Some(received) = receiver.recv(&bounds).await {
+                    let keys = keys(&received);
+                    let is_new = |key: &String| watched.lock().expect("whole").held.insert(key.clone());
+                    assert!(receivers == 1 || keys.iter().all(is_new), "a key in two hands");
+                    for _ in 0..received.batch.len() {
+                        tokio::task::yield_now().await;
+                    }
+                    let mut watched = watched.lock().expect("whole");
+                    watched.seen.extend(texts(&received));
+                    watched.held.retain(|key| !keys.contains(key));
+                    drop(received);
+                }
+            };
+            let mut set = tokio::task::JoinSet::new();
+            for _ in 0..receivers {
+                set.spawn(receive(receiver.clone(), Arc::clone(&watched)));
+            }
+            drop(receiver);
+            timeout(LONG, send).await.expect("senders end");
+            timeout(LONG, set.join_all()).await.expect("receivers end");
+            std::mem::take(&mut watched.lock().expect("whole").seen)
+        });
+        prop_assert_eq!(received.len(), total);
+        let mut by_key = BTreeMap::<&str, Vec<u64>>::new();
+        for text in &received {
+            by_key.entry(&text[..1]).or_default().push(text[1..].parse().expect("a number"));
+        }
+        prop_assert!(by_key.values().all(|numbers| numbers.is_sorted()), "{:?}", by_key);
+    }
+}

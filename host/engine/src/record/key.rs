@@ -1,0 +1,118 @@
+//! The key of a record: records of one key keep their order among each other where a stage says `order = "key"`.
+//!
+//! Only a hash of the key is kept: two keys of one hash (one pair in 2^64) wait for each other, and nothing else happens.
+
+mod pointer;
+
+pub use pointer::{JsonPointer, PointerError};
+
+use super::Payload;
+
+/// Where a record's key is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RecordKey {
+    /// In the record's own key, beside its value.
+    #[default]
+    Own,
+    /// In its value, which is JSON.
+    Json(JsonPointer),
+}
+
+/// The hash of a key; by default, that of records without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyHash(u64);
+
+/// What a key is: a number and a string of the same text are two keys.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Bytes = 1,
+    Number,
+    Fraction,
+    Other,
+}
+
+impl RecordKey {
+    /// The hash of a record's key; `None` when the record has no key.
+    #[must_use]
+    pub fn find(&self, records: &Payload, index: usize) -> Option<KeyHash> {
+        match self {
+            Self::Own => records.key(index).map(|key| KeyHash::of(Kind::Bytes, key)),
+            Self::Json(pointer) => pointer.find(records.value(index)?),
+        }
+    }
+
+    /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too.
+    #[must_use]
+    pub fn hash(&self, records: &Payload, index: usize) -> KeyHash {
+        self.find(records, index).unwrap_or_default()
+    }
+}
+
+impl KeyHash {
+    /// Folded multiplication, eight bytes at a time: every record is hashed, so it has to be quick. It need not resist chosen
+    /// keys: those of one hash only wait for each other.
+    fn of(kind: Kind, key: &[u8]) -> Self {
+        const FACTORS: [u64; 2] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db];
+        let fold = |hash: u64, word: u64, factor: u64| {
+            let product = u128::from(hash ^ word) * u128::from(factor);
+            (product as u64) ^ (product >> 64) as u64
+        };
+        let (words, rest) = key.as_chunks::<8>();
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let length = (key.len() as u64) << 8 | kind as u64;
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        let hash = words.fold(FACTORS[1], |hash, word| fold(hash, word, FACTORS[0]));
+        Self(fold(fold(hash, u64::from_le_bytes(last), FACTORS[0]), length, FACTORS[1]))
+    }
+
+    /// One of `lanes`.
+    pub(crate) fn lane(self, lanes: usize) -> usize {
+        // The high half of the product: it divides all hashes evenly, without a division.
+        let product = u128::from(self.0) * lanes as u128;
+        usize::try_from(product >> 64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_dealt_over_all_lanes() {
+        for lanes in [1, 2, 3, 16, 1024] {
+            let mut records = vec![0_usize; lanes];
+            let keys = (0..lanes * 100).map(|key| format!("key-{key}"));
+            keys.for_each(|key| records[KeyHash::of(Kind::Bytes, key.as_bytes()).lane(lanes)] += 1);
+            assert!(records.iter().all(|records| (40..=180).contains(records)), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn different_keys_have_different_hashes() {
+        let mut seen = std::collections::HashSet::new();
+        for length in 0..40 {
+            for at in 0..length.max(1) {
+                let mut key = vec![0_u8; length];
+                key.iter_mut().skip(at).take(1).for_each(|byte| *byte = 1);
+                let is_new = |kind| seen.insert(KeyHash::of(kind, &key));
+                let all = [Kind::Bytes, Kind::Number, Kind::Fraction, Kind::Other].map(is_new);
+                assert_eq!(all, [true; 4], "{length} {at}");
+            }
+        }
+        assert!(!seen.contains(&KeyHash::default()));
+    }
+
+    #[test]
+    fn records_without_a_key_have_one_key() {
+        let mut records = Payload::default();
+        for (key, value) in [(None, r#"{"a":1}"#), (Some("k"), "no JSON"), (None, r#"{"b":1}"#), (Some("k"), "")] {
+            records.push(key.map(str::as_bytes), value.as_bytes());
+        }
+        let hashes = |key: RecordKey| [0, 1, 2, 3].map(|index| key.hash(&records, index));
+        let [a, b, c, d] = hashes(RecordKey::Own);
+        assert!(a == c && b == d && a != b);
+        let [a, b, c, d] = hashes(RecordKey::Json("/a".parse().unwrap()));
+        assert!(a != b && b == c && c == d);
+    }
+}
