@@ -140,7 +140,12 @@ impl Floor {
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
             admission: Admission::new(rule, &traffic),
-            issuer: Issuer { ledger: Arc::clone(&self.ledger), source: Arc::clone(&name), traffic: Some(traffic) },
+            issuer: Issuer {
+                ledger: Arc::clone(&self.ledger),
+                source: Arc::clone(&name),
+                traffic: Some(traffic),
+                receipts: None,
+            },
             counters: Arc::clone(&watched.counters),
             stop: stop.clone(),
             gate: Arc::clone(&self.gate),

@@ -139,6 +139,9 @@ impl Lineage {
         let mut copy = Self::default();
         for span in &self.spans {
             span.ticket.create(span.rows.len());
+            if span.ticket.is_answered() {
+                span.rows.iter().for_each(|row| span.ticket.open_again(row));
+            }
             copy.push(Span { ticket: Arc::clone(&span.ticket), rows: span.rows.copy() });
         }
         copy
@@ -165,6 +168,12 @@ impl Lineage {
             let failed_here = split_below(&mut failed, end);
             let distinct = origins_here.chunk_by(|a, b| a == b).count();
             span.ticket.create(origins_here.len() - distinct);
+            if span.ticket.is_answered() {
+                let again = origins_here.iter().zip(origins_here.iter().skip(1)).filter(|(a, b)| a == b);
+                again
+                    .filter_map(|(index, _)| span.rows.get((index - first) as usize))
+                    .for_each(|row| span.ticket.open_again(row));
+            }
             if distinct + failed_here.len() < span.rows.len() {
                 dropped.push(span.chosen(&absent(first..end, origins_here, failed_here), first));
             }
@@ -221,6 +230,7 @@ impl Lineage {
         self.len = 0;
         for span in self.spans.drain(..) {
             span.ticket.settle(fate, span.rows.len());
+            span.ticket.end(span.rows.iter(), fate);
         }
     }
 }

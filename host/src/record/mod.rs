@@ -6,6 +6,7 @@ mod column;
 mod ledger;
 mod lineage;
 mod parked;
+mod receipt;
 mod ticket;
 mod traffic;
 
@@ -14,5 +15,7 @@ pub use column::{Column, ColumnError};
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
 pub use parked::Parked;
+pub(crate) use receipt::Kept;
+pub use receipt::{Keepsake, Per, Receipt, Receipts, Slip};
 pub use ticket::{Issuer, Lines, Place, Places, Ticket};
 pub use traffic::Traffic;

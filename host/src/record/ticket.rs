@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::receipt::{Answer, Keepsake, Receipts, Slip};
 use super::{Fate, Ledger, Lineage, Traffic};
 
 /// Where the records of one chunk stand in their source, so that every failure can name its place.
@@ -84,6 +85,8 @@ pub struct Issuer {
     pub source: Arc<str>,
     /// Where what is on its way is counted; `None` if nobody asks.
     pub traffic: Option<Arc<Traffic>>,
+    /// Where receipts are collected; `None` if the source does not acknowledge.
+    pub receipts: Option<Arc<Receipts>>,
 }
 
 impl Issuer {
@@ -91,8 +94,24 @@ impl Issuer {
     /// The ledger counts them as read.
     #[must_use]
     pub fn issue(&self, first_record: u64, records: usize, places: Places) -> Lineage {
+        let slip = self.slip(first_record, records);
+        self.issue_on(slip.as_ref(), first_record, records, places)
+    }
+
+    /// A slip for this many records, good and bad, for which claims will be issued; `None` if the source does not
+    /// acknowledge.
+    #[must_use]
+    pub fn slip(&self, first_record: u64, records: usize) -> Option<Arc<Slip>> {
+        let receipts = self.receipts.as_ref().filter(|_| records > 0)?;
+        Some(Arc::new(receipts.slip(first_record, records)))
+    }
+
+    /// As [`Self::issue`], for records of a chunk whose slip is there already.
+    #[must_use]
+    pub fn issue_on(&self, slip: Option<&Arc<Slip>>, first_record: u64, records: usize, places: Places) -> Lineage {
         self.ledger.add_read(records);
-        Ticket::claims(self.clone(), first_record, records, places)
+        let answer = slip.map(|slip| Answer::Source(Arc::clone(slip)));
+        Ticket::claims(self.clone(), (first_record, places), records, answer)
     }
 }
 
@@ -110,6 +129,8 @@ pub struct Ticket {
     took: AtomicU64,
     /// One of its records has waited for another attempt.
     is_excused: AtomicBool,
+    /// Who is told what became of its records.
+    answer: Option<Answer>,
 }
 
 impl Ticket {
@@ -123,19 +144,25 @@ impl Ticket {
         records: usize,
         places: Places,
     ) -> Lineage {
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None };
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None, receipts: None };
         of.issue(first_record, records, places)
     }
 
-    /// Claims for records that a stage made out of what it held. The ledger counts them as created.
+    /// Claims for records that a stage made out of what it held: of the records in `keepsake`, where anybody is told of
+    /// them. The ledger counts them as created.
     #[must_use]
-    pub fn issue_created(ledger: &Arc<Ledger>, stage: &Arc<str>, records: usize) -> Lineage {
+    pub fn issue_created(
+        ledger: &Arc<Ledger>,
+        stage: &Arc<str>,
+        records: usize,
+        keepsake: Option<Arc<Keepsake>>,
+    ) -> Lineage {
         ledger.add_created(records);
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None };
-        Self::claims(of, 1, records, Places::default())
+        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None, receipts: None };
+        Self::claims(of, (1, Places::default()), records, keepsake.map(Answer::Kept))
     }
 
-    fn claims(of: Issuer, first_record: u64, records: usize, places: Places) -> Lineage {
+    fn claims(of: Issuer, (first_record, places): (u64, Places), records: usize, answer: Option<Answer>) -> Lineage {
         of.traffic.iter().for_each(|traffic| traffic.enter(records));
         let ticket = Self {
             of,
@@ -146,6 +173,7 @@ impl Ticket {
             open: AtomicU64::new(records as u64),
             took: AtomicU64::new(0),
             is_excused: AtomicBool::new(false),
+            answer,
         };
         Lineage::of(Arc::new(ticket), records)
     }
@@ -155,7 +183,7 @@ impl Ticket {
     pub fn place(&self, row: u32) -> Place {
         Place {
             source: Arc::clone(&self.of.source),
-            record: self.first_record + self.places.before(row),
+            record: self.number(row),
             path: self.places.path.clone(),
             line: self.places.lines.of(row),
         }
@@ -184,6 +212,34 @@ impl Ticket {
     #[must_use]
     pub fn open(&self) -> u64 {
         self.open.load(Acquire)
+    }
+
+    /// Whether a source is told what becomes of these records, or of what they were made of.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// Whoever is told of this record has to wait for another claim on it.
+    pub(super) fn open_again(&self, row: u32) {
+        if let Some(answer) = &self.answer {
+            answer.open(self.number(row));
+        }
+    }
+
+    /// Claims on these records have ended, for whoever is told.
+    pub(super) fn end(&self, rows: impl Iterator<Item = u32>, fate: Fate) {
+        if let Some(answer) = &self.answer {
+            answer.end(rows.map(|row| self.number(row)), fate);
+        }
+    }
+
+    fn number(&self, row: u32) -> u64 {
+        self.first_record + self.places.before(row)
     }
 
     pub(super) fn settle(&self, fate: Fate, records: usize) {
