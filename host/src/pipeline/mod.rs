@@ -6,6 +6,8 @@
 //! none of them.
 
 mod admission;
+mod answering;
+mod answers;
 mod assembly;
 mod bottleneck;
 mod checkpoints;

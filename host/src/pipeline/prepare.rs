@@ -16,7 +16,7 @@ use super::points::{Described, points};
 use super::running::Running;
 use super::runtimes::Runtimes;
 use super::stages::{self, ReadyStage, in_node, load, ready_stage};
-use crate::edge::Source;
+use crate::edge::{Settlement, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
@@ -46,6 +46,7 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
+    pub(super) settlement: Settlement,
     /// Where it runs, when it is a guest: apart from I/O.
     pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
@@ -93,20 +94,27 @@ impl Pipeline {
         let opened = sources.into_iter().map(open_source).collect::<Result<Vec<_>>>()?;
         files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
         let state = StateFile::at(&state_plan.path);
-        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
+        let answered: Vec<bool> = (0..sinks.len()).map(|sink| is_answered(&graph, &opened, Node::Sink(sink))).collect();
+        let can_resume = opened.iter().any(|source| source.settlement() != Settlement::Never);
+        let checkpoints = state_plan.checkpoints.filter(|_| can_resume);
         let keeping = match checkpoints {
             Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
             None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
             None => None,
         };
         let told = Told { events: events.0.clone(), redactor: Arc::clone(&redactor) };
-        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &told).await?;
+        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &answered, (&failpoints, &told)).await?;
         let (mut ready_sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, (source, granted)) in opened.into_iter().zip(to_sources).enumerate() {
             let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
             let given = (granted, voice.clone(), resumption);
             let mut ready = ready_source(source, &engine, given, &mut runtimes).await?;
             ready.remarks().for_each(|remark| events.0.send(remark));
+            keeping
+                .as_ref()
+                .and_then(|keeping| ready.not_resumed(keeping))
+                .into_iter()
+                .for_each(|remark| events.0.send(remark));
             inputs.extend(ready.inputs(keeping.is_some())?);
             ready_sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
@@ -177,6 +185,17 @@ impl ReadySource {
         self.source.remarks().into_iter().map(move |message| Event::Remark { node: node.clone(), message })
     }
 
+    /// What a resumed run does not give again, though an earlier one may have lost it.
+    fn not_resumed(&self, keeping: &Keeping) -> Option<Event> {
+        let point = keeping.from.sources.iter().find(|point| *point.name == *self.name)?;
+        let is_lost = self.settlement == Settlement::Never && keeping.resumes && point.records > 0 && !point.done;
+        let message = format!(
+            "it cannot resume: what the interrupted run had read of it after record {} is not read again",
+            point.records
+        );
+        is_lost.then(|| Event::Remark { node: self.name.to_string(), message })
+    }
+
     /// What it reads, where that `is_kept`.
     fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
         if !is_kept {
@@ -186,6 +205,12 @@ impl ReadySource {
         let of_it = |input| InputPoint { source: self.name.to_string(), input };
         Ok(inputs.into_iter().map(of_it).collect())
     }
+}
+
+/// Whether a source that acknowledges feeds a sink, through whatever stages.
+fn is_answered(graph: &Graph, sources: &[OpenSource], sink: Node) -> bool {
+    let answers = |source: &OpenSource| matches!(source.settlement(), Settlement::Receipt(_));
+    sources.iter().enumerate().any(|(index, source)| answers(source) && graph.leads(Node::Source(index), sink))
 }
 
 /// Tells sinks that sources feed directly which columns these have.
@@ -274,7 +299,7 @@ async fn ready_source(
     runtimes: &mut Runtimes,
 ) -> Result<ReadySource> {
     let mut guests = None;
-    let source = match opening {
+    let source: Box<dyn Source> = match opening {
         Opening::Component(component) => {
             let compiled = load(engine, &component.component, (&component.limits, &component.grants)).await;
             let compiled = compiled.map_err(|error| in_node("source", &name, error))?;
@@ -285,7 +310,7 @@ async fn ready_source(
             };
             let opened = guests.insert(runtimes.add_guests(NonZeroUsize::MIN)?).spawn(opening).await;
             let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
-            Box::new(opened?) as Box<dyn Source>
+            Box::new(opened?)
         }
         Opening::Done(mut source) => {
             if let Some(Resumption { cursor, inputs, accepts_changes }) = resumption {
@@ -297,5 +322,6 @@ async fn ready_source(
             source
         }
     };
-    Ok(ReadySource { name, source, guests, on_error, retry })
+    let settlement = source.settlement();
+    Ok(ReadySource { name, source, settlement, guests, on_error, retry })
 }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod column;
+mod id;
 mod ledger;
 mod lineage;
 mod parked;
@@ -12,6 +13,7 @@ mod traffic;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
+pub use id::RecordId;
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
 pub use parked::Parked;

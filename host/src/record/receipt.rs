@@ -8,7 +8,7 @@
 //! A source that does not ask has none of these: its tickets carry an empty option, which costs a branch for each batch.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -175,6 +175,23 @@ impl Slip {
     }
 }
 
+/// Records that were given, and for which no claims were made or left: the run was interrupted in between.
+impl Drop for Slip {
+    fn drop(&mut self) {
+        let lost = |(open, number): (&AtomicU64, u64)| (open.load(Acquire) > 0).then_some(number);
+        let lost: Vec<u64> = self.open.iter().zip(self.first..).filter_map(lost).collect();
+        for number in lost {
+            let worst = match self.receipts.per {
+                Per::Record => self.index(number).map(|index| index..index + 1),
+                Per::Chunk => Some(0..self.fates.len()),
+            };
+            let worst = worst.and_then(|worst| self.fates.get(worst)).unwrap_or_default();
+            worst.iter().for_each(|worst| worst.store(weight(Fate::InFlight), Release));
+            self.receipts.put(vec![self.receipt(number)]);
+        }
+    }
+}
+
 impl fmt::Debug for Slip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slip").field("first", &self.first).field("records", &self.fates.len()).finish_non_exhaustive()
@@ -197,11 +214,12 @@ impl Answer {
         }
     }
 
-    pub(super) fn end(&self, numbers: impl Iterator<Item = u64>, fate: Fate) {
+    pub(super) fn end(&self, mut numbers: impl Iterator<Item = u64>, fate: Fate) {
         match self {
             Self::Source(slip) => slip.end(numbers, fate),
-            // Its own end comes with the last of these claims, whose ticket has it.
-            Self::Kept(keepsake) => keepsake.note(fate),
+            // Its own end comes with the last of these claims, whose ticket has it. An instance may have given nothing.
+            Self::Kept(keepsake) if numbers.next().is_some() => keepsake.note(fate),
+            Self::Kept(_) => {}
         }
     }
 

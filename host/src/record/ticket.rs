@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::receipt::{Answer, Keepsake, Receipts, Slip};
-use super::{Fate, Ledger, Lineage, Traffic};
+use super::{Fate, Ledger, Lineage, RecordId, Traffic};
 
 /// Where the records of one chunk stand in their source, so that every failure can name its place.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,9 @@ pub struct Places {
     /// Where in the chunk something stood that was no record: before which rows, ascending, a row once for each. So that
     /// records are numbered as they stand in the input.
     pub gaps: Vec<u32>,
+    /// What the source itself calls each record, where it gives a record again under the same name: an offset, or a hash of
+    /// what a broker calls it. Empty: records are counted.
+    pub ids: Vec<u128>,
 }
 
 impl Places {
@@ -85,6 +88,8 @@ pub struct Issuer {
     pub source: Arc<str>,
     /// Where what is on its way is counted; `None` if nobody asks.
     pub traffic: Option<Arc<Traffic>>,
+    /// The run, for records that only the run and those that resume it can count.
+    pub run: u64,
     /// Where receipts are collected; `None` if the source does not acknowledge.
     pub receipts: Option<Arc<Receipts>>,
 }
@@ -111,7 +116,8 @@ impl Issuer {
     pub fn issue_on(&self, slip: Option<&Arc<Slip>>, first_record: u64, records: usize, places: Places) -> Lineage {
         self.ledger.add_read(records);
         let answer = slip.map(|slip| Answer::Source(Arc::clone(slip)));
-        Ticket::claims(self.clone(), (first_record, places), records, answer)
+        let ticket = Ticket { answer, ..Ticket::new(self.clone(), (first_record, places), records) };
+        Lineage::of(Arc::new(ticket), records)
     }
 }
 
@@ -129,6 +135,8 @@ pub struct Ticket {
     took: AtomicU64,
     /// One of its records has waited for another attempt.
     is_excused: AtomicBool,
+    /// Its records were made by a stage, of what it held.
+    is_created: bool,
     /// Who is told what became of its records.
     answer: Option<Answer>,
 }
@@ -144,7 +152,8 @@ impl Ticket {
         records: usize,
         places: Places,
     ) -> Lineage {
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None, receipts: None };
+        let of =
+            Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None, run: 0, receipts: None };
         of.issue(first_record, records, places)
     }
 
@@ -158,13 +167,15 @@ impl Ticket {
         keepsake: Option<Arc<Keepsake>>,
     ) -> Lineage {
         ledger.add_created(records);
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None, receipts: None };
-        Self::claims(of, (1, Places::default()), records, keepsake.map(Answer::Kept))
+        let of =
+            Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None, run: 0, receipts: None };
+        let ticket = Self { is_created: true, ..Self::new(of, (1, Places::default()), records) };
+        Lineage::of(Arc::new(Self { answer: keepsake.map(Answer::Kept), ..ticket }), records)
     }
 
-    fn claims(of: Issuer, (first_record, places): (u64, Places), records: usize, answer: Option<Answer>) -> Lineage {
+    fn new(of: Issuer, (first_record, places): (u64, Places), records: usize) -> Self {
         of.traffic.iter().for_each(|traffic| traffic.enter(records));
-        let ticket = Self {
+        Self {
             of,
             first_record,
             places,
@@ -173,9 +184,9 @@ impl Ticket {
             open: AtomicU64::new(records as u64),
             took: AtomicU64::new(0),
             is_excused: AtomicBool::new(false),
-            answer,
-        };
-        Lineage::of(Arc::new(ticket), records)
+            is_created: false,
+            answer: None,
+        }
     }
 
     /// Where record `row` of the chunk came from.
@@ -187,6 +198,14 @@ impl Ticket {
             path: self.places.path.clone(),
             line: self.places.lines.of(row),
         }
+    }
+
+    /// Who the `part`th record is that was made of record `row`. `None` if a stage made it of several.
+    pub(super) fn id(&self, row: u32, part: u64) -> Option<RecordId> {
+        let own = self.places.ids.get(row as usize);
+        let (scope, number) = own.map_or((self.of.run, u128::from(self.number(row))), |own| (0, *own));
+        let id = RecordId { scope, source: Arc::clone(&self.of.source), number, part };
+        (!self.is_created).then_some(id)
     }
 
     /// When the chunk was read.

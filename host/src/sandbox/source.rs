@@ -15,7 +15,7 @@ use super::log::Voice;
 use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
-use crate::edge::{Chunk, Cursor, Source};
+use crate::edge::{Chunk, Cursor, Settlement, Source};
 use crate::error::{Error, Result};
 use crate::plan::ComponentSource;
 use crate::pool::{GuestFailure, Outcome, WorkerId, whole_budget};
@@ -182,8 +182,9 @@ impl fmt::Debug for SandboxedSource {
 
 #[async_trait]
 impl Source for SandboxedSource {
-    fn can_resume(&self) -> bool {
-        true
+    /// It says so itself, chunk by chunk.
+    fn settlement(&self) -> Settlement {
+        Settlement::Cursor
     }
 
     fn log_bytes_cut(&self) -> u64 {

@@ -23,7 +23,7 @@ use crate::descriptor;
 use crate::edge::fault;
 use crate::edge::format::TextWriter;
 use crate::edge::source::csv_header;
-use crate::edge::{Delivery, FileId, Header, Mark, Rejected};
+use crate::edge::{Delivery, FileId, Header, Mark, Rejected, Settles};
 use crate::error::{Error, Result};
 use crate::plan::{self, IfExists, LineFormat};
 use crate::record::Payload;
@@ -288,6 +288,11 @@ impl BlockingSink for FileSink {
     /// A pipe or a device cannot be cut back, nor what others may write to as well.
     fn delivery(&self) -> Delivery {
         if self.can_be_cut { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce }
+    }
+
+    /// A pipe or a device has what is written.
+    fn settles(&self) -> Settles {
+        if self.can_be_cut { Settles::OnSync } else { Settles::OnWrite }
     }
 
     fn mark(&mut self) -> Result<Option<Mark>> {

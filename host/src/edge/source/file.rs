@@ -20,7 +20,7 @@ use super::packed;
 use super::reader::{self, Shape};
 use super::records::{Fault, Page, RecordReader, Size, Spot};
 use super::sniff::Packing;
-use crate::edge::{Chunk, Cursor, Extent, FileId, Header, Input, fault};
+use crate::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Settlement, fault};
 use crate::error::{Error, Result};
 use crate::plan;
 use crate::record::BatchBounds;
@@ -237,8 +237,8 @@ impl BlockingSource for FileSource {
     }
 
     /// Pipes and devices do not give again what they have given.
-    fn can_resume(&self) -> bool {
-        self.extent != Extent::Unknown
+    fn settlement(&self) -> Settlement {
+        if self.extent == Extent::Unknown { Settlement::Never } else { Settlement::Cursor }
     }
 
     fn header(&self) -> Option<Header> {

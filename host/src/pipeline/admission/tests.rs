@@ -25,6 +25,7 @@ impl Line {
             ledger: Arc::<Ledger>::default(),
             source: "s".into(),
             traffic: Some(Arc::clone(&traffic)),
+            run: 0,
             receipts: None,
         };
         let admission = Admission::new(&Arc::new(rule), &traffic);

@@ -7,7 +7,7 @@ use crate::record::{Issuer, Ledger, Places};
 
 fn issuer(per: Per) -> Issuer {
     let receipts = Some(Arc::new(Receipts::new(per)));
-    Issuer { ledger: Arc::<Ledger>::default(), source: "queue".into(), traffic: None, receipts }
+    Issuer { ledger: Arc::<Ledger>::default(), source: "queue".into(), traffic: None, run: 0, receipts }
 }
 
 fn receipts(issuer: &Issuer) -> Arc<Receipts> {
@@ -26,7 +26,7 @@ fn each_record_is_told_when_its_last_claim_has_ended() {
     let issuer = issuer(Per::Record);
     let receipts = receipts(&issuer);
     let mut claims = issuer.issue(1, 3, Places::default());
-    let copy = claims.duplicate();
+    let copy = claims.duplicate(0);
     let first = claims.split_front(1);
     first.settle(Fate::Delivered);
     assert!(told(&receipts).is_empty(), "the other consumer has it");
@@ -51,6 +51,19 @@ fn a_chunk_is_told_once_when_all_its_records_have_met_their_fates_bad_ones_inclu
     bad.settle(Fate::DeadLettered);
     let fates = [Fate::Delivered, Fate::DeadLettered, Fate::Delivered];
     assert_eq!(receipts.take(), [Receipt { first: 7, fates: fates.into() }]);
+}
+
+/// A run may be interrupted between a pull and the tickets.
+#[test]
+fn records_for_which_no_claims_were_made_are_told_as_in_flight() {
+    for per in [Per::Record, Per::Chunk] {
+        let issuer = issuer(per);
+        let slip = issuer.slip(3, 2);
+        assert!(told(&receipts(&issuer)).is_empty());
+        drop(slip);
+        assert_eq!(told(&receipts(&issuer)), [(3, Fate::InFlight), (4, Fate::InFlight)]);
+        assert_eq!(receipts(&issuer).outstanding(), 0);
+    }
 }
 
 /// Would fail if what an instance absorbed were told as dropped at once: a kill would lose it, and nobody would give it again.
@@ -120,8 +133,8 @@ enum Step {
     Split(usize),
     /// Each record has this many outputs, or fails.
     Divide(Vec<Option<usize>>),
-    /// An instance takes all, and gives this many records at its end.
-    Absorb(usize),
+    /// An instance takes all, and gives this many records at its end, if it comes to that.
+    Absorb(Option<usize>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -132,7 +145,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Duplicate),
         (0_usize..5).prop_map(Step::Split),
         prop::collection::vec(prop::option::weighted(0.8, 0_usize..4), 8).prop_map(Step::Divide),
-        (0_usize..3).prop_map(Step::Absorb),
+        prop::option::of(0_usize..3).prop_map(Step::Absorb),
     ]
 }
 
@@ -141,7 +154,7 @@ fn take(step: Step, mut claims: Lineage, kept: &mut Kept, ledger: &Arc<Ledger>) 
     match step {
         Step::Settle(fate) => claims.settle(fate),
         Step::Lose => drop(claims),
-        Step::Duplicate => return vec![claims.duplicate(), claims],
+        Step::Duplicate => return vec![claims.duplicate(0), claims],
         Step::Split(count) => return vec![claims.split_front(count), claims],
         Step::Divide(outputs) => {
             let outputs: Vec<_> = outputs.iter().cycle().take(claims.len()).copied().collect();
@@ -155,7 +168,7 @@ fn take(step: Step, mut claims: Lineage, kept: &mut Kept, ledger: &Arc<Ledger>) 
         Step::Absorb(gives) => {
             kept.keep(&claims);
             claims.settle(Fate::Dropped);
-            if gives > 0 {
+            if let Some(gives) = gives {
                 let came = Ticket::issue_created(ledger, &"sum".into(), gives, kept.come_out());
                 kept.release();
                 return vec![came];

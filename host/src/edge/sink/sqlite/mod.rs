@@ -38,7 +38,7 @@ use self::target::Target;
 use self::window::Window;
 use super::blocking::BlockingSink;
 use crate::edge::fault::no_mark;
-use crate::edge::{Delivery, Mark, Rejected};
+use crate::edge::{Mark, Rejected, Settles};
 use crate::error::{Error, Result};
 use crate::plan::{self, IfExists};
 use crate::record::Payload;
@@ -60,6 +60,8 @@ pub(super) struct SqliteSink {
     window: Option<Window>,
     /// Whose checkpoints are committed with the rows, if anybody's.
     owner: Option<String>,
+    /// Whether what is committed must outlast a loss of power even so.
+    must_last: bool,
     /// Where the sink was when the open transaction began.
     start: Start,
     /// What the open transaction holds, where a record may roll it back.
@@ -122,6 +124,7 @@ impl SqliteSink {
             begun: None,
             window,
             owner: None,
+            must_last: false,
             start: Start::default(),
             journal: Journal::default(),
             schema: 0,
@@ -132,7 +135,7 @@ impl SqliteSink {
     fn connect(&mut self) -> Result<Database> {
         match self.database.take() {
             Some(database) => Ok(database),
-            None => Database::open(&self.path, self.is_new, self.owner.is_some()),
+            None => Database::open(&self.path, self.is_new, self.must_last || self.owner.is_some()),
         }
     }
 
@@ -180,10 +183,6 @@ impl BlockingSink for SqliteSink {
         closed
     }
 
-    fn delivery(&self) -> Delivery {
-        if self.owner.is_some() { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce }
-    }
-
     fn mark(&mut self) -> Result<Option<Mark>> {
         if let Some(database) = &self.database {
             database.check_there()?;
@@ -211,8 +210,12 @@ impl BlockingSink for SqliteSink {
         Ok(())
     }
 
-    fn is_transactional(&self) -> bool {
-        true
+    fn settles(&self) -> Settles {
+        Settles::OnCommit
+    }
+
+    fn expect_receipts(&mut self) {
+        self.must_last = true;
     }
 
     fn hold(&mut self, owner: &str) -> Result<Option<String>> {

@@ -14,7 +14,7 @@ use self::access_log::AccessLog;
 use self::digits::Counter;
 use self::text::Text;
 use super::blocking::{AHEAD, BlockingSource};
-use crate::edge::{Chunk, Cursor, Extent, Input};
+use crate::edge::{Chunk, Cursor, Extent, Input, Settlement};
 use crate::error::{Error, Result};
 use crate::plan::{Generate, Generated};
 use crate::record::{BatchBounds, Column, Payload, Places};
@@ -95,8 +95,8 @@ impl BlockingSource for GenerateSource {
         Extent::Records(self.total)
     }
 
-    fn can_resume(&self) -> bool {
-        true
+    fn settlement(&self) -> Settlement {
+        Settlement::Cursor
     }
 
     /// What was made before is made again and forgotten.
