@@ -1,5 +1,7 @@
 //! Where a source stands, and where a sink does: what a run is resumed at.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::Per;
@@ -57,6 +59,18 @@ pub enum Settles {
 pub enum Delivery {
     /// Once.
     ExactlyOnce,
-    /// Once, or again: what came after the last checkpoint is written a second time.
+    /// Once, or again: what came after the last checkpoint, or was not acknowledged, is written a second time.
     AtLeastOnce,
+    /// Once, or not at all: what was on its way cannot be had again.
+    AtMostOnce,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExactlyOnce => "exactly once",
+            Self::AtLeastOnce => "at least once",
+            Self::AtMostOnce => "at most once",
+        })
+    }
 }

@@ -36,6 +36,7 @@ use crate::time::{Instant, missed};
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
+    let promises = pipeline.promises();
     let Pipeline {
         name,
         sources,
@@ -89,6 +90,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let watch = Arc::new(Watch { begun, missed, ledger, sources, stages, sinks });
     let supervisor = Supervisor {
         name,
+        promises,
         tasks: floor.tasks,
         answering: floor.answering,
         images,

@@ -23,6 +23,7 @@ mod overlap;
 mod patience;
 mod points;
 mod prepare;
+mod promises;
 mod running;
 mod runtimes;
 mod sink;

@@ -13,6 +13,7 @@ use super::opening::{ReadySink, ready_sinks};
 use super::overlap::Files;
 use super::patience::Told;
 use super::points::{Described, points};
+use super::promises::promises;
 use super::running::Running;
 use super::runtimes::Runtimes;
 use super::stages::{self, ReadyStage, in_node, load, ready_stage};
@@ -22,7 +23,7 @@ use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::plan::{Code, Grants, Graph, Limits, Node, OnError, Plan, Retry, SourceKind, SourcePlan, StagePlan, Start};
 use crate::redact::Redactor;
-use crate::report::{Event, EventSender, EventStream, Report, Resumed, Warmth, event_channel};
+use crate::report::{Event, EventSender, EventStream, Promise, Report, Resumed, Warmth, event_channel};
 use crate::sandbox::{EgressBounds, Engine, Provisions, SandboxedSource, Sizing, Voice, defaults};
 use crate::state::{InputPoint, StateFile};
 
@@ -141,6 +142,12 @@ impl Pipeline {
     #[must_use]
     pub fn resumed_from(&self) -> Option<Resumed> {
         self.keeping.as_ref().and_then(Keeping::resumed_from)
+    }
+
+    /// What a run promises about the records of each source at each sink, should it be killed and resumed.
+    #[must_use]
+    pub fn promises(&self) -> Vec<Promise> {
+        promises(&self.sources, &self.sinks, &self.graph, self.keeping.is_some())
     }
 
     /// The stages by name, and whether the instances of each begin open.

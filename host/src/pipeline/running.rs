@@ -15,7 +15,7 @@ use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::DeadLetters;
 use crate::redact::Redactor;
-use crate::report::{Ending, EventSender, EventStream, Problem, Report, Stats};
+use crate::report::{Ending, EventSender, EventStream, Problem, Promise, Report, Stats};
 use crate::task::Tasks;
 use crate::time::sleep;
 
@@ -180,6 +180,7 @@ impl AnsweringSources {
 /// Waits for the tasks of a run, cuts the run when one fails, and reports.
 pub(super) struct Supervisor {
     pub(super) name: String,
+    pub(super) promises: Vec<Promise>,
     pub(super) tasks: Tasks,
     pub(super) answering: AnsweringSources,
     pub(super) images: Images,
@@ -276,6 +277,7 @@ impl Supervisor {
             pipeline: self.name,
             ending,
             problem: failure.as_ref().map(|failure| self.redactor.problem(Problem::from(failure))),
+            promises: self.promises,
             warnings,
             bottleneck: bottleneck::find(&stats),
             stats,

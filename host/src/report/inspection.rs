@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::stats::seconds;
-use super::{Problem, Warning};
+use super::{Problem, Promise, Warning};
 use crate::plan::Suggested;
 
 /// What a component is, wants and gives.
@@ -81,6 +81,8 @@ pub struct CheckReport {
     pub pipeline: String,
     /// In the order of the plan: sources, stages, sinks.
     pub nodes: Vec<CheckedNode>,
+    /// What is promised about the records of each source at each sink, where everything could be opened.
+    pub promises: Vec<Promise>,
     /// What is probably not meant.
     pub warnings: Vec<Warning>,
     /// Why it cannot run; empty when it can.

@@ -3,6 +3,7 @@
 
 mod event;
 mod inspection;
+mod promise;
 #[cfg(test)]
 pub(crate) mod samples;
 mod stats;
@@ -10,6 +11,7 @@ mod warning;
 
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role, Warmth};
+pub use promise::Promise;
 pub use stats::{
     Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
     Stats,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Bottleneck, Ending, Problem, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats, Warmth};
-use crate::edge::Extent;
+use super::{
+    Bottleneck, Ending, Problem, Promise, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats, Warmth,
+};
+use crate::edge::{Delivery, Extent};
 use crate::error::ErrorKind;
 use crate::record::Accounting;
 
@@ -14,6 +16,7 @@ pub(crate) fn report(ending: Ending) -> Report {
         ending,
         problem: None,
         stats: stats(),
+        promises: vec![Promise { source: "log".into(), sink: "visits".into(), delivery: Delivery::ExactlyOnce }],
         warnings: Vec::new(),
         bottleneck: Some(Bottleneck { node: "mask".into(), busy_share: 0.97 }),
         dead_letters: None,

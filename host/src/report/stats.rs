@@ -10,7 +10,7 @@ use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
 
-use super::{Warmth, Warning};
+use super::{Promise, Warmth, Warning};
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
 /// has ended; then they are exact and agree.
@@ -234,6 +234,8 @@ pub struct Report {
     /// Final counts and times.
     #[serde(flatten)]
     pub stats: Stats,
+    /// What the run promises about the records of each source at each sink, should it be killed and resumed.
+    pub promises: Vec<Promise>,
     /// What is probably not meant.
     pub warnings: Vec<Warning>,
     /// What held it back.
