@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat};
-use sandmill::edge::{Chunk, Cursor, Rejected, Sink, Source};
+use sandmill::edge::{Chunk, Cursor, Records, Rejected, Settlement, Settles, Sink, Source};
 use sandmill::failpoint::{Failpoint, Failpoints};
 use sandmill::plan::{Checkpoints, Order, Retry};
 use sandmill::program::{NativeStage, Verdict};
@@ -77,8 +77,8 @@ impl Source for Scripted {
         Ok(Some(Chunk { records, cursor: Some(Cursor(to.to_string())), ..Chunk::default() }))
     }
 
-    fn can_resume(&self) -> bool {
-        true
+    fn settlement(&self) -> Settlement {
+        Settlement::Cursor
     }
 }
 
@@ -87,7 +87,7 @@ struct Slow(Arc<Stagecraft>, Arc<Semaphore>);
 
 #[async_trait]
 impl Sink for Slow {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let Self(craft, permits) = self;
         if craft.written.load(SeqCst) >= 2 * FIRST {
             craft.is_writing.store(true, SeqCst);
@@ -103,13 +103,13 @@ struct Holding(Arc<Stagecraft>);
 
 #[async_trait]
 impl Sink for Holding {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         self.0.held.fetch_add(records.len() as u64, SeqCst);
         Ok(Vec::new())
     }
 
-    fn is_transactional(&self) -> bool {
-        true
+    fn settles(&self) -> Settles {
+        Settles::OnCommit
     }
 
     async fn commit(&mut self, note: Option<&str>) -> Result<()> {

@@ -23,6 +23,7 @@ mod imports;
 mod interrupts;
 mod limits;
 mod reaching;
+mod receipts;
 mod resume;
 mod retries;
 mod state;

@@ -71,6 +71,7 @@ pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<Path
         Ok(mut pipeline) => {
             pipeline.make_images().await;
             tell_warmth(&mut report, &pipeline);
+            report.promises = pipeline.promises();
         }
         Err(error) => report.problems.push(Problem::from(&error)),
     }
@@ -88,8 +89,13 @@ fn tell_warmth(report: &mut CheckReport, pipeline: &Pipeline) {
 /// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no variable,
 /// no folder, no input. The plan's components become the files that were looked at.
 pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
-    let mut report =
-        CheckReport { pipeline: plan.name.clone(), nodes: Vec::new(), warnings: Vec::new(), problems: Vec::new() };
+    let mut report = CheckReport {
+        pipeline: plan.name.clone(),
+        nodes: Vec::new(),
+        promises: Vec::new(),
+        warnings: Vec::new(),
+        problems: Vec::new(),
+    };
     let deterministic = plan.stages.iter().any(|stage| stage.deterministic);
     let engine = match Engine::new(Sizing { deterministic, ..SIZING }) {
         Ok(engine) => engine,

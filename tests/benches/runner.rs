@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use sandmill::build::{self, BuildOptions};
-use sandmill::edge::{Chunk, Rejected, Sink, Source};
+use sandmill::edge::{Chunk, Records, Rejected, Sink, Source};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload, Places};
 use sandmill::report::{Ending, Report};
@@ -169,7 +169,7 @@ struct Counting {
 
 #[async_trait]
 impl Sink for Counting {
-    async fn write(&mut self, records: &Payload) -> sandmill::Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> sandmill::Result<Vec<Rejected>> {
         for value in records.values().iter() {
             self.arrived.record(value);
         }
@@ -184,7 +184,7 @@ struct Tallying(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Sink for Tallying {
-    async fn write(&mut self, records: &Payload) -> sandmill::Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> sandmill::Result<Vec<Rejected>> {
         self.0.fetch_add(records.len(), Ordering::AcqRel);
         Ok(Vec::new())
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sandmill::edge::{Chunk, Rejected, Sink, Source};
+use sandmill::edge::{Chunk, Records, Rejected, Sink, Source};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::{Error, Result};
 use tokio::sync::Semaphore;
@@ -121,7 +121,7 @@ pub struct Keeper {
 
 #[async_trait]
 impl Sink for Keeper {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         if let Some(gate) = &self.gate {
             gate.acquire().await.map_err(|closed| Error::internal("the gate is gone").caused_by(closed))?.forget();
         }

@@ -2,6 +2,7 @@
 //! a user runs it, a terminal to run it in, Pythons to compare with, and what the fuzzer tries.
 
 pub mod bombs;
+pub mod broker;
 pub mod cases;
 pub mod command;
 pub mod edges;

@@ -99,7 +99,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Takes checkpoints, where all sources can resume: a run that was cut goes on at the last one.
+    /// Takes checkpoints, if any source can resume: an interrupted run resumes at the last one.
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
         self.parts.state.checkpoints = Some(checkpoints);

@@ -15,6 +15,8 @@ pub enum Failpoint {
     Pull,
     /// A chunk that was pulled is about to get its tickets.
     Admit,
+    /// A source is about to be told what became of its records.
+    Settle,
     /// An image is about to be made, beside the run.
     Image,
     /// A guest is about to be called.

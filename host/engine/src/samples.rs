@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::edge::Extent;
+use crate::edge::{Delivery, Extent};
 use crate::program::Warmth;
 use crate::record::Accounting;
-use crate::report::{Bottleneck, Ending, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
+use crate::report::{Bottleneck, Ending, Promise, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
 
 /// A million lines of a web server's log: parsed, filtered, masked, stored.
 pub(crate) fn report(ending: Ending) -> Report {
@@ -14,6 +14,7 @@ pub(crate) fn report(ending: Ending) -> Report {
         ending,
         problem: None,
         stats: stats(),
+        promises: vec![Promise { source: "log".into(), sink: "visits".into(), delivery: Delivery::ExactlyOnce }],
         warnings: Vec::new(),
         bottleneck: Some(Bottleneck { node: "mask".into(), busy_share: 0.97 }),
         dead_letters: None,

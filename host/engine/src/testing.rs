@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
-use crate::edge::{Chunk, PipelineFolder, Rejected, Sink, SinkSpec, SinkStart, Source, SourceSpec};
+use crate::edge::{Chunk, PipelineFolder, Records, Rejected, Sink, SinkSpec, SinkStart, Source, SourceSpec};
 use crate::error::{Error, Result};
 use crate::loader::{LoadedStage, Loader, Loading, SourceToLoad};
 use crate::plan::{Plan, StagePlan, Suggested};
@@ -83,7 +83,7 @@ impl SinkSpec for Nowhere {
 
 #[async_trait]
 impl Sink for Nowhere {
-    async fn write(&mut self, _records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, _records: &Records<'_>) -> Result<Vec<Rejected>> {
         Ok(Vec::new())
     }
 }

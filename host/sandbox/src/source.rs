@@ -15,7 +15,7 @@ use super::log::Voice;
 use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
-use sandmill_engine::edge::{Chunk, Cursor, Source};
+use sandmill_engine::edge::{Chunk, Cursor, Settlement, Source};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::plan::ComponentSource;
 use sandmill_engine::program::{GuestFailure, Outcome, WorkerId};
@@ -182,8 +182,9 @@ impl fmt::Debug for SandboxedSource {
 
 #[async_trait]
 impl Source for SandboxedSource {
-    fn can_resume(&self) -> bool {
-        true
+    /// It says so itself, chunk by chunk.
+    fn settlement(&self) -> Settlement {
+        Settlement::Cursor
     }
 
     fn log_bytes_cut(&self) -> u64 {

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 
 use crate::thread::Thread;
-use sandmill_engine::edge::{Delivery, Header, Mark, Rejected, Sink};
+use sandmill_engine::edge::{Delivery, Header, Mark, Records, Rejected, Settles, Sink};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::Payload;
 
@@ -45,9 +45,11 @@ pub(crate) trait BlockingSink: Send + 'static {
         Vec::new()
     }
 
-    fn is_transactional(&self) -> bool {
-        false
+    fn settles(&self) -> Settles {
+        Settles::OnWrite
     }
+
+    fn expect_receipts(&mut self) {}
 
     /// # Errors
     /// When the destination cannot be read.
@@ -75,7 +77,7 @@ pub(crate) struct Blocking<S> {
 #[derive(Clone, Copy)]
 struct Traits {
     delivery: Delivery,
-    is_transactional: bool,
+    settles: Settles,
 }
 
 enum State<S> {
@@ -106,7 +108,7 @@ enum Reply {
 
 impl<S: BlockingSink> Blocking<S> {
     pub(crate) fn new(sink: S) -> Self {
-        let traits = Traits { delivery: sink.delivery(), is_transactional: sink.is_transactional() };
+        let traits = Traits { delivery: sink.delivery(), settles: sink.settles() };
         Self { state: State::New(sink), traits, spare: Payload::default(), headers: Vec::new() }
     }
 
@@ -160,7 +162,7 @@ impl<S: BlockingSink> Sink for Blocking<S> {
     /// # Cancel safety
     /// The write goes on behind the back of a dropped future. When the sink is dropped too, its thread is left behind
     /// until the write returns.
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let mut copy = std::mem::take(&mut self.spare);
         copy.truncate(0);
         copy.append(records);
@@ -200,8 +202,15 @@ impl<S: BlockingSink> Sink for Blocking<S> {
         }
     }
 
-    fn is_transactional(&self) -> bool {
-        self.traits.is_transactional
+    fn settles(&self) -> Settles {
+        self.traits.settles
+    }
+
+    /// Before the sink has begun: there is nothing that could fail.
+    fn expect_receipts(&mut self) {
+        if let State::New(sink) = &mut self.state {
+            sink.expect_receipts();
+        }
     }
 
     async fn hold(&mut self, owner: &str) -> Result<Option<String>> {

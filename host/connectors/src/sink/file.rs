@@ -25,7 +25,7 @@ use crate::kind;
 use crate::source::csv_header;
 use crate::{IfExists, LineFormat};
 use sandmill_engine::descriptor;
-use sandmill_engine::edge::{Delivery, FileId, Header, Mark, Rejected};
+use sandmill_engine::edge::{Delivery, FileId, Header, Mark, Rejected, Settles};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::Payload;
 
@@ -289,6 +289,11 @@ impl BlockingSink for FileSink {
     /// A pipe or a device cannot be cut back, nor what others may write to as well.
     fn delivery(&self) -> Delivery {
         if self.can_be_cut { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce }
+    }
+
+    /// A pipe or a device has what is written.
+    fn settles(&self) -> Settles {
+        if self.can_be_cut { Settles::OnSync } else { Settles::OnWrite }
     }
 
     fn mark(&mut self) -> Result<Option<Mark>> {

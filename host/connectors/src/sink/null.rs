@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 
-use sandmill_engine::edge::{Rejected, Sink};
+use sandmill_engine::edge::{Records, Rejected, Sink};
 use sandmill_engine::error::Result;
-use sandmill_engine::record::Payload;
 
 /// Takes everything and keeps nothing.
 #[derive(Debug)]
@@ -12,7 +11,7 @@ pub(super) struct Null;
 
 #[async_trait]
 impl Sink for Null {
-    async fn write(&mut self, _records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, _records: &Records<'_>) -> Result<Vec<Rejected>> {
         Ok(Vec::new())
     }
 }

@@ -10,7 +10,7 @@ use super::blocking::BlockingSink;
 use super::stdout::StdoutSink;
 use crate::tests::records;
 use crate::{CsvFormat, FileSink, FolderSink, IfExists, LineFormat};
-use sandmill_engine::edge::{Header, Rejected, Sink};
+use sandmill_engine::edge::{Header, Records, Rejected, Sink};
 use sandmill_engine::error::{Error, ErrorKind, Result};
 use sandmill_engine::record::Payload;
 
@@ -25,7 +25,7 @@ async fn write(path: &Path, format: LineFormat, if_exists: IfExists, batches: &[
     let mut sink = file(path, format, if_exists).expect("it can be opened");
     let mut rejected = Vec::new();
     for batch in batches {
-        rejected.extend(sink.write(batch).await.expect("it can be written"));
+        rejected.extend(sink.write(&Records::from(batch)).await.expect("it can be written"));
     }
     sink.finish().await.expect("it can be closed");
     rejected
@@ -52,9 +52,9 @@ mod file {
         let path = folder.path().join("new/folder/out.log");
         let mut sink = file(&path, LineFormat::Lines, IfExists::Fail).unwrap();
         assert!(!path.parent().unwrap().exists(), "opening changes nothing");
-        assert!(sink.write(&records(&["a", "", "b"])).await.unwrap().is_empty());
+        assert!(sink.write(&Records::from(&records(&["a", "", "b"]))).await.unwrap().is_empty());
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n\nb\n");
-        sink.write(&records(&["c"])).await.unwrap();
+        sink.write(&Records::from(&records(&["c"]))).await.unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n\nb\nc\n");
         sink.finish().await.unwrap();
     }
@@ -89,7 +89,7 @@ mod file {
         let late = folder.path().join("late");
         let mut sink = file(&late, LineFormat::Lines, IfExists::Fail).unwrap();
         fs::write(&late, "somebody else's").unwrap();
-        assert!(sink.write(&records(&["a"])).await.is_err());
+        assert!(sink.write(&Records::from(&records(&["a"]))).await.is_err());
         assert_eq!(fs::read_to_string(&late).unwrap(), "somebody else's");
     }
 
@@ -105,7 +105,7 @@ mod file {
     #[tokio::test]
     async fn a_full_disk_is_told_with_a_hint() {
         let mut sink = file(Path::new("/dev/full"), LineFormat::Lines, IfExists::Replace).unwrap();
-        let error = sink.write(&records(&["a"])).await.unwrap_err();
+        let error = sink.write(&Records::from(&records(&["a"]))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Edge);
         assert_eq!(error.to_string(), "cannot write \"/dev/full\"");
         assert_eq!(error.hints(), ["the disk is full: make room, or write elsewhere"]);
@@ -118,7 +118,7 @@ mod file {
         let (_folder, path) = holding("theirs\n");
         let append = IfExists::Append;
         let mut killed = file(&path, LineFormat::Lines, append).unwrap();
-        killed.write(&records(&["whole"])).await.unwrap();
+        killed.write(&Records::from(&records(&["whole"]))).await.unwrap();
         drop(killed);
         let torn =
             |text: &str| fs::File::options().append(true).open(&path).unwrap().write_all(text.as_bytes()).unwrap();
@@ -143,8 +143,8 @@ mod file {
         let late = folder.path().join("late");
         let mut first = file(&late, LineFormat::Lines, IfExists::Replace).unwrap();
         let mut second = file(&late, LineFormat::Lines, IfExists::Replace).unwrap();
-        first.write(&records(&["first"])).await.unwrap();
-        let error = second.write(&records(&["second"])).await.unwrap_err();
+        first.write(&Records::from(&records(&["first"]))).await.unwrap();
+        let error = second.write(&Records::from(&records(&["second"]))).await.unwrap_err();
         assert!(error.to_string().starts_with("another run is writing to \""), "{error}");
         assert_eq!(fs::read_to_string(&late).unwrap(), "first\n");
     }
@@ -155,7 +155,7 @@ mod file {
         let path = folder.path().join("out");
         let mut sink = file(&path, LineFormat::Lines, IfExists::Replace).unwrap();
         fs::write(&path, "somebody else's").unwrap();
-        let error = sink.write(&records(&["a"])).await.unwrap_err();
+        let error = sink.write(&Records::from(&records(&["a"]))).await.unwrap_err();
         assert!(error.to_string().ends_with("has appeared since the run was prepared, and is not empty"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
     }
@@ -251,7 +251,7 @@ mod csv {
             sink.mark().await.expect("nothing is written yet");
             sink.expect_header(&header);
             for batch in batches {
-                sink.write(batch).await.expect("it can be written");
+                sink.write(&Records::from(batch)).await.expect("it can be written");
             }
             sink.finish().await.expect("it can be closed");
             fs::read_to_string(path).expect("it is text")
@@ -339,7 +339,7 @@ mod folder {
 
     async fn write(path: &Path, batch: &Payload) -> Vec<Rejected> {
         let mut sink = crate::sink::folder(FolderSink { path: path.to_owned() }).unwrap();
-        let rejected = sink.write(batch).await.unwrap();
+        let rejected = sink.write(&Records::from(batch)).await.unwrap();
         sink.finish().await.unwrap();
         rejected
     }
@@ -372,10 +372,10 @@ mod folder {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("out");
         let mut sink = crate::sink::folder(FolderSink { path: path.clone() }).unwrap();
-        let rejected = sink.write(&keyed(&[("a", "1"), ("b", "1"), ("a", "2")])).await.unwrap();
+        let rejected = sink.write(&Records::from(&keyed(&[("a", "1"), ("b", "1"), ("a", "2")]))).await.unwrap();
         assert_eq!(rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [2]);
         assert!(rejected[0].reason.contains("\"a\" is that of an earlier record of this run"), "{rejected:?}");
-        assert_eq!(sink.write(&keyed(&[("b", "2")])).await.unwrap().len(), 1, "in a later batch, too");
+        assert_eq!(sink.write(&Records::from(&keyed(&[("b", "2")]))).await.unwrap().len(), 1, "in a later batch, too");
         assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "1");
     }
 
@@ -473,7 +473,7 @@ mod blocking {
     #[tokio::test]
     async fn null_takes_everything() {
         let mut sink = crate::sink::null();
-        assert!(sink.write(&records(&["a"])).await.unwrap().is_empty());
+        assert!(sink.write(&Records::from(&records(&["a"]))).await.unwrap().is_empty());
         sink.finish().await.unwrap();
     }
 
@@ -488,7 +488,7 @@ mod blocking {
                 writer.write_all(b"x").unwrap();
                 let mut sink = Blocking::new(StdoutSink::to(writer, LineFormat::Lines));
                 let batch = records(&[full]);
-                let written = tokio::time::timeout(Duration::from_millis(20), sink.write(&batch)).await;
+                let written = tokio::time::timeout(Duration::from_millis(20), sink.write(&Records::from(&batch))).await;
                 assert!(written.is_err(), "nobody reads the pipe");
             });
             drop(runtime);
@@ -513,7 +513,7 @@ mod blocking {
         let (release, wait) = std::sync::mpsc::sync_channel(1);
         let mut sink = Blocking::new(Slow(wait));
         let batch = records(&["a"]);
-        assert!(tokio::time::timeout(Duration::from_millis(20), sink.write(&batch)).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(20), sink.write(&Records::from(&batch))).await.is_err());
         release.send(()).unwrap();
         assert_eq!(sink.finish().await.unwrap_err().to_string(), "too late");
         assert!(sink.finish().await.is_ok());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::thread::Thread;
-use sandmill_engine::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Source};
+use sandmill_engine::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Settlement, Source};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::BatchBounds;
 
@@ -47,9 +47,9 @@ pub(crate) trait BlockingSource: Send + 'static {
         Extent::Unknown
     }
 
-    /// As [`Source::can_resume`].
-    fn can_resume(&self) -> bool {
-        false
+    /// As [`Source::settlement`].
+    fn settlement(&self) -> Settlement {
+        Settlement::Never
     }
 
     /// As [`Source::header`].
@@ -95,7 +95,7 @@ pub(super) const AHEAD: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 pub(crate) struct Blocking<S> {
     ahead: NonZeroUsize,
     extent: Extent,
-    can_resume: bool,
+    settlement: Settlement,
     header: Option<Header>,
     state: State<S>,
 }
@@ -134,7 +134,7 @@ impl<S: BlockingSource> Blocking<S> {
         Self {
             ahead: source.ahead(),
             extent: source.extent(),
-            can_resume: source.can_resume(),
+            settlement: source.settlement(),
             header: source.header(),
             state: State::New(source),
         }
@@ -223,8 +223,8 @@ impl<S: BlockingSource> Source for Blocking<S> {
         self.extent
     }
 
-    fn can_resume(&self) -> bool {
-        self.can_resume
+    fn settlement(&self) -> Settlement {
+        self.settlement
     }
 
     fn header(&self) -> Option<Header> {

@@ -22,7 +22,7 @@ use super::records::{Fault, Page, RecordReader, Size, Spot};
 use super::sniff::Packing;
 use crate::fault;
 use crate::kind;
-use sandmill_engine::edge::{Chunk, Cursor, Extent, FileId, Header, Input};
+use sandmill_engine::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Settlement};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::BatchBounds;
 
@@ -238,8 +238,8 @@ impl BlockingSource for FileSource {
     }
 
     /// Pipes and devices do not give again what they have given.
-    fn can_resume(&self) -> bool {
-        self.extent != Extent::Unknown
+    fn settlement(&self) -> Settlement {
+        if self.extent == Extent::Unknown { Settlement::Never } else { Settlement::Cursor }
     }
 
     fn header(&self) -> Option<Header> {

@@ -263,7 +263,7 @@ impl Page {
     /// Adds what is no record.
     pub(super) fn push_bad(&mut self, line: Option<u64>, data: Vec<u8>, reason: String) {
         let lines = line.map_or(Lines::None, Lines::From);
-        let places = Places { path: self.path.clone(), lines, gaps: Vec::new() };
+        let places = Places { path: self.path.clone(), lines, ..Places::default() };
         self.push_bad_record(BadRecord { data, places, reason });
     }
 
@@ -281,7 +281,7 @@ impl Page {
 
     /// The chunk.
     pub(super) fn into_chunk(self, position: u64, cursor: Option<Cursor>) -> Chunk {
-        let places = Places { path: self.path, lines: self.lines, gaps: self.gaps };
+        let places = Places { path: self.path, lines: self.lines, gaps: self.gaps, ..Places::default() };
         let mut records = Payload::new(self.values, self.keys).expect("every record has a key, or none has");
         if self.are_json_lines {
             records.vouch_for_json_lines();

@@ -2,16 +2,15 @@
 
 use async_trait::async_trait;
 
-use crate::edge::{Rejected, Sink};
+use crate::edge::{Records, Rejected, Sink};
 use crate::error::Result;
-use crate::record::Payload;
 
 /// Gives each record to a function, key and value.
 pub(super) struct ForEach<F>(pub(super) F);
 
 #[async_trait]
 impl<F: FnMut(Option<&[u8]>, &[u8]) + Send> Sink for ForEach<F> {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         for (index, value) in records.values().iter().enumerate() {
             (self.0)(records.key(index), value);
         }

@@ -8,13 +8,15 @@ mod cursor;
 mod folder;
 mod header;
 mod identity;
+mod records;
 mod spec;
 
-pub use self::cursor::{Cursor, Delivery, Input, Mark};
+pub use self::cursor::{Cursor, Delivery, Input, Mark, Settlement, Settles};
 pub use self::folder::{PipelineFolder, setting, texts};
 pub use self::header::Header;
 pub use self::identity::FileId;
 pub use self::identity::Identity;
+pub use self::records::Records;
 pub use self::spec::{OpenedSink, OpenedSource};
 pub use self::spec::{Reads, SinkSpec, SinkStart, SourceSpec, Writes};
 
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::error::{Error, Result};
-use crate::record::{BatchBounds, Payload, Places};
+use crate::record::{BatchBounds, Payload, Places, Receipt};
 
 /// Gives records, chunk by chunk.
 #[async_trait]
@@ -33,7 +35,9 @@ pub trait Source: Send {
     /// of the input. A chunk may be empty: that is no end.
     ///
     /// # Cancel safety
-    /// The future is dropped when the run is stopped; the source is then not pulled again.
+    /// The future is dropped when the run is stopped; the source is then not pulled again. That of a source that acknowledges
+    /// ([`Settlement::Receipt`]) is also dropped when there is something to tell it, and it is pulled again after that: it
+    /// must keep what it has received by then.
     ///
     /// # Errors
     /// When the input cannot be read. What has been given before stays valid. After an error that
@@ -45,10 +49,10 @@ pub trait Source: Send {
         Extent::Unknown
     }
 
-    /// Whether the source can go on where an earlier run of it was cut: its chunks have cursors, and [`Self::seek`] takes
-    /// them.
-    fn can_resume(&self) -> bool {
-        false
+    /// How the source learns that it need not give a record again. This speaks only for the source itself: a source that
+    /// never learns it does not keep the others of its pipeline from resuming. The answer must not change during a run.
+    fn settlement(&self) -> Settlement {
+        Settlement::Never
     }
 
     /// The parts of the input as they are now. They are kept with the checkpoints of the run, and a run that resumes there
@@ -58,6 +62,24 @@ pub trait Source: Send {
     /// When the input cannot be read.
     fn inputs(&mut self) -> Result<Vec<Input>> {
         Ok(Vec::new())
+    }
+
+    /// What became of records that it gave, where [`Self::settlement`] is [`Settlement::Receipt`]: each record is told once,
+    /// in whatever order they are done. Called by the source's own task: between two pulls, and after the last pull until
+    /// every record has been told. What is told as [`Fate::InFlight`](crate::record::Fate::InFlight) was on its way when
+    /// the run was interrupted, and has to be given again; everything else is where it belongs, and stays there when the
+    /// process is killed or the machine loses power (as far as the sink says so: [`Sink::settles`]).
+    ///
+    /// # Cancel safety
+    /// The future is not dropped when the run is interrupted, but a few seconds later: a source that cannot reach whom it
+    /// has to tell must not keep the run from its end.
+    ///
+    /// # Errors
+    /// When the source cannot do what it does about them. After an error that [`Error::is_retryable`] it is told the same
+    /// receipts again; after any other it is told nothing more, and the run fails.
+    async fn settle(&mut self, receipts: &[Receipt]) -> Result<()> {
+        let _ = receipts;
+        Ok(())
     }
 
     /// What it reads may be another one after the place where it resumes. Called before [`Self::seek`], where somebody has
@@ -101,13 +123,14 @@ pub trait Source: Send {
 #[async_trait]
 pub trait Sink: Send {
     /// Writes all records but those it returns: each with the reason why it cannot be written, in ascending order.
-    /// When this returns, the others are at their destination: nothing is left in a buffer of the program.
+    /// When this returns, the others are at their destination: nothing is left in a buffer of the program. Each record has a
+    /// name that stays its own ([`Records::id`]), by which a destination can tell one that it has already.
     ///
     /// # Errors
     /// When the destination fails. An error that [`Error::is_retryable`] says that the same records may be written again:
     /// nothing of them was left at the destination, or writing them again changes nothing. After any other, how many of
     /// them were written is not known: they count as in flight.
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>>;
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>>;
 
     /// A source feeds this sink without a stage in between: its columns are those of the output if there is no record
     /// to take them from. Called once for each such source, before the first write.
@@ -123,12 +146,15 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// What a run may rely on that is killed and resumed.
+    /// What the sink makes of records that come again after a kill, on its own: [`Delivery::ExactlyOnce`] if it goes back to
+    /// where it was at the last checkpoint ([`Self::return_to`]). One that holds back what it commits promises that, too, and
+    /// need not say so.
     fn delivery(&self) -> Delivery {
         Delivery::AtLeastOnce
     }
 
-    /// Makes what has been written outlast a loss of power, and says where it ends. Called when nothing is in flight.
+    /// Makes what has been written outlast a loss of power, and says where it ends. Called between any two writes: for a
+    /// checkpoint when nothing is in flight, and for sources that acknowledge at any time.
     ///
     /// # Errors
     /// When the destination fails.
@@ -152,13 +178,18 @@ pub trait Sink: Send {
         Vec::new()
     }
 
-    /// Whether the sink can hold back what is written and commit it together with a note, all or nothing.
-    fn is_transactional(&self) -> bool {
-        false
+    /// When what is written is there for good. A sink that settles [`Settles::OnCommit`] can hold back what is written, and
+    /// commit it together with a note, all or nothing.
+    fn settles(&self) -> Settles {
+        Settles::OnWrite
     }
 
+    /// A source that acknowledges feeds this sink, and will not give again what the sink has settled: that must outlast a
+    /// loss of power, too. Called at most once, before the first write.
+    fn expect_receipts(&mut self) {}
+
     /// From here on, what is written is held back until [`Self::commit`]. Gives the note that `owner` committed last, if
-    /// there is one. Called at most once, before the first write, where [`Self::is_transactional`].
+    /// there is one. Called at most once, before the first write, where it settles [`Settles::OnCommit`].
     ///
     /// # Errors
     /// When the destination cannot be read.

@@ -37,9 +37,15 @@ impl DeadLetters {
     /// # Errors
     /// When the state file cannot be written.
     pub(crate) async fn write(&self, node: &str, component: Option<&str>, failed: &Failed) -> Result<()> {
-        let letters = letters((node, component), failed, &self.redactor);
+        let mut letters = letters((node, component), failed, &self.redactor).into_iter();
+        // A source that acknowledges does not give them again: no resumed run takes them back.
+        let is_settled = failed.claims.claims().map(|(ticket, _)| ticket.is_answered());
+        let (mut settled, mut others) = (Vec::new(), Vec::new());
+        for is_settled in is_settled {
+            if is_settled { &mut settled } else { &mut others }.extend(letters.next());
+        }
         let state = self.state.clone();
-        let written = self.io.spawn_blocking(move || state.add(&letters)).await;
+        let written = self.io.spawn_blocking(move || add(&state, &settled, &others)).await;
         written
             .map_err(|error| Error::internal("writing dead letters panicked").caused_by(error))?
             .map_err(|error| error.within("dead letters"))?;
@@ -56,6 +62,13 @@ impl DeadLetters {
     pub(crate) fn path(&self) -> PathBuf {
         self.state.path().to_path_buf()
     }
+}
+
+fn add(state: &StateFile, settled: &[DeadLetter], others: &[DeadLetter]) -> Result<()> {
+    if !settled.is_empty() {
+        state.add_settled(settled)?;
+    }
+    if others.is_empty() { Ok(()) } else { state.add(others) }
 }
 
 fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &Redactor) -> Vec<DeadLetter> {

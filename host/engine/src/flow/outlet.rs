@@ -58,8 +58,8 @@ async fn send_to(consumers: &[Sender], batch: Batch) -> Result<()> {
     let Some((last, others)) = consumers.split_last() else {
         return Ok(());
     };
-    for consumer in others {
-        consumer.send(batch.duplicate()).await.map_err(gone)?;
+    for (copy, consumer) in (0_u16..).zip(others) {
+        consumer.send(batch.duplicate(copy)).await.map_err(gone)?;
     }
     last.send(batch).await.map_err(gone)
 }

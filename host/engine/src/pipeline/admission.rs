@@ -127,6 +127,11 @@ impl Admission {
         }
     }
 
+    /// Nothing more will be let in.
+    pub(super) fn forget(&mut self) {
+        self.watched.clear();
+    }
+
     /// Learns from the chunks that are done, in their order.
     fn learn(&mut self) {
         while let Some(Watched { ticket, issued, ahead }) = self.watched.front() {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedRwLockWriteGuard, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, Rule};
+use super::answering::AnsweringTask;
 use super::checkpoints::{Checkpointer, Gate};
 use super::closing::Closing;
 use super::desk::SinkDesk;
@@ -15,25 +16,27 @@ use super::keeping::{Keeping, SourceDesk};
 use super::opening::ReadySink;
 use super::patience::Patience;
 use super::prepare::{Pipeline, ReadySource};
-use super::running::{Running, Supervisor};
+use super::running::{AnsweringSources, Running, Supervisor};
 use super::sink::SinkTask;
 use super::source::SourceTask;
 use super::stages::ReadyStage;
 use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
+use crate::edge::Settlement;
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
 use crate::pool::{Homes, Stage, Worker};
 use crate::queue::{self, Receiver, Sender};
-use crate::record::{BatchBounds, Issuer, Ledger, Traffic};
+use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
 use crate::redact::Redactor;
 use crate::report::{Audience, CheckpointStats, EventSender};
-use crate::state::SourcePoint;
+use crate::state::{SourcePoint, StateFile};
 use crate::task::Tasks;
 use crate::time::{Instant, missed};
 
 /// Sets `pipeline` in motion.
 pub(super) fn assemble(pipeline: Pipeline) -> Running {
+    let promises = pipeline.promises();
     let Pipeline {
         name,
         sources,
@@ -66,7 +69,12 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         gate,
         source_desks: desks(&sources, keeping.as_ref()),
         sink_desks: Vec::new(),
+        state: keeping.as_ref().map(|keeping| keeping.state.clone()),
+        run: keeping.as_ref().and_then(Keeping::run),
+        answering: AnsweringSources::new(),
+        cut: cut.clone(),
     };
+    let seeks = sources.iter().map(|source| source.settlement == Settlement::Cursor).collect();
     let lingers = stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.batch.linger));
     let (lingering, every) = (lingers.sum(), keeping.as_ref().map(|keeping| keeping.checkpoints.every));
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
@@ -74,29 +82,28 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let rule = Arc::new(Rule::new(shared, sinks.len(), lingering, every));
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, (&stop, &rule))).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
-    let Floor { wiring, tasks, ledger, dead_letters, redactor, events: sender, gate, source_desks, sink_desks, .. } =
-        floor;
-    let resumed_from = keeping.as_ref().and_then(Keeping::resumed_from);
-    let checkpointer = keeping.map(|keeping| Checkpointer {
-        keeping,
-        gate,
-        opening,
-        ledger: Arc::clone(&ledger),
-        sources: source_desks,
-        stages: stages.iter().map(|stage| Arc::clone(&stage.counters)).collect(),
-        sinks: sink_desks.clone(),
-        stats: CheckpointStats { resumed_from, ..CheckpointStats::default() },
-    });
-    let closing = Closing::new(checkpointer, sink_desks, failpoints);
+    let checkpointer = keeping.map(|keeping| floor.checkpointer(keeping, (opening, seeks), &stages));
+    let closing = Closing::new(checkpointer, floor.sink_desks, failpoints);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
-    drop(wiring);
-    let watch = Arc::new(Watch { begun: Instant::now(), missed: missed(), ledger, sources, stages, sinks });
-    let (io, stream, events) = (runtimes.io().clone(), events.1, sender);
-    let supervisor = {
-        let watch = Arc::clone(&watch);
-        Supervisor { name, tasks, images, closing, io, watch, stop, cut, dead_letters, redactor, events }
+    drop(floor.wiring);
+    let (begun, missed, ledger) = (Instant::now(), missed(), floor.ledger);
+    let watch = Arc::new(Watch { begun, missed, ledger, sources, stages, sinks });
+    let supervisor = Supervisor {
+        name,
+        promises,
+        tasks: floor.tasks,
+        answering: floor.answering,
+        images,
+        closing,
+        io: runtimes.io().clone(),
+        watch: Arc::clone(&watch),
+        stop,
+        cut,
+        dead_letters: floor.dead_letters,
+        redactor: floor.redactor,
+        events: floor.events,
     };
-    Running::supervised(supervisor, watch, stream, runtimes)
+    Running::supervised(supervisor, watch, events.1, runtimes)
 }
 
 /// Where each source begins.
@@ -121,26 +128,66 @@ struct Floor {
     gate: Gate,
     source_desks: Vec<SourceDesk>,
     sink_desks: Vec<Arc<Mutex<SinkDesk>>>,
+    /// Where it is kept how far sinks have come that answer, if anywhere.
+    state: Option<StateFile>,
+    /// The run, if it can be resumed.
+    run: Option<u64>,
+    /// Sources that acknowledge.
+    answering: AnsweringSources,
+    cut: CancellationToken,
 }
 
 impl Floor {
+    /// What takes checkpoints: `opening` keeps the gate closed until the run can be cut, and `seeks` says which sources
+    /// resume at a cursor.
+    fn checkpointer(
+        &self,
+        keeping: Keeping,
+        (opening, seeks): (Option<OwnedRwLockWriteGuard<()>>, Vec<bool>),
+        stages: &[WatchedStage],
+    ) -> Checkpointer {
+        let resumed_from = keeping.resumed_from();
+        Checkpointer {
+            keeping,
+            gate: Arc::clone(&self.gate),
+            opening,
+            ledger: Arc::clone(&self.ledger),
+            sources: self.source_desks.clone(),
+            seeks,
+            stages: stages.iter().map(|stage| Arc::clone(&stage.counters)).collect(),
+            sinks: self.sink_desks.clone(),
+            stats: CheckpointStats { resumed_from, ..CheckpointStats::default() },
+        }
+    }
+
     fn source(
         &mut self,
         position: usize,
         ready: ReadySource,
         (stop, rule): (&CancellationToken, &Arc<Rule>),
     ) -> WatchedSource {
-        let ReadySource { name, source, guests, on_error, retry } = ready;
+        let ReadySource { name, source, settlement, guests, on_error, retry } = ready;
         let node = Node::Source(position);
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
         let traffic = Arc::new(Traffic::default());
+        let receipts = match settlement {
+            Settlement::Receipt(per) => Some(Arc::new(Receipts::new(per))),
+            Settlement::Cursor | Settlement::Never => None,
+        };
         let task = SourceTask {
             bounds: self.wiring.bounds_behind(node),
             output: self.wiring.outlet(node, 1),
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
             admission: Admission::new(rule, &traffic),
-            issuer: Issuer { ledger: Arc::clone(&self.ledger), source: Arc::clone(&name), traffic: Some(traffic) },
+            issuer: Issuer {
+                ledger: Arc::clone(&self.ledger),
+                source: Arc::clone(&name),
+                traffic: Some(traffic),
+                // What only this process can count has names in this process alone.
+                run: self.run.filter(|_| settlement == Settlement::Cursor).unwrap_or_else(|| fastrand::u64(1..)),
+                receipts: receipts.clone(),
+            },
             counters: Arc::clone(&watched.counters),
             stop: stop.clone(),
             gate: Arc::clone(&self.gate),
@@ -148,7 +195,17 @@ impl Floor {
             patience: Patience::new(("source", &name), retry, self.audience()),
             source,
         };
-        self.tasks.spawn(guests.as_ref().unwrap_or(&self.io), task.run());
+        let runtime = guests.as_ref().unwrap_or(&self.io);
+        match receipts {
+            None => self.tasks.spawn(runtime, task.run()),
+            Some(receipts) => {
+                let (pulled, ended) = oneshot::channel();
+                let task = AnsweringTask { task, receipts, cut: self.cut.clone(), pulled };
+                self.answering.tasks.spawn(runtime, task.run());
+                // The end of the pulling is heard of here, and the end of the telling there, as is a panic.
+                self.tasks.spawn(runtime, async move { ended.await.unwrap_or(Ok(())) });
+            }
+        }
         watched
     }
 
@@ -177,12 +234,14 @@ impl Floor {
     }
 
     fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {
-        let ReadySink { name, sink, holds, batch, on_error, retry, .. } = ready;
+        let ReadySink { name, sink, holds, answers, batch, on_error, retry, .. } = ready;
         let input = self.wiring.input(Node::Sink(position));
         let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
         let fates = (self.settler.clone(), Arc::clone(&watched.counters));
         let patience = Patience::new(("sink", &name), retry, self.audience());
-        let desk = Arc::new(Mutex::new(SinkDesk::new((&name, sink, holds), fates, patience)));
+        let desk = SinkDesk::new((&name, sink, holds), fates, patience);
+        let desk = if answers { desk.answering(self.state.clone()) } else { desk };
+        let desk = Arc::new(Mutex::new(desk));
         self.sink_desks.push(Arc::clone(&desk));
         let task = SinkTask {
             desk,

@@ -40,6 +40,8 @@ pub(super) struct Checkpointer {
     pub(super) opening: Option<OwnedRwLockWriteGuard<()>>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<SourceDesk>,
+    /// Whether a checkpoint needs the cursor of each source: of one that resumes there.
+    pub(super) seeks: Vec<bool>,
     pub(super) stages: Vec<Arc<StageCounters>>,
     pub(super) sinks: Vec<Arc<Mutex<SinkDesk>>>,
     pub(super) stats: CheckpointStats,
@@ -143,7 +145,11 @@ impl Checkpointer {
     async fn begin(&mut self) -> Result<()> {
         let (from, fresh) = (self.keeping.from.clone(), self.keeping.fresh);
         let inputs = std::mem::take(&mut self.keeping.inputs);
-        self.on_thread(move |state| state.begin(&Beginning { checkpoint: &from, inputs: &inputs }, fresh)).await?;
+        let marks = std::mem::take(&mut self.keeping.marks);
+        let begin = move |state: &StateFile| {
+            state.begin(&Beginning { checkpoint: &from, inputs: &inputs, marks: &marks }, fresh)
+        };
+        self.on_thread(begin).await?;
         self.opening = None;
         Ok(())
     }
@@ -183,14 +189,14 @@ impl Checkpointer {
         (next.epoch, next.taken) = (next.epoch + 1, now());
         next.sources = self.sources.iter().map(|source| lock(source).clone()).collect();
         let can_go_on = |source: &SourcePoint| source.cursor.is_some() || source.records == 0 || source.done;
-        if !next.sources.iter().all(can_go_on) {
+        if next.sources.iter().zip(&self.seeks).any(|(source, seeks)| *seeks && !can_go_on(source)) {
             self.stats.held_off += 1;
             return Ok(());
         }
         let mut marks = Vec::with_capacity(self.sinks.len());
         for sink in &self.sinks {
             let mut sink = sink.lock().await;
-            marks.push(SinkPoint { name: sink.name.to_string(), mark: sink.mark().await? });
+            marks.push(SinkPoint { name: sink.name.to_string(), mark: sink.mark_for_checkpoint().await? });
         }
         next.sinks = marks;
         next.accounting = self.total();

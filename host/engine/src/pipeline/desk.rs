@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use super::answers::Answers;
 use super::patience::Patience;
-use crate::edge::{Mark, Rejected, Sink};
+use crate::edge::{Mark, Records, Rejected, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
-use crate::record::{Fate, Lineage, Parked, Payload};
-use crate::time::sleep;
+use crate::record::{Fate, Lineage, Parked};
+use crate::state::StateFile;
+use crate::time::{Instant, sleep};
 
 /// Where records are written and settled.
 pub(super) struct SinkDesk {
@@ -18,6 +20,8 @@ pub(super) struct SinkDesk {
     holds: bool,
     /// Of records that are written and not committed. Dropped, they count as in flight: the sink forgets them too.
     held: Parked,
+    /// Where a source that acknowledges feeds the sink.
+    answers: Option<Answers>,
     settler: Settler,
     counters: Arc<SinkCounters>,
     patience: Patience,
@@ -30,14 +34,20 @@ impl SinkDesk {
         (settler, counters): (Settler, Arc<SinkCounters>),
         patience: Patience,
     ) -> Self {
-        Self { name: Arc::clone(name), sink, holds, held: Parked::default(), settler, counters, patience }
+        let (name, held) = (Arc::clone(name), Parked::default());
+        Self { name, sink, holds, held, answers: None, settler, counters, patience }
+    }
+
+    /// The same for a sink that is fed by a source that acknowledges. Where it stands is kept in `state`, if anywhere.
+    pub(super) fn answering(self, state: Option<StateFile>) -> Self {
+        Self { answers: Some(Answers::new(state)), ..self }
     }
 
     /// Writes records: as [`Sink::write`], again where that is worth it.
     ///
     /// # Errors
     /// When the sink fails for good.
-    pub(super) async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    pub(super) async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let mut failures = 0;
         loop {
             match self.sink.write(records).await {
@@ -50,21 +60,66 @@ impl SinkDesk {
         }
     }
 
-    /// The claims of records that are written.
-    pub(super) async fn settle(&mut self, written: Lineage) {
+    /// The claims of records that are written. Gives the time at which [`Self::sync`] has to be called, if it has to be.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub(super) async fn settle(&mut self, written: Lineage) -> Result<Option<Instant>> {
         if self.holds {
             self.counters.held.add(written.len());
             self.held.park(written);
-        } else {
-            self.counters.delivered.add(written.len());
-            self.settler.settle(written, Fate::Delivered, &self.name).await;
+            return Ok(None);
         }
+        let Some(answers) = &mut self.answers else {
+            self.deliver(written).await;
+            return Ok(None);
+        };
+        let due = answers.add(written);
+        if self.sink.settles() == Settles::OnSync && Instant::now() < due {
+            return Ok(Some(due));
+        }
+        self.sync().await.map(|()| None)
+    }
+
+    /// Makes what has been written since the last time there for good, and settles it. The gate may be open.
+    ///
+    /// # Errors
+    /// When the sink or the state file fails: what was written counts as in flight.
+    pub(super) async fn sync(&mut self) -> Result<()> {
+        if self.answers.as_ref().is_none_or(Answers::is_empty) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mark = self.mark().await?;
+        if let Some(answers) = &mut self.answers {
+            answers.keep(&self.name, mark).await?;
+            let written = answers.take(begun.elapsed());
+            self.deliver(written).await;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, written: Lineage) {
+        self.counters.delivered.add(written.len());
+        self.settler.settle(written, Fate::Delivered, &self.name).await;
     }
 
     /// What was held back will not be committed any more: it counts as in flight.
     pub(super) fn give_up(&mut self) {
         drop(std::mem::take(&mut self.held));
+        self.answers.iter_mut().for_each(Answers::give_up);
         self.counters.held.set(0);
+    }
+
+    /// The mark to which a resumed run returns. Where that of a sink is kept which answers, it is not in a checkpoint.
+    ///
+    /// # Errors
+    /// When the sink fails.
+    pub(super) async fn mark_for_checkpoint(&mut self) -> Result<Option<Mark>> {
+        match self.answers {
+            Some(_) => self.sync().await.map(|()| None),
+            None => self.mark().await,
+        }
     }
 
     /// As [`Sink::mark`]. Never again after a failure: what the operating system could not write then, it may have thrown
@@ -72,7 +127,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink fails.
-    pub(super) async fn mark(&mut self) -> Result<Option<Mark>> {
+    async fn mark(&mut self) -> Result<Option<Mark>> {
         let name = &self.name;
         self.sink.mark().await.map_err(|error| error.within(format!("sink \"{name}\"")))
     }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::edge::{Chunk, Cursor, Delivery, Extent, Header, Input, Mark, Rejected, Sink, Source};
+use crate::edge::{
+    Chunk, Cursor, Delivery, Extent, Header, Input, Mark, Records, Rejected, Settlement, Settles, Sink, Source,
+};
 use crate::error::Result;
 use crate::failpoint::{Breakage, Failpoint, Failpoints};
 use crate::program::Warmth;
 use crate::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
-use crate::record::{BatchBounds, Payload};
+use crate::record::{BatchBounds, Payload, Receipt};
 
 /// `source`, failing where it is to.
 pub(super) fn source(source: Box<dyn Source>, failpoints: &Failpoints) -> Box<dyn Source> {
@@ -62,8 +64,13 @@ impl Source for Failing<Box<dyn Source>> {
         self.inner.extent()
     }
 
-    fn can_resume(&self) -> bool {
-        self.inner.can_resume()
+    fn settlement(&self) -> Settlement {
+        self.inner.settlement()
+    }
+
+    async fn settle(&mut self, receipts: &[Receipt]) -> Result<()> {
+        self.failpoints.pass(Failpoint::Settle)?;
+        self.inner.settle(receipts).await
     }
 
     fn header(&self) -> Option<Header> {
@@ -89,7 +96,7 @@ impl Source for Failing<Box<dyn Source>> {
 
 #[async_trait]
 impl Sink for Failing<Box<dyn Sink>> {
-    async fn write(&mut self, records: &Payload) -> Result<Vec<Rejected>> {
+    async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         self.failpoints.pass(Failpoint::BeforeWrite)?;
         let written = self.inner.write(records).await?;
         self.pass_behind(Failpoint::AfterWrite)?;
@@ -123,8 +130,12 @@ impl Sink for Failing<Box<dyn Sink>> {
         self.inner.remarks()
     }
 
-    fn is_transactional(&self) -> bool {
-        self.inner.is_transactional()
+    fn settles(&self) -> Settles {
+        self.inner.settles()
+    }
+
+    fn expect_receipts(&mut self) {
+        self.inner.expect_receipts();
     }
 
     async fn hold(&mut self, owner: &str) -> Result<Option<String>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::patience::Patience;
 use super::points::difference;
-use crate::edge::{Cursor, Input, Sink};
+use crate::edge::{Cursor, Input, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::plan::{Checkpoints, Start, StatePlan};
 use crate::record::Accounting;
@@ -28,6 +28,10 @@ pub(super) struct Keeping {
     pub(super) resumes: bool,
     /// Which sink commits the checkpoint with its rows.
     pub(super) ledger: Option<usize>,
+    /// Which sinks are fed by a source that acknowledges. What they hold is not taken back to a checkpoint.
+    answered: Vec<bool>,
+    /// Where these stand, by name.
+    pub(super) marks: Vec<SinkPoint>,
     /// What the sources read: of the run that was cut, then of this one, until it is written down.
     pub(super) inputs: Vec<InputPoint>,
     /// Whether nothing is left to resume.
@@ -50,7 +54,7 @@ impl Keeping {
         // Of a run that is to be forgotten only the name counts under which a sink may know it.
         let cut = if fresh { state.checkpoint().ok().flatten() } else { state.checkpoint()? };
         let resumes = cut.is_some() && !fresh;
-        let inputs = if resumes { state.inputs()? } else { Vec::new() };
+        let (inputs, marks) = if resumes { (state.inputs()?, state.marks()?) } else { Default::default() };
         let from = match cut {
             Some(cut) if fresh => beginning(pipeline, cut.owner),
             Some(cut) if cut.finished => over(cut, pipeline),
@@ -68,6 +72,8 @@ impl Keeping {
             from,
             resumes,
             ledger: None,
+            answered: Vec::new(),
+            marks,
             inputs,
             is_over: false,
         })
@@ -82,6 +88,11 @@ impl Keeping {
         Some(Resumption { cursor, inputs, accepts_changes: self.accepts_changes })
     }
 
+    /// The run, as a number: the same for all that resume it.
+    pub(super) fn run(&self) -> Option<u64> {
+        u64::from_str_radix(&self.from.run, 16).ok()
+    }
+
     /// The run that was cut, if one was.
     pub(super) fn resumed_from(&self) -> Option<Resumed> {
         let has_ended = self.from.finished;
@@ -93,8 +104,19 @@ impl Keeping {
     ///
     /// # Errors
     /// When it cannot be read, or is not where it was left.
-    pub(super) async fn consult(&mut self, sinks: &mut [Box<dyn Sink>], patience: &[Patience]) -> Result<()> {
-        let mut able = sinks.iter_mut().zip(patience).enumerate().filter(|(_, (sink, _))| sink.is_transactional());
+    pub(super) async fn consult(
+        &mut self,
+        answered: &[bool],
+        sinks: &mut [Box<dyn Sink>],
+        patience: &[Patience],
+    ) -> Result<()> {
+        self.answered = answered.to_vec();
+        let commits = |index: usize, sink: &dyn Sink| {
+            // What a source has been told is committed is not held back.
+            sink.settles() == Settles::OnCommit && answered.get(index) != Some(&true)
+        };
+        let able = sinks.iter_mut().zip(patience).enumerate();
+        let mut able = able.filter(|(index, (sink, _))| commits(*index, &***sink));
         // Two of them could not commit as one: then neither does.
         let (Some((index, (sink, patience))), None) = (able.next(), able.next()) else { return Ok(()) };
         let name = self.from.sinks.get(index).map(|sink| sink.name.as_str()).unwrap_or_default();
@@ -148,15 +170,22 @@ impl Keeping {
         if self.from.finished {
             return Ok(());
         }
-        for ((sink, patience), point) in sinks.iter_mut().zip(patience).zip(&mut self.from.sinks) {
+        let points = self.from.sinks.iter_mut().zip(&self.answered);
+        for ((sink, patience), (point, answered)) in sinks.iter_mut().zip(patience).zip(points) {
+            let settled = self.marks.iter().find(|settled| settled.name == point.name).filter(|_| *answered);
             if self.resumes {
+                let mark = settled.unwrap_or(point).mark.clone();
                 let mut failures = 0;
-                while let Err(failure) = sink.return_to(point.mark.as_ref()).await {
+                while let Err(failure) = sink.return_to(mark.as_ref()).await {
                     patience.wait_after(failure, &mut failures).await?;
                 }
-            } else {
-                let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
-                point.mark = sink.mark().await.map_err(named)?;
+                continue;
+            }
+            let named = |error: Error| error.within(format!("sink \"{}\"", point.name));
+            let mark = sink.mark().await.map_err(named)?;
+            match answered {
+                true => self.marks.push(SinkPoint { name: point.name.clone(), mark }),
+                false => point.mark = mark,
             }
         }
         Ok(())

@@ -6,6 +6,8 @@
 //! none of them.
 
 mod admission;
+mod answering;
+mod answers;
 mod assembly;
 mod bottleneck;
 mod checkpoints;
@@ -22,6 +24,7 @@ mod overlap;
 mod patience;
 mod points;
 mod prepare;
+mod promises;
 mod running;
 mod runtimes;
 mod sink;

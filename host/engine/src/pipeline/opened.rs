@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::overlap::Reads;
-use crate::edge::Source;
+use crate::edge::{Settlement, Source};
 use crate::error::Result;
 use crate::plan::{ComponentSource, OnError, Retry, SourceKind, SourcePlan};
 
@@ -35,9 +35,9 @@ impl OpenSource {
         Reads { source: Arc::clone(&self.name), files }
     }
 
-    /// Whether it can resume. A component says so itself, chunk by chunk.
-    pub(super) fn can_resume(&self) -> bool {
-        self.opened().is_none_or(Source::can_resume)
+    /// How it learns that it need not give a record again. A component says so itself, chunk by chunk.
+    pub(super) fn settlement(&self) -> Settlement {
+        self.opened().map_or(Settlement::Cursor, Source::settlement)
     }
 }
 

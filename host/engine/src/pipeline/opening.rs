@@ -19,32 +19,40 @@ pub(super) struct ReadySink {
     pub(super) sink: Box<dyn Sink>,
     /// Whether it holds back what is written until it is committed with a checkpoint.
     pub(super) holds: bool,
+    /// Whether a source that acknowledges feeds it.
+    pub(super) answers: bool,
     pub(super) queue: QueueBounds,
     pub(super) batch: BatchBounds,
     pub(super) on_error: OnError,
     pub(super) retry: Retry,
 }
 
-/// Opens the sinks, and takes them to where the run begins.
+/// Opens the sinks, and takes them to where the run begins. `answered` says which of them are fed by a source that
+/// acknowledges.
 ///
 /// # Errors
 /// When a sink cannot be written to, or is not where the interrupted run has left it.
 pub(super) async fn ready_sinks(
     plans: Vec<SinkPlan>,
     mut keeping: Option<Keeping>,
-    failpoints: &Failpoints,
-    audience: &Audience,
+    answered: &[bool],
+    (failpoints, audience): (&Failpoints, &Audience),
 ) -> Result<(Vec<ReadySink>, Option<Keeping>)> {
     let resumes = keeping.as_ref().is_some_and(|keeping| keeping.resumes);
     let (mut sinks, mut rest, mut patience) = (Vec::new(), Vec::new(), Vec::new());
-    for SinkPlan { name, spec, appends, queue, batch, on_error, retry } in plans {
+    for (SinkPlan { name, spec, appends, queue, batch, on_error, retry }, answered) in plans.into_iter().zip(answered) {
         let again = Patience::new(("sink", &name), retry, audience.clone());
-        sinks.push(failing::sink(open_sink(&*spec, SinkStart { resumes, appends }, &again).await?, failpoints));
+        let opened = open_sink(&*spec, SinkStart { resumes, appends }, &again).await?;
+        let mut sink = failing::sink(opened, failpoints);
+        if *answered {
+            sink.expect_receipts();
+        }
+        sinks.push(sink);
         patience.push(again);
         rest.push((name, queue, batch, (on_error, retry)));
     }
     if let Some(keeping) = &mut keeping {
-        keeping.consult(&mut sinks, &patience).await?;
+        keeping.consult(answered, &mut sinks, &patience).await?;
         keeping.place(&mut sinks, &patience).await?;
     }
     for (sink, (name, ..)) in sinks.iter().zip(&rest) {
@@ -54,7 +62,8 @@ pub(super) async fn ready_sinks(
     let ledger = keeping.as_ref().and_then(|keeping| keeping.ledger);
     let ready =
         sinks.into_iter().zip(rest).enumerate().map(|(index, (sink, (name, queue, batch, (on_error, retry))))| {
-            ReadySink { name, sink, holds: ledger == Some(index), queue, batch, on_error, retry }
+            let (holds, answers) = (ledger == Some(index), answered.get(index) == Some(&true));
+            ReadySink { name, sink, holds, answers, queue, batch, on_error, retry }
         });
     Ok((ready.collect(), keeping))
 }

@@ -13,10 +13,11 @@ use super::opened::{OpenSource, Opening, open_source};
 use super::opening::{ReadySink, ready_sinks};
 use super::overlap::Files;
 use super::points::{Described, points};
+use super::promises::promises;
 use super::running::Running;
 use super::runtimes::Runtimes;
 use super::stages::{self, ReadyStage, in_node, ready_stage};
-use crate::edge::Source;
+use crate::edge::{Settlement, Source};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
@@ -24,7 +25,7 @@ use crate::loader::{Loader, Loading, SourceToLoad};
 use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
 use crate::program::Warmth;
 use crate::redact::Redactor;
-use crate::report::{Audience, Event, EventSender, EventStream, Report, Resumed, event_channel};
+use crate::report::{Audience, Event, EventSender, EventStream, Promise, Report, Resumed, event_channel};
 use crate::state::{InputPoint, StateFile};
 
 /// A pipeline that is ready to start.
@@ -47,6 +48,7 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
+    pub(super) settlement: Settlement,
     /// Where it runs, when it is a guest: apart from I/O.
     pub(super) guests: Option<Handle>,
     pub(super) on_error: OnError,
@@ -80,6 +82,12 @@ impl Pipeline {
     #[must_use]
     pub fn resumed_from(&self) -> Option<Resumed> {
         self.keeping.as_ref().and_then(Keeping::resumed_from)
+    }
+
+    /// What a run promises about the records of each source at each sink, should it be killed and resumed.
+    #[must_use]
+    pub fn promises(&self) -> Vec<Promise> {
+        promises(&self.sources, &self.sinks, &self.graph, self.keeping.is_some())
     }
 
     /// The stages by name, and whether the instances of each begin open.
@@ -141,18 +149,21 @@ impl Making {
         }
         files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
         let state = StateFile::at(&state_plan.path);
-        let checkpoints = state_plan.checkpoints.filter(|_| opened.iter().all(OpenSource::can_resume));
+        let answered: Vec<bool> = (0..sinks.len()).map(|sink| is_answered(&graph, &opened, Node::Sink(sink))).collect();
+        let can_resume = opened.iter().any(|source| source.settlement() != Settlement::Never);
+        let checkpoints = state_plan.checkpoints.filter(|_| can_resume);
         let keeping = match checkpoints {
             Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
             None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
             None => None,
         };
-        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &failpoints, &self.audience).await?;
+        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &answered, (&failpoints, &self.audience)).await?;
         let (mut sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, source) in opened.into_iter().enumerate() {
             let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
             let mut ready = self.source((index, source), resumption).await?;
-            ready.remarks().for_each(|remark| self.audience.events.send(remark));
+            let not_resumed = keeping.as_ref().and_then(|keeping| ready.not_resumed(keeping));
+            ready.remarks().chain(not_resumed).for_each(|remark| self.audience.events.send(remark));
             inputs.extend(ready.inputs(keeping.is_some())?);
             sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
         }
@@ -209,7 +220,8 @@ impl Making {
                 source
             }
         };
-        Ok(ReadySource { name, source, guests, on_error, retry })
+        let settlement = source.settlement();
+        Ok(ReadySource { name, source, settlement, guests, on_error, retry })
     }
 }
 
@@ -230,6 +242,17 @@ impl ReadySource {
         self.source.remarks().into_iter().map(move |message| Event::Remark { node: node.clone(), message })
     }
 
+    /// What a resumed run does not give again, though an earlier one may have lost it.
+    fn not_resumed(&self, keeping: &Keeping) -> Option<Event> {
+        let point = keeping.from.sources.iter().find(|point| *point.name == *self.name)?;
+        let is_lost = self.settlement == Settlement::Never && keeping.resumes && point.records > 0 && !point.done;
+        let message = format!(
+            "it cannot resume: what the interrupted run had read of it after record {} is not read again",
+            point.records
+        );
+        is_lost.then(|| Event::Remark { node: self.name.to_string(), message })
+    }
+
     /// What it reads, where that `is_kept`.
     fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
         if !is_kept {
@@ -239,6 +262,12 @@ impl ReadySource {
         let of_it = |input| InputPoint { source: self.name.to_string(), input };
         Ok(inputs.into_iter().map(of_it).collect())
     }
+}
+
+/// Whether a source that acknowledges feeds a sink, through whatever stages.
+fn is_answered(graph: &Graph, sources: &[OpenSource], sink: Node) -> bool {
+    let answers = |source: &OpenSource| matches!(source.settlement(), Settlement::Receipt(_));
+    sources.iter().enumerate().any(|(index, source)| answers(source) && graph.leads(Node::Source(index), sink))
 }
 
 /// Tells sinks that sources feed directly which columns these have.

@@ -1,6 +1,7 @@
 //! A pipeline in motion: watched, stopped, waited for. The supervisor turns the end of its tasks into a report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -14,8 +15,13 @@ use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::DeadLetters;
 use crate::redact::Redactor;
-use crate::report::{Ending, EventSender, EventStream, Problem, Report, Stats};
+use crate::report::{Ending, EventSender, EventStream, Problem, Promise, Report, Stats};
 use crate::task::Tasks;
+use crate::time::sleep;
+
+/// How long sources may take to hear of what became of their records when a run is interrupted. Arbitrary: a broker answers
+/// within that, or not at all.
+const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A run in the background. Dropping it stops the run at once.
 #[derive(Debug)]
@@ -137,10 +143,47 @@ impl Drop for Running {
     }
 }
 
+/// The tasks of sources that acknowledge. An interrupted run does not end them at once.
+pub(super) struct AnsweringSources {
+    pub(super) tasks: Tasks,
+    /// Ends them.
+    abandon: CancellationToken,
+}
+
+impl AnsweringSources {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        let abandon = CancellationToken::new();
+        Self { tasks: Tasks::new(abandon.clone()), abandon }
+    }
+
+    /// Waits until each source has been told what became of all its records; once the run is `cut`, for a while.
+    async fn told(&mut self, cut: &CancellationToken) -> Vec<Result<()>> {
+        let too_late = async {
+            cut.cancelled().await;
+            sleep(TELL_WITHIN).await;
+        };
+        tokio::pin!(too_late);
+        let mut ended = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                next = self.tasks.next() => match next {
+                    Some(next) => ended.push(next),
+                    None => return ended,
+                },
+                () = &mut too_late, if !self.abandon.is_cancelled() => self.abandon.cancel(),
+            }
+        }
+    }
+}
+
 /// Waits for the tasks of a run, cuts the run when one fails, and reports.
 pub(super) struct Supervisor {
     pub(super) name: String,
+    pub(super) promises: Vec<Promise>,
     pub(super) tasks: Tasks,
+    pub(super) answering: AnsweringSources,
     pub(super) images: Images,
     pub(super) closing: Closing,
     /// Where checkpoints are taken.
@@ -166,7 +209,12 @@ impl Supervisor {
                     None => break,
                 },
                 Some(ended) = checkpoints.next() => self.hear(ended, &mut failure),
+                Some(ended) = self.answering.tasks.next() => self.hear(ended, &mut failure),
             }
+        }
+        if failure.is_none() && !self.cut.is_cancelled() {
+            // Nothing is on its way: sources hear the rest of it before the run is forgotten.
+            self.answer(&mut failure).await;
         }
         done.cancel();
         // Nobody is left to begin with one that is not ready.
@@ -188,8 +236,16 @@ impl Supervisor {
             self.closing.give_up().await;
         }
         let conclusion = self.closing.release().await;
+        self.answer(&mut failure).await;
         self.images.ended().await;
         Ended { report: self.report(failure, is_finished), conclusion }
+    }
+
+    /// Waits until sources that acknowledge have been told all that they are to be told.
+    async fn answer(&mut self, failure: &mut Option<Error>) {
+        for ended in self.answering.told(&self.cut).await {
+            self.hear(ended, failure);
+        }
     }
 
     /// A task that failed ends the run. The first real reason counts: what follows from it (a consumer that has gone)
@@ -222,6 +278,7 @@ impl Supervisor {
             pipeline: self.name,
             ending,
             problem: failure.as_ref().map(|failure| Problem::from(failure).redacted(&self.redactor)),
+            promises: self.promises,
             warnings,
             bottleneck: bottleneck::find(&stats),
             stats,

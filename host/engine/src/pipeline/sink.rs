@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::desk::SinkDesk;
-use crate::edge::Rejected;
+use crate::edge::{Records, Rejected};
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Reason, SinkCounters, Stopwatch};
 use crate::queue::{Received, Receiver};
 use crate::record::{Batch, BatchBounds, Lineage};
+use crate::time::{Instant, sleep_until};
 
 /// What drives one sink.
 pub(super) struct SinkTask {
@@ -27,26 +28,58 @@ impl SinkTask {
     /// When the sink fails, or a record that it refuses ends the run by the sink's error policy.
     pub(super) async fn run(mut self) -> Result<()> {
         let mut watch = Stopwatch::start();
-        while let Some(Received { batch, .. }) = self.input.recv(&self.bounds).await {
+        let mut due = None;
+        while let Some(next) = self.next(due).await {
             watch.lap(&self.counters.waiting);
-            self.write(batch).await?;
+            due = match next {
+                Next::Write(batch) => self.write(batch).await?,
+                Next::Sync => self.desk.lock().await.sync().await.map(|()| None)?,
+            };
             watch.lap(&self.counters.busy);
         }
+        self.desk.lock().await.sync().await?;
         watch.lap(&self.counters.waiting);
         Ok(())
     }
 
-    async fn write(&mut self, batch: Batch) -> Result<()> {
+    /// What to do next; `None` when the queue is closed and empty.
+    async fn next(&self, due: Option<Instant>) -> Option<Next> {
+        let received = self.input.recv(&self.bounds);
+        let Some(due) = due else { return received.await.map(Next::of) };
+        tokio::select! {
+            // While there is something to write, the time is looked at after each write.
+            biased;
+            received = received => received.map(Next::of),
+            () = sleep_until(due) => Some(Next::Sync),
+        }
+    }
+
+    /// Writes a batch. Gives the time by which what was written must be made to last, if there is one.
+    async fn write(&mut self, batch: Batch) -> Result<Option<Instant>> {
         let (records, claims) = batch.into_parts();
         let mut desk = self.desk.lock().await;
-        let rejected = desk.write(&records).await?;
+        let rejected = desk.write(&Records::new(&records, &claims)).await?;
         self.counters.rejected.add(rejected.len());
         let (delivered, refused) = part(claims, &rejected);
-        desk.settle(delivered).await;
+        let due = desk.settle(delivered).await?;
         drop(desk);
         let chosen = records.select(rejected.iter().map(|record| record.index));
         let reasons = rejected.into_iter().map(|record| Reason::new("rejected", record.reason)).collect();
-        self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await
+        self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await?;
+        Ok(due)
+    }
+}
+
+/// What a sink's task does.
+enum Next {
+    Write(Batch),
+    /// What was written is made to last.
+    Sync,
+}
+
+impl Next {
+    fn of(received: Received) -> Self {
+        Self::Write(received.batch)
     }
 }
 

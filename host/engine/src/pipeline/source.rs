@@ -12,7 +12,7 @@ use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::flow::{BAD_INPUT, Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
-use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Ticket};
+use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Receipt, Slip};
 use crate::state::SourcePoint;
 use crate::time::sleep;
 
@@ -48,21 +48,53 @@ impl SourceTask {
             return Ok(());
         }
         while let Some(chunk) = self.pull(&mut watch).await? {
-            watch.lap(&self.counters.busy);
-            let gate = Arc::clone(&self.gate);
-            let open = gate.read().await;
-            self.failpoints.pass(Failpoint::Admit)?;
-            let cursor = chunk.cursor.clone();
-            self.send_on(chunk, &mut next_record).await?;
-            self.stand_at(cursor, next_record - 1);
-            drop(open);
-            watch.lap(&self.counters.blocked);
+            self.pass_on(chunk, &mut watch, &mut next_record).await?;
         }
         watch.lap(&self.counters.busy);
         if !self.stop.is_cancelled() {
             self.point(|point| point.done = true);
         }
         Ok(())
+    }
+
+    /// Gives a chunk its tickets, and sends it on.
+    pub(super) async fn pass_on(
+        &mut self,
+        mut chunk: Chunk,
+        watch: &mut Stopwatch,
+        next_record: &mut u64,
+    ) -> Result<()> {
+        watch.lap(&self.counters.busy);
+        // A receipt has a line for each record: what is said of more bad ones than there are would have none.
+        chunk.places.gaps.truncate(chunk.bad.len());
+        // Before anything can go wrong: a source that acknowledges is told of these records from here on.
+        let slip = self.issuer.slip(*next_record, chunk.records.len() + chunk.bad.len());
+        let gate = Arc::clone(&self.gate);
+        let open = gate.read().await;
+        self.failpoints.pass(Failpoint::Admit)?;
+        let cursor = chunk.cursor.clone();
+        self.send_on(chunk, slip, next_record).await?;
+        self.stand_at(cursor, *next_record - 1);
+        drop(open);
+        watch.lap(&self.counters.blocked);
+        Ok(())
+    }
+
+    /// Tells the source what became of its records; again where it fails and that is worth it.
+    pub(super) async fn tell(&mut self, receipts: &[Receipt]) -> Result<()> {
+        let mut failures = 0;
+        while let Err(failure) = self.source.settle(receipts).await {
+            failures += 1;
+            sleep(self.patience.after(failures, failure, &self.counters.retries)?).await;
+        }
+        self.patience.succeeded();
+        Ok(())
+    }
+
+    /// Nothing more will be sent: what follows may end.
+    pub(super) fn close(&mut self) {
+        self.output = Outlet::new(Vec::new(), self.failpoints.clone());
+        self.admission.forget();
     }
 
     /// What has been sent on is the business of tickets; this is where the source goes on.
@@ -75,7 +107,7 @@ impl SourceTask {
     }
 
     /// The next chunk, once it is let in; of a source that fails, again where that is worth it.
-    async fn pull(&mut self, watch: &mut Stopwatch) -> Result<Option<Chunk>> {
+    pub(super) async fn pull(&mut self, watch: &mut Stopwatch) -> Result<Option<Chunk>> {
         let stop = self.stop.clone();
         let persistent = async {
             let records = self.admission.wait().await.min(self.bounds.records);
@@ -101,13 +133,13 @@ impl SourceTask {
         }
     }
 
-    async fn send_on(&mut self, chunk: Chunk, next_record: &mut u64) -> Result<()> {
+    async fn send_on(&mut self, chunk: Chunk, slip: Option<Arc<Slip>>, next_record: &mut u64) -> Result<()> {
         let Chunk { records, places, bad, position, cursor: _ } = chunk;
         // Where nothing is said of the place of bad records, they count behind the good ones.
         let gaps = places.gaps.iter().map(|gap| u64::from(*gap)).chain(std::iter::repeat(records.len() as u64));
         let numbers = (*next_record..).zip(gaps).map(|(number, gap)| number + gap);
-        let failed = self.refuse(bad, numbers);
-        let claims = self.issuer.issue(*next_record, records.len(), places);
+        let failed = self.refuse(bad, numbers, slip.as_ref());
+        let claims = self.issuer.issue_on(slip.as_ref(), *next_record, records.len(), places);
         self.admission.watch(&claims);
         *next_record += (records.len() + failed.reasons.len()) as u64;
         self.counters.read.add(records.len() + failed.reasons.len());
@@ -118,11 +150,13 @@ impl SourceTask {
     }
 
     /// Bad input is read too: each has a ticket of its own, and a fate.
-    fn refuse(&self, bad: Vec<BadRecord>, numbers: impl Iterator<Item = u64>) -> Failed {
+    fn refuse(&self, bad: Vec<BadRecord>, numbers: impl Iterator<Item = u64>, slip: Option<&Arc<Slip>>) -> Failed {
+        // They are not on their way: where they go, nothing waits.
+        let issuer = Issuer { traffic: None, ..self.issuer.clone() };
         let mut failed = Failed { records: Payload::default(), claims: Lineage::default(), reasons: Vec::new() };
         for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
-            failed.claims.append(Ticket::issue(&self.issuer.ledger, &self.issuer.source, number, 1, record.places));
+            failed.claims.append(issuer.issue_on(slip, number, 1, record.places));
             failed.reasons.push(Reason::new(BAD_INPUT, record.reason));
         }
         failed

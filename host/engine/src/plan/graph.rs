@@ -41,4 +41,19 @@ impl Graph {
     pub fn consumers(&self, feed: Feed) -> impl Iterator<Item = Node> {
         self.wires.iter().filter(move |wire| wire.from == feed).map(|wire| wire.to)
     }
+
+    /// Whether records of `from` may come to `to`, through whatever is between them.
+    #[must_use]
+    pub fn leads(&self, from: Node, to: Node) -> bool {
+        let (mut reached, mut looked_at) = (vec![from], 0);
+        while let Some(node) = reached.get(looked_at).copied() {
+            looked_at += 1;
+            for wire in self.wires.iter().filter(|wire| wire.from.node == node) {
+                if !reached.contains(&wire.to) {
+                    reached.push(wire.to);
+                }
+            }
+        }
+        reached.contains(&to)
+    }
 }

@@ -12,7 +12,7 @@ pub struct StatePlan {
     /// The folder of the pipeline. Paths below it are kept relative to it, so that it can be moved while a run waits to be
     /// resumed.
     pub folder: PathBuf,
-    /// When to take checkpoints; `None`: never. Without sources that can resume there are none either.
+    /// When to take checkpoints; `None`: never. A pipeline none of whose sources can resume takes none either.
     pub checkpoints: Option<Checkpoints>,
     /// What to do about a run that was cut.
     pub start: Start,

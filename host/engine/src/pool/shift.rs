@@ -107,6 +107,7 @@ impl Worker {
         if let Some(flushed) = flushed.map(|flushed| self.claim(flushed)) {
             self.send_flushed(flushed).await?;
         }
+        self.let_go();
         watch.lap(&self.stage.counters.blocked);
         Ok(())
     }

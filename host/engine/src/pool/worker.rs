@@ -20,7 +20,7 @@ use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
 use crate::program::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::queue::Receiver;
-use crate::record::{Fate, Lineage, Payload, Ticket};
+use crate::record::{Fate, Kept, Lineage, Payload, Ticket};
 use crate::time::{Instant, sleep_until};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
@@ -40,6 +40,8 @@ pub(crate) struct Worker {
     pub(super) is_spare: bool,
     /// Time inside guests for what it has in hand.
     pub(super) turn: Duration,
+    /// Of what its instance may hold, for sources that are told what became of it.
+    pub(super) kept: Kept,
 }
 
 /// An instance that is kept from batch to batch.
@@ -59,7 +61,8 @@ impl Worker {
     pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
         let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
         let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
-        Self { stage, id, input, output, instance: None, homes, is_shared: false, is_spare, turn: Duration::ZERO }
+        let (turn, kept) = (Duration::ZERO, Kept::default());
+        Self { stage, id, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
     }
 
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at its
@@ -85,6 +88,7 @@ impl Worker {
                 match &turn {
                     Some(turn) => {
                         self.see_through(Held::new(parts, flushed), turn, watch).await?;
+                        self.let_go();
                         continue;
                     }
                     None => self.let_wait(parts),
@@ -94,9 +98,17 @@ impl Worker {
             };
             watch.lap(&self.stage.counters.busy);
             self.send_on(sorted, flushed, turn.as_ref()).await?;
+            self.let_go();
             watch.lap(&self.stage.counters.blocked);
         }
         Ok(())
+    }
+
+    /// What records came to nothing did so for good, unless an instance lives on that may hold them.
+    pub(super) fn let_go(&mut self) {
+        if self.instance.as_ref().is_none_or(|living| living.held == 0) {
+            self.kept.release();
+        }
     }
 
     /// Puts the records that are tried again into the room; the others go on.
@@ -318,6 +330,7 @@ impl Worker {
     pub(super) async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
         let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
+        self.kept.keep(&dropped);
         let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
@@ -340,9 +353,9 @@ impl Worker {
 
     /// Claims for what an instance gave up at its end. They are made before those of the records that it was made of end:
     /// in between, a checkpoint would be taken without both.
-    pub(super) fn claim(&self, flushed: Flushed) -> (Flushed, Lineage) {
-        let records = flushed.outcome.emitted.len();
-        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records))
+    pub(super) fn claim(&mut self, flushed: Flushed) -> (Flushed, Lineage) {
+        let (records, keepsake) = (flushed.outcome.emitted.len(), self.kept.come_out());
+        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake))
     }
 
     pub(super) async fn send_flushed(&mut self, (flushed, claims): (Flushed, Lineage)) -> Result<()> {

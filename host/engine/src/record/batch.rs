@@ -322,10 +322,10 @@ impl Batch {
             .collect()
     }
 
-    /// The same records once more, for a second consumer: the ledger counts them as created.
+    /// The same records once more, for consumer `copy` beside the first: the ledger counts them as created.
     #[must_use]
-    pub fn duplicate(&self) -> Self {
-        Self { payload: self.payload.clone(), lineage: self.lineage.duplicate() }
+    pub fn duplicate(&self, copy: u16) -> Self {
+        Self { payload: self.payload.clone(), lineage: self.lineage.duplicate(copy) }
     }
 }
 

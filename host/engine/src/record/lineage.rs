@@ -5,7 +5,7 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Fate, Place, Ticket};
+use super::{Fate, Place, RecordId, Ticket, id};
 
 /// One claim per record, in the order of the records.
 #[derive(Debug, Default)]
@@ -19,6 +19,10 @@ pub struct Lineage {
 struct Span {
     ticket: Arc<Ticket>,
     rows: Rows,
+    /// Which of the records that were made of its row each is, where no list says so.
+    part: u64,
+    /// How many stages these records have come through.
+    depth: u32,
 }
 
 /// Which rows of the ticket's chunk. A range costs nothing per record; a list is what filters and fan-outs leave.
@@ -32,6 +36,8 @@ enum Rows {
 #[derive(Clone, Debug)]
 struct Listed {
     rows: Arc<[u32]>,
+    /// Which of the records that were made of its row each is, where several were made of any.
+    parts: Option<Arc<[u64]>>,
     window: Range<usize>,
 }
 
@@ -49,7 +55,7 @@ pub struct Divided {
 impl Lineage {
     pub(super) fn of(ticket: Arc<Ticket>, records: usize) -> Self {
         let end = u32::try_from(records).expect("bounds on batches keep a chunk under 2^32 records");
-        Self { spans: vec![Span { ticket, rows: Rows::Range(0..end) }], len: records }
+        Self { spans: vec![Span { ticket, rows: Rows::Range(0..end), part: 0, depth: 0 }], len: records }
     }
 
     /// Number of records.
@@ -102,6 +108,13 @@ impl Lineage {
         Some(ticket.place(row))
     }
 
+    /// Who record `index` is. `None` if a stage made it of several.
+    #[must_use]
+    pub fn id(&self, index: usize) -> Option<RecordId> {
+        let (span, index) = self.span(index)?;
+        span.ticket.id(span.rows.get(index)?, span.part(index))
+    }
+
     /// Each record's ticket and its row there, in order.
     pub fn claims(&self) -> impl Iterator<Item = (&Arc<Ticket>, u32)> {
         self.spans.iter().flat_map(|span| span.rows.iter().map(|row| (&span.ticket, row)))
@@ -123,7 +136,7 @@ impl Lineage {
             let Some(mut span) = rest.next() else { break };
             let rows = span.rows.split_front(wanted);
             wanted -= rows.len();
-            front.push(Span { ticket: Arc::clone(&span.ticket), rows });
+            front.push(Span { ticket: Arc::clone(&span.ticket), rows, ..span });
             if span.rows.len() > 0 {
                 self.spans.push(span);
             }
@@ -133,15 +146,18 @@ impl Lineage {
         front
     }
 
-    /// The same claims once more, for a second consumer. The ledger counts the copies as created.
+    /// The same claims once more, for consumer `copy` beside the first. The ledger counts the copies as created.
     #[must_use]
-    pub fn duplicate(&self) -> Self {
-        let mut copy = Self::default();
+    pub fn duplicate(&self, copy: u16) -> Self {
+        let mut copies = Self::default();
         for span in &self.spans {
             span.ticket.create(span.rows.len());
-            copy.push(Span { ticket: Arc::clone(&span.ticket), rows: span.rows.copy() });
+            if span.ticket.is_answered() {
+                span.rows.iter().for_each(|row| span.ticket.open_again(row));
+            }
+            copies.push(span.copied(copy));
         }
-        copy
+        copies
     }
 
     /// Divides the claims of an invocation's input among what came out. `origins[i]` is the input record of output `i`;
@@ -165,10 +181,17 @@ impl Lineage {
             let failed_here = split_below(&mut failed, end);
             let distinct = origins_here.chunk_by(|a, b| a == b).count();
             span.ticket.create(origins_here.len() - distinct);
+            if span.ticket.is_answered() {
+                let again = origins_here.iter().zip(origins_here.iter().skip(1)).filter(|(a, b)| a == b);
+                again
+                    .filter_map(|(index, _)| span.rows.get((index - first) as usize))
+                    .for_each(|row| span.ticket.open_again(row));
+            }
             if distinct + failed_here.len() < span.rows.len() {
                 dropped.push(span.chosen(&absent(first..end, origins_here, failed_here), first));
             }
-            outputs.push(span.chosen(origins_here, first));
+            let outputs_here = span.chosen(origins_here, first);
+            outputs.push(Span { depth: span.depth + 1, ..outputs_here });
             failures.push(span.chosen(failed_here, first));
             first = end;
         }
@@ -189,21 +212,27 @@ impl Lineage {
         let mut hands = hands.iter();
         for span in spans {
             let mut rows = vec![Vec::new(); count];
-            for (row, &hand) in span.rows.iter().zip(hands.by_ref()) {
-                rows.get_mut(usize::from(hand)).expect("a hand is below the count").push(row);
+            for (index, &hand) in (0_u32..).zip(hands.by_ref().take(span.rows.len())) {
+                rows.get_mut(usize::from(hand)).expect("a hand is below the count").push(index);
             }
             for (lineage, rows) in dealt.iter_mut().zip(rows) {
-                lineage.push(Span { ticket: Arc::clone(&span.ticket), rows: Rows::List(Listed::new(rows)) });
+                lineage.push(span.chosen(&rows, 0));
             }
         }
         dealt
     }
 
     fn claim(&self, index: usize) -> Option<(&Arc<Ticket>, u32)> {
+        let (span, index) = self.span(index)?;
+        Some((&span.ticket, span.rows.get(index)?))
+    }
+
+    /// The span of record `index`, and which record of the span it is.
+    fn span(&self, index: usize) -> Option<(&Span, usize)> {
         let mut before = 0;
         for span in &self.spans {
-            if let Some(row) = span.rows.get(index - before) {
-                return Some((&span.ticket, row));
+            if index - before < span.rows.len() {
+                return Some((span, index - before));
             }
             before += span.rows.len();
         }
@@ -221,6 +250,7 @@ impl Lineage {
         self.len = 0;
         for span in self.spans.drain(..) {
             span.ticket.settle(fate, span.rows.len());
+            span.ticket.end(span.rows.iter(), fate);
         }
     }
 }
@@ -239,16 +269,54 @@ impl Span {
             rows if everything => rows.copy(),
             rows => {
                 let chosen = indices.iter().filter_map(|index| rows.get((index - first) as usize));
-                Rows::List(Listed::new(chosen.collect()))
+                Rows::List(Listed::new(chosen.collect(), self.parts(indices, first)))
             }
         };
-        Self { ticket: Arc::clone(&self.ticket), rows }
+        Self { ticket: Arc::clone(&self.ticket), rows, ..*self }
+    }
+
+    /// The parts of the outputs of the records at `indices`, unless they are those of the span: the first output of a
+    /// record has its part, and each of the others one of its own.
+    fn parts(&self, indices: &[u32], first: u32) -> Option<Arc<[u64]>> {
+        let are_several = indices.iter().zip(indices.iter().skip(1)).any(|(a, b)| a == b);
+        let are_listed = matches!(&self.rows, Rows::List(Listed { parts: Some(_), .. }));
+        let (mut before, mut k) = (None, 0);
+        let part = |index: &u32| {
+            k = if before == Some(*index) { k + 1 } else { 0 };
+            before = Some(*index);
+            let part = self.part((index - first) as usize);
+            if k == 0 { part } else { id::part(part, self.depth, k) }
+        };
+        (are_several || are_listed).then(|| indices.iter().map(part).collect())
+    }
+
+    /// Which of the records that were made of its row record `index` of the span is.
+    fn part(&self, index: usize) -> u64 {
+        let listed = match &self.rows {
+            Rows::List(Listed { parts: Some(parts), window, .. }) => parts.get(window.start + index),
+            Rows::List(_) | Rows::Range(_) => None,
+        };
+        listed.copied().unwrap_or(self.part)
+    }
+
+    /// The same records, with parts of their own: consumer `copy` beside the first may make something else of them, and
+    /// that may come to the same sink.
+    fn copied(&self, copy: u16) -> Self {
+        let own = |part: u64| id::part(part, self.depth, u32::MAX - u32::from(copy));
+        let rows = match &self.rows {
+            Rows::Range(range) => Rows::Range(range.clone()),
+            Rows::List(listed) => {
+                let parts = listed.parts.as_ref().map(|parts| parts.iter().map(|part| own(*part)).collect());
+                Rows::List(Listed { parts, ..listed.clone() })
+            }
+        };
+        Self { ticket: Arc::clone(&self.ticket), rows, part: own(self.part), depth: self.depth }
     }
 }
 
 impl Listed {
-    fn new(rows: Vec<u32>) -> Self {
-        Self { window: 0..rows.len(), rows: rows.into() }
+    fn new(rows: Vec<u32>, parts: Option<Arc<[u64]>>) -> Self {
+        Self { window: 0..rows.len(), rows: rows.into(), parts }
     }
 
     fn as_slice(&self) -> &[u32] {
@@ -296,7 +364,7 @@ impl Rows {
             }
             Self::List(listed) => {
                 let middle = listed.window.start + count.min(listed.window.len());
-                let front = Listed { rows: Arc::clone(&listed.rows), window: listed.window.start..middle };
+                let front = Listed { window: listed.window.start..middle, ..listed.clone() };
                 listed.window.start = middle;
                 Self::List(front)
             }
@@ -324,7 +392,7 @@ fn split_below<'a>(indices: &mut &'a [u32], end: u32) -> &'a [u32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Ledger, Lines, Places};
+    use crate::record::{Issuer, Ledger, Lines, Places};
     use proptest::prelude::*;
 
     fn claims(ledger: &Arc<Ledger>, sizes: &[usize]) -> Lineage {
@@ -381,7 +449,83 @@ mod tests {
         prop::collection::vec(prop_oneof![4 => (0_usize..4).prop_map(Ok), 1 => Just(Err(()))], 0..40)
     }
 
+    /// The stages and consumers that the outputs of some records come through: expanded, copied and dealt out.
+    fn travelled(claims: Lineage, expansions: &[Vec<usize>]) -> Vec<Lineage> {
+        let mut all = vec![claims];
+        for expansion in expansions {
+            all = all
+                .into_iter()
+                .flat_map(|claims| {
+                    let counts = expansion.iter().cycle().take(claims.len());
+                    let origins: Vec<u32> =
+                        (0_u32..).zip(counts).flat_map(|(i, count)| std::iter::repeat_n(i, *count)).collect();
+                    let divided = claims.divide(&origins, &[]);
+                    divided.dropped.settle(Fate::Dropped);
+                    let hands: Vec<u16> = (0..divided.outputs.len()).map(|i| (i % 2) as u16).collect();
+                    let dealt = divided.outputs.deal(&hands, 2);
+                    let copies: Vec<Lineage> = (0..2).map(|copy| dealt[1].duplicate(copy)).collect();
+                    dealt.into_iter().chain(copies).collect::<Vec<_>>()
+                })
+                .collect();
+        }
+        all
+    }
+
+    fn names(all: &[Lineage]) -> Vec<String> {
+        all.iter().flat_map(|of| (0..of.len()).map(|i| of.id(i).expect("of a source").to_string())).collect()
+    }
+
+    #[test]
+    fn a_record_of_which_one_is_made_keeps_its_name_through_all_stages() {
+        let ledger = Arc::new(Ledger::default());
+        let mut claims = claims(&ledger, &[2, 3]);
+        for _ in 0..3 {
+            let divided = claims.divide(&[0, 2, 3], &[]);
+            divided.dropped.settle(Fate::Dropped);
+            claims = divided.outputs;
+            claims.append(Ticket::issue(&ledger, &Arc::from("numbers"), 9, 1, Places::default()));
+        }
+        assert_eq!(names(&[claims]), ["numbers/1", "numbers/9", "numbers/9", "numbers/9"]);
+    }
+
+    #[test]
+    fn a_source_names_its_records_where_it_can_and_a_stage_that_made_one_of_several_cannot() {
+        let ledger = Arc::new(Ledger::default());
+        let places = Places { ids: vec![40, 41], ..Places::default() };
+        let of = Issuer { ledger: Arc::clone(&ledger), source: "queue".into(), traffic: None, run: 7, receipts: None };
+        assert_eq!(names(&[of.issue(1, 2, places)]), ["queue/40", "queue/41"]);
+        assert_eq!(names(&[of.issue(1, 1, Places::default())]), ["0000000000000007/queue/1"]);
+        assert_eq!(Ticket::issue_created(&ledger, &"sum".into(), 1, None).id(0), None);
+    }
+
     proptest! {
+        /// A network write by name would lose one of two records that had the same.
+        #[test]
+        fn no_two_records_have_the_same_name_and_all_have_it_again(
+            sizes in prop::collection::vec(0_usize..5, 1..4),
+            expansions in prop::collection::vec(prop::collection::vec(0_usize..4, 1..5), 0..4),
+            cut in 0_usize..10,
+        ) {
+            let ledger = Arc::new(Ledger::default());
+            let all = travelled(claims(&ledger, &sizes), &expansions);
+            let mut names_of_all = names(&all);
+            // Batches are cut elsewhere another time.
+            let mut again = claims(&ledger, &sizes);
+            let front = again.split_front(cut);
+            let count = names_of_all.len();
+            names_of_all.sort();
+            names_of_all.dedup();
+            prop_assert_eq!(names_of_all.len(), count);
+            if expansions.iter().all(|counts| counts.len() == 1) {
+                let mut those = names(&travelled(front, &expansions));
+                those.extend(names(&travelled(again, &expansions)));
+                those.sort();
+                // Which consumer had which copy depends on the batch; what is the same for all is not.
+                let plain = |names: &[String]| names.iter().filter(|name| name.matches('/').count() == 1).cloned().collect::<Vec<_>>();
+                prop_assert_eq!(plain(&those), plain(&names_of_all));
+            }
+        }
+
         #[test]
         fn dividing_an_input_settles_every_claim_exactly_once(fates in fates(), cut in 0_usize..40) {
             let ledger = Arc::new(Ledger::default());
@@ -402,7 +546,7 @@ mod tests {
             divided.failed.settle(Fate::DeadLettered);
             let hands: Vec<u16> = (0..divided.outputs.len()).map(|i| (i % 3) as u16).collect();
             let dealt = divided.outputs.deal(&hands, 3);
-            let copy = dealt[1].duplicate();
+            let copy = dealt[1].duplicate(0);
             for lineage in dealt {
                 lineage.settle(Fate::Delivered);
             }

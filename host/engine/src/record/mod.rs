@@ -3,18 +3,23 @@
 
 mod batch;
 mod column;
+mod id;
 mod key;
 mod ledger;
 mod lineage;
 mod parked;
+mod receipt;
 mod ticket;
 mod traffic;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
+pub use id::RecordId;
 pub use key::{JsonPointer, KeyHash, PointerError, RecordKey};
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};
 pub use parked::Parked;
+pub(crate) use receipt::Kept;
+pub use receipt::{Keepsake, Per, Receipt, Receipts, Slip};
 pub use ticket::{Issuer, Lines, Place, Places, Ticket};
 pub use traffic::Traffic;

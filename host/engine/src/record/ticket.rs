@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Fate, Ledger, Lineage, Traffic};
+use super::receipt::{Answer, Keepsake, Receipts, Slip};
+use super::{Fate, Ledger, Lineage, RecordId, Traffic};
 
 /// Where the records of one chunk stand in their source, so that every failure can name its place.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,9 @@ pub struct Places {
     /// Where in the chunk something stood that was no record: before which rows, ascending, a row once for each. So that
     /// records are numbered as they stand in the input.
     pub gaps: Vec<u32>,
+    /// What the source itself calls each record, where it gives a record again under the same name: an offset, or a hash of
+    /// what a broker calls it. Empty: records are counted.
+    pub ids: Vec<u128>,
 }
 
 impl Places {
@@ -85,6 +89,10 @@ pub struct Issuer {
     pub source: Arc<str>,
     /// Where what is on its way is counted; `None` if nobody asks.
     pub traffic: Option<Arc<Traffic>>,
+    /// The run, for records that only the run and those that resume it can count.
+    pub run: u64,
+    /// Where receipts are collected; `None` if the source does not acknowledge.
+    pub receipts: Option<Arc<Receipts>>,
 }
 
 impl Issuer {
@@ -92,8 +100,25 @@ impl Issuer {
     /// The ledger counts them as read.
     #[must_use]
     pub fn issue(&self, first_record: u64, records: usize, places: Places) -> Lineage {
+        let slip = self.slip(first_record, records);
+        self.issue_on(slip.as_ref(), first_record, records, places)
+    }
+
+    /// A slip for this many records, good and bad, for which claims will be issued; `None` if the source does not
+    /// acknowledge.
+    #[must_use]
+    pub fn slip(&self, first_record: u64, records: usize) -> Option<Arc<Slip>> {
+        let receipts = self.receipts.as_ref().filter(|_| records > 0)?;
+        Some(Arc::new(receipts.slip(first_record, records)))
+    }
+
+    /// As [`Self::issue`], for records of a chunk whose slip is there already.
+    #[must_use]
+    pub fn issue_on(&self, slip: Option<&Arc<Slip>>, first_record: u64, records: usize, places: Places) -> Lineage {
         self.ledger.add_read(records);
-        Ticket::claims(self.clone(), first_record, records, places)
+        let answer = slip.map(|slip| Answer::Source(Arc::clone(slip)));
+        let ticket = Ticket { answer, ..Ticket::new(self.clone(), (first_record, places), records) };
+        Lineage::of(Arc::new(ticket), records)
     }
 }
 
@@ -111,6 +136,10 @@ pub struct Ticket {
     took: AtomicU64,
     /// One of its records has waited for another attempt.
     is_excused: AtomicBool,
+    /// Its records were made by a stage, of what it held.
+    is_created: bool,
+    /// Who is told what became of its records.
+    answer: Option<Answer>,
 }
 
 impl Ticket {
@@ -124,21 +153,30 @@ impl Ticket {
         records: usize,
         places: Places,
     ) -> Lineage {
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None };
+        let of =
+            Issuer { ledger: Arc::clone(ledger), source: Arc::clone(source), traffic: None, run: 0, receipts: None };
         of.issue(first_record, records, places)
     }
 
-    /// Claims for records that a stage made out of what it held. The ledger counts them as created.
+    /// Claims for records that a stage made out of what it held: of the records in `keepsake`, where anybody is told of
+    /// them. The ledger counts them as created.
     #[must_use]
-    pub fn issue_created(ledger: &Arc<Ledger>, stage: &Arc<str>, records: usize) -> Lineage {
+    pub fn issue_created(
+        ledger: &Arc<Ledger>,
+        stage: &Arc<str>,
+        records: usize,
+        keepsake: Option<Arc<Keepsake>>,
+    ) -> Lineage {
         ledger.add_created(records);
-        let of = Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None };
-        Self::claims(of, 1, records, Places::default())
+        let of =
+            Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None, run: 0, receipts: None };
+        let ticket = Self { is_created: true, ..Self::new(of, (1, Places::default()), records) };
+        Lineage::of(Arc::new(Self { answer: keepsake.map(Answer::Kept), ..ticket }), records)
     }
 
-    fn claims(of: Issuer, first_record: u64, records: usize, places: Places) -> Lineage {
+    fn new(of: Issuer, (first_record, places): (u64, Places), records: usize) -> Self {
         of.traffic.iter().for_each(|traffic| traffic.enter(records));
-        let ticket = Self {
+        Self {
             of,
             first_record,
             places,
@@ -147,8 +185,9 @@ impl Ticket {
             open: AtomicU64::new(records as u64),
             took: AtomicU64::new(0),
             is_excused: AtomicBool::new(false),
-        };
-        Lineage::of(Arc::new(ticket), records)
+            is_created: false,
+            answer: None,
+        }
     }
 
     /// Where record `row` of the chunk came from.
@@ -156,10 +195,18 @@ impl Ticket {
     pub fn place(&self, row: u32) -> Place {
         Place {
             source: Arc::clone(&self.of.source),
-            record: self.first_record + self.places.before(row),
+            record: self.number(row),
             path: self.places.path.clone(),
             line: self.places.lines.of(row),
         }
+    }
+
+    /// Who the `part`th record is that was made of record `row`. `None` if a stage made it of several.
+    pub(super) fn id(&self, row: u32, part: u64) -> Option<RecordId> {
+        let own = self.places.ids.get(row as usize);
+        let (scope, number) = own.map_or((self.of.run, u128::from(self.number(row))), |own| (0, *own));
+        let id = RecordId { scope, source: Arc::clone(&self.of.source), number, part };
+        (!self.is_created).then_some(id)
     }
 
     /// When the chunk was read.
@@ -185,6 +232,34 @@ impl Ticket {
     #[must_use]
     pub fn open(&self) -> u64 {
         self.open.load(Acquire)
+    }
+
+    /// Whether a source is told what becomes of these records, or of what they were made of.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// Whoever is told of this record has to wait for another claim on it.
+    pub(super) fn open_again(&self, row: u32) {
+        if let Some(answer) = &self.answer {
+            answer.open(self.number(row));
+        }
+    }
+
+    /// Claims on these records have ended, for whoever is told.
+    pub(super) fn end(&self, rows: impl Iterator<Item = u32>, fate: Fate) {
+        if let Some(answer) = &self.answer {
+            answer.end(rows.map(|row| self.number(row)), fate);
+        }
+    }
+
+    fn number(&self, row: u32) -> u64 {
+        self.first_record + self.places.before(row)
     }
 
     pub(super) fn settle(&self, fate: Fate, records: usize) {

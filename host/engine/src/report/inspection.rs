@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::path::PathBuf;
 
-use super::{Problem, Warning};
+use super::{Problem, Promise, Warning};
 use crate::plan::Suggested;
 use crate::program::Warmth;
 
@@ -79,6 +79,8 @@ pub struct CheckReport {
     pub pipeline: String,
     /// In the order of the plan: sources, stages, sinks.
     pub nodes: Vec<CheckedNode>,
+    /// What is promised about the records of each source at each sink, where everything could be opened.
+    pub promises: Vec<Promise>,
     /// What is probably not meant.
     pub warnings: Vec<Warning>,
     /// Why it cannot run; empty when it can.

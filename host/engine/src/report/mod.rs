@@ -4,12 +4,14 @@
 mod audience;
 mod event;
 mod inspection;
+mod promise;
 mod stats;
 mod warning;
 
 pub use audience::Audience;
 pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
+pub use promise::Promise;
 pub use stats::{
     Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
     Stats,

@@ -12,7 +12,7 @@ use crate::redact::Redactor;
 use crate::settings::Snippet;
 use crate::time::seconds;
 
-use super::Warning;
+use super::{Promise, Warning};
 use crate::program::Warmth;
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
@@ -246,6 +246,8 @@ pub struct Report {
     /// Final counts and times.
     #[serde(flatten)]
     pub stats: Stats,
+    /// What the run promises about the records of each source at each sink, should it be killed and resumed.
+    pub promises: Vec<Promise>,
     /// What is probably not meant.
     pub warnings: Vec<Warning>,
     /// What held it back.

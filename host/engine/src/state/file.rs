@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::checkpoint::{Checkpoint, InputPoint};
+use super::checkpoint::{Checkpoint, InputPoint, SinkPoint};
 use super::choice::Choice;
 use super::fault::{damaged, fault, taken, unwritable, vanished};
 use super::letter::{self, DeadLetter};
 use super::lock::Lock;
 use super::making::{has_logs, make, remove_logs, sweep};
 use super::opening::{BUSY_TIMEOUT, durably, make_folder_of, open, put_aside};
-use super::{inputs, writable};
+use super::{inputs, settled, writable};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The state file of one pipeline. Cloned by all who use it. Every call blocks.
@@ -26,7 +26,7 @@ pub struct StateFile {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+pub(super) struct Inner {
     // Closed before the lock is given back: fields are dropped in the order in which they stand.
     connection: Option<Connection>,
     lock: Option<Lock>,
@@ -47,12 +47,15 @@ struct Inner {
 pub(crate) struct Beginning<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
     pub(crate) inputs: &'a [InputPoint],
+    /// Where the sinks stand that sources feed which acknowledge.
+    pub(crate) marks: &'a [SinkPoint],
 }
 
 impl Beginning<'_> {
     pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         save(connection, self.checkpoint)?;
-        inputs::save(connection, self.inputs)
+        inputs::save(connection, self.inputs)?;
+        settled::save(connection, self.marks)
     }
 }
 
@@ -105,28 +108,6 @@ impl StateFile {
     pub(crate) fn inputs(&self) -> Result<Vec<InputPoint>> {
         let mut inner = self.inner();
         self.run(inner.open(&self.path)?, inputs::read)
-    }
-
-    /// Makes sure that the file can be written, as far as that can be told without writing, and that what is there, if
-    /// anything is, is one of ours and whole: for a run that takes no checkpoints, which would find out with its first dead
-    /// letter. With `fresh`, a damaged one is put aside.
-    ///
-    /// # Errors
-    /// When it cannot, or is not.
-    pub(crate) fn examine(&self, fresh: bool) -> Result<()> {
-        writable::check(&self.path)?;
-        if !self.path.exists() {
-            return Ok(());
-        }
-        match open(&self.path) {
-            Err(_) if fresh => {
-                let passing = lock(&self.path)?;
-                let aside = put_aside(&self.path).map_err(|error| unwritable(&self.path, error));
-                drop(passing);
-                aside
-            }
-            opened => opened.map(drop),
-        }
     }
 
     /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is never
@@ -235,11 +216,16 @@ impl StateFile {
     /// # Errors
     /// When the file cannot be made or written.
     pub(crate) fn add(&self, letters: &[DeadLetter]) -> Result<()> {
+        // They belong to the checkpoint that is still to come.
+        self.add_at(letters, |epoch| epoch.saturating_add(1).cast_signed())
+    }
+
+    /// The same, as a part of what `belongs_to` makes of the present checkpoint's epoch.
+    pub(super) fn add_at(&self, letters: &[DeadLetter], belongs_to: impl Fn(u64) -> i64) -> Result<()> {
         make_folder_of(&self.path)?;
         let mut inner = self.inner();
         inner.make_if_missing(&self.path)?;
-        // They belong to the checkpoint that is still to come.
-        let (run, epoch) = (inner.run.clone(), inner.epoch.saturating_add(1).cast_signed());
+        let (run, epoch) = (inner.run.clone(), belongs_to(inner.epoch));
         self.run(inner.open(&self.path)?, |connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let added = letters.iter().try_for_each(|letter| letter.add(connection, &run, epoch));
@@ -310,11 +296,15 @@ impl StateFile {
         Ok(ids.len() as u64)
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run<T>(&self, connection: &Connection, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn run<T>(
+        &self,
+        connection: &Connection,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         work(connection).map_err(|error| fault(&self.path, error))
     }
 }
@@ -353,7 +343,7 @@ impl Inner {
     }
 
     /// The database, which is there.
-    fn open(&mut self, path: &Path) -> Result<&Connection> {
+    pub(super) fn open(&mut self, path: &Path) -> Result<&Connection> {
         self.go_on()?;
         let inode = fs::metadata(path).map_or(0, |status| status.ino());
         if self.connection.is_some() && inode != self.inode {
@@ -374,7 +364,7 @@ fn save(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()
     connection.execute(replace, (checkpoint.epoch.cast_signed(), checkpoint.to_json())).map(drop)
 }
 
-fn lock(path: &Path) -> Result<Lock> {
+pub(super) fn lock(path: &Path) -> Result<Lock> {
     Lock::take(path).map_err(|error| unwritable(path, error))?.ok_or_else(|| taken(path))
 }
 
@@ -385,7 +375,7 @@ fn forget_run(connection: &Connection) -> rusqlite::Result<()> {
     let alone = connection.busy_timeout(Duration::ZERO);
     drop(alone.and_then(|()| connection.pragma_update(None, "journal_mode", "DELETE")));
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM checkpoint; DELETE FROM input; COMMIT")
+    connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM checkpoint; DELETE FROM input; DELETE FROM mark; COMMIT")
 }
 
 /// Best effort: what is left of it is passed over, or removed by the next run. The file first: without its log it would

@@ -12,13 +12,13 @@ use super::fault::{fault, unwritable};
 use super::file::Beginning;
 use super::opening::{connect, with_end};
 use super::writable::MODE;
-use super::{inputs, letter};
+use super::{inputs, letter, settled};
 use crate::error::Result;
 
 /// `SQLite`'s own place to say whose file it is: "SAND".
 pub(super) const APPLICATION: i32 = 0x5341_4E44;
 /// Of the tables.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 const CHECKPOINT_TABLE: &str =
     "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, body TEXT NOT NULL);";
@@ -98,6 +98,7 @@ fn write_new(path: &Path, beginning: Option<&Beginning<'_>>) -> rusqlite::Result
     connection.execute_batch(CHECKPOINT_TABLE)?;
     connection.execute_batch(letter::TABLE)?;
     connection.execute_batch(inputs::TABLE)?;
+    connection.execute_batch(settled::TABLE)?;
     if let Some(beginning) = beginning {
         beginning.save(&connection)?;
     }

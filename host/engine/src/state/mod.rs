@@ -10,6 +10,7 @@ mod letter;
 mod lock;
 mod making;
 mod opening;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod writable;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::{damaged, fault, no_state_file, unwritable};
 use super::making::{APPLICATION, VERSION, remove_logs};
 use super::writable::tighten;
-use super::{inputs, letter};
+use super::{inputs, letter, settled};
 use crate::error::{Error, Result};
 
 /// How long to wait for somebody else who writes to it.
@@ -90,11 +90,12 @@ pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// Format 1 knew nothing of logs, format 2 nothing of inputs.
+/// Format 1 knew nothing of logs, format 2 nothing of inputs, format 3 nothing of marks.
 fn migrate(connection: &Connection, version: i32) -> rusqlite::Result<()> {
     let logs = if version == 1 { letter::FROM_1 } else { "" };
+    let (inputs, marks) = (inputs::TABLE, settled::TABLE);
     connection
-        .execute_batch(&format!("BEGIN IMMEDIATE; {logs} {} PRAGMA user_version = {VERSION}; COMMIT", inputs::TABLE))
+        .execute_batch(&format!("BEGIN IMMEDIATE; {logs} {inputs} {marks} PRAGMA user_version = {VERSION}; COMMIT"))
 }
 
 /// Makes sure that the file is one of ours, and whole: what is lost must not look like what never was.

@@ -26,7 +26,7 @@ fn checkpoint(run: &str, epoch: u64) -> Checkpoint {
 
 fn begin(path: &Path, run: &str) -> StateFile {
     let state = StateFile::at(path);
-    state.begin(&Beginning { checkpoint: &checkpoint(run, 0), inputs: &[] }, false).unwrap();
+    state.begin(&Beginning { checkpoint: &checkpoint(run, 0), inputs: &[], marks: &[] }, false).unwrap();
     state
 }
 
@@ -151,7 +151,7 @@ fn inputs_are_given_back_as_they_were() {
     };
     let inputs = [of(b"0:b"), of(b"0:\xff"), of(b"0:a")];
     let state = StateFile::at(&path);
-    state.begin(&Beginning { checkpoint: &checkpoint("run", 0), inputs: &inputs }, false).unwrap();
+    state.begin(&Beginning { checkpoint: &checkpoint("run", 0), inputs: &inputs, marks: &[] }, false).unwrap();
     state.close();
     assert_eq!(StateFile::at(&path).inputs().unwrap(), inputs);
 }

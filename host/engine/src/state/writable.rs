@@ -7,8 +7,10 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
+use super::StateFile;
 use super::fault::{no_state_file, unwritable};
-use super::opening::with_end;
+use super::file::lock;
+use super::opening::{open, put_aside, with_end};
 use crate::error::Result;
 
 /// Only its owner: records that failed, and cursors, may hold what is nobody else's business.
@@ -55,6 +57,30 @@ pub(super) fn tighten(path: &Path) {
         let path = with_end(path, end);
         if fs::metadata(&path).is_ok_and(|status| status.permissions().mode() & 0o077 != 0) {
             drop(fs::set_permissions(&path, Permissions::from_mode(MODE)));
+        }
+    }
+}
+
+impl StateFile {
+    /// Makes sure that the file can be written, as far as that can be told without writing, and that what is there, if
+    /// anything is, is one of ours and whole: for a run that takes no checkpoints, which would find out with its first dead
+    /// letter. With `fresh`, a damaged one is put aside.
+    ///
+    /// # Errors
+    /// When it cannot, or is not.
+    pub(crate) fn examine(&self, fresh: bool) -> Result<()> {
+        check(self.path())?;
+        if !self.path().exists() {
+            return Ok(());
+        }
+        match open(self.path()) {
+            Err(_) if fresh => {
+                let passing = lock(self.path())?;
+                let aside = put_aside(self.path()).map_err(|error| unwritable(self.path(), error));
+                drop(passing);
+                aside
+            }
+            opened => opened.map(drop),
         }
     }
 }

@@ -52,6 +52,7 @@ fn findings(arguments: &CheckArguments, manner: Manner) -> CheckReport {
     found.unwrap_or_else(|error| CheckReport {
         pipeline: path.map_or_else(|| "pipeline.toml".to_owned(), |path| path.display().to_string()),
         nodes: Vec::new(),
+        promises: Vec::new(),
         warnings: Vec::new(),
         problems: vec![Problem::from(&error)],
     })

@@ -2,6 +2,7 @@
 
 use super::inspection::in_short;
 use super::numbers::plural;
+use super::promise::of_node;
 use super::style::{FAINT, GOOD, STRONG, paint};
 use super::text::{folded, hung, left, one_line, width};
 use crate::program::Warmth;
@@ -26,7 +27,8 @@ pub(crate) fn check(of: &CheckReport, room: Option<usize>) -> String {
     let columns = of.nodes.iter().map(|node| width(&node.name)).max().unwrap_or(0).min(NAME_COLUMNS_MAX);
     let mut before: Option<&CheckedNode> = None;
     for node in &of.nodes {
-        let described = line(node, before, columns);
+        let promise = of_node(node.role, &node.name, &of.promises);
+        let described = line(node, promise.as_deref(), before, columns);
         text.push_str(&room.map_or_else(|| described.clone(), |room| fitted(&described, columns, room)));
         before = Some(node);
     }
@@ -50,8 +52,8 @@ fn fitted(lines: &str, columns: usize, room: usize) -> String {
     folded(&lines.replace(&blanks, "\n    "), room)
 }
 
-/// A node, and below it what it runs. Who feeds it is said where that is not simply the node above.
-fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> String {
+/// A node with what it promises, and below it what it runs. Who feeds it is said where that is not simply the node above.
+fn line(node: &CheckedNode, promise: Option<&str>, before: Option<&CheckedNode>, columns: usize) -> String {
     let role = paint(FAINT, left(node.role.word(), ROLE_COLUMNS));
     let linear = match node.fed_by.as_slice() {
         [] => true,
@@ -61,7 +63,8 @@ fn line(node: &CheckedNode, before: Option<&CheckedNode>, columns: usize) -> Str
     let feeders: Vec<String> = node.fed_by.iter().map(|name| one_line(name)).collect();
     let fed_by = if linear { String::new() } else { format!("  ← {}", feeders.join(", ")) };
     let name = one_line(&node.name);
-    let mut text = format!("{role}{}  {}{fed_by}\n", left(&name, columns), one_line(&node.detail));
+    let promise = promise.map(|promise| format!(", {promise}")).unwrap_or_default();
+    let mut text = format!("{role}{}  {}{promise}{fed_by}\n", left(&name, columns), one_line(&node.detail));
     if let Some(component) = &node.component {
         text.push_str(&format!("{}{}\n", " ".repeat(ROLE_COLUMNS + columns + 2), in_short(component)));
     }
@@ -103,8 +106,9 @@ fn counted(of: &CheckReport) -> String {
 mod tests {
     use super::super::inspection::tests::{stage, stranger};
     use super::*;
+    use crate::edge::Delivery;
     use crate::error::Error;
-    use crate::report::{Inspection, Problem};
+    use crate::report::{Inspection, Problem, Promise};
 
     fn node(role: Role, name: &str, detail: &str, fed_by: &[&str]) -> CheckedNode {
         let fed_by = fed_by.iter().map(ToString::to_string).collect();
@@ -148,6 +152,9 @@ mod tests {
                 node(Role::Sink, "visits", "sqlite out.db, table visits", &["parse"]),
                 node(Role::Sink, "copy", "file all.jsonl", &["parse"]),
             ],
+            promises: [("visits", Delivery::ExactlyOnce), ("copy", Delivery::AtLeastOnce)]
+                .map(|(sink, delivery)| Promise { source: "log".into(), sink: sink.into(), delivery })
+                .into(),
             warnings: Vec::new(),
             problems: Vec::new(),
         };
@@ -156,12 +163,12 @@ mod tests {
             "\
 pipeline access-log
 
-source  log     file access.log, lines
+source  log     file access.log, lines, exactly once to \"visits\", at least once to \"copy\"
 stage   parse   4 workers, order input
                 stages/parse/target/parse.wasm (23.1 KiB, imports ok)
                 may reach read: data/geo as geo, env: TZ and 2 more, http: nothing
-sink    visits  sqlite out.db, table visits
-sink    copy    file all.jsonl  ← parse
+sink    visits  sqlite out.db, table visits, exactly once
+sink    copy    file all.jsonl, at least once  ← parse
 
 ok: 1 source, 1 stage, 2 sinks: it can run
 "
@@ -173,6 +180,7 @@ ok: 1 source, 1 stage, 2 sinks: it can run
         let of = CheckReport {
             pipeline: "odd".into(),
             nodes: vec![running(stranger(), node(Role::Stage, "odd", "1 worker", &["log"]))],
+            promises: Vec::new(),
             warnings: Vec::new(),
             problems: vec![Problem::from(&Error::config("stage \"odd\" cannot run"))],
         };

@@ -234,7 +234,7 @@ fn all_cores_work(stats: &Stats, cores: usize) -> bool {
 }
 
 /// A node's name, fit for a line with other words on it.
-fn name(node: &str) -> String {
+pub(super) fn name(node: &str) -> String {
     cut(&one_line(node), NAME_COLUMNS_MAX).into_owned()
 }
 

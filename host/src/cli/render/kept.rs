@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::closing::sums;
 use super::numbers::count;
+use super::promise::of_run;
 use crate::report::{CheckpointStats, Ending, Report, Resumed};
 
 /// Before the first record moves.
@@ -27,7 +28,11 @@ pub(super) fn kept(report: &Report) -> String {
         let whole = from.accounting.plus(report.stats.accounting);
         text.push_str(&format!("with what was done before: {}\n", sums(&whole)));
     }
-    if report.ending != Ending::Completed && report.resumable.is_some() {
+    let goes_on = report.ending != Ending::Completed && report.resumable.is_some();
+    if goes_on || checkpoints.resumed_from.is_some() {
+        text.push_str(&of_run(&report.promises));
+    }
+    if goes_on {
         text.push_str(go_on(checkpoints));
     }
     text

@@ -8,6 +8,7 @@ mod kept;
 mod letters;
 pub(super) mod numbers;
 mod problem;
+mod promise;
 mod reach;
 pub(super) mod style;
 mod table;

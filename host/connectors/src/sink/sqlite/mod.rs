@@ -40,7 +40,7 @@ use super::blocking::BlockingSink;
 use crate::IfExists;
 use crate::fault::no_mark;
 use crate::kind;
-use sandmill_engine::edge::{Delivery, Mark, Rejected};
+use sandmill_engine::edge::{Mark, Rejected, Settles};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::Payload;
 
@@ -61,6 +61,8 @@ pub(super) struct SqliteSink {
     window: Option<Window>,
     /// Whose checkpoints are committed with the rows, if anybody's.
     owner: Option<String>,
+    /// Whether what is committed must outlast a loss of power even so.
+    must_last: bool,
     /// Where the sink was when the open transaction began.
     start: Start,
     /// What the open transaction holds, where a record may roll it back.
@@ -123,6 +125,7 @@ impl SqliteSink {
             begun: None,
             window,
             owner: None,
+            must_last: false,
             start: Start::default(),
             journal: Journal::default(),
             schema: 0,
@@ -133,7 +136,7 @@ impl SqliteSink {
     fn connect(&mut self) -> Result<Database> {
         match self.database.take() {
             Some(database) => Ok(database),
-            None => Database::open(&self.path, self.is_new, self.owner.is_some()),
+            None => Database::open(&self.path, self.is_new, self.must_last || self.owner.is_some()),
         }
     }
 
@@ -181,10 +184,6 @@ impl BlockingSink for SqliteSink {
         closed
     }
 
-    fn delivery(&self) -> Delivery {
-        if self.owner.is_some() { Delivery::ExactlyOnce } else { Delivery::AtLeastOnce }
-    }
-
     fn mark(&mut self) -> Result<Option<Mark>> {
         if let Some(database) = &self.database {
             database.check_there()?;
@@ -212,8 +211,12 @@ impl BlockingSink for SqliteSink {
         Ok(())
     }
 
-    fn is_transactional(&self) -> bool {
-        true
+    fn settles(&self) -> Settles {
+        Settles::OnCommit
+    }
+
+    fn expect_receipts(&mut self) {
+        self.must_last = true;
     }
 
     fn hold(&mut self, owner: &str) -> Result<Option<String>> {

@@ -15,7 +15,7 @@ use self::digits::Counter;
 use self::text::Text;
 use super::blocking::{AHEAD, BlockingSource};
 use crate::{Generate, Generated};
-use sandmill_engine::edge::{Chunk, Cursor, Extent, Input};
+use sandmill_engine::edge::{Chunk, Cursor, Extent, Input, Settlement};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::{BatchBounds, Column, Payload, Places};
 
@@ -95,8 +95,8 @@ impl BlockingSource for GenerateSource {
         Extent::Records(self.total)
     }
 
-    fn can_resume(&self) -> bool {
-        true
+    fn settlement(&self) -> Settlement {
+        Settlement::Cursor
     }
 
     /// What was made before is made again and forgotten.

@@ -21,8 +21,13 @@ impl Line {
     fn new(workers: u64, every: Option<Duration>) -> Self {
         let traffic = Arc::new(Traffic::default());
         let rule = Rule { least: workers, ..Rule::new(Vec::new(), 0, Duration::ZERO, every) };
-        let issuer =
-            Issuer { ledger: Arc::<Ledger>::default(), source: "s".into(), traffic: Some(Arc::clone(&traffic)) };
+        let issuer = Issuer {
+            ledger: Arc::<Ledger>::default(),
+            source: "s".into(),
+            traffic: Some(Arc::clone(&traffic)),
+            run: 0,
+            receipts: None,
+        };
         let admission = Admission::new(&Arc::new(rule), &traffic);
         Self { issuer, admission, chunks: VecDeque::new(), free: Instant::now(), most: 0, read: 0 }
     }
