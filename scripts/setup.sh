@@ -29,7 +29,7 @@ if command -v rustup >/dev/null && timeout 120 rustup target add "$target" >/dev
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
-    echo "error: no Rust toolchain here compiles for $target, and rustup cannot add it" >&2
+    echo "error: no Rust toolchain on this machine compiles for $target, and rustup cannot add it" >&2
     echo "hint: install your distribution's rustc, cargo, the Rust library source and lld" >&2
     exit 2
 fi

@@ -64,7 +64,7 @@ async fn a_build_that_fails_or_leaves_nothing_says_so() {
     let seen = run(&sandbox, build).await;
     assert_eq!(seen.code, 2, "{}", seen.stderr);
     assert!(seen.stderr.contains("stage.wasm\" cannot be read"), "{}", seen.stderr);
-    assert!(seen.stderr.contains("`build` in sandmill.toml should leave it"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("`build` in sandmill.toml must create it"), "{}", seen.stderr);
 }
 
 #[tokio::test]

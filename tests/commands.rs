@@ -1,5 +1,5 @@
-//! Programs that know nothing of Sandmill are stages: each output has the record that it is of, and a program that keeps
-//! something back is found out, never guessed at.
+//! Programs that know nothing of Sandmill are stages: each output has the record that it is of, and a program that
+//! keeps something back is found out, never guessed at.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -20,8 +20,8 @@ use wit_component::ComponentEncoder;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// What every program begins with. `$read` reads once, to 1024 and at most 4096 bytes, and gives how many; the last three
-/// functions write something of those `$n` bytes.
+/// What every program begins with. `$read` reads once, to 1024 and at most 4096 bytes, and gives how many; the last
+/// three functions write something of those `$n` bytes.
 const PRELUDE: &str = r#"
     (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
@@ -221,8 +221,8 @@ async fn a_command_that_writes_at_once_is_run_for_batches() {
 async fn a_command_that_keeps_something_back_is_found_out_and_run_for_each_record() {
     let values = numbers();
     let all = program("(call $keep (local.get $n))", "(call $give)");
-    // Each line is written when the next one has been read, and the last is dropped: nothing comes behind the end. Of one
-    // record alone, nothing comes.
+    // Each line is written when the next one has been read, and the last is dropped: nothing comes behind the end. Of
+    // one record alone, nothing comes.
     let one_behind = program(
         "(call $give) (if (i32.eqz (call $starts (i32.const 57))) (then (call $keep (local.get $n))))",
         "(call $give)",
@@ -329,10 +329,10 @@ async fn limits_hold() {
     let endless = program("(loop $more (call $write (local.get $n)) (br $more))", "");
     let limits = Limits { output: 1000.try_into().expect("positive"), ..Limits::default() };
     let came = run_with(&endless, &["a"], |stage| short(stage, limits)).await.expect("it starts");
-    assert_eq!(came.letters, ["1: output-limit: made 1001 B of output of one record; limits.output allows 1000 B"]);
+    assert_eq!(came.letters, ["1: output-limit: made 1001 B of output from one record; limits.output allows 1000 B"]);
     let limits = Limits { output_records: 9.try_into().expect("positive"), ..Limits::default() };
     let came = run_with(&component(&endless), &["a"], |stage| short(stage, limits)).await.expect("it starts");
-    let reason = "1: output-records-limit: made 10 outputs of one record; limits.output_records allows 9";
+    let reason = "1: output-records-limit: made 10 outputs from one record; limits.output_records allows 9";
     assert_eq!(came.letters, [reason]);
 
     let grows = program("(if (i32.eq (i32.const -1) (memory.grow (i32.const 2048))) (then unreachable))", "");

@@ -101,7 +101,7 @@ async fn a_sink_does_not_destroy_what_else_a_run_needs() {
     place.is_refused("would overwrite \"linked/pipeline.toml\": it is the pipeline file").await;
     for path in ["p.state.db", "p.state.db-wal", "p.state.db-shm", "p.state.db.lock"] {
         place.pipeline(SOURCE, &to(path));
-        place.is_refused("sink \"file-2\" and the state file write to one file").await;
+        place.is_refused("sink \"file-2\" and the state file write to the same file").await;
     }
     let component = "[[stage]]\nname = \"echo\"\ncomponent = \"guests/echo.wasm\"\n";
     place.write(
@@ -127,14 +127,14 @@ async fn a_sink_does_not_destroy_what_else_a_run_needs() {
             "kind = \"file\"\npath = \"a/out\"", "kind = \"file\"\npath = \"linked/a/out\""
         ),
     );
-    place.is_refused("sink \"file-2\" and sink \"file-3\" write to one file").await;
+    place.is_refused("sink \"file-2\" and sink \"file-3\" write to the same file").await;
     assert!(!root.join("a").exists(), "nothing is made");
 
     place.pipeline(SOURCE, "kind = \"file\", path = \"out.txt\"");
     for (report, words) in [
         ("data.txt", "the report (--report) would overwrite \"data.txt\": it is read by source"),
         ("linked/pipeline.toml", "the report (--report) would overwrite"),
-        ("linked/out.txt", "sink \"file-2\" and the report (--report) write to one file"),
+        ("linked/out.txt", "sink \"file-2\" and the report (--report) write to the same file"),
     ] {
         let said = place.ends(&format!("sandmill run --report {report}"), 2).await;
         assert!(said.contains(words), "{said}");
@@ -150,11 +150,11 @@ async fn messages_do_not_go_to_a_file_of_the_pipeline() {
     symlink("out.txt", root.join("soft")).expect("links");
     place.pipeline(SOURCE, "kind = \"file\", path = \"out.txt\", if_exists = \"append\"");
     for (name, words) in [
-        ("out.txt", "sink \"file-2\" and standard error write to one file"),
-        ("soft", "sink \"file-2\" and standard error write to one file"),
+        ("out.txt", "sink \"file-2\" and standard error write to the same file"),
+        ("soft", "sink \"file-2\" and standard error write to the same file"),
         ("data.txt", "standard error goes to a file that is read by source \"file\""),
         ("pipeline.toml", "standard error goes to a file that is the pipeline file"),
-        ("report.json", "the report (--report) and standard error write to one file"),
+        ("report.json", "the report (--report) and standard error write to the same file"),
     ] {
         place.ends(&format!("cp {name} before 2> /dev/null; sandmill run --report report.json 2>> {name}"), 2).await;
         let said = place.read(name);
@@ -216,14 +216,14 @@ async fn what_keeps_a_run_from_beginning_is_found_by_check_and_ends_both_with_2(
     let read = |path: &str| format!("kind = \"file\", path = \"{path}\"");
     let data = SOURCE.to_owned();
     for (source, sink, words) in [
-        (&data, file("lost"), "\"lost\" is a link to \"no/where\", where no folder is"),
-        (&data, file("lost-too"), "\"lost-too\" is a link to \"no/where\", where no folder is"),
-        (&data, file("lost/out.txt"), "where no folder is"),
+        (&data, file("lost"), "\"lost\" is a link to \"no/where\", whose folder does not exist"),
+        (&data, file("lost-too"), "\"lost-too\" is a link to \"no/where\", whose folder does not exist"),
+        (&data, file("lost/out.txt"), "whose folder does not exist"),
         (&data, file("data.txt/out.txt"), "cannot write"),
         (&data, fail("soft"), "\"soft\" already exists"),
-        (&data, folder("folder"), "\"folder\" is a link to \"gone\", where no folder is"),
-        (&data, folder("folder/below"), "where no folder is"),
-        (&data, table("lost"), "where no folder is"),
+        (&data, folder("folder"), "\"folder\" is a link to \"gone\", whose folder does not exist"),
+        (&data, folder("folder/below"), "whose folder does not exist"),
+        (&data, table("lost"), "whose folder does not exist"),
         (&csv("one.csv"), append("twice.csv"), "names the column \"a\" more than once in its header"),
         (&csv("twice.csv"), null.clone(), "names the column \"a\" more than once in its header"),
         (&read("archive.txt"), null.clone(), "is a ZIP archive, which cannot be read here"),
@@ -354,7 +354,8 @@ async fn a_limit_on_the_size_of_files_is_reported_and_leaves_whole_lines() {
     assert!(text.starts_with("before\n") && text.ends_with('\n') && text.len() > 100_000, "half a line is left");
 }
 
-/// A run and a check panicked, even where the name was not matched; a link to its own folder was followed 41 times (12).
+/// A run and a check panicked, even where the name was not matched; a link to its own folder was followed 41 times
+/// (12).
 #[tokio::test]
 async fn names_that_are_not_utf_8_and_links_in_a_circle_do_no_harm() {
     let place = Place::new();
@@ -451,7 +452,8 @@ async fn what_cannot_be_unpacked_is_never_delivered_as_it_is() {
         place.pipeline(&format!("kind = \"file\", path = \"{name}\""), "kind = \"stdout\"");
         let seen = place.run("sandmill run -q --fresh").await;
         assert!([2, 4].contains(&seen.code) && seen.stderr.contains(words), "{name}: {}: {}", seen.code, seen.stderr);
-        // A run that ends with an error may end before all that was read has been written; that is in flight, and not lost.
+        // A run that ends with an error may end before all that was read has been written; that is in flight, and not
+        // lost.
         assert!(given.starts_with(&seen.stdout), "{name}: {}", seen.stdout);
         place.pipeline("kind = \"stdin\"", "kind = \"stdout\"");
         if !name.starts_with("short") {

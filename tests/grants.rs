@@ -59,8 +59,8 @@ const ENVIRONMENT: Guest = Guest {
     ..Guest::SOUND
 };
 
-/// Opens, below its first folder, the file that the record names, and gives what it holds; with a `!` before the name it
-/// writes there instead and gives `W`. An error gives `E` and the two digits of its code.
+/// Opens, below its first folder, the file that the record names, and gives what it holds; with a `!` before the name
+/// it writes there instead and gives `W`. An error gives `E` and the two digits of its code.
 const FILES: Guest = Guest {
     world: "import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;",
     declarations: guest_with!(
@@ -610,7 +610,7 @@ async fn what_is_not_granted_is_refused_with_the_key_that_would_grant_it() {
         assert!(error.contains(import), "{error}");
     }
     let error = Trial::of(FILES, &["1"]).refused(alone(variables(vec![]))).await;
-    let hint = "read or write under [stage.grant] provides it: read = [\"data/\"], or at the least read = []";
+    let hint = "read or write under [stage.grant] provides it: read = [\"data/\"], or at least read = []";
     assert_eq!(error.hints(), [hint]);
 }
 

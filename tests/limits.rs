@@ -1,5 +1,5 @@
-//! Every limit bites: for each there is a guest that goes just past it, and the same guest just within it. Instances are
-//! recycled when they are due, and a stage that only fails ends its run.
+//! Every limit bites: for each there is a guest that goes just past it, and the same guest just within it. Instances
+//! are recycled when they are due, and a stage that only fails ends its run.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
@@ -38,7 +38,8 @@ impl Outcome {
     }
 }
 
-/// A guest that never ends at a record of 10 MiB: the limit that stops it is the sum of what a record has and what its size adds.
+/// A guest that never ends at a record of 10 MiB: the limit that stops it is the sum of what a record has and what its
+/// size adds.
 #[tokio::test]
 async fn a_large_record_has_a_larger_limit_of_cpu_and_the_reason_names_it() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -319,7 +320,7 @@ async fn the_bytes_of_a_records_outputs_are_bounded() {
             (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)) (i32.const 64)";
     let wide = default_with(|limits| limits.output = bytes(1_000));
     let narrow = default_with(|limits| limits.output = bytes(999));
-    let reason = "made 1000 B of output of one record; limits.output allows 999 B";
+    let reason = "made 1000 B of output from one record; limits.output allows 999 B";
     bites(&Guest::processing(inflate), wide, narrow, "output-limit", reason).await;
 }
 
@@ -336,7 +337,7 @@ async fn the_number_of_a_records_outputs_is_bounded() {
     let narrow = default_with(|limits| limits.output_records = bytes(2));
     let tripped = within(&guest, narrow).await;
     assert_eq!(tripped.letters[0]["kind"], "output-records-limit");
-    assert_eq!(tripped.letters[0]["reason"], "made 3 outputs of one record; limits.output_records allows 2");
+    assert_eq!(tripped.letters[0]["reason"], "made 3 outputs from one record; limits.output_records allows 2");
 }
 
 /// Runs a source that gives `111` with these ends of records.
@@ -367,13 +368,13 @@ async fn each_record_of_a_source_is_bounded_and_so_is_their_number_in_a_pull() {
     }
     let problem = pull(ONE_RECORD, default_with(|limits| limits.output = bytes(2))).await.problem.expect("a problem");
     assert_eq!(problem.message, "source \"source\": it failed after record 0");
-    assert_eq!(problem.causes, ["made 3 B of output of one record; limits.output allows 2 B"]);
+    assert_eq!(problem.causes, ["made 3 B of output from one record; limits.output allows 2 B"]);
 
     let report = pull(THREE_RECORDS, default_with(|limits| limits.output_records = bytes(3))).await;
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
     let narrow = default_with(|limits| limits.output_records = bytes(2));
     let problem = pull(THREE_RECORDS, narrow).await.problem.expect("a problem");
-    assert_eq!(problem.causes, ["broke the stage interface: pull gave 3 records, but was asked for at most 2"]);
+    assert_eq!(problem.causes, ["broke the stage interface: pull returned 3 records, but was asked for at most 2"]);
 }
 
 #[tokio::test]
@@ -418,7 +419,7 @@ async fn the_time_to_compile_a_component_is_bounded() {
     let narrow = default_with(|limits| limits.compile = Duration::from_nanos(1));
     let error = run(|stage| stage.limits(narrow), &guest, 1).await.map(|_| ()).expect_err("refused");
     let message = error.to_string();
-    assert!(message.ends_with("takes longer to compile than 1ns, which is limits.compile"), "{message}");
+    assert!(message.ends_with("takes longer to compile than limits.compile, which is 1ns"), "{message}");
     assert!(within(&guest, Limits::default()).await.passed(1));
 }
 

@@ -80,7 +80,7 @@ async fn an_aborted_run_goes_on_once_its_cause_is_mended() {
     let seen = cut.run("sandmill run").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert!(seen.stderr.contains("resuming the run that began at"), "{}", seen.stderr);
-    assert!(seen.stderr.contains("with what was done before: read 100,001 = delivered 100,001 +"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("including the earlier run: read 100,001 = delivered 100,001 +"), "{}", seen.stderr);
     assert_eq!(cut.read("out.txt"), format!("{}mended\n", lines()));
 }
 
@@ -122,7 +122,7 @@ async fn an_input_that_has_changed_is_told_and_not_mixed_in() {
     cut.write("in.txt", &lines().replace('0', "x"));
     cut.is_refused(&[
         "in.txt\" has changed since the run was interrupted at its line ",
-        "it holds something else before byte",
+        "its content changed before byte",
     ])
     .await;
     cut.write("in.txt", "short\n");
@@ -139,7 +139,7 @@ async fn an_input_that_was_edited_long_before_the_place_is_told() {
     cut.write("in.txt", &mended.replacen("0\n1\n", "o\n1\n", 1));
     cut.is_refused(&[
         "in.txt\" has changed since the run was interrupted at its line ",
-        "it holds something else before byte",
+        "its content changed before byte",
     ])
     .await;
     // Another file that holds the same is the same input: what it holds counts.
@@ -171,7 +171,7 @@ async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held()
         cut.is_refused(&["the files of the source have changed since the interrupted run", word, "--fresh"]).await;
         cut.run("mv c in-c.txt && mv d in-d.txt").await;
     };
-    is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes, and had 6").await;
+    is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes now, and had 6").await;
     is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-c.txt\" holds something else").await;
     is_refused("printf 'other\\n' > in-c.txt", "in-c.txt\" holds something else").await;
     is_refused("rm in-d.txt", "in-d.txt\" is gone").await;
@@ -498,8 +498,8 @@ async fn a_state_file_of_format_1_is_read_and_added_to() {
     assert!(seen.stderr.starts_with("2 dead letters in p.state.db"), "{}", seen.stderr);
 }
 
-/// The gate was opened when the state file could not be begun: the first records were delivered by a run that nobody could
-/// resume, and the next run delivered them again (issue 12).
+/// The gate was opened when the state file could not be begun: the first records were delivered by a run that nobody
+/// could resume, and the next run delivered them again (issue 12).
 #[tokio::test]
 async fn a_run_that_cannot_write_down_where_it_begins_delivers_nothing() {
     let sandbox = Sandbox::new().expect("a sandbox");
@@ -516,8 +516,8 @@ async fn a_run_that_cannot_write_down_where_it_begins_delivers_nothing() {
     assert_eq!(delivered, "", "{}", seen.stderr);
 }
 
-/// Where the first input could not be read, the mended pipeline was refused: it was another one than that of the run, of
-/// which nothing was there to resume (issue 12).
+/// Where the first input could not be read, the mended pipeline was refused: it was another one than that of the run,
+/// of which nothing was there to resume (issue 12).
 #[tokio::test]
 async fn a_run_that_read_nothing_leaves_nothing_to_resume() {
     let sandbox = Sandbox::new().expect("a sandbox");
@@ -564,7 +564,11 @@ async fn lines_that_come_before_the_first_write_of_a_run_stay() {
     cut.write("in.txt", "mended\n");
     let seen = cut.run("sandmill run").await;
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    assert!(seen.stderr.contains("out.txt\" has 9 bytes that another program has added: they stay"), "{}", seen.stderr);
+    assert!(
+        seen.stderr.contains("out.txt\" has 9 bytes that another program has added: they are kept"),
+        "{}",
+        seen.stderr
+    );
     assert_eq!(cut.read("out.txt"), "before\nstranger\nmended\n");
 }
 

@@ -262,13 +262,29 @@ fn texts(name: &str, code: &str) -> Vec<String> {
     help.into_iter().chain(literals).collect()
 }
 
+/// Comments and rustdoc: the worst of these turns.
+#[test]
+fn comments_are_in_plain_english() {
+    let not_plain = Regex::new(r"(?i)\b(is no|are no|so many|go(es|ing)? on|anew)\b").expect("a pattern");
+    // These mean what they say.
+    let plain = Regex::new(r"(?i)\b(there (is|are) no|(is|are) no (longer|more than))\b").expect("a pattern");
+    let mut found = Vec::new();
+    for (name, code) in sources() {
+        for comment in code.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {
+            if not_plain.is_match(&plain.replace_all(comment, "")) {
+                found.push(format!("{name}: {comment}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say it plainly:\n{}", found.join("\n"));
+}
+
 #[test]
 fn messages_are_in_plain_english() {
     let not_plain = Regex::new(&NOT_PLAIN.join("|")).expect("a pattern");
     let inserted = Regex::new(r"\{[^}]*\}").expect("a pattern");
     let mut found = Vec::new();
-    // The words of `build` are mended on their own.
-    for (name, code) in sources().iter().filter(|(name, _)| !name.starts_with("build/")) {
+    for (name, code) in &sources() {
         for text in texts(name, code) {
             let plain = inserted.replace_all(&text, "").replace("there is no", "").replace("there are no", "");
             if let Some(turn) = not_plain.find(&plain) {

@@ -1,5 +1,5 @@
-//! Instances that begin with the image of one that was opened are what they would be had each been opened by itself, and
-//! where that cannot be known they are opened by themselves.
+//! Instances that begin with the image of one that was opened are what they would be had each been opened by itself,
+//! and where that cannot be known they are opened by themselves.
 
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -87,7 +87,8 @@ const ASKS_LATE: Guest = Guest {
     ..RECALLS
 };
 
-/// Has a type of resources, makes one for each record, and gives the number of its handle: 1 in an instance that has made none.
+/// Has a type of resources, makes one for each record, and gives the number of its handle: 1 in an instance that has
+/// made none.
 const RESOURCEFUL: Guest = Guest {
     world: "export things: interface { resource thing { constructor(); } }",
     declarations: concat!(
@@ -540,8 +541,7 @@ async fn secrets_never_reach_the_cache() {
         sandbox.run("SANDMILL_CACHE=$PWD/cache sandmill run p.toml && SANDMILL_CACHE=$PWD/cache sandmill check p.toml");
     let seen = seen.await.expect("it ends");
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    for why in ["its `open` calls wasi:cli/environment@0.2.12#get-environment", "its configuration has a secret in it"]
-    {
+    for why in ["its `open` calls wasi:cli/environment@0.2.12#get-environment", "its configuration contains a secret"] {
         assert!(seen.stdout.contains(&format!("opened for every instance: {why}")), "{}", seen.stdout);
     }
     let cached: Vec<_> = fs::read_dir(sandbox.path().join("cache/code")).expect("a cache").collect();

@@ -1,8 +1,8 @@
-//! Everything that can be known of a component, and of a pipeline, without moving a record.
+//! Checks and inspects components and pipelines without moving a record.
 //!
 //! A check does what a run does up to its first record: it loads and links every component, opens one instance of each
-//! stage, and opens sources and sinks. It also makes the images that a run makes beside its work. Outputs are not touched. It finds the faults of all components, then the first of
-//! the rest.
+//! stage, and opens sources and sinks. It also makes the images that a run makes beside its work. Outputs are not
+//! touched. It finds the faults of all components, then the first of the rest.
 
 mod grants;
 
@@ -24,10 +24,11 @@ use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 /// One instance of a size that any machine has: nothing runs on this engine.
 const SIZING: Sizing = Sizing { instances: 1, memory_bytes_max: 64 << 20, fuel: false, deterministic: false };
 
-/// Looks at one component. What it needs a grant for is no fault of it.
+/// Inspects one component. A grant that it needs does not count as a fault.
 ///
 /// # Errors
-/// When the file cannot be read, or is no component. What keeps a component from being used stands in its problems.
+/// When the file cannot be read or is not a component. What keeps a component from being used is listed in its
+/// problems.
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let component = Component::load(&Engine::new(SIZING)?, path, &Limits::default(), &Grants::default())?;
     let mut inspection = component.inspection().clone();
@@ -46,9 +47,9 @@ pub fn compile(path: &Path) -> Result<()> {
     Component::load(&Engine::new(SIZING)?, path, &Limits::default(), &Grants::default()).map(drop)
 }
 
-/// Makes the image with which the instances of a stage begin that is granted and told nothing, where they would begin with
-/// one: the first run then finds it. How they begin; `None` where that cannot be known without a pipeline, because the
-/// component is not a stage, wants a grant, or does not open without a configuration.
+/// Makes the image with which the instances of a stage begin that is granted and told nothing, where they would begin
+/// with one: the first run then finds it. How they begin; `None` where that cannot be known without a pipeline, because
+/// the component is not a stage, wants a grant, or does not open without a configuration.
 pub async fn make_image(path: &Path) -> Option<Warmth> {
     let stage = StageBuilder::component("stage", path).workers(NonZeroUsize::MIN).on_error(OnError::Drop);
     let nothing = Generate { what: Generated::Numbers, records: 0, seed: 0 };
@@ -61,7 +62,8 @@ pub async fn make_image(path: &Path) -> Option<Warmth> {
     pipeline.warmth().next().map(|(_, warmth)| warmth)
 }
 
-/// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds into.
+/// Checks a pipeline. `file_of` gives the component file of what the plan names: for a stage folder, what it builds
+/// into.
 pub async fn check(mut plan: Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
     let mut report = inspect_pipeline(&mut plan, file_of);
     if !report.problems.is_empty() {
@@ -86,8 +88,8 @@ fn tell_warmth(report: &mut CheckReport, pipeline: &Pipeline) {
     }
 }
 
-/// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no variable,
-/// no folder, no input. The plan's components become the files that were looked at.
+/// Looks at the components of a pipeline, and at what they are granted. Nothing is opened or read but these: no
+/// variable, no folder, no input. The plan's components become the files that were looked at.
 pub fn inspect_pipeline(plan: &mut Plan, file_of: &mut dyn FnMut(&Path) -> Result<PathBuf>) -> CheckReport {
     let mut report = CheckReport {
         pipeline: plan.name.clone(),
@@ -137,7 +139,7 @@ fn partial_results(plan: &Plan, report: &CheckReport) -> Vec<Warning> {
     let warning = |stage: &StagePlan| {
         let Divided { among, hints } = stage.divided()?;
         let message = format!(
-            "stage \"{}\" gives results at its end, and its input is divided among {among}: each result covers only a part of the input",
+            "stage \"{}\" returns results at its end, and its input is divided among {among}: each result covers only a part of the input",
             stage.name
         );
         Some(Warning { node: stage.name.to_string(), kind: WarningKind::PartialResults, message, hints })
@@ -204,7 +206,7 @@ fn describe(plan: &Plan) -> Vec<CheckedNode> {
     sources.chain(stages).chain(sinks).collect()
 }
 
-/// The names of the nodes that feed `node`; a port's name behind a dot, as the pipeline file writes it.
+/// The names of the nodes that feed `node`; a port's name after a dot, as in the pipeline file.
 fn feeders(plan: &Plan, node: Node) -> Vec<String> {
     let wires = plan.graph.wires.iter().filter(|wire| wire.to == node);
     wires
@@ -249,7 +251,7 @@ fn stage(of: &StagePlan) -> String {
     let failures = match of.on_error {
         OnError::Fail => "failures end the run",
         OnError::Drop => "failures are dropped",
-        OnError::DeadLetter => "failures to dead letters",
+        OnError::DeadLetter => "failures become dead letters",
     };
     let deterministic = if of.deterministic { ", deterministic" } else { "" };
     let retries = match of.retry {
@@ -280,7 +282,8 @@ mod tests {
         let report = check(plan(&format!("{SOURCE}[sink]\nkind = \"null\"\n")), &mut |path| Ok(path.to_owned())).await;
         assert_eq!(report.problems, []);
         let lines: Vec<_> = report.nodes.iter().map(|node| (node.role, node.detail.as_str())).collect();
-        let expected = [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are counted")];
+        let expected =
+            [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are only counted")];
         assert_eq!(lines, expected);
         assert_eq!(report.nodes[1].fed_by, [report.nodes[0].name.clone()]);
     }

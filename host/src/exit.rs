@@ -1,8 +1,8 @@
 //! What the exit code of the `sandmill` command says. Whenever it is not 0, standard error says why.
 //!
-//! A reader that closes standard output early (`sandmill inspect … | head`) changes no exit code, and is no error: what
-//! it does not want to read is not missed. The same holds for a run whose only sink is standard output. Where a run has
-//! other sinks too, they are cut short by it: that run is aborted, says so, and ends with 4.
+//! A reader that closes standard output early (`sandmill inspect … | head`) changes no exit code, and is not an error:
+//! what it does not want to read is not missed. The same holds for a run whose only sink is standard output. Where a
+//! run has other sinks too, they are interrupted by it: that run is aborted, says so, and ends with 4.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -11,17 +11,17 @@ use crate::error::{Error, ErrorKind};
 use crate::record::Accounting;
 use crate::report::{Ending, Report};
 
-/// How the command ends.
+/// The ways in which the command can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exit {
     /// 0: done; every record was delivered or dropped as the pipeline says.
     Ok,
-    /// 1: a defect of Sandmill itself.
+    /// 1: a bug in Sandmill itself.
     Bug,
     /// 2: the command line, the pipeline file, a stage folder or a toolchain is not right, or a stage refuses its
-    /// configuration. Nothing was lost; the same command fails again until that is mended.
+    /// configuration. Nothing was lost; the same command fails again until this is fixed.
     Usage,
-    /// 3: the run came to its end, but not every record succeeded: some stand among the dead letters.
+    /// 3: the run finished, but not every record succeeded: some are in the dead letters.
     DeadLetters,
     /// 4: the run began, and a stage, a source or a sink ended it before its time.
     Aborted,
@@ -30,10 +30,10 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// All of them, in the order of their codes.
+    /// All exits, in the order of their codes.
     pub const ALL: [Self; 6] = [Self::Ok, Self::Bug, Self::Usage, Self::DeadLetters, Self::Aborted, Self::Interrupted];
 
-    /// The number that the shell sees.
+    /// The exit code that the shell sees.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -46,12 +46,12 @@ impl Exit {
         }
     }
 
-    /// What it means, in a few words.
+    /// The meaning of the code, in a few words.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "success",
-            Self::Bug => "a bug in sandmill itself: please report it",
+            Self::Bug => "a bug in Sandmill itself: please report it",
             Self::Usage => "a mistake in the command line, the pipeline file, a stage or the toolchain",
             Self::DeadLetters => "the run finished, with dead letters",
             Self::Aborted => "the run was aborted by a stage, a source or a sink",
@@ -63,7 +63,7 @@ impl Exit {
         if accounting.dead_lettered > 0 { Self::DeadLetters } else { Self::Ok }
     }
 
-    /// All codes with their meanings: for help texts.
+    /// A table of all codes with their meanings, for help texts.
     #[must_use]
     pub fn table() -> String {
         let mut table = String::from("Exit codes:\n");
@@ -107,7 +107,7 @@ impl From<&Report> for Exit {
             Ending::Aborted if report.reader_had_enough() => Self::finished(&whole),
             Ending::Completed => Self::finished(&whole),
             Ending::Stopped | Ending::Interrupted => Self::Interrupted,
-            // The engine gives every aborted run its problem; one without is a defect.
+            // The engine gives every aborted run its problem; one without is a bug.
             Ending::Aborted => report.problem.as_ref().map_or(Self::Bug, |problem| problem.kind.into()),
         }
     }

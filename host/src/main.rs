@@ -1,4 +1,4 @@
-//! The `sandmill` command. All of it stands in [`sandmill::cli`], where tests reach it.
+//! The `sandmill` command. All of it is in [`sandmill::cli`], where tests reach it.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
 //! Sends dead letters back into the stage (or sink) where they failed, through the rest of the pipeline to its sinks.
 //!
-//! A replay is a run of the same pipeline whose sources are the dead letters. Its sinks add to what is there. Letters are
-//! thrown away once the run has ended with nothing in flight: what failed again has been set aside anew by then. A replay
-//! that is killed leaves all of them, and may deliver some a second time when it is repeated.
+//! A replay is a run of the same pipeline whose sources are the dead letters. Its sinks add to what is there. Letters
+//! are deleted once the run has ended with nothing in flight: what failed again has become a new dead letter by then. A
+//! replay that is killed leaves all of them, and may deliver some a second time when it is repeated.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,12 +18,12 @@ use crate::record::{BatchBounds, Payload, Places};
 use crate::report::{Ending, Report};
 use crate::state::{Choice, DeadLetter, StateFile};
 
-/// Which letters are on their way.
+/// A replay of chosen dead letters.
 #[derive(Debug)]
 pub struct Replay {
     state: StateFile,
     parts: Vec<Part>,
-    /// Letters that are left where they are: of sources, and those from which a secret was struck out.
+    /// Dead letters that are left where they are: of sources, and those from which a secret was removed.
     pub left: u64,
 }
 
@@ -39,8 +39,8 @@ impl Replay {
     /// Makes a replay of a pipeline: its sources are replaced by the chosen letters.
     ///
     /// # Errors
-    /// When no letter is chosen that can be replayed, one failed in a node that is not there any more, a run was cut and
-    /// is to be finished first, another run is going on, or the state file cannot be read.
+    /// When no dead letter is chosen that can be replayed, one failed in a node that is not there any more, an
+    /// interrupted run has to be finished first, another run is active, or the state file cannot be read.
     pub fn of(plan: &mut Plan, choice: &Choice) -> Result<Self> {
         let state = StateFile::at(&plan.state.path);
         if state.has_checkpoint()? {
@@ -80,8 +80,8 @@ impl Replay {
         Ok(Self { state, parts, left: counts.left })
     }
 
-    /// Throws away the letters that have met another fate, and says how many: all that were read, where the run has ended
-    /// with nothing in flight; else none.
+    /// Deletes the dead letters that have met another fate, and returns how many: all that were read, where the run has
+    /// ended with nothing in flight; else none.
     ///
     /// # Errors
     /// When the state file cannot be written.
@@ -155,7 +155,7 @@ struct LetterSource {
 
 #[async_trait]
 impl Source for LetterSource {
-    /// One letter at a time, because each has a place of its own: what fails again is told where it came from.
+    /// One dead letter at a time, because each has a place of its own: what fails again reports where it came from.
     async fn pull(&mut self, _bounds: &BatchBounds) -> Result<Option<Chunk>> {
         let (state, choice) = (self.state.clone(), self.choice.clone());
         let after = self.through.load(Ordering::Acquire);
@@ -175,7 +175,7 @@ impl Source for LetterSource {
     }
 }
 
-/// The first of the chosen letters behind the one numbered `after`.
+/// The first of the chosen dead letters after the one numbered `after`.
 fn next(state: &StateFile, choice: &Choice, after: i64) -> Result<Option<DeadLetter>> {
     let mut found = None;
     state.letters_after(after, |letter| {

@@ -25,7 +25,7 @@ async fn what_nobody_can_compile_is_refused_before_anybody_tries() {
         let (seen, peak) = inspect(&sandbox, (name, wasm)).await;
         assert_eq!(seen.code, 2, "{name}: {}", seen.stderr);
         assert!(
-            seen.stderr.contains("cannot be run: it has ") && seen.stderr.contains("; no more than "),
+            seen.stderr.contains("cannot be run: it has ") && seen.stderr.contains("; at most "),
             "{name}: {}",
             seen.stderr
         );

@@ -93,7 +93,7 @@ table! {
     a_component_that_takes_long_to_compile_is_refused: Row {
         guest: Wasm::Guest(Guest { declarations: long_to_compile(), ..Guest::default() }),
         limits: limits(|limits| limits.compile = Duration::from_millis(50)),
-        expected: Refused(Config, &["takes longer to compile than 50ms, which is limits.compile"]),
+        expected: Refused(Config, &["takes longer to compile than limits.compile, which is 50ms"]),
         ..Row::default()
     };
 

@@ -120,7 +120,7 @@ table! {
         lie!("(call $one (i32.const 0) (i32.const 0)) (call $list (i32.const 76) (i32.const 2048) (i32.const 2))
             (i32.store (i32.const 2060) (i32.const 1)) (call $list (i32.const 100) (i32.const 2060) (i32.const 2))
             (return (i32.const 64))"),
-        &["origin 1 is before the one that precedes it"],
+        &["origin 1 is smaller than the one before it"],
     );
 
     origins_out_of_range_are_a_broken_contract: broken(

@@ -90,10 +90,11 @@ table! {
             .expect("sound WAT"),
         ),
         Config,
-        &["does not keep to the stage interface"],
+        &["does not match the stage interface"],
     );
 
-    /// Issue 12: the name was looked at and the types were not, so this came up as "there is no room for another instance".
+    /// Issue 12: the name was looked at and the types were not, so this came up as "there is no room for another
+    /// instance".
     functions_of_the_right_names_and_other_types_are_refused: refused(
         Wasm::Bytes(
             wat::parse_str(
@@ -105,14 +106,14 @@ table! {
             .expect("sound WAT"),
         ),
         Config,
-        &["does not keep to the stage interface", "`open` of sandmill:stage/transform@0.1.0 has other types"],
+        &["does not match the stage interface", "`open` of sandmill:stage/transform@0.1.0 has other types"],
     );
 
     /// Issue 12: "the file is damaged or cut off".
     a_component_of_too_many_parts_is_refused_for_that: refused(
         Wasm::Bytes(wat::parse_str(format!("(component {})", "(core module)".repeat(1_001))).expect("sound WAT")),
         Config,
-        &["cannot be run: it has 1001 components and modules; no more than 1000 are compiled", "of fewer parts"],
+        &["cannot be run: it has 1001 components and modules; at most 1000 are allowed", "of fewer parts"],
     );
 
     a_trap_in_flush_costs_the_records_of_its_instance_only: Row {

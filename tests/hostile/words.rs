@@ -158,7 +158,7 @@ table! {
                 (call $panicked (i32.const 1048576) (i32.const 1048576) (i32.const 0) (i32.const 0)) unreachable"))
         }),
         limits: limits(|limits| limits.cpu = Duration::from_secs(1)),
-        expected: MarkedFail("trap", &["panicked: aaaa", "aaa… (1040384 bytes cut) at "]),
+        expected: MarkedFail("trap", &["panicked: aaaa", "aaa… (1040384 bytes left out) at "]),
         ..Row::default()
     };
 

@@ -17,7 +17,7 @@
 //! | `curious` | imports its environment, standard output and the clock |
 //! | `telltale` | logs the value of its first variable, and fails with it |
 //! | `needy` | imports folders, which it has to be granted |
-//! | `greedy` | imports a store, which no stage is given |
+//! | `greedy` | imports a store, which is never granted |
 //! | `idle` | exports nothing |
 //! | `core` | is a core module |
 //! | `filter` | is a command, which gives back its input |
@@ -35,12 +35,13 @@ use crate::guest::{
 };
 use crate::on_bang;
 
-/// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its input.
+/// `process` that logs the 5 bytes at 1024, and spins for ever, when a value begins with `!`; else gives back its
+/// input.
 const PROCESS_STUCK_ON_BANG: &str =
     on_bang!("(call $log (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $l (br $l))");
 
-/// `process` that logs the 11 bytes at 1024 as an error and as information, and traps, when a value begins with `!`; else
-/// gives back its input.
+/// `process` that logs the 11 bytes at 1024 as an error and as information, and traps, when a value begins with `!`;
+/// else gives back its input.
 const PROCESS_LOUD_ON_BANG: &str = on_bang!(
     "(call $log (i32.const 3) (i32.const 1024) (i32.const 11))
      (call $log (i32.const 1) (i32.const 1024) (i32.const 11)) (unreachable)"

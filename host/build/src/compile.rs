@@ -1,4 +1,4 @@
-//! Builds a stage's component, when the stamp says that something has changed.
+//! Builds a stage's component if the stamp shows that something has changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ use sandmill_component::defaults;
 use sandmill_component::section;
 use sandmill_engine::error::{Error, Result};
 
-/// How a stage is built.
+/// Options of a build.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BuildOptions {
     /// Without optimisation, with debug information.
@@ -31,19 +31,19 @@ pub struct BuildOptions {
     pub offline: bool,
 }
 
-/// What a build came to.
+/// The result of a build.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Built {
-    /// The component.
+    /// The component file.
     pub component: PathBuf,
-    /// Whether anything had to be done.
+    /// Whether the component was built, rather than up to date.
     pub is_new: bool,
-    /// How long it took, seconds.
+    /// Seconds that the build took.
     #[serde(rename = "elapsed_seconds")]
     pub elapsed: f64,
-    /// The language that the stage is in.
+    /// The stage's language.
     pub language: &'static str,
-    /// What compiled it.
+    /// The tool that compiled it, with its version.
     pub toolchain: String,
 }
 
@@ -55,7 +55,7 @@ pub fn build(folder: &Path, options: &BuildOptions, progress: &mut dyn FnMut(&st
     build_until(folder, options, &Stop::default(), &mut |line: &str| progress(line))
 }
 
-/// As [`build`], until somebody stops it.
+/// Like [`build`], until somebody stops it.
 ///
 /// # Errors
 /// As [`build`]; when it was stopped.
@@ -114,12 +114,12 @@ fn current(stage: &Stage, recipe: &Recipe) -> Result<Option<Stamp>> {
     Ok(stamp.holds(&stage.component, recipe, &watched).then_some(stamp))
 }
 
-/// What there is of a stage's component.
+/// The state of a stage's component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// Where it is, or would be.
+    /// The path of the component, whether it exists or not.
     pub component: PathBuf,
-    /// Whether it has to be built: there is none, or something has changed since.
+    /// Whether it has to be built: it does not exist, or something has changed since.
     pub stale: bool,
 }
 

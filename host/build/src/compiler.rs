@@ -1,8 +1,9 @@
-//! The compiler that a component was made by, as a stamp remembers it: which tool, which version, which bytes.
+//! Identifies the compiler of a component, for its stamp: which tool, which version, which bytes.
 //!
 //! A compiler of the machine may be replaced at any time, by one that says it is of the same version. So its bytes are
-//! hashed, which takes a second for a large one, and the hash is kept for the file that it was taken of: as long as place, size,
-//! time and inode are the same, nobody reads it again. A compiler that this program has fetched is pinned already.
+//! hashed, which takes a second for a large one, and the hash is kept for the file that it was taken of: as long as
+//! place, size, time and inode are the same, nobody reads it again. A compiler that this program has fetched is pinned
+//! already.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -79,7 +80,7 @@ impl Identity {
             return Ok(known);
         }
         let sha256 = hash(&self.path)?;
-        // A cache that cannot be written is no reason to fail.
+        // A cache that cannot be written is not a reason to fail.
         file.and_then(|file| keep(&file, &sha256).ok());
         Ok(sha256)
     }

@@ -1,4 +1,4 @@
-//! Programs of the SDKs that do a build in the language's own tools, and say at the end what they made.
+//! Runs programs of the SDKs that build with the language's own tools, and read what they report at the end.
 
 use std::process::Command;
 
@@ -41,7 +41,7 @@ pub(super) fn run(command: Command, job: &mut Job<'_>) -> Result<Form> {
         .iter()
         .rev()
         .find_map(|line| serde_json::from_str(line).ok())
-        .ok_or_else(|| Error::internal(format!("the build of \"{}\" did not say what it made", folder.display())))
+        .ok_or_else(|| Error::internal(format!("the build of \"{}\" did not report what it built", folder.display())))
 }
 
 /// Passes on what is for people.

@@ -1,8 +1,9 @@
-//! From what a compiler made to a component.
+//! Turns the output of a compiler into a component.
 //!
-//! A compiler may have made a component; a core module that describes its interface in a custom section (as the Rust SDK and
-//! generated bindings write it); or a core module that only has the exports, which the interface is then put into. A module
-//! that imports WASI preview 1 is joined to adapters, so that it reaches what `reach` in the settings names, and nothing else.
+//! A compiler may have made a component; a core module that describes its interface in a custom section (as the Rust
+//! SDK and generated bindings write it); or a core module that only has the exports, which the interface is then put
+//! into. A module that imports WASI preview 1 is joined to adapters, so that it reaches what `reach` in the settings
+//! names, and nothing else.
 
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -80,8 +81,8 @@ fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
     embedded.map_err(|error| refused(stage, "the module cannot be described").caused_by(format!("{error:#}")))
 }
 
-/// Makes a component of a program that knows nothing of stages, and of an adapter that exports one. The adapter answers what
-/// the program imports from the module of that name.
+/// Makes a component of a program that knows nothing of stages, and of an adapter that exports one. The adapter answers
+/// what the program imports from the module of that name.
 ///
 /// # Errors
 /// When the two do not fit.

@@ -1,4 +1,4 @@
-//! The files of a stage's folder that its component may be made of.
+//! Lists the files of a stage's folder that its component may be made of.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ pub(super) fn below(folder: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<BTr
             let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
             seen += 1;
             if seen > FILES_MAX || depth > DEPTH_MAX {
-                return Err(Error::config(format!("\"{}\" holds more files than a stage does", folder.display()))
+                return Err(Error::config(format!("\"{}\" contains more files than a stage should", folder.display()))
                     .hint("give the stage a folder of its own"));
             }
             if name.as_encoded_bytes().starts_with(b".") || LEFT_BEHIND.iter().any(|it| name == *it) {

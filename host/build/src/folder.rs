@@ -47,7 +47,8 @@ impl Stage {
         Ok(Self { name, folder, language, settings, component, stamp_file, sdk })
     }
 
-    /// What its component suggests: what its language needs, unless its author says otherwise. `None` where that is nothing.
+    /// What its component suggests: what its language needs, unless its author says otherwise. `None` where that is
+    /// nothing.
     ///
     /// # Errors
     /// When the author writes a size or a time that is not one.
@@ -110,15 +111,15 @@ fn none(folder: &Path, has_settings: bool) -> Error {
         return Error::config(format!("\"{folder}\" does not say what language it is in"))
             .hint(format!("write `language = \"…\"` in {FILE}: {}", all_names()));
     }
-    Error::config(format!("\"{folder}\" is not a stage: it has neither a {FILE} nor a manifest that is known"))
-        .hint("`sandmill new NAME` makes a stage; a component that is built already is named by its .wasm file")
+    Error::config(format!("\"{folder}\" is not a stage: it has neither a {FILE} nor a known manifest"))
+        .hint("`sandmill new NAME` creates a stage; to use a component that is already built, name its .wasm file")
 }
 
 fn unknown(folder: &Path, name: &str) -> Error {
     let error = Error::config(format!("\"{}\": there is no language \"{name}\"", folder.join(FILE).display()));
     match suggest::hint(name, languages::ALL.iter().map(|language| language.name())) {
         Some(meant) => error.hint(meant),
-        None => error.hint(format!("there are {}; `custom` is for any other", all_names())),
+        None => error.hint(format!("known languages: {}; use `custom` for any other", all_names())),
     }
 }
 

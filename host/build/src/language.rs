@@ -1,4 +1,4 @@
-//! What a language must be able to do, so that a folder with one function in it becomes a component.
+//! The trait of a language: everything needed to turn a folder with one function in it into a component.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -64,8 +64,8 @@ pub(super) trait Language: Debug + Sync {
         format!("SANDMILL_{}", self.name().to_uppercase())
     }
 
-    /// The files of the stage that its component is made of, as far as a look at the folder can tell. One that is added,
-    /// changed or removed makes the component stale. What only the compiler knows is in [`Made::inputs`].
+    /// The files of the stage that its component is made of, as far as a look at the folder can tell. One that is
+    /// added, changed or removed makes the component stale. What only the compiler knows is in [`Made::inputs`].
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -131,8 +131,8 @@ pub(super) struct Made {
     pub(super) toolchain: String,
     /// The program of that tool, where it is one of this machine: what is fetched is pinned.
     pub(super) compiler: Option<PathBuf>,
-    /// What the component says of itself, for the host to read: `flush=1` where it gives outputs at its end, `flush=0` where
-    /// it does not. `None` where nobody can tell, or the module says so itself.
+    /// What the component says of itself, for the host to read: `flush=1` where it gives outputs at its end, `flush=0`
+    /// where it does not. `None` where nobody can tell, or the module says so itself.
     pub(super) flushes: Option<bool>,
 }
 

@@ -1,8 +1,9 @@
-//! From a stage's folder to a component: finds out its language, runs the language's compiler when something has changed,
-//! and makes a component of what comes out.
+//! Turns a stage's folder into a component: finds out its language, runs the language's compiler when something has
+//! changed, and makes a component of what comes out.
 //!
 //! The component lies in `target/sandmill/` of the folder, beside a stamp of everything it was made of; while the stamp
-//! holds, no process is started. Two builds of one folder at once are safe: tools lock, and files are renamed into place.
+//! holds, no process is started. Two builds of one folder at once are safe: tools lock, and files are renamed into
+//! place.
 
 mod compile;
 mod compiler;

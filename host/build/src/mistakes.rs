@@ -1,4 +1,4 @@
-//! The author's mistakes, in one error, for those who have not seen what the compiler said.
+//! Repeats the author's mistakes in one error, for those who have not seen the compiler's output.
 
 use std::path::Path;
 
@@ -23,8 +23,8 @@ pub(super) fn does_not_compile(folder: &Path, mut mistakes: Vec<String>) -> Erro
     error.caused_by(mistakes.join("\n"))
 }
 
-/// The lines of a compiler that begins each mistake with its place: `stage.c:4:5: error: …`. Without any, the last lines
-/// that it said.
+/// The lines of a compiler that begins each mistake with its place: `stage.c:4:5: error: …`. Without any, the last
+/// lines that it said.
 pub(super) fn with_places(said: &[String]) -> Vec<String> {
     let found: Vec<String> = said
         .iter()
@@ -34,8 +34,8 @@ pub(super) fn with_places(said: &[String]) -> Vec<String> {
     if found.is_empty() { last(said) } else { found }
 }
 
-/// What a compiler says of a mistake that has to do with stages, and what the mistake is. Where the compiler's own words name
-/// only what the SDK is made of, they are left out.
+/// Compiler messages about mistakes that have to do with stages, with an explanation. Where the compiler's own message
+/// names only what the SDK is made of, they are left out.
 const EXPLAINED: [(&str, bool, &str); 2] = [
     (
         "undefined symbol: sandmill_stage",
@@ -45,7 +45,7 @@ const EXPLAINED: [(&str, bool, &str); 2] = [
     (
         "with exceptions disabled",
         true,
-        "a stage fails a record with `return sandmill::fail(\"why\");` of a function that returns a `sandmill::result<T>`",
+        "to fail a record, write `return sandmill::fail(\"why\");` in a function that returns a `sandmill::result<T>`",
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! One run of a compiler: what it says is passed on line by line, and it ends when the build is stopped.
+//! Runs a compiler: passes its output on line by line, and ends it when the build is stopped.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;

@@ -1,4 +1,4 @@
-//! Makes the folder of a new stage: one that builds, has a test, and runs in a pipeline of its own.
+//! Creates the folder of a new stage: one that builds, has a test, and runs in a pipeline of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use sandmill_engine::suggest;
 /// A pipeline of the stage alone, in whatever language it is.
 const PIPELINE: (&str, &str) = ("pipeline.toml", include_str!("pipeline.toml.template"));
 
-/// A new stage.
+/// A stage that was just created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    /// Its folder.
+    /// The stage's folder.
     pub folder: PathBuf,
-    /// The file in it with the function or the script to change.
+    /// The file in it that holds the function or the script to edit.
     pub entry: &'static str,
 }
 
-/// The languages that a new stage can be in.
+/// The languages in which a stage can be created.
 pub fn language_names() -> impl Iterator<Item = &'static str> {
     languages::ALL.iter().filter(|language| language.scaffold().is_some()).map(|language| language.name())
 }
@@ -28,8 +28,8 @@ pub fn language_names() -> impl Iterator<Item = &'static str> {
 /// Makes a stage's folder `name` in `parent`, in the language of that name.
 ///
 /// # Errors
-/// When there is no such language, the name cannot be a stage's, something of that name is there, or the folder cannot be
-/// written.
+/// When there is no such language, the name cannot be a stage's, something of that name is there, or the folder cannot
+/// be written.
 pub fn new_stage(name: &str, language: &str, parent: &Path) -> Result<Made> {
     let scaffold = scaffold(language)?;
     check_name(name, scaffold.reserved)?;
@@ -43,7 +43,7 @@ pub fn new_stage(name: &str, language: &str, parent: &Path) -> Result<Made> {
 pub(super) fn begin(name: &str, parent: &Path, files: &[(&str, &str)]) -> Result<PathBuf> {
     let folder = parent.join(name);
     if folder.exists() {
-        return Err(Error::config(format!("\"{}\" is there already", folder.display())).hint("choose another name"));
+        return Err(Error::config(format!("\"{}\" already exists", folder.display())).hint("choose another name"));
     }
     for (path, text) in files {
         let file = folder.join(path);
@@ -64,7 +64,7 @@ fn scaffold(language: &str) -> Result<Scaffold> {
     }
     Err(match suggest::hint(language, language_names()) {
         Some(meant) => error.hint(meant),
-        None => error.hint(format!("there is one for {}", language_names().collect::<Vec<_>>().join(", "))),
+        None => error.hint(format!("there are templates for {}", language_names().collect::<Vec<_>>().join(", "))),
     })
 }
 
@@ -73,7 +73,7 @@ pub(super) fn check_name(name: &str, reserved: &[&str]) -> Result<()> {
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
     if reserved.contains(&name) {
         return Err(Error::config(format!(
-            "\"{name}\" cannot be the name of a stage: the language or its SDK has it already"
+            "\"{name}\" cannot be the name of a stage: the language or its SDK already uses it"
         ))
         .hint(format!("for example: sandmill new my-{name}")));
     }
@@ -84,7 +84,7 @@ pub(super) fn check_name(name: &str, reserved: &[&str]) -> Result<()> {
         name.to_lowercase().chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect::<String>();
     let suggestion = suggestion.trim_matches(|c: char| !c.is_ascii_lowercase());
     let error = Error::config(format!("\"{name}\" cannot be the name of a stage"))
-        .hint("a name is lowercase letters, digits, - and _, at most 64, and begins with a letter");
+        .hint("a name has at most 64 lowercase letters, digits, - and _, and begins with a letter");
     if suggestion.is_empty() || reserved.contains(&suggestion) {
         Err(error)
     } else {

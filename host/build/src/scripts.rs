@@ -1,5 +1,5 @@
-//! Scripts: makes the folder of a pipeline whose stage is one, and the stage that runs those of a language whose component
-//! does not travel inside this program.
+//! Scripts: makes the folder of a pipeline whose stage is one, and the stage that runs those of a language whose
+//! component does not travel inside this program.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -51,7 +51,7 @@ const RUNNERS: &[(&str, &[(&str, &str)])] = &[(
 const PIPELINE: &str = include_str!("scripts/pipeline.toml.template");
 const INPUT: (&str, &str) = ("input.jsonl", include_str!("scripts/input.jsonl"));
 
-/// The languages that a new script can be in.
+/// The languages in which a script can be created.
 pub fn script_names() -> impl Iterator<Item = &'static str> {
     SCRIPTS.iter().map(|script| script.name)
 }
@@ -63,7 +63,7 @@ pub fn script_names() -> impl Iterator<Item = &'static str> {
 pub fn new_script(name: &str, language: &str, parent: &Path) -> Result<Made> {
     let Some(script) = SCRIPTS.iter().find(|script| script.name == language) else {
         let error = Error::config(format!("there is no template for a script in \"{language}\""));
-        let all = || format!("there is one for {}", script_names().collect::<Vec<_>>().join(", "));
+        let all = || format!("there are templates for {}", script_names().collect::<Vec<_>>().join(", "));
         return Err(error.hint(suggest::hint(language, script_names()).unwrap_or_else(all)));
     };
     check_name(name, &[])?;
@@ -73,8 +73,8 @@ pub fn new_script(name: &str, language: &str, parent: &Path) -> Result<Made> {
     Ok(Made { folder, entry: script.file.0 })
 }
 
-/// The folder of the stage that `path` names, if it names one that runs scripts: in the user's cache, to be built like any
-/// other, once.
+/// The folder of the stage that `path` names, if it names one that runs scripts: in the user's cache, to be built like
+/// any other, once.
 ///
 /// # Errors
 /// When it cannot be written there.
@@ -82,9 +82,9 @@ pub fn script_runner(path: &Path) -> Option<Result<PathBuf>> {
     let (name, files) = RUNNERS.iter().find(|(name, _)| Path::new(name) == path)?;
     let folder = runner_folder(name, files);
     Some(put(&folder, files).map(|()| folder.clone()).map_err(|error| {
-        Error::config(format!("the stage \"{name}\" cannot be put into \"{}\"", folder.display()))
+        Error::config(format!("the stage \"{name}\" cannot be written to \"{}\"", folder.display()))
             .caused_by(error)
-            .hint("SANDMILL_CACHE names another folder for caches")
+            .hint("set SANDMILL_CACHE to use another cache folder")
     }))
 }
 

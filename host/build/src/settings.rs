@@ -1,4 +1,4 @@
-//! `sandmill.toml`: what a stage's folder says about itself.
+//! Reads `sandmill.toml`: the settings in a stage's folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,17 +132,17 @@ impl Settings {
     pub(super) fn fit(&self, language: &dyn Language, folder: &Path) -> Result<()> {
         let file = folder.join(FILE);
         let refused = |what: &str| {
-            Error::config(format!("\"{}\": {what} is not for stages in {}", file.display(), language.title()))
+            Error::config(format!("\"{}\": {what} cannot be used for stages in {}", file.display(), language.title()))
         };
         let has_command = !self.build.is_empty() || self.output.is_some() || !self.inputs.is_empty();
         if has_command && !language.has_command() {
-            return Err(refused("a command (`build`, `output`, `inputs`)").hint("it is for `language = \"custom\"`"));
+            return Err(refused("a command (`build`, `output`, `inputs`)").hint("only `language = \"custom\"` has it"));
         }
         let Some(reach) = self.reach.iter().find(|reach| !language.reaches().contains(reach)) else { return Ok(()) };
         let error = refused(&format!("`reach = [\"{}\"]`", reach.name()));
         let possible: Vec<String> = language.reaches().iter().map(|it| format!("\"{}\"", it.name())).collect();
         Err(if possible.is_empty() {
-            error.hint("the page of its SDK says what such a stage can reach")
+            error.hint("the README of its SDK says what such a stage can reach")
         } else {
             error.hint(format!("it may be {}", possible.join(", ")))
         })
@@ -253,7 +253,7 @@ mod tests {
             settings.fit(language, Path::new("s")).map_err(|error| (error.to_string(), error.hints().join(" ")))
         };
         let (why, hint) = fit("language = \"javascript\"\nreach = [\"time\", \"files\"]\n").unwrap_err();
-        assert_eq!(why, "\"s/sandmill.toml\": `reach = [\"files\"]` is not for stages in JavaScript");
+        assert_eq!(why, "\"s/sandmill.toml\": `reach = [\"files\"]` cannot be used for stages in JavaScript");
         assert_eq!(hint, "it may be \"time\", \"random\"");
         assert!(fit("language = \"rust\"\nreach = [\"time\"]\n").is_err());
         assert!(fit("language = \"go\"\nreach = [\"time\"]\n").is_ok());

@@ -1,4 +1,4 @@
-//! What a component was made of, so that an unchanged stage is known without starting a compiler.
+//! Stamps record the inputs of a component, so that an unchanged stage is recognised without starting a compiler.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -72,8 +72,8 @@ impl Stamp {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    /// Whether a build of this component by this recipe would find everything as it was. The stamp in a copied folder is
-    /// about the files of the other one. A file of `watched` that is not in the stamp is a new one.
+    /// Whether a build of this component by this recipe would find everything as it was. The stamp in a copied folder
+    /// is about the files of the other one. A file of `watched` that is not in the stamp is a new one.
     pub(super) fn holds(&self, component: &Path, recipe: &Recipe, watched: &BTreeSet<PathBuf>) -> bool {
         let same = |file: &FileStamp| FileStamp::take(&file.path).is_ok_and(|now| now == *file);
         let is_of = self.files.first().is_some_and(|file| file.path == component);

@@ -1,4 +1,4 @@
-//! A build that is to end before it is done: cargo and the compilers that it started are ended with it.
+//! Stops a build before it is done: cargo and the compilers that it started are ended with it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

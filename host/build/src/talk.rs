@@ -1,6 +1,6 @@
-//! What a build says to the person who waits for it, and what it asks.
+//! Messages and questions of a build to the person who waits for it.
 
-/// Something that a build wants to fetch.
+/// A tool that a build wants to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The tool, with its version.
@@ -9,9 +9,9 @@ pub struct Offer {
     pub megabytes: u32,
     /// The licence that the tool is under.
     pub licence: &'static str,
-    /// Where it comes from: a public registry.
+    /// The public registry that it comes from.
     pub registry: &'static str,
-    /// Where it is put.
+    /// The folder that it is put into.
     pub folder: std::path::PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl<F: FnMut(&str)> Talk for F {
 }
 
 impl Offer {
-    /// All of it in one line.
+    /// The whole offer in one line.
     #[must_use]
     pub fn line(&self) -> String {
         let Self { tool, megabytes, licence, registry, folder } = self;

@@ -1,4 +1,4 @@
-//! The toolchains of all languages, for whoever wants to see, fetch or remove them before a build does.
+//! The toolchains of all languages, for those who want to see, fetch or remove them before a build does.
 
 use super::language::Language;
 use super::languages;
@@ -8,7 +8,7 @@ use super::toolchain::Status;
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::suggest;
 
-/// Where the compiler of each language is. Changes nothing.
+/// Finds the compiler of each language. Changes nothing.
 ///
 /// # Errors
 /// When the environment names a compiler that is not there.
@@ -50,7 +50,7 @@ fn named(language: &str) -> Result<&'static dyn Language> {
         let error = Error::config(format!("there is no language \"{language}\""));
         match suggest::hint(language, tool_languages()) {
             Some(meant) => error.hint(meant),
-            None => error.hint(format!("there are {}", tool_languages().collect::<Vec<_>>().join(", "))),
+            None => error.hint(format!("known languages: {}", tool_languages().collect::<Vec<_>>().join(", "))),
         }
     })
 }

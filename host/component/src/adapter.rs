@@ -1,10 +1,10 @@
-//! Joins a module for WASI preview 1 to adapters, which make a component of it that reaches what it was told to, and nothing
-//! else.
+//! Joins a module for WASI preview 1 to adapters. The result is a component that reaches what it was granted, and
+//! nothing else.
 //!
 //! One adapter answers all of preview 1 from inside the component. For each part of the system that the module reaches,
-//! another one takes its place in the functions of that part, and imports the interfaces of WASI 0.2 for it. So a component
-//! asks for the grants of what its author named, whatever else its runtime could use. Adapters take no memory from the
-//! module; `guest-sdk/adapters` says how.
+//! another one takes its place in the functions of that part, and imports the interfaces of WASI 0.2 for it. So a
+//! component asks for the grants of what its author named, whatever else its runtime could use. Adapters take no memory
+//! from the module; `guest-sdk/adapters` says how.
 
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, LibraryInfo, StringEncoding, embed_component_metadata};
@@ -148,7 +148,8 @@ impl Used {
     }
 }
 
-/// The adapters of `parts` of which the module imports something. Of two that have a function, the later one provides it.
+/// The adapters of `parts` of which the module imports something. Of two that have a function, the later one provides
+/// it.
 fn used(module: &[u8], shape: Shape, parts: &[Part]) -> wasmparser::Result<Vec<Used>> {
     let imports = section::imports(module, PREVIEW1)?;
     let files = if shape == Shape::Command { &COMMAND_FILES } else { &FILES };

@@ -1,4 +1,4 @@
-//! Where this user's caches lie.
+//! Finds the folder of this user's caches.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

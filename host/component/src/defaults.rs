@@ -1,4 +1,5 @@
-//! What a component suggests for its stage, in a custom section of its own: TOML, written by the build of its language.
+//! Settings that a component suggests for its stage, in a custom section of its own: TOML, written by the build of its
+//! language.
 //!
 //! ```toml
 //! memory = "128MiB"
@@ -10,7 +11,7 @@
 //! toolchain = "componentize-py 0.25.1"
 //! ```
 //!
-//! A command says nothing, and has 128 MiB of memory: programs bring a runtime along.
+//! A command suggests nothing, and has 128 MiB of memory: programs bring a runtime along.
 //!
 //! Nobody vouches for it, so it is short, has no other keys, and no number beyond what a pipeline file may say
 //! ([`StagePlan::suggest`](sandmill_engine::plan::StagePlan::suggest)).
@@ -28,19 +29,19 @@ use sandmill_engine::error::{Error, Result};
 use sandmill_engine::legible::one_line;
 use sandmill_engine::plan::{Isolation, Suggested};
 
-/// What a command exports, before the version.
+/// The export of a command, before the version.
 pub const RUN: &str = "wasi:cli/run@0.2.";
 
 /// The name of the section.
 pub const SECTION: &str = "sandmill:defaults";
-/// Memory of a command of which nobody has said anything: Go's collector and CPython want more than a stage in C.
+/// Default memory of a command: Go's collector and CPython want more than a stage in C.
 const COMMAND_MEMORY_BYTES: u64 = 128 << 20;
 /// Its longest content, bytes.
 const BYTES_MAX: usize = 4096;
 /// Longest name of a language or toolchain, bytes.
 const NAME_BYTES_MAX: usize = 200;
 
-/// As it stands in the section.
+/// As it is written in the section.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -81,8 +82,8 @@ pub fn embed(component: &mut Vec<u8>, suggested: &Suggested) -> Result<()> {
     Ok(())
 }
 
-/// What the component in this file suggests; nothing where it says nothing, or the file cannot be read: whoever loads it
-/// says why.
+/// What the component in this file suggests; nothing where it suggests nothing, or the file cannot be read: whoever
+/// loads it says why.
 ///
 /// # Errors
 /// When the section is not what it should be.
@@ -91,7 +92,7 @@ pub fn of_file(path: &Path) -> Result<Option<Suggested>> {
     told(seen, path)
 }
 
-/// The same of a component in memory.
+/// The same, for a component in memory.
 pub fn of(wasm: &[u8], path: &Path) -> Result<Option<Suggested>> {
     told(look(&mut io::Cursor::new(wasm)).unwrap_or_default(), path)
 }
@@ -112,7 +113,7 @@ fn told(seen: Seen, path: &Path) -> Result<Option<Suggested>> {
     })
 }
 
-/// What a file holds at its top.
+/// The sections at the top of a file.
 #[derive(Default)]
 struct Seen {
     found: Option<Found>,

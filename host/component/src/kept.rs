@@ -1,8 +1,10 @@
-//! Components that travel inside this program, and are named `std:NAME`: nothing is compiled, and no toolchain is needed.
+//! Components that travel inside this program and are named `std:NAME`: nothing is compiled, and no toolchain is
+//! needed.
 //!
-//! They are built from `stages/` by `scripts/std-components`, and kept packed beside their sources, with their hashes. A run
-//! unpacks one into the user's cache, under a name that says which version it is. From then on it is a file like any other;
-//! but where nobody else can write to that folder, it is known what the file holds, and a start neither unpacks nor hashes.
+//! They are built from `stages/` by `scripts/std-components`, and kept packed beside their sources, with their hashes.
+//! A run unpacks one into the user's cache, under a name that says which version it is. From then on it is a file like
+//! any other; but where nobody else can write to that folder, it is known what the file holds, and a start neither
+//! unpacks nor hashes.
 
 use std::fs;
 use std::io::{self, Write};
@@ -49,10 +51,10 @@ pub fn known(name: &str) -> std::result::Result<(), String> {
     Err(suggest::hint(name, names()).unwrap_or_else(|| format!("known: {}", names().collect::<Vec<_>>().join(", "))))
 }
 
-/// The file of the component that `path` names, if it names one of these.
+/// The file of the built-in component that `path` names, if it names one.
 ///
 /// # Errors
-/// When there is no such component, or no place to put it.
+/// When there is no such component, or no folder to unpack it into.
 pub fn file_of(path: &Path) -> Option<Result<PathBuf>> {
     Some(unpacked(path.to_str()?.strip_prefix(PREFIX)?))
 }
@@ -95,9 +97,9 @@ fn unpacked(name: &str) -> Result<PathBuf> {
         if is_ours && file.is_file() { Ok(file) } else { put(&file, packed, sha256).map(|()| file) }
     });
     put.unwrap_or_else(|| Err(io::Error::other("its hash is not known"))).map_err(|error| {
-        Error::config(format!("the component \"{PREFIX}{name}\" cannot be put into \"{}\"", folder.display()))
+        Error::config(format!("the component \"{PREFIX}{name}\" cannot be written to \"{}\"", folder.display()))
             .caused_by(error)
-            .hint("SANDMILL_CACHE names another folder for caches")
+            .hint("set SANDMILL_CACHE to use another cache folder")
     })
 }
 
@@ -105,7 +107,7 @@ fn unpacked(name: &str) -> Result<PathBuf> {
 fn put(file: &Path, packed: &[u8], sha256: &str) -> io::Result<()> {
     let component = zstd::decode_all(packed)?;
     if hash(&component) != sha256 {
-        return Err(io::Error::other("it has not the hash that it was built with: this is a bug in Sandmill"));
+        return Err(io::Error::other("its hash is not the one that it was built with: this is a bug in Sandmill"));
     }
     if fs::read(file).is_ok_and(|there| there == component) {
         return Ok(());

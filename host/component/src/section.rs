@@ -1,4 +1,5 @@
-//! Sections of modules and components: what they say of themselves, and where their imports come from.
+//! Reads and writes sections of modules and components: what they state about themselves, and where their imports come
+//! from.
 
 use wasmparser::{Import, ImportSectionReader, Parser, Payload};
 
@@ -56,7 +57,8 @@ pub(crate) fn imports(module: &[u8], from: &str) -> wasmparser::Result<Vec<Strin
     Ok(names)
 }
 
-/// The module with some of its imports taken from another module: from the one that `other` names for a module and a name.
+/// The module with some of its imports taken from another module: from the one that `other` names for a module and a
+/// name.
 ///
 /// # Errors
 /// When it is not a module.

@@ -11,7 +11,7 @@ use crate::Matter;
 use sandmill_engine::edge::BadRecord;
 use sandmill_engine::record::BatchBounds;
 
-/// What a source gives for some bytes.
+/// A source's reading of some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
     /// The line on which it stands.

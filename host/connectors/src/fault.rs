@@ -1,4 +1,4 @@
-//! Words for what goes wrong with files: the same for every source and sink.
+//! Messages for what goes wrong with files: the same for every source and sink.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -7,14 +7,14 @@ use sandmill_engine::error::Error;
 
 /// What to do when a file cannot be read.
 const READ_HINTS: &[(ErrorKind, &str)] = &[
-    (ErrorKind::PermissionDenied, "give the user that runs this the right to read the file"),
+    (ErrorKind::PermissionDenied, "give the user who runs this permission to read the file"),
     (ErrorKind::NotFound, "it was there when the run began: does something else move or delete it?"),
     (ErrorKind::UnexpectedEof, "all whole records before that place were read: does something else truncate the file?"),
 ];
 
 /// What to do when a file cannot be written.
 const WRITE_HINTS: &[(ErrorKind, &str)] = &[
-    (ErrorKind::PermissionDenied, "give the user that runs this the right to write there"),
+    (ErrorKind::PermissionDenied, "give the user who runs this permission to write there"),
     (ErrorKind::StorageFull, "the disk is full: make room, or write elsewhere"),
     (ErrorKind::QuotaExceeded, "the quota is used up: make room, or write elsewhere"),
     (ErrorKind::FileTooLarge, "the file system or `ulimit -f` allows no larger file: write elsewhere"),
@@ -23,8 +23,8 @@ const WRITE_HINTS: &[(ErrorKind, &str)] = &[
     (ErrorKind::IsADirectory, "this is a folder: name a file"),
 ];
 
-/// What stays as it is until somebody does something about it. Anything else may pass by itself: a full disk, a device or
-/// a network that does not answer, too many open files.
+/// Errors that last until somebody does something about them. Anything else may pass by itself: a full disk, a device
+/// or a network that does not answer, too many open files.
 const LASTING: &[ErrorKind] = &[
     ErrorKind::NotFound,
     ErrorKind::PermissionDenied,
@@ -63,7 +63,7 @@ pub(super) fn unwritable_stdout(cause: io::Error) -> Error {
     hinted(Error::edge("cannot write standard output"), WRITE_HINTS, cause)
 }
 
-/// What an earlier run noted of an output cannot be read. Never passed over: the output would not be cut back.
+/// What an earlier run noted of an output cannot be read. This is never ignored: the output would not be cut back.
 pub(super) fn no_mark(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::config(format!("the position that the interrupted run stored for \"{}\" cannot be read", path.display()))
         .caused_by(cause)

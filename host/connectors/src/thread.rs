@@ -1,9 +1,9 @@
 //! A thread of its own for an edge that blocks: requests go in, and for each one answer comes out.
 //!
-//! Not `spawn_blocking`: a runtime waits for its blocking tasks when it is dropped, so a read of a terminal, a named pipe
-//! or a network file system that never answers would keep a stopped run from ending. This thread is left behind instead:
-//! it ends with the call that it is in, or with the process. Both channels hold as many messages as there may be requests
-//! under way.
+//! Not `spawn_blocking`: a runtime waits for its blocking tasks when it is dropped, so a read of a terminal, a named
+//! pipe or a network file system that never answers would keep a stopped run from ending. This thread is left running
+//! instead: it ends with the call that it is in, or with the process. Both channels hold as many messages as there may
+//! be requests under way.
 
 use std::num::NonZeroUsize;
 use std::sync::mpsc as sync;
@@ -23,8 +23,8 @@ pub(super) struct Thread<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Thread<Q, A> {
-    /// Starts a thread that answers each request with `answer`, and ends when the near end is dropped. At most so many
-    /// requests may be under way.
+    /// Starts a thread that answers each request with `answer`, and ends when the near end is dropped. At most this
+    /// many requests may be under way.
     ///
     /// # Errors
     /// When the operating system gives no thread.

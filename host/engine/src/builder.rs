@@ -1,4 +1,4 @@
-//! A pipeline in code: what the pipeline file says, with the host program's own sources, stages and sinks beside it.
+//! Builds a pipeline in code: what the pipeline file can state, and the host program's own sources, stages and sinks.
 
 mod command;
 mod for_each;
@@ -23,7 +23,7 @@ use crate::program::NativeStage;
 use crate::queue::QueueBounds;
 use crate::record::{BatchBounds, RecordKey};
 
-/// Makes a [`Plan`]. Without further words records flow from the sources through the stages, in the order in which these
+/// Builds a [`Plan`]. By default, records flow from the sources through the stages, in the order in which these
 /// were added, to the sinks.
 ///
 /// ```
@@ -59,7 +59,8 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
-    /// A pipeline without parts. It keeps dead letters in `<name>.state.db` in the working folder, and takes no checkpoints.
+    /// Starts a pipeline without parts. It keeps dead letters in `<name>.state.db` in the working folder, and takes no
+    /// checkpoints.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let path = PathBuf::from(format!("{name}.state.db"));
@@ -75,7 +76,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Adds a stage, behind those added before.
+    /// Adds a stage, after those added before.
     #[must_use]
     pub fn stage(mut self, stage: StageBuilder) -> Self {
         self.parts.stages.push(stage.parts());
@@ -89,8 +90,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// Keeps state elsewhere: dead letters, and checkpoints if there are any. The folder of this file can be moved, with the
-    /// inputs and outputs in it, while a run waits to be resumed.
+    /// Keeps state elsewhere: dead letters, and checkpoints if there are any. The folder of this file can be moved,
+    /// with the inputs and outputs in it, while a run waits to be resumed.
     #[must_use]
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -106,14 +107,14 @@ impl PipelineBuilder {
         self
     }
 
-    /// What to do about an earlier run that was cut.
+    /// What to do about an earlier, interrupted run.
     #[must_use]
     pub fn start(mut self, start: Start) -> Self {
         self.parts.state.start = start;
         self
     }
 
-    /// Where the run is to fail: for tests of what happens then.
+    /// Sets where the run is to fail: for tests of what happens then.
     #[must_use]
     pub fn failpoints(mut self, failpoints: Failpoints) -> Self {
         self.failpoints = failpoints;
@@ -130,14 +131,14 @@ impl PipelineBuilder {
     }
 }
 
-/// One source.
+/// A source of a [`PipelineBuilder`].
 #[derive(Debug)]
 pub struct SourceBuilder {
     plan: SourcePlan,
 }
 
 impl SourceBuilder {
-    /// A source of one of the kinds that the pipeline file knows.
+    /// Makes a source of one of the kinds that the pipeline file knows.
     ///
     /// A kind of the program's own implements [`SourceSpec`](crate::edge::SourceSpec).
     pub fn new(name: &str, kind: impl Into<SourceKind>) -> Self {
@@ -150,14 +151,14 @@ impl SourceBuilder {
         Self::new(name, OpenedSource::new(Box::new(source)))
     }
 
-    /// What a bad record leads to; dead letters unless said otherwise.
+    /// What happens with a bad record; by default it goes to the dead letters.
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;
         self
     }
 
-    /// How often a read that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
+    /// How often a read that may succeed later is retried; [`Retry::OF_EDGES`] by default.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.plan.retry = retry;
@@ -165,22 +166,22 @@ impl SourceBuilder {
     }
 }
 
-/// One stage.
+/// A stage of a [`PipelineBuilder`].
 #[derive(Debug)]
 pub struct StageBuilder {
     plan: StagePlan,
     inputs: Inputs,
-    /// When somebody has said so: the default hangs on whether it is deterministic.
+    /// `None` by default: then it depends on whether the stage is deterministic.
     reuse: Option<Isolation>,
 }
 
 impl StageBuilder {
-    /// A stage in the sandbox: a `.wasm` file, or a folder that has been built.
+    /// Makes a stage in the sandbox: a `.wasm` file, or a folder that has been built.
     pub fn component(name: &str, component: impl Into<PathBuf>) -> Self {
         Self::new(name, Code::Component(component.into()))
     }
 
-    /// A function of the program's own, without a sandbox.
+    /// Makes a stage of a function of the program's own, without a sandbox.
     pub fn native(name: &str, function: NativeStage) -> Self {
         Self::new(name, Code::Native(function))
     }
@@ -224,35 +225,35 @@ impl StageBuilder {
         self.parts().0
     }
 
-    /// What `open` is given: JSON text; `{}` unless said otherwise.
+    /// The configuration that `open` receives: JSON text; `{}` by default.
     #[must_use]
     pub fn config(mut self, json: impl Into<String>) -> Self {
         self.plan.config = json.into();
         self
     }
 
-    /// How many instances work at once; one per processor unless said otherwise.
+    /// How many instances work at once; one per processor by default.
     #[must_use]
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.plan.workers = workers;
         self
     }
 
-    /// How much waits before it.
+    /// Sets how much waits before the stage.
     #[must_use]
     pub fn queue(mut self, queue: QueueBounds) -> Self {
         self.plan.queue = queue;
         self
     }
 
-    /// How much one invocation is given.
+    /// Sets how much one invocation is given.
     #[must_use]
     pub fn batch(mut self, batch: BatchBounds) -> Self {
         self.plan.batch = batch;
         self
     }
 
-    /// How long an instance lives; for one batch unless said otherwise, for one record when the stage is deterministic.
+    /// How long an instance lives; by default for one batch, or for one record if the stage is deterministic.
     #[must_use]
     pub fn reuse(mut self, reuse: Isolation) -> Self {
         self.reuse = Some(reuse);
@@ -260,7 +261,7 @@ impl StageBuilder {
         self
     }
 
-    /// Whether instances begin with an image of one that was opened before; where it is worth it unless said otherwise.
+    /// Whether instances start from an image of one that was opened before; by default where it is worth it.
     #[must_use]
     pub fn warm(mut self, warm: Warm) -> Self {
         self.plan.warm = warm;
@@ -268,21 +269,21 @@ impl StageBuilder {
         self
     }
 
-    /// When an instance that lives as long as its worker is replaced all the same; never unless said otherwise.
+    /// When an instance that lives as long as its worker is replaced nevertheless; by default never.
     #[must_use]
     pub fn recycle(mut self, recycle: Recycle) -> Self {
         self.plan.recycle = recycle;
         self
     }
 
-    /// How many failures in a row end the run; see [`Breaker::default`].
+    /// Sets how many failures in a row end the run; see [`Breaker::default`].
     #[must_use]
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.plan.breaker = breaker;
         self
     }
 
-    /// What it may use up.
+    /// Sets the stage's limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.plan.limits = limits;
@@ -290,35 +291,35 @@ impl StageBuilder {
         self
     }
 
-    /// What it may reach; nothing unless said otherwise.
+    /// What the stage may reach; by default nothing.
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
         self.plan.grants = grants;
         self
     }
 
-    /// Whether its output must be the same, bit by bit, run after run, whatever the guest does.
+    /// Sets whether its output must be the same, bit by bit, run after run, whatever the guest does.
     #[must_use]
     pub fn deterministic(mut self, deterministic: bool) -> Self {
         self.plan.deterministic = deterministic;
         self
     }
 
-    /// How often a record that failed is tried again; see [`Retry::default`].
+    /// Sets how often a record that failed is retried; see [`Retry::default`].
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.plan.retry = retry;
         self
     }
 
-    /// What a record leads to that has failed for good; dead letters unless said otherwise.
+    /// What happens with a record that has failed for good; by default it goes to the dead letters.
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;
         self
     }
 
-    /// Names its outputs.
+    /// Sets the names of its outputs.
     #[must_use]
     pub fn ports(mut self, ports: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.plan.ports = ports.into_iter().map(|port| Arc::from(port.as_ref())).collect();
@@ -333,7 +334,7 @@ impl StageBuilder {
     }
 }
 
-/// One sink.
+/// A sink of a [`PipelineBuilder`].
 #[derive(Debug)]
 pub struct SinkBuilder {
     plan: SinkPlan,
@@ -341,7 +342,7 @@ pub struct SinkBuilder {
 }
 
 impl SinkBuilder {
-    /// A sink of one of the kinds that the pipeline file knows.
+    /// Makes a sink of one of the kinds that the pipeline file knows.
     ///
     /// A kind of the program's own implements [`SinkSpec`].
     pub fn new(name: &str, spec: impl SinkSpec + 'static) -> Self {
@@ -367,28 +368,28 @@ impl SinkBuilder {
         Self::custom(name, ForEach(function))
     }
 
-    /// How much waits before it.
+    /// Sets how much waits before the sink.
     #[must_use]
     pub fn queue(mut self, queue: QueueBounds) -> Self {
         self.plan.queue = queue;
         self
     }
 
-    /// How much is written at once.
+    /// Sets how much is written at once.
     #[must_use]
     pub fn batch(mut self, batch: BatchBounds) -> Self {
         self.plan.batch = batch;
         self
     }
 
-    /// What a record that it refuses leads to; dead letters unless said otherwise.
+    /// What happens with a record that the sink refuses; by default it goes to the dead letters.
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.plan.on_error = on_error;
         self
     }
 
-    /// How often a write that may succeed later is tried again; [`Retry::OF_EDGES`] unless said otherwise.
+    /// How often a write that may succeed later is retried; [`Retry::OF_EDGES`] by default.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.plan.retry = retry;

@@ -88,8 +88,8 @@ pub fn duplicate(fd: RawFd) -> Result<File> {
     if was_closed(fd) {
         return Err(not_open(fd));
     }
-    // SAFETY: the number is used at once, and is not negative. If it is not open, the calls fail; if it is one of the program's own, it is
-    // refused below, and nothing was done to it.
+    // SAFETY: the number is used at once, and is not negative. If it is not open, the calls fail; if it is one of the
+    // program's own, it is refused below, and nothing was done to it.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     // What a process is started with has survived `exec`. What it opens itself would not.
     let is_inherited = fcntl_getfd(borrowed).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC));
@@ -100,7 +100,7 @@ pub fn duplicate(fd: RawFd) -> Result<File> {
     duplicate.map(File::from).map_err(|errno| Error::edge(format!("cannot use {}", name(fd))).caused_by(errno))
 }
 
-/// The words for a descriptor.
+/// The name of a descriptor, for messages.
 pub(crate) fn name(fd: RawFd) -> String {
     match fd {
         0 => "standard input".to_owned(),
@@ -142,7 +142,8 @@ fn end(mut file: &File) -> Option<u64> {
     (appends || file.stream_position().is_ok_and(|at| at == length)).then_some(length)
 }
 
-/// Takes back what was written of a text, if it still is the end of the file. The write's own failure is the one to report.
+/// Takes back what was written of a text, if it still is the end of the file. The write's own failure is the one to
+/// report.
 fn cut_back(mut file: &File, start: Option<u64>, written: usize, failure: io::Error) -> io::Error {
     if let Some(start) = start
         && written > 0

@@ -1,4 +1,5 @@
-//! Doors for tests, into what is private: outcomes are divided as a worker does it. Not a part of what the library promises.
+//! Doors for tests, into what is private: outcomes are divided as a worker does it. Not a part of what the library
+//! promises.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use crate::pool::{Gathered, Load};
 use crate::program::{GuestFailure, Outcome};
 use crate::record::{Accounting, Batch, Fate, Ledger, Payload, Places, Ticket};
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug)]
 pub struct Settled {
     /// The outputs, by port.
@@ -18,8 +19,8 @@ pub struct Settled {
     pub account: Accounting,
 }
 
-/// Divides the claims of `records` as a worker does after attempts at these parts of them, in order, and settles them. A
-/// part that failed as a whole is one record.
+/// Divides the claims of `records` as a worker does after attempts at these parts of them, in order, and settles them.
+/// A part that failed as a whole is one record.
 ///
 /// # Panics
 /// When the parts do not make up the batch, or an outcome has not been checked: a worker has seen to both.

@@ -1,7 +1,7 @@
 //! The error of the library: whose fault it is, what happened, and what to do about it.
 //!
-//! `Display` says what happened and never contains its cause: printers walk the chain of sources. Hints are data, so that
-//! the command line, a JSON report and a program can each show them in their own way.
+//! `Display` says what happened and never contains its cause: printers walk the chain of sources. Hints are data, so
+//! that the command line, a JSON report and a program can each show them in their own way.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Edge,
     /// Somebody asked the run to stop at once.
     Cancelled,
-    /// A defect of Sandmill itself. Please report it.
+    /// A bug in Sandmill itself. Please report it.
     Internal,
 }
 
@@ -32,31 +32,31 @@ pub struct Error {
     retryable: bool,
 }
 
-/// The library's result.
+/// A result with the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of the given kind. The message is lowercase, names things in quotes, and has no final stop.
+    /// Makes an error of the given kind. The message is lowercase, names things in quotes, and has no final stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hints: Vec::new(), source: None, retryable: false }
     }
 
-    /// [`ErrorKind::Config`].
+    /// Makes an error of the kind [`ErrorKind::Config`].
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Config, message)
     }
 
-    /// [`ErrorKind::Guest`].
+    /// Makes an error of the kind [`ErrorKind::Guest`].
     pub fn guest(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Guest, message)
     }
 
-    /// [`ErrorKind::Edge`].
+    /// Makes an error of the kind [`ErrorKind::Edge`].
     pub fn edge(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Edge, message)
     }
 
-    /// [`ErrorKind::Internal`].
+    /// Makes an error of the kind [`ErrorKind::Internal`].
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -75,7 +75,7 @@ impl Error {
         self
     }
 
-    /// Says that the same call may be made again, and may succeed then: what failed left nothing behind.
+    /// Marks the error as retryable: what failed left nothing behind, so the same call may be made again.
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
@@ -89,7 +89,8 @@ impl Error {
         self
     }
 
-    /// The same, of what keeps a run from beginning: nothing was read or written, and somebody has to mend something first.
+    /// Marks an error that keeps a run from starting: nothing was read or written, and somebody has to fix something
+    /// first.
     #[must_use]
     pub fn before_the_run(mut self) -> Self {
         self.kind = match self.kind {
@@ -105,19 +106,19 @@ impl Error {
         self.kind
     }
 
-    /// What to do about it, most likely first.
+    /// Suggestions of what to do about it, most likely first.
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
 
-    /// Whether the call that failed may be made again.
+    /// Whether the failed call may be made again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.retryable
     }
 
-    /// Whether it comes of a pipe whose reader is gone: somebody has seen enough, and it is to be reported to nobody.
+    /// Whether the cause is a pipe whose reader is gone: the reader has seen enough, and nobody needs a report.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
         std::iter::successors(self.source(), |&error| error.source())
@@ -125,7 +126,7 @@ impl Error {
             .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
-    /// The messages of its causes, nearest first.
+    /// The messages of the error's causes, nearest first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         std::iter::successors(self.source(), |&error| error.source()).map(ToString::to_string).collect()

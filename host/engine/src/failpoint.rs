@@ -1,7 +1,7 @@
 //! Places where a run can be made to fail: for tests of what a run promises when something does.
 //!
-//! What fails, and when, is a value that goes in with the plan; nothing is global. A run without one pays nothing for it:
-//! sources, stages and sinks are only wrapped where there is one.
+//! What fails, and when, is a value that goes in with the plan; nothing is global. A run without one pays nothing for
+//! it: sources, stages and sinks are only wrapped where there is one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,10 +39,11 @@ pub enum Failpoint {
     Closing,
 }
 
-/// How it fails there.
+/// How a run fails at a [`Failpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breakage {
-    /// With an error that may pass: a source or sink is tried again, an image when this is over. Behind what has been done, an error that lasts.
+    /// With an error that may pass: a source or sink is retried, an image when this is over. After work that is done,
+    /// an error that lasts.
     Passing,
     /// With an error that lasts; in a guest, with a trap.
     Lasting,

@@ -1,15 +1,15 @@
-//! Text that others wrote, made fit to be read: the one place that decides which characters a terminal, a log or a report
-//! may be given.
+//! Text that others wrote, made fit to be read: the one place that decides which characters a terminal, a log or a
+//! report may be given.
 //!
-//! Guests, records, components, servers, file names and the state file are not trusted, and what they say is shown beside
-//! what the host says. So nothing of theirs may move the cursor, recolour the terminal, end a line and forge the next, turn
-//! the direction of reading, or hide from whoever compares two names. JSON needs none of this: it escapes by itself, and
-//! keeps what was said exactly.
+//! Guests, records, components, servers, file names and the state file are not trusted, and what they say is shown
+//! beside what the host says. So nothing of theirs may move the cursor, recolour the terminal, end a line and forge the
+//! next, turn the direction of reading, or hide from a person who compares two names. JSON needs none of this: it
+//! escapes by itself, and keeps what was said exactly.
 
 use std::borrow::Cow;
 
-/// Whether a character could do any of that: all control characters, line and paragraph separators, and what Unicode calls
-/// format characters. Those that join or part letters (U+200C, U+200D) stay: Persian and emoji need them.
+/// Whether a character could do any of that: all control characters, line and paragraph separators, and what Unicode
+/// calls format characters. Those that join or part letters (U+200C, U+200D) stay: Persian and emoji need them.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -33,8 +33,8 @@ pub fn one_line(text: &str) -> String {
     escaped(text.trim_end(), false).into_owned()
 }
 
-/// A text of several lines that the host wrote itself, with words of others within its lines. Line feeds stay, so whoever
-/// puts others' words into such a text passes them through [`one_line`] first.
+/// A text of several lines that the host wrote itself, with text of others within its lines. Line feeds stay, so
+/// whoever puts others' text into such a text passes it through [`one_line`] first.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, true)
 }

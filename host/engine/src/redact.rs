@@ -1,9 +1,9 @@
-//! Secrets, struck out: wherever words of a guest, or about a record, reach a person or a file, the values of a pipeline's
-//! secrets are replaced by `[secret NAME]`.
+//! Removes secrets: wherever output of a guest, or text about a record, reaches a person or a file, the values of a
+//! pipeline's secrets are replaced by `[secret NAME]`.
 //!
-//! A value is found as it is, and in the forms that accidents give it: escaped in JSON or in an error, percent-encoded in
-//! a URL, in any mix of these, in hexadecimal, in base64 also in the middle of something longer, as in a header, and in
-//! lines. A guest that means to give a secret away can: it may send it on in pieces, or backwards.
+//! A value is found as it is, and in the forms that accidents give it: escaped in JSON or in an error, percent-encoded
+//! in a URL, in any mix of these, in hexadecimal, in base64 also in the middle of something longer, as in a header, and
+//! in lines. A guest that means to give a secret away can: it may send it on in pieces, or backwards.
 
 mod forms;
 mod reading;
@@ -19,7 +19,7 @@ use reading::Pattern;
 
 use crate::error::Error;
 
-/// Shorter values stand in too many texts that have nothing to do with them: striking them out would leave nothing to
+/// Shorter values occur in too many texts that have nothing to do with them: removing them would leave nothing to
 /// read, and tell what they are.
 pub const SECRET_BYTES_MIN: usize = 4;
 
@@ -50,7 +50,7 @@ struct Found<'a> {
 }
 
 impl Mark {
-    /// How much of its start these bytes end with. Less than would be struck out as a secret is nothing.
+    /// How much of its start these bytes end with. Less than would be removed as a secret is nothing.
     fn start_at_end_of(&self, bytes: &[u8]) -> Option<usize> {
         let finder = match &self.search {
             Search::Exact(finder) => finder,
@@ -80,7 +80,7 @@ impl Redactor {
         redactor
     }
 
-    /// The longest text that is struck out, bytes: what has to be seen at once so that nothing is missed.
+    /// The longest text that is removed, bytes: what has to be seen at once so that nothing is missed.
     pub fn longest(&self) -> usize {
         self.longest
     }
@@ -99,7 +99,8 @@ impl Redactor {
         self.until(bytes, bytes.len())
     }
 
-    /// Bytes of which more was cut off, without secrets: where they end with what may be the start of one, that goes, too.
+    /// Bytes of which more was left out, without secrets: where they end with what may be the start of one, that is
+    /// removed, too.
     pub(crate) fn cut<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let clean = self.bytes(bytes);
         let starts = self.marks.iter().filter_map(|mark| Some((mark.start_at_end_of(&clean)?, mark)));
@@ -122,7 +123,7 @@ impl Redactor {
             clean.extend_from_slice(bytes.get(done..place.start).unwrap_or_default());
             clean.extend_from_slice(mark.replacement.as_bytes());
             done = place.end;
-            // What begins inside of what is struck out goes with it, however far that leads.
+            // What begins inside of what is removed goes with it, however far that leads.
             while let Some(inside) = found.next_if(|inside| inside.place.start < done) {
                 done = done.max(inside.place.end);
             }
@@ -261,7 +262,7 @@ mod tests {
             "68756E7465722F323FC3A9",
             "aHVudGVyLzI/w6k=",
             "aHVudGVyLzI_w6k=",
-            // Behind "user:" and "me:", as in a header.
+            // After "user:" and "me:", as in a header.
             "Basic dXNlcjpodW50ZXIvMj/DqQ==",
             "Basic bWU6aHVudGVyLzI/w6k=",
         ] {

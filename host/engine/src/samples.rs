@@ -1,4 +1,4 @@
-//! Reports to test with.
+//! Sample reports for tests.
 
 use std::time::Duration;
 

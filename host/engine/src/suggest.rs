@@ -1,4 +1,4 @@
-//! "Did you mean": the known word nearest to what was written.
+//! "Did you mean": finds the known word nearest to what was written.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub fn beside(path: &Path, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
 /// Number of edits between two words; `None` when they have nothing to do with each other. A third of the letters may
 /// be wrong; an abbreviation (`mem`, `jsonlines`) counts as near whatever is cut off.
 fn distance(word: &str, candidate: &str) -> Option<usize> {
-    // A word that long is no slip, and the comparison takes the product of both lengths.
+    // A word that long is not a slip, and the comparison takes the product of both lengths.
     if word.len() > 100 {
         return None;
     }

@@ -1,7 +1,7 @@
-//! Every task of a run is spawned here, into a set that the run waits for.
+//! Spawns every task of a run, into a set that the run waits for.
 //!
-//! A task ends in three ways: it is done, it failed (its error ends the run), or the run was cut and its future was
-//! dropped where it stood. A panic is an internal error, not a hang.
+//! A task ends in three ways: it is done, it failed (its error ends the run), or the run was interrupted and its future
+//! was dropped where it stood. A panic is an internal error, not a hang.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::panic::panic_message;
 
-/// The tasks of one run. At most one per source, worker and sink.
+/// The tasks of one run: at most one per source, worker (or its spare) and sink.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     set: JoinSet<Result<Option<Onward>>>,
     cut: CancellationToken,
 }
 
-/// The rest of a task, and the runtime on which it goes on.
+/// The rest of a task, and the runtime on which it continues.
 pub(crate) struct Onward {
     runtime: Handle,
     rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>,
@@ -43,7 +43,7 @@ impl Tasks {
         self.spawn_moving(runtime, async move { task.await.map(|()| None) });
     }
 
-    /// Starts a task on `runtime` that may go on elsewhere.
+    /// Starts a task on `runtime` that may move to another runtime.
     pub(crate) fn spawn_moving(
         &mut self,
         runtime: &Handle,
@@ -61,7 +61,7 @@ impl Tasks {
         self.set.spawn_on(guarded, runtime);
     }
 
-    /// What the next task to end came to; `None` when all have ended. Whoever waits here also sends on what goes on
+    /// The outcome of the next task to end; `None` when all have ended. Whoever waits here also respawns what moves
     /// elsewhere.
     ///
     /// # Cancel safety

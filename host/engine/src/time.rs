@@ -1,11 +1,11 @@
-//! Time in which this process ran: what every deadline, pause and stopwatch counts.
+//! Time in which this process ran: every deadline, pause and stopwatch counts it.
 //!
 //! A process that is stopped (Ctrl-Z, `docker pause`, a debugger) finds when it continues that the clock has moved by
 //! seconds or hours in which it could do nothing. No record, request or node may fail for that time, and no rate may
-//! count it. So a thread takes the pulse of the process, and everybody who asks for the time shows that the process runs;
-//! when all of them were silent for [`SILENCE`], the process did not run, and the time is taken off. Whoever asks first
-//! notices, so no deadline fires before the pause is known. A pause shorter than that is counted as time that passed. (While
-//! a machine is suspended, the clock of Linux stands still by itself.)
+//! count it. So a thread takes the pulse of the process, and everybody who asks for the time shows that the process
+//! runs; when all of them were silent for [`SILENCE`], the process did not run, and the time is subtracted. Whoever
+//! asks first notices, so no deadline fires before the pause is known. A pause shorter than that is counted as time
+//! that passed. (While a machine is suspended, the clock of Linux stands still by itself.)
 //!
 //! The names are those of `tokio::time`, which is the clock underneath: tests that pause that clock pause this one.
 
@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 const PULSE: Duration = Duration::from_millis(10);
 /// When nobody was heard for so long, the process did not run. Ten missed pulses: a busy machine misses one or two.
 const SILENCE: Duration = Duration::from_millis(100);
-/// What was heard is noted when it is newer than the last note by this much, so that threads that ask often do not write
-/// to one place all the time.
+/// What was heard is noted when it is newer than the last note by this much, so that threads that ask often do not
+/// write to one place all the time.
 const NEWS: Duration = Duration::from_millis(5);
 /// Later than anybody waits, and within what every clock can tell: 30 years.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -1,4 +1,4 @@
-//! What wasmtime generates of the WIT: the host's side of the two worlds.
+//! Bindings that wasmtime generates from the WIT: the host's side of the two worlds.
 
 /// The world `stage`.
 pub(super) mod stage {

@@ -1,10 +1,9 @@
-//! Compiled code, kept on disk: a second start compiles nothing and maps the code straight into memory.
+//! The cache of compiled code on disk: a second start compiles nothing and maps the code straight into memory.
 //!
 //! An entry is named by the hash of the component (of one that is opened already, by what its image depends on) and of
-//! everything in the engine that code depends on. The folder is
-//! made for this user alone, because what lies in it is run as native code; that nobody else may put another in its place
-//! is up to the folders above it. It never shrinks: who wants the space back deletes it. Every failure of the cache
-//! costs only time.
+//! everything in the engine that code depends on. The folder is made for this user alone, because what lies in it is
+//! run as native code; that nobody else may put another in its place is up to the folders above it. It never shrinks:
+//! who wants the space back deletes it. Every failure of the cache costs only time.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -99,8 +98,8 @@ impl CodeCache {
         Some(compiled)
     }
 
-    /// Compiles in a process of its own, which writes the code where it is kept, or where there is no such place, into a file
-    /// without a name.
+    /// Compiles in a process of its own, which writes the code where it is kept, or if there is no such place, into a
+    /// file without a name.
     fn compile_apart(
         &self,
         engine: &Engine,
@@ -116,7 +115,8 @@ impl CodeCache {
             None => return Ok(None),
         };
         if let (Some(entry), Ok(_)) = (entry, &compiled) {
-            // The name must not outlive the bytes in a power failure. Where it cannot be kept, the next start compiles again.
+            // The name must not outlive the bytes in a power failure. Where it cannot be kept, the next start compiles
+            // again.
             drop(file.as_file().sync_all().map(|()| file.persist(entry)));
         }
         Ok(Some(compiled))
@@ -155,8 +155,8 @@ impl CodeCache {
 #[error("the compiler panicked: {0}")]
 pub(super) struct Panicked(pub(super) String);
 
-/// Whether there is work that may be left behind. It cannot be ended, so there is never more than one: runs that end soon would
-/// leave one each.
+/// Whether there is work that may be left running. It cannot be ended, so there is never more than one: runs that end
+/// soon would leave one each.
 static IS_TAKEN: Mutex<bool> = Mutex::new(false);
 /// Told when it is done.
 static IS_FREE: Condvar = Condvar::new();
@@ -165,7 +165,7 @@ static IS_FREE: Condvar = Condvar::new();
 struct Turn;
 
 impl Turn {
-    /// Waits for it, which is no part of the time that the work may take. `None`: nobody waits any more.
+    /// Waits for it, which is not part of the time that the work may take. `None`: nobody waits any more.
     fn take(wait: &Wait) -> Option<Self> {
         let mut is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         while *is_taken {
@@ -186,7 +186,7 @@ impl Drop for Turn {
     }
 }
 
-/// Does this work on a thread of its own, which is left behind when it takes too long, or nobody waits any more.
+/// Does this work on a thread of its own, which is left running when it takes too long, or nobody waits any more.
 fn within<T: Send + 'static>(
     wait: &Wait,
     work: impl FnOnce() -> wasmtime::Result<T> + Send + 'static,
@@ -236,8 +236,8 @@ impl Engine {
     /// Code that a compiler of this program has just written.
     #[expect(unsafe_code, reason = "native code is mapped from a file that only this user can write")]
     fn load_code(&self, file: &Path) -> wasmtime::Result<Component> {
-        // SAFETY: the file was made for this user alone, under a name that nobody could know, and written by this program;
-        // wasmtime refuses code of another version or configuration by itself.
+        // SAFETY: the file was made for this user alone, under a name that nobody could know, and written by this
+        // program; wasmtime refuses code of another version or configuration by itself.
         unsafe { Component::deserialize_file(&self.wasmtime, file) }
     }
 }
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(error.downcast_ref::<Panicked>().unwrap().to_string(), "the compiler panicked: seventeen");
     }
 
-    /// Each run that ended before its image was made left a compilation behind: fifty tests left fifty.
+    /// Each run that ended before its image was made left a compilation running: fifty tests left fifty.
     #[test]
     fn work_waits_for_what_was_left_behind_before() {
         let stop = CancellationToken::new();

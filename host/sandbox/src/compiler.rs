@@ -1,10 +1,10 @@
-//! Compilation in a process of its own.
+//! Compiles components in a process of their own.
 //!
-//! The compiler cannot be stopped, and what it takes cannot be told from the size of what it is given. A process can be
-//! ended, and its memory has a bound that the system keeps. So a program that can be started as its own compiler says so
-//! ([`compile_apart`]), as `sandmill` does; components are then compiled in such processes, one each, which also end when
-//! nobody waits for them any more. Other programs compile within themselves, where `limits.compile` bounds only how long they
-//! wait. What comes back is a file that the engine maps.
+//! The compiler cannot be stopped, and the size of its input does not show what it takes. A process can be ended, and
+//! its memory has a bound that the system keeps. So a program that can be started as its own compiler says so
+//! ([`compile_apart`]), as `sandmill` does; components are then compiled in such processes, one each, which also end
+//! when nobody waits for them any more. Other programs compile within themselves, where `limits.compile` bounds only
+//! how long they wait. What comes back is a file that the engine maps.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -25,23 +25,25 @@ use super::work::{Unfit, Work};
 use sandmill_engine::panic::panic_message;
 use sandmill_engine::time::Instant;
 
-/// The verb by which a program is asked to be a compiler. Settings and bounds follow it; they are for this version alone.
+/// The verb that makes a program a compiler. Settings and bounds follow it; they are for this version alone.
 pub const VERB: &str = "compile-component";
 
-/// Memory of a compilation, bytes: so much, and for each byte of the component so much more. A Rust stage takes some 30 MiB,
-/// CPython 22 bytes a byte, Ruby 57; the largest function that is let in takes some hundred MiB by itself. An image is read,
-/// written into a component, and from there into its code.
+/// Memory of a compilation, bytes: a base, and a multiple of the component's size. A Rust stage takes some 30 MiB,
+/// CPython 22 bytes a byte, Ruby 57; the largest function that is let in takes some hundred MiB by itself. An image is
+/// read, written into a component, and from there into its code.
 const MEMORY_BASE: u64 = 384 << 20;
 const MEMORY_FACTOR: u64 = 64;
 const MEMORY_FACTOR_OF_IMAGE: u64 = 8;
 
-/// Processor time of a compilation, seconds: so much, and for each MiB of the component, or of its image, so much more. In a
-/// release build CPython takes one second a MiB, in a debug build some three. A small component that takes a minute was made to.
+/// Processor time of a compilation, seconds: a base, and more for each MiB of the component, or of its image. In a
+/// release build CPython takes one second a MiB, in a debug build some three. A small component that takes a minute was
+/// made to.
 const TIME_BASE: u64 = 8;
 const TIME_FACTOR: u64 = 16;
 
-/// Memory of an image that is written out with the holes in it, so that instances map it. Otherwise each copies thousands of
-/// pieces: Go's heap has holes beyond the 16 MiB of the engine's default. What is written is as large as the memory of one instance.
+/// Memory of an image that is written out with the holes in it, so that instances map it. Otherwise each copies
+/// thousands of pieces: Go's heap has holes beyond the 16 MiB of the engine's default. What is written is as large as
+/// the memory of one instance.
 const DENSE_IMAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// Compilers at work at one time within the process: each may be at a large function.
@@ -57,7 +59,7 @@ const WAITS: u32 = 20;
 /// Clock ticks in a second, as the system counts processor time in `/proc`: the same on all machines.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Words of the compiler about a failure, bytes.
+/// Longest message of the compiler about a failure, bytes.
 const WORDS_BYTES_MAX: u64 = 64 << 10;
 
 /// Codes with which the process ends.
@@ -70,8 +72,8 @@ const UNFIT: i32 = 6;
 
 static APART: OnceLock<()> = OnceLock::new();
 
-/// From now on, components are compiled in processes of this program, which calls `serve_as_compiler` when it is started
-/// with `COMPILER_VERB`.
+/// Makes components compile in processes of this program from now on. The program calls `serve_as_compiler` when it is
+/// started with `COMPILER_VERB`.
 pub fn compile_apart() {
     // Said twice, it is as true.
     APART.set(()).unwrap_or_default();
@@ -80,7 +82,7 @@ pub fn compile_apart() {
 /// How long a compilation is waited for, and how much of the machine it has.
 #[derive(Clone, Debug)]
 pub(super) struct Wait {
-    /// Processor time, or where that cannot be told, time.
+    /// Processor time, or where that is not known, elapsed time.
     pub(super) most: Duration,
     /// Nobody waits any more when this is cancelled.
     pub(super) stop: CancellationToken,
@@ -90,7 +92,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Something cannot go on without it.
+    /// Something cannot continue without it.
     pub(super) fn for_it(most: Duration) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         Self { most, stop: CancellationToken::new(), is_beside: false, threads }
@@ -102,7 +104,7 @@ impl Wait {
     }
 }
 
-/// What code depends on.
+/// Settings that code depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     /// Whether it counts fuel.
@@ -124,7 +126,7 @@ pub(super) enum TooMuch {
     Time(u64),
 }
 
-/// What a compilation may take.
+/// The bounds of a compilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Allowance {
     memory: u64,
@@ -140,8 +142,8 @@ impl Allowance {
     }
 }
 
-/// Compiles in a process of its own, into `code`. `None` when that was not waited for to its end; the error of the outer
-/// result says that there is no such process to be had.
+/// Compiles in a process of its own, into `code`. `None` when that was not waited for to its end; the error of the
+/// outer result says that there is no such process to be had.
 pub(super) fn apart(
     engine: &Engine,
     work: &Work,
@@ -187,8 +189,8 @@ fn spawn(arguments: &[String], threads: usize, code: &File) -> io::Result<Child>
         .spawn()
 }
 
-/// Waits for the end of the process, and ends it when it has used so much processor time: what others do on this machine
-/// meanwhile is not its fault. Also when nobody needs it any more.
+/// Waits for the end of the process, and ends it when it has used this much processor time: what others do on this
+/// machine meanwhile is not its fault. Also when nobody needs it any more.
 fn end_of(child: &mut Child, begun: Instant, Wait { most, stop, .. }: &Wait) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
@@ -207,7 +209,7 @@ fn end_of(child: &mut Child, begun: Instant, Wait { most, stop, .. }: &Wait) -> 
     }
 }
 
-/// Processor time that the process has used, in the program and in the system. `None`: it cannot be told.
+/// Processor time that the process has used, in the program and in the system. `None`: it is not known.
 fn used(child: &Child) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
     // Its name is in parentheses, and may have some in it. From there on, the two times are the 12th and 13th word.
@@ -216,7 +218,7 @@ fn used(child: &Child) -> Option<Duration> {
     Some(TICK.saturating_mul(times.next()??.saturating_add(times.next()??)))
 }
 
-/// What the end of the process says of the component.
+/// The meaning of the process's end for the component.
 ///
 /// # Errors
 /// Nothing: the process could not do its work.
@@ -237,7 +239,7 @@ fn came_of(status: ExitStatus, words: String, allowance: Allowance) -> io::Resul
 }
 
 impl Settings {
-    /// As arguments of a process that may take so much.
+    /// As arguments of a process with these bounds.
     fn words(self, Allowance { memory, seconds }: Allowance) -> [String; 5] {
         let Self { fuel, deterministic, frugal_memory } = self;
         let numbers = [frugal_memory, memory, seconds].map(|number| number.to_string());
@@ -257,10 +259,10 @@ impl Settings {
     }
 }
 
-/// Is a compiler: reads a component, and writes its code. Gives the code with which the process ends; what went wrong
-/// goes to `words`.
+/// Serves as a compiler: reads a component, and writes its code. Returns the code with which the process ends; what
+/// went wrong goes to `words`.
 pub fn serve(arguments: &[String], wasm: &mut dyn Read, code: &mut dyn Write, words: &mut dyn Write) -> u8 {
-    // A panic is told once, by the one that waits.
+    // A panic is reported once, by the one that waits.
     panic::set_hook(Box::new(|_| {}));
     let served = panic::catch_unwind(AssertUnwindSafe(|| -> io::Result<wasmtime::Result<()>> {
         let (settings, work) = begin(arguments, wasm)?;
@@ -288,7 +290,7 @@ fn begin(arguments: &[String], given: &mut dyn Read) -> io::Result<(Settings, Wo
     set_parent_process_death_signal(Some(Signal::KILL))?;
     bind(Resource::Data, allowance.memory)?;
     bind(Resource::Cpu, allowance.seconds)?;
-    // The signal that ends it for its time would leave one behind.
+    // The signal that ends it for its time would leave a core dump.
     bind(Resource::Core, 0)?;
     let mut input = Vec::new();
     given.read_to_end(&mut input)?;
@@ -347,7 +349,7 @@ mod tests {
         assert_eq!(idle.try_wait().unwrap().unwrap().signal(), Some(Signal::KILL.as_raw()));
     }
 
-    /// A full disk, or a process that was not started as it should be, says nothing of the component.
+    /// A full disk, or a process that was not started as it should be, is not the component's fault.
     #[test]
     fn what_the_end_of_a_compiler_says() {
         let allowance = Allowance { memory: 7, seconds: 8 };

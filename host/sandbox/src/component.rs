@@ -1,4 +1,4 @@
-//! A compiled component that keeps to one of the two worlds, ready to be instantiated.
+//! A compiled component that matches one of the two worlds, ready to be instantiated.
 
 use std::fs::File;
 use std::io::Read;
@@ -35,7 +35,7 @@ pub(super) const SOURCE: &str = "sandmill:stage/source@0.1.0";
 /// Names of a component that an error lists.
 const NAMES_SHOWN: usize = 20;
 
-/// Which of the worlds a component keeps to.
+/// The worlds of the stage interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
     /// It exports `transform`.
@@ -62,7 +62,7 @@ impl World {
 pub struct Component {
     pub(super) engine: Engine,
     compiled: wasmtime::component::Component,
-    /// What it was compiled from.
+    /// The component's bytes.
     pub(super) wasm: Arc<[u8]>,
     inspection: Arc<Inspection>,
 }
@@ -74,13 +74,13 @@ impl std::fmt::Debug for Component {
 }
 
 impl Component {
-    /// Reads and compiles the component at `path`, or takes its compiled form from the cache. A module that is a command is
-    /// made one, which imports what `grants` provide.
+    /// Reads and compiles the component at `path`, or takes its compiled form from the cache. A module that is a
+    /// command is made one, which imports what `grants` provide.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a component, or is larger, has more parts or takes longer to compile than is
-    /// allowed. In a program that compiles within itself, what is left of a compilation continues in a thread of its own until
-    /// it ends or the process does: the engine has no way to stop it.
+    /// When the file cannot be read, is not a component, or is larger, has more parts or takes longer to compile than
+    /// is allowed. In a program that compiles within itself, what is left of a compilation continues in a thread of its
+    /// own until it ends or the process does: the engine has no way to stop it.
     pub fn load(engine: &Engine, path: &Path, limits: &Limits, grants: &Grants) -> Result<Self> {
         let wasm = read(path, limits.component.get())?;
         // Of those that travel in this program it is known, and to hash megabytes takes as long as to load their code.
@@ -104,13 +104,13 @@ impl Component {
         Ok(Self { engine: engine.clone(), compiled, wasm, inspection })
     }
 
-    /// What it imports, exports, weighs and hashes to. Nothing is granted to it yet.
+    /// The imports, exports, size and hash of the component, without any grants.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
     }
 
-    /// The same, for one that is granted something.
+    /// The same inspection, for a component with grants.
     #[must_use]
     pub fn inspection_with(&self, grants: &Grants) -> Inspection {
         let granted = if self.is_command() { interface::granted_to_command } else { interface::granted };
@@ -118,7 +118,7 @@ impl Component {
         Inspection { imports, ..Inspection::clone(&self.inspection) }
     }
 
-    /// What is wrong with it as a part of `world` that is granted `grants`: `Ok` when nothing is.
+    /// Checks whether the component can be a part of `world` with `grants`: `Ok` when nothing is wrong.
     ///
     /// # Errors
     /// When it exports the wrong thing, or imports what is not provided.
@@ -130,13 +130,13 @@ impl Component {
         }
     }
 
-    /// Whether it is a program by itself, and not made for pipelines.
+    /// Whether it is a program by itself, which is not made for pipelines.
     #[must_use]
     pub fn is_command(&self) -> bool {
         self.inspection.world.as_deref() == Some(World::Command.word())
     }
 
-    /// The same to those who use it, of other code.
+    /// The same component with other code.
     pub(super) fn with(&self, compiled: wasmtime::component::Component) -> Self {
         Self { compiled, ..self.clone() }
     }
@@ -228,7 +228,7 @@ impl Component {
         let path = self.inspection.path.display();
         if let Some(never) = imports.iter().find(|import| import.provision == Provision::Never) {
             return Err(Error::config(format!(
-                "\"{path}\" imports {}, which no stage is given",
+                "\"{path}\" imports {}, which is never granted",
                 one_line(&never.name)
             ))
             .hint(
@@ -250,20 +250,20 @@ impl Component {
         Err(grants.into_iter().fold(refused, |refused, grant| {
             let (example, least) = interface::example(grant);
             let keys = grant.keys().join(" or ");
-            refused.hint(format!("{keys} under [{section}.grant] provides it: {example}, or at the least {least}"))
+            refused.hint(format!("{keys} under [{section}.grant] provides it: {example}, or at least {least}"))
         }))
     }
 
-    /// The right names with other types behind them: made against another draft of the interface.
+    /// The right names with other types: made against another draft of the interface.
     fn other_world(&self, world: World, error: &wasmtime::Error) -> Error {
         let role = world.word();
-        Error::config(format!("\"{}\" does not keep to the {role} interface", self.inspection.path.display()))
+        Error::config(format!("\"{}\" does not match the {role} interface", self.inspection.path.display()))
             .caused_by(one_line(&refusal::text(error)))
             .hint("rebuild it with the SDK that came with this version of sandmill")
     }
 }
 
-/// What a file holds, with the hash of that.
+/// The content of a file, with its hash.
 struct ComponentFile<'a> {
     path: &'a Path,
     wasm: &'a Arc<[u8]>,
@@ -338,7 +338,7 @@ fn inspect(compiled: &wasmtime::component::Component, path: &Path, wasm: &[u8]) 
     }
 }
 
-/// What the memories of all its modules begin with, as far as that can be read.
+/// The initial size of all its modules' memories, as far as it can be read.
 fn memory_initial(wasm: &[u8]) -> Option<u64> {
     let mut bytes = 0_u64;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
@@ -382,7 +382,7 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
             "component \"{}\" is {used} large; limits.component allows {limit}",
             path.display()
         ))
-        .hint("raise limits.component, if this is the component that is meant"));
+        .hint("if this is the right component, raise limits.component"));
     }
     Ok(wasm)
 }

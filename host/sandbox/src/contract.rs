@@ -7,7 +7,7 @@ use super::bindings::stage::sandmill::stage::types as wit;
 use sandmill_engine::program::{Failure, GuestFailure, Outcome};
 use sandmill_engine::record::{Column, Payload};
 
-/// What an outcome is checked against.
+/// The expectations that an outcome is checked against.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     /// Records given to the call; 0 for `flush`.
@@ -16,7 +16,7 @@ pub(super) struct Expected {
     pub(super) ports: usize,
 }
 
-/// What makes a guest's words fit to be shown.
+/// What makes a guest's text fit to be shown.
 type Legible<'a> = &'a dyn Fn(&str) -> String;
 
 /// The outcome, checked.
@@ -92,7 +92,7 @@ fn origins_of(
         return Err(format!("there are {outputs} outputs, but {} origins", origins.len()));
     }
     if let Some(at) = origins.windows(2).position(|pair| matches!(pair, [a, b] if a > b)) {
-        return Err(format!("origin {} is before the one that precedes it", at + 1));
+        return Err(format!("origin {} is smaller than the one before it", at + 1));
     }
     if let Some(last) = origins.last().filter(|last| **last as usize >= records) {
         return Err(format!("an origin names record {last}, but the batch has {records}"));
@@ -169,7 +169,7 @@ mod tests {
         let lie = wit::Outcome { origins: vec![0], ..outcome(&["a", "b"]) };
         assert_eq!(fault(lie), "there are 2 outputs, but 1 origins");
         let lie = wit::Outcome { origins: vec![1, 0], ..outcome(&["a", "b"]) };
-        assert_eq!(fault(lie), "origin 1 is before the one that precedes it");
+        assert_eq!(fault(lie), "origin 1 is smaller than the one before it");
         let lie = wit::Outcome { origins: vec![0, 3], ..outcome(&["a", "b"]) };
         assert_eq!(fault(lie), "an origin names record 3, but the batch has 3");
 

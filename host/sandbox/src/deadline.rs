@@ -1,8 +1,8 @@
 //! Time limits of a call. `cpu` is the time its thread spent inside it, so a guest that waits for the host, or that the
 //! machine put aside, is not charged; `wall` is the time that passed in all.
 //!
-//! The call is a future: its polls are timed, and at each tick of the engine in between the thread's clock is read. A guest
-//! that never returns is met at a tick.
+//! The call is a future: its polls are timed, and at each tick of the engine in between the thread's clock is read. A
+//! guest that never returns is met at a tick.
 //!
 //! The kernel is asked for the thread's clock only where it can make a difference. Between two looks at it a thread
 //! cannot have used more than the time that passed, which is known without the kernel.
@@ -18,7 +18,8 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Within so short a time the thread's clock is taken to run as all others do, nanoseconds. If the machine did put the
-/// thread aside meanwhile, it is charged so much too much or too little. A twentieth of a tick; most polls are shorter.
+/// thread aside meanwhile, it is charged that much too much or too little. A twentieth of a tick; most polls are
+/// shorter.
 const BRIEF: u64 = 100_000;
 
 /// Time spent inside one instance, and how much more it may spend. Shared by its store and the call that is running.
@@ -61,17 +62,17 @@ impl Meter {
         self.exceeded.load(Relaxed)
     }
 
-    /// What the call has used.
+    /// Time that the call has used.
     pub(super) fn call_used(&self) -> Duration {
         Duration::from_nanos(self.call_nanos(0))
     }
 
-    /// What all calls have used.
+    /// Time that all calls have used.
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.used.load(Relaxed))
     }
 
-    /// What the call has used, with what is not charged yet.
+    /// Time that the call has used, with what is not charged yet.
     fn call_nanos(&self, more: u64) -> u64 {
         self.used.load(Relaxed).saturating_add(more).saturating_sub(self.call_began.load(Relaxed))
     }
@@ -80,7 +81,7 @@ impl Meter {
         self.poll_began.store(thread_time_at(now), Relaxed);
     }
 
-    /// Charges a poll that has just ended, after so many nanoseconds in all.
+    /// Charges a poll that has just ended, after this many nanoseconds in all.
     fn end_poll(&self, passed: u64) {
         let is_within = self.call_nanos(passed) <= self.limit.load(Relaxed);
         let used = if passed < BRIEF && is_within {
@@ -136,8 +137,8 @@ fn thread_time() -> u64 {
     seen.thread
 }
 
-/// The same at the moment `now`. Without a system call where the last one was a brief time ago: then it may say too much,
-/// never too little, so that what is used from here on is not overstated.
+/// The same at the moment `now`. Without a system call where the last one was a brief time ago: then it may say too
+/// much, never too little, so that what is used from here on is not overstated.
 fn thread_time_at(now: u64) -> u64 {
     let seen = SEEN.get();
     match now.saturating_sub(seen.all) {
@@ -206,7 +207,8 @@ mod tests {
     #[tokio::test]
     async fn what_would_exceed_a_limit_is_measured_and_not_guessed() {
         let limit = Duration::from_micros(50);
-        // On a busy machine even parking may take that long: not each of many times, as it would if the wall's clock counted.
+        // On a busy machine even parking may take that long: not each of many times, as it would if the wall's clock
+        // counted.
         let mut parked = Duration::MAX;
         for _ in 0..20 {
             parked = parked.min(charged(limit, 1, || thread::park_timeout(Duration::from_micros(60))).await);

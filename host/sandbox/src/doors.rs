@@ -1,5 +1,5 @@
-//! Ways for tests to call what a run calls: the check of what a guest might return, without a guest; and a stage with batches
-//! that no run would give it.
+//! Ways for tests to call what a run calls: the check of what a guest might return, without a guest; and a stage with
+//! batches that no run would give it.
 
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -62,7 +62,7 @@ pub fn check_columns(values: (Vec<u8>, Vec<u32>), keys: (Vec<u8>, Vec<u32>)) -> 
     contract::payload(values, keys)
 }
 
-/// A guest's words as they are kept: bounded, and without control characters.
+/// A guest's text as it is kept: bounded, and without control characters.
 pub fn legible(text: &str) -> String {
     log::shown(text, 0)
 }
@@ -70,7 +70,7 @@ pub fn legible(text: &str) -> String {
 /// Gives one instance of the stage at `component` these batches, and then its end. What became of each.
 ///
 /// # Errors
-/// When it is not a stage, or a call fails: in words.
+/// When it is not a stage, or a call fails; as text.
 pub async fn call_stage(component: &Path, config: &str, batches: &[Payload]) -> Result<Vec<Outcome>, String> {
     let stage = StageBuilder::component("stage", component).config(config);
     let plan = stage.into_plan();

@@ -1,4 +1,5 @@
-//! The engine: one for a pipeline, its pools of memories and stacks sized from the plan, its epochs ticked by one thread.
+//! The engine: one for a pipeline, its pools of memories and stacks sized from the plan, its epochs ticked by one
+//! thread.
 
 use std::sync::Arc;
 use std::thread;
@@ -19,8 +20,8 @@ pub(super) const TICK: Duration = Duration::from_millis(2);
 
 /// Instances made beyond one per worker: those of a pool that is being replaced while the old ones still unwind.
 const SPARE_INSTANCES: u32 = 8;
-/// Kept mapped in a pool slot when its instance goes, at most, and only of what that has touched: a guest's own pages and the
-/// largest batch by default, thrice. So the next one faults less.
+/// Kept mapped in a pool slot when its instance goes, at most, and only of what that has touched: a guest's own pages
+/// and the largest batch by default, thrice. So the next one faults less.
 const RESIDENT_BYTES: usize = 4 << 20;
 /// The same for a table. One that fits into a page, as nearly all do, is then cleared without a system call.
 const RESIDENT_TABLE_BYTES: usize = 64 << 10;
@@ -28,7 +29,7 @@ const RESIDENT_TABLE_BYTES: usize = 64 << 10;
 /// One page of a guest: the least that catches an access just past the end.
 const GUARD_BYTES: u64 = 64 << 10;
 
-/// What the plan asks of the engine.
+/// What the plan requires of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizing {
     /// Instances alive at one time: the workers of all stages, and the component sources.
@@ -56,8 +57,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with pools for `sizing`; where the machine refuses that much address space, one that maps each instance
-    /// when it is made, as large as its limit (slower to instantiate and to run, otherwise the same).
+    /// An engine with pools for `sizing`; where the machine refuses that much address space, one that maps each
+    /// instance when it is made, as large as its limit (slower to instantiate and to run, otherwise the same).
     ///
     /// # Errors
     /// When this machine cannot run compiled Wasm at all.
@@ -130,7 +131,7 @@ fn pooling(sizing: Sizing) -> PoolingAllocationConfig {
         // Each store has a limit of its own. A lower one here would only refuse a component with another error.
         .max_memory_size(usize::try_from(MEMORY_MAX).unwrap_or(usize::MAX));
     if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // Without the scan, keeping pages costs a memset of all of them per instance: worse than mapping anew.
+        // Without the scan, keeping pages costs a memset of all of them per instance: worse than mapping again.
         pooling.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(RESIDENT_BYTES);
         pooling.table_keep_resident(RESIDENT_TABLE_BYTES);
     }

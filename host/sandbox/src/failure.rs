@@ -1,4 +1,4 @@
-//! Why a call failed, told from what the host recorded: the engine's own error says only that the guest trapped.
+//! Diagnoses why a call failed, from what the host recorded: the engine's own error says only that the guest trapped.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use sandmill_engine::program::{Budget, GuestFailure};
 /// A call stack longer than this says no more.
 const FRAMES_MAX: usize = 32;
 
-/// What is shown of a function's name, bytes: the component's author chose it, and it is kept with each record that failed.
-/// The longest of the standard library's have some 200.
+/// Bytes of a function's name that are shown: the component's author chose it, and it is kept with each record that
+/// failed. The longest of the standard library's have some 200.
 const NAME_BYTES_MAX: usize = 256;
 
 /// Names longer than this are not taken apart: that costs time, and what is shown of them begins alike.
 const MANGLED_BYTES_MAX: usize = 4 << 10;
 
-/// What made a call fail with `error`, within `budget`.
+/// Diagnoses what made a call fail with `error`, within `budget`.
 pub(super) fn diagnose(error: &wasmtime::Error, state: &HostState, budget: Budget) -> GuestFailure {
     if state.meter.was_exceeded() {
         return too_busy(state, budget);
@@ -70,7 +70,7 @@ fn host_call(error: &wasmtime::Error) -> Option<String> {
     }
 }
 
-/// The engine's words without what every trap begins with.
+/// The engine's message without what every trap begins with.
 fn in_words(trap: Trap) -> String {
     if trap == Trap::StackOverflow {
         return "call stack exhausted: it calls itself too deeply, or without end".to_owned();

@@ -26,26 +26,26 @@ use sandmill_engine::program::{Budget, GuestFailure, Instance, Outcome, Program,
 use sandmill_engine::record::{Column, Payload};
 use sandmill_engine::time::{Elapsed, Instant, timeout};
 
-/// What making an instance and its `open` may take together. An interpreter needs a second to start and a stage may load
-/// a dictionary; beyond ten, something is wrong.
+/// The budget of making an instance and its `open` together. An interpreter needs a second to start and a stage may
+/// load a dictionary; beyond ten, something is wrong.
 pub(super) const OPEN_BUDGET: Budget =
     Budget { cpu: Duration::from_secs(10), wall: Duration::from_secs(30), fuel: None, records: 0 };
 
-/// An `open` that takes less is called for each instance. The first call of any takes some 100 µs, on a loaded machine more:
-/// pages of code that nobody has touched before. What `check` says must not hang on that.
+/// An `open` that takes less is called for each instance. The first call of any takes some 100 µs, on a loaded machine
+/// more: pages of code that nobody has touched before. What `check` says must not depend on that.
 const WARM_WORTH: Duration = Duration::from_millis(1);
 
 /// What a guest may hand over in one call, when its limits allow as much. Whatever comes in a call of the host's is
 /// copied before anybody can look at a clock. The engine's own default.
 const HANDED_OVER_MAX: u64 = 128 << 20;
-/// What comes with outputs of the largest size: where they end, why others failed.
+/// Bytes beside outputs of the largest size: where they end, why others failed.
 const BESIDE_OUTPUTS: u64 = 1 << 20;
 
-/// A stage's component, linked, with what its instances are given.
+/// A stage's linked component, with what its instances are given.
 pub(crate) struct Sandboxed {
     linked: StagePre<HostState>,
-    /// The same with the image of an opened instance, from when there is one: instances are then open as soon as they are
-    /// made.
+    /// The same with the image of an opened instance, from when there is one: instances are then open as soon as they
+    /// are made.
     image: OnceLock<StagePre<HostState>>,
     warmth: Mutex<Warmth>,
     terms: Arc<Terms>,
@@ -82,7 +82,7 @@ impl Sandboxed {
     /// Links `component` as the stage of `plan`, with what it was granted.
     ///
     /// # Errors
-    /// When it is no stage, or imports what it was not granted.
+    /// When it is not a stage, or imports what it was not granted.
     pub(crate) fn new(
         component: &Component,
         plan: &StagePlan,
@@ -100,8 +100,8 @@ impl Sandboxed {
     }
 
     /// Opens one instance of `component`, of which it was made, so that what is wrong with its `open` costs no record.
-    /// Then sees to it that the others are open as soon as they are made, where the plan wants that and the cache has an image.
-    /// Whether one is still to be made.
+    /// Then sees to it that the others are open as soon as they are made, where the plan wants that and the cache has
+    /// an image. Whether one is still to be made.
     ///
     /// # Errors
     /// When the instance cannot be made, or does not open.
@@ -141,7 +141,7 @@ impl Sandboxed {
         drop(self.image.set(image));
     }
 
-    /// How instances begin from now on; tells it whoever asks.
+    /// How instances begin from now on; reported to whoever asks.
     pub(super) fn be(&self, warmth: Warmth) -> Warmth {
         self.warmth.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&warmth);
         warmth
@@ -213,7 +213,7 @@ impl Program for Sandboxed {
     }
 }
 
-/// What is left for `open` of the budget that making its instance has begun with.
+/// The rest for `open` of the budget that making its instance has begun with.
 pub(super) fn rest_of_open(store: &Store<HostState>, begun: Instant) -> Budget {
     rest(OPEN_BUDGET, store.data().meter.used(), begun.elapsed())
 }
@@ -294,8 +294,9 @@ pub(super) fn metered_store(engine: &wasmtime::Engine, state: HostState, limits:
     store
 }
 
-/// What one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its own memory
-/// limit alone does not bound their copies. An outcome that is larger fails like any other, and its batch is split.
+/// Bound of what one call may make the host allocate: lists of a hostile guest may all point to the same bytes, so its
+/// own memory limit alone does not bound their copies. An outcome that is larger fails like any other, and its batch is
+/// split.
 fn handed_over(limits: &Limits) -> u64 {
     let outputs = limits.output.get().saturating_add(BESIDE_OUTPUTS);
     limits.memory.get().min(outputs.max(HANDED_OVER_MAX))

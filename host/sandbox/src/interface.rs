@@ -1,5 +1,5 @@
-//! Every interface that a component may import: what it reaches, the grant that provides it, and how it is linked. The one
-//! table behind the linker, `check` and `inspect`: what does not stand here is given to nobody.
+//! Every interface that a component may import: what it reaches, the grant that provides it, and how it is linked. The
+//! one table behind the linker, `check` and `inspect`: an interface that is not in it is never provided.
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
@@ -31,7 +31,7 @@ const WASI_VERSION: &str = "0.2.";
 pub(super) struct Interface {
     /// Package and name; of WASI without the version.
     name: &'static str,
-    /// What provides it; nothing has to, when it reaches nothing by itself.
+    /// The grant that provides it; `None` when it reaches nothing by itself.
     grant: Option<Grant>,
     reaches: &'static str,
     link: fn(&mut Linker<HostState>) -> Result<()>,
@@ -114,13 +114,13 @@ static INTERFACES: [Interface; 31] = [
     free("wasi:sockets/ip-name-lookup", DENIED, |l| {
         sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, HostState::sockets)
     }),
-    by(Grant::Variables, "wasi:cli/environment", "variables that it is granted", |l| {
+    by(Grant::Variables, "wasi:cli/environment", "variables that are granted", |l| {
         cli::environment::add_to_linker::<_, WasiCli>(l, HostState::cli)
     }),
-    by(Grant::Folders, "wasi:filesystem/types", "folders that it is granted", |l| {
+    by(Grant::Folders, "wasi:filesystem/types", "folders that are granted", |l| {
         filesystem::types::add_to_linker::<_, WasiFilesystem>(l, HostState::filesystem)
     }),
-    by(Grant::Folders, "wasi:filesystem/preopens", "folders that it is granted", |l| {
+    by(Grant::Folders, "wasi:filesystem/preopens", "folders that are granted", |l| {
         filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, HostState::filesystem)
     }),
     by(Grant::Clock, "wasi:clocks/wall-clock", "the time", |l| {
@@ -138,10 +138,10 @@ static INTERFACES: [Interface; 31] = [
     by(Grant::Random, "wasi:random/insecure-seed", "a random number", |l| {
         random::insecure_seed::add_to_linker::<_, WasiRandom>(l, HostState::random)
     }),
-    by(Grant::Http, "wasi:http/types", "requests to origins that it is granted", |l| {
+    by(Grant::Http, "wasi:http/types", "requests to origins that are granted", |l| {
         http::types::add_to_linker::<_, WasiHttp>(l, &LinkOptions::default().into(), HostState::http)
     }),
-    by(Grant::Http, "wasi:http/outgoing-handler", "requests to origins that it is granted", |l| {
+    by(Grant::Http, "wasi:http/outgoing-handler", "requests to origins that are granted", |l| {
         http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, HostState::http)
     }),
 ];
@@ -153,7 +153,7 @@ pub(super) fn look_at(import: &str, types_only: bool) -> ImportUse {
         Some(Interface { grant: None, reaches, .. }) => (Provision::Always, &[], *reaches),
         Some(Interface { grant: Some(grant), reaches, .. }) => (Provision::Missing, grant.keys(), *reaches),
         None if import.starts_with(PACKAGE) => (Provision::Never, &[], "another version of the stage interface"),
-        None => (Provision::Never, &[], "no stage is given this"),
+        None => (Provision::Never, &[], "it is never granted"),
     };
     ImportUse { name: import.to_owned(), provision, grants: grants.to_vec(), reaches: reaches.to_owned() }
 }
@@ -180,7 +180,8 @@ pub(super) fn look_at_command(import: ImportUse) -> ImportUse {
     ImportUse { reaches: reaches.to_owned(), ..import }
 }
 
-/// The same, for a command that has been granted something: what its libraries ask for without need is there, and holds nothing.
+/// The same, for a command that has been granted something: what its libraries ask for without need is there, and holds
+/// nothing.
 pub(super) fn granted_to_command(import: &ImportUse, grants: &Grants) -> ImportUse {
     let import = granted(import, grants);
     let nothing = match grant_of(&import) {
@@ -210,7 +211,7 @@ pub(super) fn link(linker: &mut Linker<HostState>, imports: &[ImportUse]) -> Res
     INTERFACES.iter().filter(wanted).try_for_each(|interface| (interface.link)(linker))
 }
 
-/// How a grant is written down: with something behind it, and with as little as it can have.
+/// How a grant is written down: with a value, and with as little as it can have.
 pub(super) fn example(grant: Grant) -> (&'static str, &'static str) {
     match grant {
         Grant::Folders => ("read = [\"data/\"]", "read = []"),

@@ -1,4 +1,4 @@
-//! The sandbox: everything that names wasmtime.
+//! The sandbox: the only module that names wasmtime.
 //!
 //! Owns the engine, the compiled components and the stores. Links what a component imports
 //! and is granted (`interface`, `reach`, `egress`), and refuses every other import. Bounds each

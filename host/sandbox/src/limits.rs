@@ -1,5 +1,6 @@
-//! The memory and table limits of an instance: what it begins with and what it grows to, all its memories and all its tables
-//! together. A refusal is recorded, because the guest sees only a failed growth and traps on its own some time later.
+//! The memory and table limits of an instance: what it begins with and what it grows to, all its memories and all its
+//! tables together. A refusal is recorded, because the guest sees only a failed growth and traps on its own some time
+//! later.
 
 use wasmtime::ResourceLimiter;
 
@@ -13,8 +14,8 @@ pub(super) const TABLES_MAX: usize = 8;
 /// Of the component, whatever its limit: that is the store's to enforce.
 pub(super) const CORE_INSTANCES_MAX: usize = INSTANCES_MAX;
 
-/// What an instance would have too many of, where the engine says so: when it compiles for its pools (of one module, or of all
-/// together), or when it makes an instance without them. It has no errors of its own for these.
+/// What an instance would have too many of, where the engine says so: when it compiles for its pools (of one module, or
+/// of all together), or when it makes an instance without them. It has no errors of its own for these.
 pub(super) fn too_many(why: &str) -> Option<String> {
     let counts = [
         (
@@ -101,7 +102,7 @@ impl MemoryLimiter {
         self.denied
     }
 
-    /// Lets the instance have so many bytes of memory more.
+    /// Lets the instance have this many bytes of memory more.
     pub(super) fn allow(&mut self, bytes: u64) {
         self.memory.limit = self.memory.limit.saturating_add(bytes);
     }
@@ -116,7 +117,7 @@ impl MemoryLimiter {
         self.table.limit
     }
 
-    /// What the instance has now, bytes.
+    /// Bytes that the instance has now.
     pub(super) fn used(&self) -> u64 {
         self.memory.used
     }

@@ -1,4 +1,4 @@
-//! What a guest says: lines of its log, and of its standard output and error, on their way to a person.
+//! Passes a guest's log, standard output and error on to a person, line by line.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -10,25 +10,25 @@ use sandmill_engine::program::WorkerId;
 use sandmill_engine::redact::Redactor;
 use sandmill_engine::report::{Audience, Event, EventSender, LogLevel};
 
-/// Longest line of a guest that is shown, bytes; a longer one is cut. A line that a person reads.
+/// Longest line of a guest that is shown, bytes; a longer one is shortened. A line that a person reads.
 const LINE_BYTES_MAX: usize = 8 << 10;
 
-/// Lines that are kept back at most, until it is known whether they will be said again: half of what the channel of events
-/// has room for.
+/// Lines that are kept back at most, until it is known whether they will be said again: half of what the channel of
+/// events has room for.
 const HELD_LINES_MAX: usize = 512;
 
-/// The last lines that are remembered for dead letters: so many, and together not much more than so many bytes.
+/// The last lines that are remembered for dead letters: this many, and together not much more than this many bytes.
 const TAIL_LINES: usize = 16;
 const TAIL_BYTES: usize = 4 << 10;
 
-/// Where the words of guests go, what is struck out of them on the way, and how many there may be.
+/// Where a guest's output goes, which secrets are removed from it, and how much of it there may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Voice {
     events: EventSender,
     redactor: Arc<Redactor>,
-    /// In one call of one instance.
+    /// Bytes allowed in one call of one instance.
     bytes_max: u64,
-    /// What was beyond that, of all instances that share this voice.
+    /// Bytes beyond that, of all instances that share this output.
     bytes_cut: Arc<AtomicU64>,
 }
 
@@ -39,7 +39,7 @@ impl Voice {
         Self { events, redactor, bytes_max: u64::MAX, bytes_cut: Arc::default() }
     }
 
-    /// One for the instances of one node, which may say so many bytes in a call.
+    /// One for the instances of one node, which may write this many bytes in a call.
     pub(super) fn bounded(&self, bytes_max: u64) -> Self {
         Self { bytes_max, bytes_cut: Arc::default(), ..self.clone() }
     }
@@ -55,7 +55,7 @@ impl Voice {
         self.events.send(Event::Log { worker: worker.clone(), level: LogLevel::Warn, message });
     }
 
-    /// Counts something that would have been told, had there not been too much of it.
+    /// Counts something that would have been reported, had there not been too much of it.
     pub(super) fn lose(&self) {
         self.events.lose();
     }
@@ -65,14 +65,14 @@ impl Voice {
         matches!(self.redactor.text(text), Cow::Owned(_))
     }
 
-    /// A guest's words as they may be shown: without secrets, bounded, and without control characters. In this order: a
-    /// secret that is cut in two, or whose line feeds are gone, is not found any more.
+    /// A guest's text as it may be shown: without secrets, bounded, and without control characters. In this order: a
+    /// secret that is broken in two, or whose line feeds are gone, is not found any more.
     pub(super) fn legible(&self, text: &str) -> String {
         shown(&self.redactor.text(text), 0)
     }
 }
 
-/// The words of one instance. Shared by its store and its streams.
+/// The log of one instance. Shared by its store and its streams.
 #[derive(Debug)]
 pub(super) struct GuestLog {
     worker: WorkerId,
@@ -86,7 +86,7 @@ pub(super) struct GuestLog {
     held: Mutex<Option<Vec<(LogLevel, String)>>>,
 }
 
-/// What a guest may write fragments of lines to, in the order in which their last lines are told.
+/// What a guest may write fragments of lines to, in the order in which their last lines are shown.
 const STREAMS: [LogLevel; 4] = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
 
 /// A line whose end has not come yet.
@@ -109,12 +109,12 @@ impl GuestLog {
         }
     }
 
-    /// Begins a call: each has its own allowance of words.
+    /// Begins a call: each has its own allowance of log.
     pub(super) fn begin_call(&self) {
         self.left.store(self.voice.bytes_max, Relaxed);
     }
 
-    /// Ends a call: lines that were left without an end are told.
+    /// Ends a call: lines that were left without an end are shown.
     pub(super) fn end_call(&self) {
         for (level, partial) in STREAMS.iter().zip(&self.partial) {
             let mut partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +145,7 @@ impl GuestLog {
         }
     }
 
-    /// As [`Voice::legible`].
+    /// Like [`Voice::legible`].
     pub(super) fn legible(&self, text: &str) -> String {
         self.voice.legible(text)
     }
@@ -178,8 +178,8 @@ impl GuestLog {
             return;
         }
         let redactor = &self.voice.redactor;
-        // What was cut off may have been the rest of a secret, whose start is not found any more and goes with it: by its
-        // place in what was said, because what is struck out before it gets longer or shorter.
+        // What was left out may have been the rest of a secret, whose start is not found any more and goes with it: by
+        // its place in the guest's text, because what is removed before it gets longer or shorter.
         let held_back = if beyond > 0 { redactor.longest().saturating_sub(1).min(text.len()) } else { 0 };
         let clean = redactor.until(text, text.len() - held_back);
         let text = String::from_utf8_lossy(&clean);
@@ -229,12 +229,12 @@ impl GuestLog {
         }
     }
 
-    /// The last lines, as they were told.
+    /// The last lines, as they were shown.
     pub(super) fn tail(&self) -> Vec<String> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// Whose words these are, and where they go.
+    /// Whose output this is, and where it goes.
     pub(super) fn speaker(&self) -> (&WorkerId, &Voice) {
         (&self.worker, &self.voice)
     }
@@ -247,7 +247,7 @@ pub(super) fn shown(text: &str, beyond: usize) -> String {
     let mut shown: String = kept.chars().map(|c| if is_harmful(c) && c != '\t' { '\u{fffd}' } else { c }).collect();
     let cut = cut.len() + beyond;
     if cut > 0 {
-        shown.push_str(&format!("… ({cut} bytes cut)"));
+        shown.push_str(&format!("… ({cut} bytes left out)"));
     }
     shown
 }
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(shown("caf\u{e9}\tok", 0), "café\tok");
         assert_eq!(shown("\u{1b}[2Jgone\n", 0), "\u{fffd}[2Jgone\u{fffd}");
         let long = shown(&"é".repeat(LINE_BYTES_MAX), 0);
-        assert!(long.ends_with("… (8192 bytes cut)"), "{long}");
+        assert!(long.ends_with("… (8192 bytes left out)"), "{long}");
     }
 
     #[tokio::test]
@@ -313,14 +313,14 @@ mod tests {
         assert!(!lines[0].contains("hun") && lines[0].contains("x[se… ("), "{}", &lines[0][8000..]);
     }
 
-    /// Each value that is struck out makes the line shorter, and so moves the start of the last one, of which the end was
+    /// Each value that is removed makes the line shorter, and so moves the start of the last one, of which the end was
     /// not kept, from beyond the bound into what is shown.
     #[tokio::test]
     async fn the_start_of_a_secret_that_was_cut_is_not_shown_however_short_the_line_becomes() {
         let secret = "hunter2 ".repeat(12);
         for start in 0..=secret.len() {
             let (log, sender, stream) = log(&[("T".into(), secret.clone())]);
-            // So much of the last one is kept.
+            // This much of the last one is kept.
             let filler = LINE_BYTES_MAX + log.voice.redactor.longest() - 10 * secret.len() - start;
             let begin = format!("{}{}", secret.repeat(10), "x".repeat(filler));
             log.write(LogLevel::Info, format!("{begin}{secret}{}", "y".repeat(1000)).as_bytes());

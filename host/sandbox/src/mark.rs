@@ -1,7 +1,7 @@
-//! What a component says of itself, for the host to read before anything runs: the mark that an SDK puts into it.
+//! Reads the mark that an SDK puts into a component, before anything runs.
 //!
-//! It is a custom section named `sandmill:stage` in one of the component's modules, with lines `key=value`. Nobody vouches for
-//! it: it decides about warnings, and about nothing else. A component of another origin has none.
+//! It is a custom section named `sandmill:stage` in one of the component's modules, with lines `key=value`. Nobody
+//! vouches for it: it decides about warnings, and about nothing else. A component of another origin has none.
 
 use wasmparser::{Parser, Payload};
 

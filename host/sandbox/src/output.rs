@@ -1,9 +1,9 @@
-//! How much one record may become: bytes and records of its outputs. Checked once the outcome itself has been, so that
+//! Bounds the outputs of one record: bytes and number. Checked once the outcome itself has been, so that
 //! every output has an origin that is there.
 
 use sandmill_engine::program::{GuestFailure, Outcome};
 
-/// What the outputs of one record, or of several together, may come to.
+/// Bounds of the outputs of one record, or of several together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutputBounds {
     pub(super) bytes: u64,
@@ -11,7 +11,8 @@ pub(super) struct OutputBounds {
 }
 
 impl OutputBounds {
-    /// What so many records may come to; one at least, so that a `flush` may say something when nothing went before.
+    /// What this many records may come to; one at least, so that a `flush` may return something when nothing went
+    /// before.
     pub(super) fn times(self, records: usize) -> Self {
         let times = records.max(1) as u64;
         Self { bytes: self.bytes.saturating_mul(times), records: self.records.saturating_mul(times) }

@@ -1,4 +1,4 @@
-//! Why a component is refused, in words: whose fault it is, and what to do about it.
+//! Why a component is refused: whose fault it is, and what to do about it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use sandmill_engine::error::Error;
 use sandmill_engine::legible::one_line;
 use sandmill_engine::suggest;
 
-/// What the engine and its reader of components say when there is too much of something. They have no errors of their own
+/// Messages of the engine and its reader of components about too much of something. They have no errors of their own
 /// for these.
 const TOO_LARGE: [&str; 7] = [
     "exceeds limit of",
@@ -23,16 +23,16 @@ const TOO_LARGE: [&str; 7] = [
     "does not fit in pooling allocator",
 ];
 
-/// What they say of a part of the language that they know, and that is switched off.
+/// Their messages about a feature that they know, and that is switched off.
 const SWITCHED_OFF: [&str; 4] = ["not enabled", "is disabled", "requires the component model", "must be enabled"];
 
 pub(super) fn slow(path: &Path, limit: Duration) -> Error {
     let limit = humantime::format_duration(limit);
     Error::config(format!(
-        "component \"{}\" takes longer to compile than {limit}, which is limits.compile",
+        "component \"{}\" takes longer to compile than limits.compile, which is {limit}",
         path.display()
     ))
-    .hint("raise limits.compile, or build it of fewer parts")
+    .hint("raise limits.compile, or build it from fewer parts")
 }
 
 pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
@@ -64,17 +64,17 @@ pub(super) fn uncompiled(path: &Path, wasm: &[u8], error: &wasmtime::Error) -> E
     if let Some(panicked) = error.downcast_ref::<cache::Panicked>() {
         return Error::config(format!("\"{}\" cannot be compiled", path.display()))
             .caused_by(panicked.to_string())
-            .hint("this is a bug of the compiler: please report it, with the component");
+            .hint("this is a bug in the compiler: please report it, with the component");
     }
     if let Some(too_much) = error.downcast_ref::<compiler::TooMuch>() {
         return Error::config(format!("\"{}\" cannot be run: {too_much}", path.display()))
-            .hint("build it of fewer or smaller parts");
+            .hint("build it from fewer or smaller parts");
     }
     no_component(path, wasm, &text(error))
 }
 
 fn too_large(path: &Path, why: &str) -> Error {
-    Error::config(format!("\"{}\" cannot be run: {why}", path.display())).hint("build it of fewer parts")
+    Error::config(format!("\"{}\" cannot be run: {why}", path.display())).hint("build it from fewer parts")
 }
 
 fn no_component(path: &Path, wasm: &[u8], why: &str) -> Error {
@@ -85,9 +85,9 @@ fn no_component(path: &Path, wasm: &[u8], why: &str) -> Error {
             .hint("a component is a binary file that begins with \\0asm: name a .wasm file, or a stage's folder");
     }
     if says(&TOO_LARGE) {
-        return Error::config(format!("\"{path}\" cannot be run: there is too much in it for the compiler"))
+        return Error::config(format!("\"{path}\" cannot be run: it is too much for the compiler"))
             .caused_by(one_line(why))
-            .hint("build it of fewer or smaller parts");
+            .hint("build it from fewer or smaller parts");
     }
     if says(&SWITCHED_OFF) {
         return Error::config(format!("\"{path}\" cannot be run: it uses a feature that no stage may use"))

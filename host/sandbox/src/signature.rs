@@ -1,4 +1,4 @@
-//! Whether the functions behind the right names are the right functions. The engine asks only when it makes an instance,
+//! Whether the functions with the right names are the right functions. The engine asks only when it makes an instance,
 //! where a failure looks like any other.
 
 use wasmtime::Result;

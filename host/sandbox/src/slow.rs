@@ -1,4 +1,4 @@
-//! A person is told when a compilation takes long.
+//! Notifies a person when a compilation takes long.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 static TELL: OnceLock<fn(&Path)> = OnceLock::new();
 
-/// From now on, this is called once for each compilation that has taken a second, with the component's path.
+/// Registers a function that is called once for each compilation that has taken a second, with the component's path.
 pub fn tell_of_slow_compilations(tell: fn(&Path)) {
     // The first one stays: there is one person.
     TELL.set(tell).unwrap_or_default();
@@ -30,14 +30,14 @@ impl Watched {
         if let Some(tell) = TELL.get() {
             let (watched, path) = (Arc::downgrade(&running), of.to_owned());
             let watch = move || tell_unless_over(&watched, LONG, || tell(&path));
-            // Where no thread can be had for it, nobody is told.
+            // Where no thread can be had for it, nobody is notified.
             drop(thread::Builder::new().name("sandmill-watch".to_owned()).spawn(watch));
         }
         Self { _running: running }
     }
 }
 
-/// Tells, unless it is over when so much time has passed.
+/// Notifies, unless it is over when this much time has passed.
 fn tell_unless_over(running: &Weak<()>, after: Duration, tell: impl FnOnce()) {
     let by = Instant::now() + after;
     while Instant::now() < by && running.strong_count() > 0 {

@@ -28,8 +28,8 @@ const CURSOR_BYTES_MAX: usize = 64 << 10;
 /// Pulls that may give nothing one after the other: beyond, the source does not work, it spins.
 const EMPTY_PULLS_MAX: u32 = 1_000;
 
-/// A component source: one instance at a time. After a trap, a limit or a broken contract there is another, which begins
-/// at the place that was named last.
+/// A component source: one instance at a time. After a trap, a limit or a broken contract there is another, which
+/// begins at the place that was named last.
 pub(super) struct SandboxedSource {
     name: Arc<str>,
     opener: Opener,
@@ -58,7 +58,7 @@ struct SourceInstance {
 enum Place {
     Beginning,
     Behind(Cursor),
-    /// It has given records, and named no place: nobody could go on there.
+    /// It has returned records without a cursor: nothing could continue there.
     Unnamed,
 }
 
@@ -86,11 +86,11 @@ impl Opener {
 }
 
 impl SandboxedSource {
-    /// Makes and opens the instance, with what it was granted and where its words go; where an earlier run was cut, at
-    /// the `cursor` that it had come to.
+    /// Makes and opens the instance, with what it was granted and where its output goes; if an earlier run was
+    /// interrupted, at the `cursor` that it had come to.
     ///
     /// # Errors
-    /// When the component is no source, traps, exceeds a limit, or refuses its configuration.
+    /// When the component is not a source, traps, exceeds a limit, or refuses its configuration.
     pub(super) async fn open(
         component: &Component,
         name: &Arc<str>,
@@ -157,11 +157,12 @@ impl SourceInstance {
             contract::payload((values.data, values.ends), (keys.data, keys.ends)).map_err(GuestFailure::Contract)?;
         // A slow pipeline asks for few records at a time. A source that gives whole pages is let in all the same.
         if records.len() > most as usize {
-            let what = format!("pull gave {} records, but was asked for at most {max}", records.len());
+            let what = format!("pull returned {} records, but was asked for at most {max}", records.len());
             return Err(GuestFailure::Contract(what));
         }
         if chunk.cursor.len() > CURSOR_BYTES_MAX {
-            let what = format!("pull gave a cursor of {} bytes; {CURSOR_BYTES_MAX} are allowed", chunk.cursor.len());
+            let what =
+                format!("pull returned a cursor of {} bytes; {CURSOR_BYTES_MAX} are allowed", chunk.cursor.len());
             return Err(GuestFailure::Contract(what));
         }
         let output = OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() };
@@ -206,7 +207,7 @@ impl Source for SandboxedSource {
                 return Ok(Some(chunk));
             }
         }
-        Err(Error::guest(format!("it gave nothing in {EMPTY_PULLS_MAX} pulls"))
-            .hint("a source that has ended says so with `done`"))
+        Err(Error::guest(format!("it returned nothing in {EMPTY_PULLS_MAX} pulls"))
+            .hint("a source that has ended must set `done`"))
     }
 }

@@ -1,4 +1,4 @@
-//! What the host keeps for one instance: its limits, its meter, where its words go, and what it reaches.
+//! What the host keeps for one instance: its limits, its meter, where its output goes, and what it reaches.
 
 use std::sync::Arc;
 
@@ -20,11 +20,12 @@ use sandmill_engine::report::LogLevel;
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) limits: Limits,
-    /// Where their words go.
+    /// Where their output goes.
     pub(super) voice: Voice,
     /// Whether the engine's code counts fuel, for this stage's sake or another's.
     counts_fuel: bool,
-    /// What they reach. None for components that import nothing of WASI: most do, and pay nothing for it.
+    /// The provisions that they reach. None for components that import nothing of WASI: most do, and pay nothing for
+    /// it.
     provisions: Option<Provisions>,
 }
 
@@ -38,7 +39,7 @@ impl Terms {
         })
     }
 
-    /// The same for an instance that reaches nothing, and whose words nobody hears.
+    /// The same for an instance that reaches nothing, and whose output nobody reads.
     pub(super) fn unheard(&self) -> Self {
         let Self { limits, counts_fuel, .. } = *self;
         Self { limits, voice: self.voice.bounded(0), counts_fuel, provisions: None }
@@ -56,7 +57,7 @@ pub(super) struct HostState {
     pub(super) meter: Arc<Meter>,
     pub(super) panic: Option<String>,
     pub(super) log: Arc<GuestLog>,
-    /// Of a command.
+    /// The streams and arguments of a command.
     pub(super) given: Option<Given>,
     counts_fuel: bool,
     reach: Option<Box<Reach>>,
@@ -85,15 +86,15 @@ impl HostState {
         self.counts_fuel
     }
 
-    /// Begins a call: each has its own allowance of words.
+    /// Begins a call: each has its own allowance of log.
     pub(super) fn begin_call(&mut self) {
         self.log.begin_call();
-        // What happened in an earlier call says nothing of this one.
+        // What happened in an earlier call does not matter for this one.
         self.panic = None;
         self.memory.forget_refusal();
     }
 
-    /// What WASI is made of.
+    /// The state of WASI.
     pub(super) fn reach(&mut self) -> &mut Reach {
         self.reach.as_mut().expect("whoever imports WASI is given its state")
     }

@@ -1,7 +1,7 @@
-//! What a compiler is given: a component as it is, or on its way to an image of its opened instance (`warm`).
+//! The input of a compiler: a component as it is, or on its way to an image of its opened instance (`warm`).
 //!
-//! To rewrite a component of many MiB takes seconds and memory, as compiling it does, so the compiler's process does both:
-//! it has bounds, and it can be ended.
+//! To rewrite a component of many MiB takes seconds and memory, as compiling it does, so the compiler's process does
+//! both: it has bounds, and it can be ended.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Work {
         }
     }
 
-    /// What it begins as.
+    /// The component's bytes at the start.
     pub(super) fn wasm(&self) -> &[u8] {
         match self {
             Self::Component(wasm) | Self::Instrumented(wasm) | Self::Imaged { wasm, .. } => wasm,
@@ -65,7 +65,7 @@ impl Work {
         }
     }
 
-    /// What it is, as arguments of a process to which [`Self::write`] gives the rest.
+    /// Arguments for a process to which [`Self::write`] gives the rest.
     pub(super) fn words(&self) -> Vec<String> {
         match self {
             Self::Component(_) => vec!["component".to_owned()],

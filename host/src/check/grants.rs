@@ -1,4 +1,4 @@
-//! Grants in words: which folders, variables and origins they reach. Never a value.
+//! Describes grants: which folders, variables and origins they reach. Never a value.
 
 use std::path::{Component, Path, PathBuf};
 

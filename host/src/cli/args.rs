@@ -1,4 +1,4 @@
-//! The command line as written.
+//! The command line's arguments and help texts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Fetch nothing: a toolchain that a stage needs and this machine does not have is an error.
+    /// Fetch nothing: if a stage needs a toolchain that is not installed, that is an error.
     #[arg(long, global = true)]
     pub(crate) offline: bool,
 
@@ -79,19 +79,19 @@ pub(crate) struct RunArguments {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) fresh: bool,
 
-    /// Resume an interrupted run even if stages have changed since. If nothing has changed, it is resumed anyway.
+    /// Resume an interrupted run even if stages have changed since. Not needed if nothing has changed.
     #[arg(long)]
     pub(crate) resume: bool,
 }
 
-/// How a run is shown, and how it is let end.
+/// How a run is shown, and how it is stopped.
 #[derive(Debug, Args)]
 pub(crate) struct ShownArguments {
     /// Print the closing report as one line of JSON on standard output, instead of a table on standard error.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write the closing report, as JSON, to this file as well.
+    /// Also write the closing report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
@@ -99,7 +99,7 @@ pub(crate) struct ShownArguments {
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) progress: Progress,
 
-    /// As `--progress none`.
+    /// Same as `--progress none`.
     #[arg(long, conflicts_with = "progress", hide = true)]
     pub(crate) no_progress: bool,
 
@@ -107,7 +107,7 @@ pub(crate) struct ShownArguments {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
     pub(crate) log: LogFilter,
 
-    /// How long the first Ctrl-C (or SIGTERM) waits for what is in flight, before everything stops.
+    /// How long the first Ctrl-C (or SIGTERM) waits for what is in flight before everything stops.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = usage::time)]
     pub(crate) grace: Duration,
 }
@@ -123,7 +123,7 @@ impl RunArguments {
     }
 }
 
-/// Check all that can be known of a pipeline without running it.
+/// Check a pipeline without running it.
 ///
 /// Builds the stages that are stale, looks at what each component imports and exports, opens one instance of each stage
 /// with its configuration, and opens sources and sinks. No record moves, and no output is touched.
@@ -159,7 +159,7 @@ pub(crate) struct BuildArguments {
     pub(crate) json: bool,
 }
 
-/// Make a new stage with a test of it, or a pipeline with a script.
+/// Create a stage with a test, or a pipeline with a script.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  sandmill new shout\n  sandmill new shout --lang python\n  sandmill build shout\n  \
@@ -173,20 +173,20 @@ pub(crate) struct NewArguments {
     #[arg(long, value_name = "LANGUAGE", default_value = "rust", value_parser = clap::builder::PossibleValuesParser::new(crate::build::language_names()))]
     pub(crate) lang: String,
 
-    /// Make a pipeline with a script in this language instead: nothing is compiled, and it runs at once.
+    /// Create a pipeline with a script in this language instead: nothing has to be compiled.
     #[arg(long, value_name = "LANGUAGE", conflicts_with = "lang", value_parser = clap::builder::PossibleValuesParser::new(crate::build::script_names()))]
     pub(crate) script: Option<String>,
 
-    /// The folder to make it in.
+    /// The folder to create it in.
     #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
 }
 
-/// Look at a component, or at what the stages of a pipeline may reach.
+/// Show what a component contains, or what the stages of a pipeline may reach.
 ///
-/// For a component it shows the imports, the exports, the size and the hash. For a pipeline it shows each import of each
-/// stage with the grant that provides it, and each grant with what it reaches: folders, names of variables, origins, but
-/// never a value. Stages that are stale are built; nothing else is opened.
+/// For a component it shows the imports, the exports, the size and the hash. For a pipeline it shows each import of
+/// each stage with the grant that provides it, and each grant with what it reaches: folders, names of variables,
+/// origins, but never a value. Stages that are stale are built; nothing else is opened.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill inspect stages/mask\n  sandmill inspect mask.wasm --json\n  \
                         sandmill inspect pipeline.toml\n\n\
@@ -203,11 +203,12 @@ pub(crate) struct InspectArguments {
 
 /// List, fetch or remove the compilers of the languages that stages are written in.
 ///
-/// `build`, `run` and `check` fetch what they need by themselves, after asking on a terminal; with `--offline` they never do.
+/// `build`, `run` and `check` fetch what they need, after asking on a terminal; with `--offline` they never fetch
+/// anything.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sandmill toolchain list\n  sandmill toolchain install python go\n  \
                         sandmill toolchain remove --all\n\n\
-                        What is fetched lies in the user's cache ($SANDMILL_CACHE, else ~/.cache/sandmill).")]
+                        Compilers are fetched into the user's cache ($SANDMILL_CACHE, else ~/.cache/sandmill).")]
 pub(crate) struct ToolchainArguments {
     #[command(subcommand)]
     pub(crate) verb: ToolchainVerb,
@@ -224,19 +225,19 @@ pub(crate) enum ToolchainVerb {
     },
     /// Fetch the compilers that are not on this machine.
     Install {
-        /// The languages.
+        /// Languages, as `sandmill toolchain list` names them.
         #[arg(value_name = "LANGUAGE", required_unless_present = "all")]
         languages: Vec<String>,
-        /// Those of all languages.
+        /// The compilers of all languages.
         #[arg(long, conflicts_with = "languages")]
         all: bool,
     },
     /// Remove what was fetched from the cache.
     Remove {
-        /// The languages.
+        /// Languages, as `sandmill toolchain list` names them.
         #[arg(value_name = "LANGUAGE", required_unless_present = "all")]
         languages: Vec<String>,
-        /// Those of all languages.
+        /// The compilers of all languages.
         #[arg(long, conflicts_with = "languages")]
         all: bool,
     },
@@ -258,38 +259,39 @@ pub(crate) struct DeadLettersArguments {
 /// What to do with them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersVerb {
-    /// List them, one on a line.
+    /// List dead letters, one per line.
     List {
         #[command(flatten)]
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
-        /// Print everything about each, as a line of JSON on standard output.
+        /// Print each dead letter in full, as one line of JSON on standard output.
         #[arg(long)]
         json: bool,
     },
-    /// Show everything about one.
+    /// Show one dead letter in full.
     Show {
         /// Its number, as `list` shows it.
         #[arg(value_name = "ID", value_parser = usage::letter_number)]
         id: i64,
         #[command(flatten)]
         pipeline: PipelineArgument,
-        /// Print it as a line of JSON on standard output.
+        /// Print it as one line of JSON on standard output.
         #[arg(long)]
         json: bool,
     },
-    /// Write them to standard output, each as a line of JSON.
+    /// Write dead letters to standard output, one line of JSON each.
     Export {
         #[command(flatten)]
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
     },
-    /// Send them back into the stage where they failed, through the rest of the pipeline to its sinks.
+    /// Send dead letters back into the stage where they failed, and through the rest of the pipeline to its sinks.
     ///
-    /// Each is deleted when it has arrived or a stage has dropped it. If it fails again, it becomes a new dead letter. Sinks
-    /// add to what is there. Those that a source could not read, and those from which a secret was removed, are not replayed.
+    /// A dead letter is deleted once it is delivered or dropped by a stage. If it fails again, it becomes a new dead
+    /// letter. Sinks append to what is there. Records that a source could not read, or from which a secret was removed,
+    /// are not replayed.
     Replay {
         #[command(flatten)]
         pipeline: PipelineArgument,
@@ -298,13 +300,13 @@ pub(crate) enum DeadLettersVerb {
         #[command(flatten)]
         shown: ShownArguments,
     },
-    /// Delete them.
+    /// Delete dead letters.
     Drop {
         #[command(flatten)]
         pipeline: PipelineArgument,
         #[command(flatten)]
         choice: ChoiceArguments,
-        /// Delete all of them.
+        /// Delete all dead letters of the pipeline.
         #[arg(long, conflicts_with_all = ["ids", "node", "kind", "since"])]
         all: bool,
     },
@@ -313,19 +315,19 @@ pub(crate) enum DeadLettersVerb {
 /// Which dead letters.
 #[derive(Debug, Args)]
 pub(crate) struct ChoiceArguments {
-    /// Only those with these numbers.
+    /// Only dead letters with these numbers.
     #[arg(long = "id", value_name = "ID", value_delimiter = ',', value_parser = usage::letter_number)]
     pub(crate) ids: Vec<i64>,
 
-    /// Only those of this source, stage or sink.
+    /// Only dead letters of this source, stage or sink.
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
 
-    /// Only those of this kind: trap, cpu-limit, returned, bad-input …
+    /// Only dead letters of this kind: trap, cpu-limit, returned, bad-input …
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
 
-    /// Only those of the last hour, day and so on: 1h, 1d.
+    /// Only dead letters of the last hour, day and so on: 1h, 1d.
     #[arg(long, value_name = "TIME", value_parser = usage::time)]
     pub(crate) since: Option<Duration>,
 }

@@ -1,5 +1,5 @@
-//! What is installed beside the program: completions for shells, and pages for `man`. Both are made of the command line's own
-//! definition, so they say what it says.
+//! Writes what is installed beside the program: completions for shells, and pages for `man`. Both are made of the
+//! command line's own definition, so they say what it says.
 
 use clap::{Args, Command, CommandFactory as _};
 use clap_complete::Shell;
@@ -74,10 +74,10 @@ fn page(verbs: &[String]) -> Result<String> {
 
 fn unknown(command: &Command, verb: &str) -> Error {
     let verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect();
-    let error = Error::config(format!("\"{}\" has no verb \"{verb}\"", command.get_name()));
+    let error = Error::config(format!("\"{}\" has no command \"{verb}\"", command.get_name()));
     match verbs.as_slice() {
         [] => error.hint("leave it out"),
-        verbs => error.hint(format!("its verbs are {}", verbs.join(", "))),
+        verbs => error.hint(format!("its commands are {}", verbs.join(", "))),
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_verb_that_does_not_exist_has_no_page() {
         let error = page(&["rnu".to_owned()]).unwrap_err();
-        assert_eq!(error.to_string(), "\"sandmill\" has no verb \"rnu\"");
+        assert_eq!(error.to_string(), "\"sandmill\" has no command \"rnu\"");
         assert!(error.hints()[0].contains("run, check"), "{:?}", error.hints());
         assert_eq!(page(&["run".to_owned(), "x".to_owned()]).unwrap_err().hints(), ["leave it out"]);
     }

@@ -1,4 +1,4 @@
-//! From the process's arguments to its exit code.
+//! Runs the command: from the process's arguments to its exit code.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -41,8 +41,8 @@ pub fn main() -> ExitCode {
     conclude(conclusion, exit)
 }
 
-/// Removes the state of a run that is over, and ends the process with the next step: should it be killed between these two,
-/// it has not said that it has succeeded, and whoever starts it again does everything again.
+/// Removes the state of a run that is over, and ends the process with the next step: should it be killed between these
+/// two, it has not reported success, and whoever starts it again repeats everything.
 #[expect(unsafe_code, reason = "the safe ways to end a process run handlers first, which take time")]
 fn conclude(conclusion: Conclusion, exit: Exit) -> ExitCode {
     if conclusion.is_empty() {
@@ -80,7 +80,7 @@ fn perform() -> Done {
     })
 }
 
-/// What `--color` says; what is no colour choice is left to the parser.
+/// The value of `--color`; anything that is not a colour choice is left to the parser.
 fn color(arguments: impl Iterator<Item = OsString>) -> Color {
     let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
     let written = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None])).find_map(|(this, next)| {

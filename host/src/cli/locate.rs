@@ -1,17 +1,17 @@
-//! Which pipeline file is meant.
+//! Finds the pipeline file.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::suggest;
 
-/// The name that a pipeline file has when nobody says another.
+/// The default name of a pipeline file.
 const FILE_NAME: &str = "pipeline.toml";
 
 /// The pipeline file that the argument names: itself, the `pipeline.toml` of a folder, or that of the working folder.
 ///
 /// # Errors
-/// When there is no such file; the hints say what else may have been meant.
+/// When there is no such file; the hints suggest what else could have been intended.
 pub(crate) fn pipeline_file(argument: Option<&Path>) -> Result<PathBuf> {
     let Some(path) = argument else {
         let path = PathBuf::from(FILE_NAME);

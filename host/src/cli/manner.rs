@@ -1,4 +1,4 @@
-//! How the program behaves towards the person who called it, whatever it does.
+//! Options that every command has: quiet, offline, and what it may ask.
 
 use std::io::{IsTerminal as _, Write as _};
 

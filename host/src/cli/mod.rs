@@ -1,4 +1,4 @@
-//! The `sandmill` command: parses, calls the library, renders what it says. The only module that prints.
+//! The `sandmill` command: parses, calls the library, renders its results. The only module that prints.
 //!
 //! Results (`--json`, a sink that is standard output) go to standard output, everything else to standard error.
 //! Whatever guests, files and paths say is made harmless before it reaches a terminal.

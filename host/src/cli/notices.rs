@@ -1,4 +1,4 @@
-//! Lines for a person, from what happens during a run: what guests log, and the first failures.
+//! Makes lines for a person from the events of a run: what guests log, and the first failures.
 
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ impl Notices {
             }
             Event::Retrying { node, reason, attempt, wait } => {
                 let (reason, wait) = (one_line(reason), duration(*wait));
-                Some(format!("[{node}] {} {reason}; attempt {attempt} follows in {wait}\n", paint(WARN, "failed:")))
+                Some(format!("[{node}] {} {reason}; attempt {attempt} starts in {wait}\n", paint(WARN, "failed:")))
             }
             Event::Remark { node, message } => {
                 Some(format!("[{node}] {} {}\n", paint(WARN, "note:"), one_line(message)))
@@ -76,7 +76,7 @@ fn image(warmth: &Warmth) -> Option<String> {
     match warmth {
         Warmth::Warm | Warmth::Pending | Warmth::Unneeded => None,
         Warmth::Warmed { after } => {
-            Some(format!("opened once: from now on, after {}, every instance starts from that image", duration(*after)))
+            Some(format!("the image is ready after {}: every instance now starts from it", duration(*after)))
         }
         Warmth::Cold(why) => Some(format!("opened for every instance: {}", one_line(why))),
     }
@@ -138,7 +138,7 @@ mod tests {
         let after = std::time::Duration::from_secs(24);
         assert_eq!(
             said(&mut notices, &image(Warmth::Warmed { after })).unwrap(),
-            "[parse] note: opened once: from now on, after 24.0 s, every instance starts from that image\n"
+            "[parse] note: the image is ready after 24.0 s: every instance now starts from it\n"
         );
         let cold = image(Warmth::Cold("its `open` calls\nclock".into()));
         let told = said(&mut notices, &cold);

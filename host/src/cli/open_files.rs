@@ -1,4 +1,4 @@
-//! How many files the process may have open, and how large they may become.
+//! Raises the number of files that the process may have open, and makes large files fail like others.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -10,8 +10,8 @@ pub(super) fn allow_many() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap_or_default();
 }
 
-/// A file that reaches the limit of `ulimit -f` fails the write, which is reported as any other failure. Without this, the
-/// system ends the process by a signal, and nobody hears why.
+/// A file that reaches the limit of `ulimit -f` fails the write, which is reported as any other failure. Without this,
+/// the system ends the process by a signal, and nobody hears why.
 #[expect(unsafe_code, reason = "the safe interfaces to signals run code of ours, and this one is to run none")]
 pub(super) fn report_large_ones() {
     // SAFETY: SIG_IGN runs no code; the disposition of this signal may be set at any time.

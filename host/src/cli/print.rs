@@ -1,5 +1,6 @@
 //! The only two ways out: results to standard output, everything else to standard error. Both let through what was made
-//! fit to be read, line feeds and colours, and nothing else that steers a terminal, whoever forgot to see to it.
+//! fit to be read, line feeds and colours, and nothing else that steers a terminal, even if somebody forgot to clean
+//! it.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -44,7 +45,7 @@ fn stderr_has_colours() -> bool {
     anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// A result, for standard output. A reader that has closed it has had enough: that is no error.
+/// A result, for standard output. A reader that has closed it has seen enough: that is not an error.
 ///
 /// # Errors
 /// When standard output cannot be written to for another reason: a full disk, or the command was started without one.
@@ -99,7 +100,7 @@ pub(crate) fn laid_out(text: &str) {
     stderr.write_all(legible::printed(text).as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();
 }
 
-/// Tells the terminal behind standard error what to do, as it is.
+/// Sends control sequences to the terminal at standard error, unchanged.
 pub(crate) fn terminal(text: &str) {
     let mut stderr = std::io::stderr().lock();
     stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).unwrap_or_default();

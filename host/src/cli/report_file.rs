@@ -1,4 +1,4 @@
-//! The file of `--report`.
+//! Writes the file of `--report`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -21,7 +21,7 @@ pub(super) struct ReportFile {
 /// What is there before the run.
 #[derive(Debug)]
 enum Found {
-    /// A descriptor that the process was started with: what is behind that may have other writers.
+    /// A descriptor that the process was started with: its file may have other writers.
     Descriptor(File),
     /// A file, or a device.
     File(File),

@@ -1,4 +1,4 @@
-//! Somebody wants the process to end: Ctrl-C, or what a supervisor sends.
+//! Handles requests to end the process: Ctrl-C, or the signal of a supervisor.
 //!
 //! A run listens by itself. While stages are built, a thread listens in its place, because what cargo has started would
 //! outlive a process that just ends.
@@ -29,7 +29,8 @@ fn enter(phase: Phase) {
     *PHASE.lock().unwrap_or_else(PoisonError::into_inner) = phase;
 }
 
-/// Does `work`, which builds stages. A first signal stops the build; a second one, or one when it is over, ends the process.
+/// Does `work`, which builds stages. A first signal stops the build; a second one, or one when it is over, ends the
+/// process.
 ///
 /// # Errors
 /// When the system refuses to listen; what `work` says.
@@ -48,7 +49,7 @@ pub(super) fn while_building<T>(work: impl FnOnce(&Stop) -> Result<T>) -> Result
 
 /// Listens in a thread of its own, until the process ends.
 fn listen_aside() -> Result<()> {
-    let refused = |error: std::io::Error| Error::internal("cannot listen to signals").caused_by(error);
+    let refused = |error: std::io::Error| Error::internal("cannot listen for signals").caused_by(error);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let mut signals = {
         let _context = runtime.enter();
@@ -88,7 +89,7 @@ pub(super) struct Signals {
 impl Signals {
     fn open() -> Result<Self> {
         use signal::unix::{SignalKind, signal};
-        let refused = |error: std::io::Error| Error::internal("cannot listen to signals").caused_by(error);
+        let refused = |error: std::io::Error| Error::internal("cannot listen for signals").caused_by(error);
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(refused)?,
             terminate: signal(SignalKind::terminate()).map_err(refused)?,

@@ -1,7 +1,7 @@
-//! What the parser of the command line says: a mistake in the arguments, or a help text that was asked for.
+//! Prints what the parser of the command line reports: a mistake in the arguments, or a help text.
 //!
-//! The parser repeats arguments as they are. So what it quotes is made fit to be read before it writes its message, and what
-//! it could not guess is suggested here, by the same measure that the pipeline file has.
+//! The parser repeats arguments as they are. So what it quotes is made fit to be read before it writes its message, and
+//! what it could not guess is suggested here, by the same measure that the pipeline file has.
 
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ fn make_legible(said: &mut clap::Error) {
     }
 }
 
-/// Adds what was probably meant, where the parser has no suggestion: a verb with swapped letters, an option of another verb.
+/// Adds what was probably meant, where the parser has no suggestion: a verb with swapped letters, an option of another
+/// verb.
 fn suggest(said: &mut clap::Error) {
     if !matches!(said.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         return;

@@ -1,4 +1,4 @@
-//! `command`: how a program that reads lines and writes lines is run.
+//! Reads `command`: how to run a program that reads lines and writes lines.
 
 use crate::plan::{CommandPlan, Each, Framing, Isolation};
 use crate::settings::Fault;
@@ -24,7 +24,7 @@ fn args(command: &Table<'_>) -> Result<Vec<String>, Fault> {
     let Some(value) = command.get("args") else { return Ok(Vec::new()) };
     let args = value.text_array()?;
     if let Some(arg) = args.iter().find(|arg| arg.name().is_ok_and(|text| text.contains('\0'))) {
-        return Err(arg.fault("an argument cannot have a NUL character"));
+        return Err(arg.fault("an argument cannot contain a NUL character"));
     }
     args.iter().map(|arg| arg.name().map(str::to_owned)).collect()
 }

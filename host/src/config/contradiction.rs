@@ -1,7 +1,7 @@
-//! Keys of one section that contradict each other: where both are written, one of them could never come true.
+//! Refuses keys of one section that contradict each other: where both are written, one of them could never come true.
 //!
-//! Where only one of them is written, the default of the other gives way, if it is a measure of comfort (a queue, a time).
-//! A default that protects the machine (memory) does not: it is to be raised in writing.
+//! Where only one of them is written, the default of the other gives way, if it is a measure of comfort (a queue, a
+//! time). A default that protects the machine (memory) does not: it is to be raised in writing.
 
 use super::kind::{batch, queue};
 use super::limits::limits;
@@ -45,8 +45,12 @@ pub(super) fn limits_of_stage(section: &Table<'_>, batch: BatchBounds, recycle: 
     let memory = limits.memory.get();
     let of_memory = format!("\"memory\" of \"limits\", which is {}", bytesize::ByteSize(memory).display().iec());
     let cases = [
-        (["batch", "bytes"], batch.bytes.get() as u64, "a batch is handed over in the instance's memory"),
-        (["recycle", "memory"], recycle.memory.map_or(0, std::num::NonZeroU64::get), "an instance never gets as far"),
+        (["batch", "bytes"], batch.bytes.get() as u64, "a batch is passed in the instance's memory"),
+        (
+            ["recycle", "memory"],
+            recycle.memory.map_or(0, std::num::NonZeroU64::get),
+            "an instance never grows that large",
+        ),
     ];
     for (keys, asked, why) in cases {
         if let Some(value) = written(section, keys).filter(|_| asked > memory) {

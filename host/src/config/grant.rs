@@ -1,4 +1,5 @@
-//! `[stage.grant]`: what a component may reach. Whether the folders, variables and files are there is not asked here.
+//! Reads `[stage.grant]`: what a component may reach. Whether the folders, variables and files exist is not checked
+//! here.
 
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ const KEYS: &[&str] = &["read", "write", "env", "secret", "http", "clock", "rand
 /// What TOML's whole numbers reach.
 const SEED_MAX: u64 = i64::MAX.cast_unsigned();
 
-/// `grant`. A key that is there grants its interface, even when nothing stands behind it.
+/// `grant`. A key grants its interface even if its value is empty.
 pub(super) fn grants(section: &Table<'_>, folder: &Path) -> Result<Grants, Fault> {
     let Some(grant) = section.part("grant", KEYS)? else { return Ok(Grants::default()) };
     Ok(Grants {
@@ -65,8 +66,8 @@ fn guest_path(value: &Value<'_>) -> Result<String, Fault> {
     match path.components().next_back() {
         Some(Component::Normal(_)) => Ok(parts.next_back().unwrap_or_default().to_owned()),
         _ => Err(value
-            .fault("this folder has no name of its own that the guest could call it by")
-            .hint("a table gives it one: { \"/data\" = \"…\" }")),
+            .fault("this folder has no name by which the guest could call it")
+            .hint("give it a name in a table: { \"/data\" = \"…\" }")),
     }
 }
 
@@ -130,9 +131,7 @@ fn elsewhere(value: &Value<'_>, folder: &Path) -> Result<VariableSource, Fault> 
     match (table.get("env"), table.get("file")) {
         (Some(env), None) => Ok(VariableSource::Environment(env.text()?.to_owned())),
         (None, Some(file)) => Ok(VariableSource::File(file.path(folder)?)),
-        (None, None) | (Some(_), Some(_)) => {
-            Err(value.fault("expected one of { env = \"NAME\" } and { file = \"path\" }"))
-        }
+        (None, None) | (Some(_), Some(_)) => Err(value.fault("expected { env = \"NAME\" } or { file = \"path\" }")),
     }
 }
 

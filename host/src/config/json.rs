@@ -1,4 +1,4 @@
-//! A stage's own `config`: any TOML table becomes the JSON text that its `open` is given.
+//! Reads a stage's own `config`: any TOML table becomes the JSON text that its `open` receives.
 
 use std::borrow::Cow;
 use std::ops::Range;

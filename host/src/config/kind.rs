@@ -1,4 +1,4 @@
-//! What sections of several kinds have in common: the words of their choices, and groups of keys.
+//! What sections of several kinds have in common: the names of their choices, and groups of keys.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::record::BatchBounds;
 use crate::settings::Fault;
 use crate::settings::Table;
 
-/// The words of `on_error`.
+/// The choices of `on_error`.
 pub(super) const ON_ERROR: [(&str, OnError); 3] =
     [("fail", OnError::Fail), ("drop", OnError::Drop), ("dead-letter", OnError::DeadLetter)];
 
@@ -20,7 +20,9 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<OnError, Fault> {
     section.or("on_error", OnError::default(), |value| {
         let chosen = value.choice(&ON_ERROR);
         if value.value.is_table() {
-            chosen.map_err(|fault| fault.hint("only a stage tries records again; the source or sink itself: retry = 3"))
+            chosen.map_err(|fault| {
+                fault.hint("only a stage retries records; to retry the source or sink itself, write retry = 3")
+            })
         } else {
             chosen
         }

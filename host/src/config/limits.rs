@@ -1,4 +1,4 @@
-//! What a stage may use up, as written: `limits`, `recycle` and `breaker`.
+//! Reads `limits`, `recycle` and `breaker`.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

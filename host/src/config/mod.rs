@@ -1,8 +1,9 @@
-//! The pipeline file: TOML text becomes a [`Plan`].
+//! Reads the pipeline file: TOML text becomes a [`Plan`].
 //!
 //! The text is read by hand from `toml`'s tree of spanned values, not through serde: its tagged enums, which kinds of
 //! sources and sinks would need, forget where a value stands. Every error has the file, the line and the column, the
-//! line itself as its cause ([`Snippet`](crate::settings::Snippet)), and a hint. Nothing is ignored: a key that is not known is an error.
+//! line itself as its cause ([`Snippet`](crate::settings::Snippet)), and a hint. Nothing is ignored: a key that is not
+//! known is an error.
 //!
 //! Only [`load`] reads a file, and [`parse`] the scripts that the text names; whether what the pipeline names exists is
 //! not this module's question.
@@ -63,13 +64,13 @@ pub fn load(path: &Path) -> Result<Plan> {
 /// folder, and errors name it. `workers` is for stages that do not say how many they want.
 ///
 /// # Errors
-/// When the text is no TOML, has a key that is not known or lacks one that must be there, when a value is of the wrong
+/// When the text is not TOML, has an unknown key or lacks one that is required, when a value is of the wrong
 /// kind or out of its bounds, and when the pipeline as a whole is not sound (see [`Plan::assemble`]).
 pub fn parse(text: &str, file: &Path, workers: NonZeroUsize) -> Result<Plan> {
     let read = || {
         if text.trim().is_empty() {
             return Err(Fault::at(0..0, "the file is empty").hint(
-                "a pipeline has a name, a source and a sink: `sandmill new NAME` makes a stage with one to begin with",
+                "a pipeline has a name, a source and a sink: `sandmill new NAME` creates a stage with such a pipeline",
             ));
         }
         let root = DeTable::parse(text).map_err(|error| Fault::of_toml(&error, text))?;

@@ -1,4 +1,4 @@
-//! The file as a whole.
+//! Reads the file as a whole.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -75,7 +75,7 @@ impl Sections<'_> {
         Ok(Parts { name, sources, stages, sinks, state })
     }
 
-    /// A flaw of the plan, where it stands in the file.
+    /// A flaw of the plan, with its place in the file.
     fn fault(&self, flaw: Flaw) -> Fault {
         flaw.hints.into_iter().fold(Fault::at(self.place(flaw.part), flaw.message), Fault::hint)
     }

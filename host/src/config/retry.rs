@@ -1,5 +1,5 @@
-//! `on_error` of a stage: what becomes of a record that failed, and how often it is tried again before. `retry` of a source
-//! or a sink.
+//! `on_error` of a stage: what becomes of a record that failed, and how often it is tried again before. `retry` of a
+//! source or a sink.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
     let Some(value) = section.get("on_error") else { return Ok(Default::default()) };
     if !value.value.is_table() {
         let chosen = value.choice(&ON_ERROR).map(|then| (then, Retry::default()));
-        let table = "for retries it is a table: on_error = { retry = 3, then = \"dead-letter\" }";
+        let table = "to set retries, write a table: on_error = { retry = 3, then = \"dead-letter\" }";
         return if value.value.is_str() { chosen } else { chosen.map_err(|fault| fault.hint(table)) };
     }
     let table = value.table()?;
@@ -46,8 +46,8 @@ fn times(value: &Value<'_>) -> Result<u32, Fault> {
 /// `backoff` and `backoff_max`, where they are.
 fn backoffs(table: &Table<'_>, rule: Retry) -> Result<Retry, Fault> {
     if let Some(wait) = table.get("backoff").or_else(|| table.get("backoff_max")).filter(|_| rule.times == 0) {
-        let fault = wait.fault("there is nothing to wait for, because nothing is tried again");
-        return Err(fault.hint("leave it out, or allow more attempts than 0"));
+        let fault = wait.fault("there is nothing to wait for, because nothing is retried");
+        return Err(fault.hint("leave it out, or allow at least 1 retry"));
     }
     let backoff = table.or("backoff", rule.backoff, |value| value.duration(Duration::ZERO..=BACKOFF_MAX))?;
     let rule = rule.backoff(backoff);

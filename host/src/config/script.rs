@@ -1,4 +1,4 @@
-//! What a stage runs: a component, or a script that stands in the pipeline file or in a file beside it.
+//! What a stage runs: a component, or a script in the pipeline file or in a file of its own.
 
 use std::fs;
 use std::ops::Range;
@@ -47,12 +47,12 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
     let kinds: Vec<Value<'_>> = KINDS.iter().filter_map(|kind| section.get(kind)).collect();
     if let [_, second, ..] = kinds.as_slice() {
         let message = format!("{}: a stage has one of \"component\", \"jq\" and \"script\"", second.what);
-        return Err(Fault::at(second.span.clone(), message).hint("make two stages of it"));
+        return Err(Fault::at(second.span.clone(), message).hint("split it into two stages"));
     }
     if let Some(language) = section.get("language") {
         language.choice(&LANGUAGES)?;
         if section.get("script").is_none() {
-            return Err(language.fault("is for a stage that has a \"script\""));
+            return Err(language.fault("is only for a stage that has a \"script\""));
         }
     }
     if let Some(value) = section.get("jq") {
@@ -87,7 +87,7 @@ fn text<'a>(value: &Value<'a>, folder: &Path, known: &[&str]) -> Result<Text<'a>
     table.refuse_unknown(known)?;
     let (file, code) = (table.get("file"), table.get("code").filter(|_| known.contains(&"code")));
     match (file, code) {
-        (Some(_), Some(code)) => Err(code.fault("a script is in a file or here, not both")),
+        (Some(_), Some(code)) => Err(code.fault("write the script here or name a file, not both")),
         (None, Some(code)) => {
             Ok(Text { text: code.text()?.to_owned(), file: None, options: Some(table), span: code.span })
         }
@@ -133,7 +133,7 @@ fn scripted(
     Ok(Work { code: Code::Component(component.into()), config, script: Some(script), holds_nothing })
 }
 
-/// Where a place of the script is in the file that it stands in.
+/// Maps a place in the script to a place in the file that contains it.
 fn show(section: &Table<'_>, setting: &Setting<'_>, text: Text<'_>) -> Arc<Show> {
     let Text { text, file: own, span, .. } = text;
     let (pipeline, whole): (PathBuf, Arc<str>) = (setting.file.to_owned(), setting.text.into());
@@ -159,7 +159,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     start + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at)
 }
 
-/// Where a string of TOML, as it is written, has given so many characters, in bytes.
+/// Where a string of TOML, as it is written, has yielded this many characters, in bytes.
 fn behind(written: &str, characters: usize) -> usize {
     let quote = written.chars().next().unwrap_or('"');
     let long = quote.to_string().repeat(3);

@@ -1,4 +1,4 @@
-//! `[source]`.
+//! Reads `[source]`.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `[[stage]]`.
+//! Reads `[[stage]]`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `[state]`: what outlasts a run.
+//! Reads `[state]`: the path of the state file, and when to take checkpoints.
 
 use std::num::NonZeroU64;
 use std::path::Path;

@@ -38,7 +38,7 @@ const FLAGS: [&str; 8] =
 const C_FLAGS: [&str; 1] = ["-std=gnu17"];
 /// Which of the two worlds the SDK exports.
 const SOURCE_FLAG: &str = "-DSM_WORLD_SOURCE";
-/// The sandbox runs no exceptions: ARCHITECTURE.md says why.
+/// The sandbox runs no exceptions: docs/decisions/0058-wasm-exceptions-stay-off.md says why.
 const CPP_FLAGS: [&str; 3] = ["-std=c++23", "-fno-exceptions", "-fno-rtti"];
 
 impl Dialect {

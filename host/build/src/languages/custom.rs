@@ -34,7 +34,7 @@ impl Language for Custom {
     fn read(&self, folder: &Path, settings: &Settings) -> Result<Read> {
         let missing = |key: &str, example: &str| {
             Err(Error::config(format!("\"{}\" does not say `{key}`", folder.join(FILE).display()))
-                .hint(format!("a stage in a language of its own needs it: {example}")))
+                .hint(format!("a stage with `language = \"custom\"` needs it: {example}")))
         };
         if settings.build.is_empty() {
             return missing("build", "`build = [\"make\", \"wasm\"]`");
@@ -81,7 +81,7 @@ impl Language for Custom {
         }
         let output = folder.join(settings.output.as_deref().unwrap_or(Path::new("")));
         let wasm = fs::read(&output)
-            .map_err(|error| unreadable(&output, error).hint(format!("`build` in {FILE} should leave it")))?;
+            .map_err(|error| unreadable(&output, error).hint(format!("`build` in {FILE} must create it")))?;
         let toolchain = settings.build.join(" ");
         Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: None, flushes: None })
     }

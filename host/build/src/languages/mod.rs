@@ -1,4 +1,5 @@
-//! The languages that stages are written in, a file or folder each. Nothing outside of `build` names one of them.
+//! The languages that stages are written in, one file or folder each. Nothing outside of `build` knows how to build one
+//! of them.
 
 mod assemblyscript;
 mod c;
@@ -13,7 +14,7 @@ mod zig;
 
 use super::language::Language;
 
-/// All of them, in the order in which people are told of them.
+/// All languages, in the order in which they are listed for people.
 pub(super) const ALL: &[&dyn Language] = &[
     &rust::Rust,
     &python::Python,

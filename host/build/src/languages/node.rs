@@ -1,4 +1,4 @@
-//! What languages share whose compilers run in Node: how their drivers are started.
+//! Starts the drivers of languages whose compilers run in Node.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::settings::Reach;
 use crate::toolchain::{Found, Tool, node};
 use sandmill_engine::error::{Error, Result};
 
-/// A driver of an SDK, and what it is told.
+/// A driver of an SDK, and its arguments.
 pub(super) struct Driver {
     pub(super) tool: &'static Tool,
     /// Below the stage's folder.
@@ -63,7 +63,7 @@ fn tools(found: &Found) -> Result<PathBuf> {
     }
     let above = found.program.ancestors().find(|above| above.join("node_modules").is_dir());
     above.map(Path::to_owned).ok_or_else(|| {
-        Error::config(format!("\"{}\" does not lie in a `node_modules`", found.program.display()))
+        Error::config(format!("\"{}\" is not in a `node_modules` folder", found.program.display()))
             .hint("name a program in the `node_modules/.bin` of a folder that has the tools")
     })
 }

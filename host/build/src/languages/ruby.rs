@@ -76,9 +76,12 @@ impl Language for Ruby {
         let sources = Sources::read(job.stage)?;
         let interpreter = fs::read(&found.program).map_err(|error| unreadable(&found.program, error))?;
         let unusable = |why: String| {
-            Error::config(format!("\"{}\" is not an interpreter that a stage can be made of", found.program.display()))
-                .caused_by(why)
-                .hint(format!("it is dist/ruby+stdlib.wasm of npm's @ruby/4.0-wasm-wasi {}", TOOL.version))
+            Error::config(format!(
+                "\"{}\" is not a Ruby interpreter that can be built into a stage",
+                found.program.display()
+            ))
+            .caused_by(why)
+            .hint(format!("it is dist/ruby+stdlib.wasm of npm's @ruby/4.0-wasm-wasi {}", TOOL.version))
         };
         let module = with_text(&interpreter, &sources.bundle()).map_err(|error| unusable(error.to_string()))?;
         let component = encode::adapted(&module, (ADAPTER, GLUE), sources.world());

@@ -1,4 +1,4 @@
-//! Fetches a tool into a folder that is complete or not there.
+//! Fetches a tool into a folder that is either complete or absent.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Fetch<'_> {
         }
         if !unfinished.path().join(self.tool.program).is_file() {
             return Err(Error::config(format!(
-                "what was fetched for {} does not hold {}",
+                "what was fetched for {} does not contain {}",
                 self.tool.name, self.tool.program
             ))
             .hint("the registry has nothing for this kind of machine"));
@@ -111,7 +111,8 @@ impl Fetch<'_> {
     }
 }
 
-/// A Python of this machine, with which packages are fetched and tools that are written in it are run. Stages get their own.
+/// A Python of this machine, with which packages are fetched and tools that are written in it are run. Stages get their
+/// own.
 ///
 /// # Errors
 /// When there is none that is new enough.
@@ -122,15 +123,17 @@ pub(crate) fn python() -> Result<PathBuf> {
         (version >= PYTHON_FROM).then_some(program)
     };
     ["python3", "python"].into_iter().find_map(found).ok_or_else(|| {
-        Error::config(format!("there is no Python {PYTHON_FROM} or later here, which fetches and runs tools from PyPI"))
-            .hint("install it; on Debian: apt-get install python3 python3-pip")
+        Error::config(format!(
+            "Python {PYTHON_FROM} or later was not found; it is needed to fetch and run tools from PyPI"
+        ))
+        .hint("install it; on Debian: apt-get install python3 python3-pip")
     })
 }
 
 fn npm() -> Result<PathBuf> {
     node()?;
     on_path("npm".as_ref()).ok_or_else(|| {
-        Error::config("there is Node here, but no npm").hint("install it; on Debian: apt-get install npm")
+        Error::config("Node was found, but npm was not").hint("install it; on Debian: apt-get install npm")
     })
 }
 
@@ -143,8 +146,10 @@ pub(crate) fn node() -> Result<PathBuf> {
     let version = node.as_ref().and_then(|node| Version::within(&said(node, &["--version"])?));
     match (node, version) {
         (Some(node), Some(version)) if version >= NODE_FROM => Ok(node),
-        (_, Some(version)) => Err(Error::config(format!("Node is {version} here, and {NODE_FROM} or later is needed"))),
-        (_, None) => Err(Error::config(format!("there is no Node {NODE_FROM} or later here"))
+        (_, Some(version)) => {
+            Err(Error::config(format!("Node {version} was found, but {NODE_FROM} or later is needed")))
+        }
+        (_, None) => Err(Error::config(format!("Node {NODE_FROM} or later was not found"))
             .hint("install it; on Debian: apt-get install nodejs npm")),
     }
 }
@@ -157,7 +162,7 @@ fn lock(folder: &Path, talk: &mut dyn Talk) -> std::io::Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            talk.say("waiting for another build that fetches the same");
+            talk.say("waiting for another build that is fetching the same tool");
             file.lock()?;
         }
         Err(TryLockError::Error(error)) => return Err(error),

@@ -1,9 +1,10 @@
-//! Compilers of languages other than Rust: found on this machine, else fetched from a public registry into the user's cache,
-//! at the version that this program was tested with.
+//! Compilers of languages other than Rust: found on this machine, else fetched from a public registry into the user's
+//! cache, at the version that this program was tested with.
 //!
-//! In this order: what `SANDMILL_<LANGUAGE>` names; a tested version on the path; the cache; a registry, unless the build is
-//! offline. What is fetched is pinned by hashes that this program carries, lies in a folder that is named after them, and is
-//! renamed into place when it is complete: a fetch that is interrupted leaves nothing that a later one would take for whole.
+//! In this order: what `SANDMILL_<LANGUAGE>` names; a tested version on the path; the cache; a registry, unless the
+//! build is offline. What is fetched is pinned by hashes that this program carries, lies in a folder that is named
+//! after them, and is renamed into place when it is complete: a fetch that is interrupted leaves nothing that a later
+//! one would take for whole.
 
 mod fetch;
 mod version;
@@ -99,7 +100,7 @@ impl Found {
     }
 }
 
-/// Where a tool is.
+/// Where a tool was found.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Presence {
@@ -113,20 +114,20 @@ pub enum Presence {
     Missing,
 }
 
-/// What `sandmill toolchain list` says of a tool.
+/// The status of a tool, as `sandmill toolchain list` reports it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Status {
-    /// The language that it compiles.
+    /// The language that the tool compiles.
     pub language: &'static str,
-    /// The tool.
+    /// The name of the tool.
     pub tool: &'static str,
-    /// Its version: of the one that is there, else of the one that would be fetched.
+    /// The version that was found, else the version that would be fetched.
     pub version: String,
-    /// Where it is.
+    /// Where the tool was found.
     pub presence: Presence,
-    /// The program, where it is there.
+    /// The program, if it was found.
     pub program: Option<PathBuf>,
-    /// What a fetch writes to disk, megabytes. None where it cannot be fetched.
+    /// Megabytes that a fetch writes to disk. `None` if the tool cannot be fetched.
     pub megabytes: Option<u32>,
     /// The licence that the tool is under.
     pub licence: &'static str,
@@ -169,8 +170,8 @@ impl Tool {
     fn named(&self, variable: &str, program: &OsStr) -> Result<Found> {
         let path = on_path(program);
         let Some(program) = path else {
-            return Err(Error::config(format!("{variable} is {program:?}, and there is no such program"))
-                .hint(format!("name the program of {}, or unset it for what is there", self.name)));
+            return Err(Error::config(format!("{variable} is {program:?}, but there is no such program"))
+                .hint(format!("set it to the program of {}, or unset it to search for one", self.name)));
         };
         let said = self.installed.as_ref().and_then(|installed| said(&program, installed.arguments));
         let version =
@@ -208,7 +209,7 @@ impl Tool {
             error.hint(format!("to try again: sandmill toolchain install {}", language.name()))
         })?;
         self.cached()
-            .ok_or_else(|| Error::internal(format!("{} was fetched, and {} is not there", self.name, self.program)))
+            .ok_or_else(|| Error::internal(format!("{} was fetched, but {} is missing", self.name, self.program)))
     }
 
     /// As [`Self::find`], for whoever wants it before a build does.
@@ -224,7 +225,7 @@ impl Tool {
 
     fn missing(&self, language: &dyn Language, why: &str) -> Error {
         let error = Error::config(format!(
-            "stages in {} are compiled by {}, which is not on this machine, and {why}",
+            "stages in {} are compiled by {}, which was not found, and {why}",
             language.title(),
             self.name
         ));

@@ -14,7 +14,7 @@ pub(crate) struct CsvWriter {
     delimiter: u8,
     /// No names: there is no header yet.
     placing: Placing,
-    /// Of the sources whose records these are, for when there is none.
+    /// The columns of the sources whose records these are, for when there is no record.
     expected: Vec<Header>,
 }
 
@@ -32,7 +32,7 @@ impl CsvWriter {
         self.delimiter
     }
 
-    /// The header that the rows must follow, because it stands in the output already.
+    /// The header that the rows must follow, because the output already has it.
     pub(crate) fn follow(&mut self, header: Vec<String>) {
         self.placing = Placing::new(header);
     }
@@ -69,7 +69,7 @@ impl CsvWriter {
     /// Writes the header: the names of a record, each once.
     fn begin(&mut self, out: &mut Vec<u8>, Fields(fields): &Fields<'_>) -> Result<(), String> {
         if fields.is_empty() {
-            return Err("the object has no field, so that there is no header to write".to_owned());
+            return Err("the object has no fields, so there is no header to write".to_owned());
         }
         let mut known = HashSet::with_capacity(fields.len());
         let once = fields.iter().filter(|(name, _)| known.insert(name.as_ref()));
@@ -148,7 +148,7 @@ fn listed(names: &[String]) -> String {
     let listed = first.join(", ");
     match names.len() - first.len() {
         0 => listed,
-        more if first.is_empty() => format!("{more} names, which are long"),
+        more if first.is_empty() => format!("{more} long names"),
         more => format!("{listed} and {more} more"),
     }
 }

@@ -1,4 +1,4 @@
-//! Eight bytes at a time: which of them a format has to look at.
+//! Looks at eight bytes at a time, and finds those that matter to a format.
 //!
 //! Plain arithmetic on one word. It beats `memchr` where what is looked for is a few bytes away, as in the fields of a
 //! record, and it finds four kinds of bytes in one pass.
@@ -15,7 +15,7 @@ pub(crate) struct Eight {
     present: u64,
 }
 
-/// Which of eight bytes are looked for: in the order in which they stand.
+/// Marks on those of eight bytes that are looked for, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks(u64);
 
@@ -45,13 +45,14 @@ impl Eight {
         self.bytes & TOPS != 0
     }
 
-    /// What JSON text has to escape in a string, or what ends the string: quotes, backslashes, control characters.
+    /// Marks what JSON text has to escape in a string, or what ends the string: quotes, backslashes, control
+    /// characters.
     #[inline(always)]
     pub(crate) fn marks_of_json(self) -> Marks {
         self.marks_where_not(self.others_than_json())
     }
 
-    /// The same, and one byte of ASCII more.
+    /// Marks the same bytes, and one byte of ASCII more.
     #[inline(always)]
     pub(crate) fn marks_of_json_and(self, other: u8) -> Marks {
         self.marks_where_not(self.others_than_json() & others_than(self.bytes & !TOPS, other))

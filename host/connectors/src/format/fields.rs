@@ -53,7 +53,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads what the scan does not know, and finds the words for what is not an object.
+    /// Reads what the scan does not know, and words the reason for what is not an object.
     fn parse_slowly(text: &'a str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| {
             if error.is_data() && error.to_string().starts_with(&too_many()) {
@@ -82,7 +82,7 @@ impl<'a> Value<'a> {
 }
 
 fn too_many() -> String {
-    format!("the object has more than {FIELDS_MAX} fields, which is as many as there may be columns")
+    format!("the object has more than {FIELDS_MAX} fields, the largest number of columns")
 }
 
 /// A name: borrowed, unless something in it is escaped.

@@ -85,11 +85,12 @@ pub(crate) fn string(raw: &str, escaped: bool) -> Option<Cow<'_, str>> {
 /// # Errors
 /// With the place where they stop being UTF-8.
 pub(crate) fn text(data: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(data)
-        .map_err(|error| format!("not UTF-8: the byte at column {} begins no character", error.valid_up_to() + 1))
+    std::str::from_utf8(data).map_err(|error| {
+        format!("not UTF-8: the byte at column {} does not begin a character", error.valid_up_to() + 1)
+    })
 }
 
-/// What the parser says, with the column. Its line means nothing where a record is a line.
+/// The parser's message, with the column. Its line means nothing where a record is a line.
 pub(crate) fn fault(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default();

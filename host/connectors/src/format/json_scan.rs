@@ -1,13 +1,13 @@
-//! Tells fast that bytes are JSON, without building anything.
+//! Recognises JSON fast, without building anything.
 //!
-//! It knows well-formed JSON on one line, nested up to 64 deep, and says "not known" to everything else: then `serde_json`
-//! judges, which has the words for what is wrong. What this accepts, `serde_json` accepts.
+//! It knows well-formed JSON on one line, nested up to 64 deep, and says "not known" to everything else: then
+//! `serde_json` judges, and words what is wrong. What this accepts, `serde_json` accepts.
 
 use std::ops::Range;
 
 use super::eight::Eight;
 
-/// How deep values may be nested before the scan gives up: one bit each.
+/// How deep values may be nested before the scan returns "not known": one bit each.
 const DEPTH_MAX: u32 = 64;
 
 /// Whether the bytes are one JSON value without a line feed or a carriage return. `false`: not known. Whether they are

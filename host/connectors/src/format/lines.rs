@@ -78,7 +78,7 @@ impl TextWriter {
 fn push_line(out: &mut Vec<u8>, value: &[u8]) -> Result<(), String> {
     if let Some(at) = memchr::memchr(b'\n', value) {
         return Err(format!(
-            "there is a line feed at byte {} of the record, which would make two lines of it: write JSON Lines instead",
+            "there is a line feed at byte {} of the record, which would split it into two lines: write JSON Lines instead",
             at + 1
         ));
     }

@@ -1,4 +1,4 @@
-//! How records are written as text, and read out of JSON.
+//! Writes records as text, and reads fields out of JSON.
 
 mod csv;
 pub(super) mod eight;

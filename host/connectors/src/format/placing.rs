@@ -1,4 +1,4 @@
-//! Which field of a record goes into which column.
+//! Decides which field of a record goes into which column.
 
 use std::collections::HashMap;
 use std::sync::Arc;

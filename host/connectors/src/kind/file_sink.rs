@@ -14,14 +14,14 @@ use sandmill_engine::settings::{Fault, Kind, Table};
 /// The kind in the pipeline file.
 pub(super) const KIND: SinkReader = Kind { word: "file", keys: &["path", "format", "delimiter", "if_exists"], read };
 
-/// One file.
+/// A sink that writes one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSink {
     /// Where; missing folders are made.
     pub path: PathBuf,
     /// How.
     pub format: LineFormat,
-    /// What to do with what is there.
+    /// What to do if the file exists.
     pub if_exists: IfExists,
 }
 

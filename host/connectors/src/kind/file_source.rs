@@ -23,7 +23,7 @@ pub struct FileSource {
     /// Paths and glob patterns, absolute or relative to the working folder (the pipeline file's own relative paths have
     /// been joined to its folder). Each must match at least one file.
     pub patterns: Vec<String>,
-    /// What a record is.
+    /// The format of the records.
     pub matter: Matter,
     /// Longest record, bytes; a longer one is a bad record.
     pub record_bytes_max: NonZeroUsize,

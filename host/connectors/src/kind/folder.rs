@@ -13,10 +13,10 @@ use sandmill_engine::settings::{Fault, Kind, Table};
 /// The kind in the pipeline file.
 pub(super) const KIND: SinkReader = Kind { word: "folder", keys: &["path"], read };
 
-/// One file per record, named by the record's key, which must be a plain relative path.
+/// A sink that writes one file per record, named by the record's key, which must be a plain relative path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderSink {
-    /// The folder; made when missing.
+    /// The folder; created if missing.
     pub path: PathBuf,
 }
 

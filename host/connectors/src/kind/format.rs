@@ -7,7 +7,7 @@ use sandmill_engine::plan::bounds::{BATCH_BYTES_MAX, FIELDS_MAX, RECORD_BYTES_DE
 use sandmill_engine::settings::{Fault, Table};
 use std::num::NonZeroUsize;
 
-/// What a record of a file is.
+/// The formats that a source can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Matter {
     /// A line, without its line feed (and without the carriage return before it). An empty line is a record too.
@@ -20,17 +20,17 @@ pub enum Matter {
     Files,
 }
 
-/// How CSV is read.
+/// The dialect of CSV that a source reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvDialect {
     /// Between two fields, `,` by default.
     pub delimiter: u8,
-    /// Whether rows that are not well quoted are read all the same, in the way that programs commonly do. Otherwise they
-    /// are bad records.
+    /// Whether rows that are not well quoted are read nevertheless, in the way that programs commonly do. Otherwise
+    /// they are bad records.
     pub lenient: bool,
     /// Whether the first row is a header: `true` by default.
     pub header: bool,
-    /// The names of the columns; empty: those of the header. Without a header, there must be some.
+    /// The names of the columns; empty: those of the header. Required if there is no header.
     pub columns: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Default for CsvDialect {
     }
 }
 
-/// How records are written as text.
+/// The text formats that a sink can write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineFormat {
     /// Each record and a line feed.
@@ -51,18 +51,18 @@ pub enum LineFormat {
     Csv(CsvFormat),
 }
 
-/// How CSV is written.
+/// The dialect of CSV that a sink writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CsvFormat {
     /// Between two fields, `,` by default.
     pub delimiter: u8,
 }
 
-/// What a sink does with what is there.
+/// What a sink does if its file or table exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IfExists {
-    /// Begin anew: the file is emptied, the table is dropped.
+    /// Start again: the file is emptied, the table is dropped.
     Replace,
     /// Add to it.
     Append,
@@ -136,12 +136,12 @@ fn csv_columns(section: &Table<'_>) -> Result<Vec<String>, Fault> {
         return Err(value.fault("must not be empty").hint("leave it out to take the names from the header"));
     }
     if names.len() > FIELDS_MAX {
-        return Err(value.fault(&format!("there may be {FIELDS_MAX} columns at most")));
+        return Err(value.fault(&format!("at most {FIELDS_MAX} columns are allowed")));
     }
     let mut known = HashSet::new();
     for name in &names {
         if !known.insert(name.name()?) {
-            return Err(name.fault("this name stands for two columns").hint("give each column a name of its own"));
+            return Err(name.fault("two columns have this name").hint("give each column a name of its own"));
         }
     }
     names.iter().map(|name| name.text().map(str::to_owned)).collect()

@@ -23,20 +23,20 @@ pub(super) const KIND: SourceReader =
 /// Records made up from a seed: for demos and benches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generate {
-    /// What is made.
+    /// The kind of records to make.
     pub what: Generated,
-    /// How many.
+    /// Number of records.
     pub records: u64,
-    /// The same seed makes the same records.
+    /// The seed: the same seed makes the same records.
     pub seed: u64,
 }
 
-/// What `generate` makes.
+/// The kinds of records that `generate` makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generated {
     /// `1`, `2`, `3` …
     Numbers,
-    /// Printable text of so many bytes.
+    /// Printable text of this many bytes.
     Text {
         /// Length of each record, bytes.
         bytes: NonZeroUsize,

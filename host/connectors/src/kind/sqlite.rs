@@ -16,23 +16,23 @@ use sandmill_engine::settings::{Fault, Kind, Table, Value};
 pub(super) const KIND: SinkReader =
     Kind { word: "sqlite", keys: &["path", "table", "columns", "extra_columns", "if_exists"], read };
 
-/// A table of an SQLite database; one transaction per batch.
+/// A sink that writes to a table of an SQLite database, with one transaction per batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqliteSink {
-    /// The database file; made when missing.
+    /// The database file; created if missing.
     pub path: PathBuf,
-    /// The table; made when missing.
+    /// The table; created if missing.
     pub table: String,
-    /// Its columns; empty: taken from the first records, up to 1,000 of them.
+    /// The columns; empty: taken from the first records, up to 1,000 of them.
     pub columns: Vec<Column>,
-    /// What becomes of a field that has no column. When nobody says: it is given one where the columns are taken from the
+    /// What becomes of a field that has no column. By default it gets one where the columns are taken from the
     /// records, and refused elsewhere.
     pub extra_columns: Option<ExtraColumns>,
-    /// What to do with what is there.
+    /// What to do if the table exists.
     pub if_exists: IfExists,
 }
 
-/// What becomes of a field that has no column.
+/// What to do with a field that has no column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExtraColumns {
@@ -45,13 +45,13 @@ pub enum ExtraColumns {
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name, which is also the name of the record's field.
+    /// The column's name, which is also the name of the record's field.
     pub name: String,
-    /// Its type.
+    /// The column's type.
     pub kind: ColumnType,
 }
 
-/// The type of a column.
+/// The types of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ColumnType {
@@ -100,10 +100,10 @@ fn read(section: &Table<'_>, base: &Path) -> Result<Box<dyn SinkSpec>, Fault> {
 fn table_name(value: &Value<'_>) -> Result<String, Fault> {
     let name = value.text()?;
     if name.contains('\0') {
-        return Err(value.fault("a table's name cannot have a NUL character"));
+        return Err(value.fault("a table's name cannot contain a NUL character"));
     }
     if name.to_ascii_lowercase().starts_with("sqlite_") {
-        return Err(value.fault("SQLite keeps names that begin with \"sqlite_\" to itself"));
+        return Err(value.fault("SQLite reserves names that begin with \"sqlite_\""));
     }
     Ok(name.to_owned())
 }

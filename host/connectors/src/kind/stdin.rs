@@ -20,7 +20,7 @@ pub(super) const KIND: SourceReader =
 /// Standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StdinSource {
-    /// What a record is. Never [`Matter::Files`].
+    /// The format of the records. Never [`Matter::Files`].
     pub matter: Matter,
     /// Longest record, bytes; a longer one is a bad record.
     pub record_bytes_max: NonZeroUsize,

@@ -1,7 +1,7 @@
-//! Makes a sink of one that blocks: it runs on a [`Thread`] of its own.
+//! Adapts a sink that blocks: it runs on a [`Thread`] of its own.
 //!
-//! Memory: a copy of the batch that is being written, whose buffers are used again for the next one. The copy costs some
-//! 0.1 ns per byte; without it, the thread would have to borrow the batch across an `await`.
+//! Memory: a copy of the batch that is being written, whose buffers are used again for the next one. The copy costs
+//! some 0.1 ns per byte; without it, the thread would have to borrow the batch across an `await`.
 
 use std::num::NonZeroUsize;
 
@@ -22,7 +22,7 @@ pub(crate) trait BlockingSink: Send + 'static {
     /// When the destination cannot be closed properly.
     fn finish(&mut self) -> Result<()>;
 
-    /// As [`Sink::expect_header`], right before the end.
+    /// Like [`Sink::expect_header`], directly before the end.
     fn expect_header(&mut self, _header: &Header) {}
 
     fn delivery(&self) -> Delivery {
@@ -73,7 +73,7 @@ pub(crate) struct Blocking<S> {
     headers: Vec<Header>,
 }
 
-/// What does not change while the sink is on its thread.
+/// Properties that do not change while the sink is on its thread.
 #[derive(Clone, Copy)]
 struct Traits {
     delivery: Delivery,
@@ -95,7 +95,7 @@ enum Request {
 }
 
 struct Answer {
-    /// What was written: its buffers are used again.
+    /// The payload that was written: its buffers are used again.
     spare: Payload,
     result: Result<Reply>,
 }
@@ -160,7 +160,7 @@ fn serve<S: BlockingSink>(sink: &mut S, request: Request) -> Answer {
 #[async_trait]
 impl<S: BlockingSink> Sink for Blocking<S> {
     /// # Cancel safety
-    /// The write goes on behind the back of a dropped future. When the sink is dropped too, its thread is left behind
+    /// The write continues after its future is dropped. When the sink is dropped too, its thread is left running
     /// until the write returns.
     async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let mut copy = std::mem::take(&mut self.spare);

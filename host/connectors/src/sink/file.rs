@@ -1,14 +1,14 @@
 //! One file of text.
 //!
 //! A batch is one write, unbuffered, so that what counts as delivered is with the operating system. When a write fails
-//! half-way, the file is cut back to the last whole batch: what it then holds is what was counted. A run that is resumed
-//! cuts it back to where it was at the last checkpoint.
+//! half-way, the file is cut back to the last whole batch: what it then holds is what was counted. A run that is
+//! resumed cuts it back to where it was at the last checkpoint.
 //!
-//! Every write goes to the end of the file. What another program has written to it meanwhile is neither written over nor cut
-//! off: see `own`.
+//! Every write goes to the end of the file. What another program has written to it meanwhile is neither written over
+//! nor cut off: see `own`.
 //!
-//! A file that exists is opened and locked when the sink is, and changed only by the first write. So it is the very file
-//! that was compared with the pipeline's other files, and no second run can write to it.
+//! A file that exists is opened and locked when the sink is, and changed only by the first write. So it is the very
+//! file that was compared with the pipeline's other files, and no second run can write to it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -38,11 +38,11 @@ pub(super) struct FileSink {
     buffer: Vec<u8>,
     /// How much of the file an earlier run had committed, with what others have written since.
     committed: Option<u64>,
-    /// From where on that is others'.
+    /// The place from which on bytes belong to others.
     others: Option<u64>,
-    /// What a person should know of what was there.
+    /// Remarks for a person on what was there.
     remarks: Vec<String>,
-    /// What was there when the sink was opened, until the first write.
+    /// The file as it was found when the sink was opened, until the first write.
     found: Option<Found>,
     output: Option<Output>,
     /// Whether it can be cut back to where it was.
@@ -51,7 +51,7 @@ pub(super) struct FileSink {
     whole: Option<u64>,
 }
 
-/// What was there when the sink was opened, and is unchanged.
+/// The state of a file that was there when the sink was opened, and is unchanged.
 #[derive(Debug)]
 enum Found {
     /// A file, locked.
@@ -150,7 +150,7 @@ impl FileSink {
         }
     }
 
-    /// Makes the file, or opens what is no regular file.
+    /// Makes the file, or opens what is not a regular file.
     fn create(&self) -> Result<File> {
         make_folders_of(&self.path)?;
         let appends = self.kept() != Some(0);
@@ -184,12 +184,11 @@ impl FileSink {
             Behind::Before if self.if_exists == IfExists::Replace => {}
             Behind::Before | Behind::Others => {
                 (self.committed, self.others) = (Some(now), Some(place.0));
-                self.remarks.push(format!("\"{path}\" has {bytes} bytes that another program has added: they stay"));
+                self.remarks.push(format!("\"{path}\" has {bytes} bytes that another program has added: they are kept"));
             }
             Behind::Own => {}
             Behind::Unknown => self.remarks.push(format!(
-                "\"{path}\": {bytes} bytes after the last checkpoint are cut off and written again (whether another \
-                 program has written some of them cannot be told)"
+                "\"{path}\": {bytes} bytes after the last checkpoint are cut off and written again (another program may have written some of them)"
             )),
         }
         Ok(())
@@ -234,13 +233,13 @@ fn leads_to(path: &Path, file: &File) -> bool {
 }
 
 fn appeared(path: &Path) -> Error {
-    Error::edge(format!("\"{}\" has appeared since the run was prepared, and is not empty", path.display()))
+    Error::edge(format!("\"{}\" was created after the run was prepared, and is not empty", path.display()))
         .hint("something else writes to it: write somewhere else, or set `if_exists = \"append\"`")
 }
 
 impl Output {
-    /// Writes all of the text or nothing, where the file can be cut; then the second of what a failure gives says whether
-    /// it was.
+    /// Writes all of the text or nothing, where the file can be cut; then the second of what a failure gives says
+    /// whether it was.
     fn write(&mut self, text: &[u8]) -> Result<(), (io::Error, bool)> {
         match self {
             Self::File(file) => file.write(text),

@@ -1,10 +1,10 @@
-//! A record's key as the name of a file. Keys come from stages that nobody vouches for, so a key is a name only if it is
-//! plain: relative, and without anything that could lead out of the folder.
+//! A record's key as the name of a file. Keys come from stages that nobody vouches for, so a key is a name only if it
+//! is plain: relative, and without anything that could lead out of the folder.
 
 /// The longest key, bytes. Linux allows 4096 for a path.
 const KEY_BYTES_MAX: usize = 2048;
 
-/// What the sink calls a file before it is whole; no key may begin so.
+/// The beginning of a file's name before the file is whole; no key may begin like this.
 pub(super) const PARTIAL_PREFIX: &str = ".sandmill-";
 
 /// A key that is a plain relative path.
@@ -20,10 +20,10 @@ impl<'a> Key<'a> {
     /// Takes a key apart.
     ///
     /// # Errors
-    /// With the reason why it is no plain relative path.
+    /// With the reason why it is not a plain relative path.
     pub(super) fn parse(key: &'a [u8]) -> Result<Self, String> {
         if key.is_empty() {
-            return Err("the record has no key, which would name its file: let a stage set one".to_owned());
+            return Err("the record has no key to name its file: let a stage set one".to_owned());
         }
         if key.len() > KEY_BYTES_MAX {
             return Err(format!(
@@ -50,13 +50,13 @@ impl<'a> Key<'a> {
         }
         let file = folders.pop().unwrap_or_default();
         if file.starts_with(PARTIAL_PREFIX) {
-            return Err(refusal(key, "begins as the names of unfinished files do"));
+            return Err(refusal(key, "begins like the names of unfinished files"));
         }
         Ok(Self { folders, file })
     }
 }
 
-/// Quotes the whole key, so that secrets in it can be found: whoever shows it cuts it.
+/// Quotes the whole key, so that secrets in it can be found: whoever shows it shortens it.
 fn refusal(key: &[u8], what: &str) -> String {
     let shown = String::from_utf8_lossy(key);
     format!("the key {shown:?} {what}: only a plain relative path, such as \"a/b.png\", can name a file")

@@ -1,7 +1,7 @@
-//! Where records go: one file per noun.
+//! The sinks: one file per noun.
 //!
-//! Every sink but `null` writes on a thread of its own. Opening one checks what can be checked, and changes nothing: what
-//! is there is replaced when the first batch is written, or at the end when there was none.
+//! Every sink but `null` writes on a thread of its own. Opening one checks what can be checked, and changes nothing:
+//! what is there is replaced when the first batch is written, or at the end when there was none.
 
 mod blocking;
 mod file;

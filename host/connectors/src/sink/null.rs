@@ -1,4 +1,4 @@
-//! The sink that keeps nothing: its records are counted as delivered by whoever writes to it.
+//! The sink that keeps nothing: its records are counted as delivered by the task that writes to it.
 
 use async_trait::async_trait;
 

@@ -1,8 +1,9 @@
-//! A file that a run writes to, and what others have added to it meanwhile.
+//! A file that a run writes to, which knows what others have added to it meanwhile.
 //!
 //! Every write goes to the end of the file, wherever that is by then, so that nothing is written over. Before each, an
-//! extended attribute says up to where the file will be this run's (see `torn`): whatever a later run finds after that, or
-//! finds noted as somebody else's, is not cut off unasked. *Costs:* three system calls for a batch, some microseconds.
+//! extended attribute says up to where the file will be this run's (see `torn`): whatever a later run finds after that,
+//! or finds noted as somebody else's, is not cut off unasked. *Costs:* three system calls for a batch, some
+//! microseconds.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,8 +22,8 @@ pub(super) struct OwnFile {
 }
 
 impl OwnFile {
-    /// Cuts a file to what is `kept` of it, or keeps all, and ends its last line. From byte `others` on, where there is one,
-    /// it is not this run's.
+    /// Cuts a file to what is `kept` of it, or keeps all, and ends its last line. From byte `others` on, where there is
+    /// one, it is not this run's.
     pub(super) fn begin(file: File, kept: Option<u64>, others: Option<u64>) -> io::Result<Self> {
         if let Some(length) = kept {
             file.set_len(length)?;
@@ -51,7 +52,8 @@ impl OwnFile {
         Ok(())
     }
 
-    /// Writes all of the text or nothing, where the file can be cut; the second of what a failure gives says whether it was.
+    /// Writes all of the text or nothing, where the file can be cut; the second of what a failure gives says whether it
+    /// was.
     pub(super) fn write(&mut self, text: &[u8]) -> Result<(), (io::Error, bool)> {
         if text.is_empty() {
             return Ok(());
@@ -124,7 +126,7 @@ pub(super) fn parse(mark: &str) -> Result<(u64, Option<u64>), std::num::ParseInt
     }
 }
 
-/// What is to be done about the bytes that a file has after the place to which a run returns.
+/// What to do about the bytes that a file has after the position to which a run returns.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
     /// The run wrote them itself, and will write them again.
@@ -164,7 +166,7 @@ fn not_own(path: &Path, (at, bytes): (u64, u64), place: u64) -> Error {
     let path = path.display();
     Error::config(format!(
         "another program has written {bytes} bytes to \"{path}\", from byte {at} on, since the run was interrupted or \
-         while it ran: to resume, they would have to be cut off"
+         while it ran: resuming would remove them"
     ))
     .hint(format!(
         "move them away, then run again: `tail -c +{} \"{path}\" > rest.txt && truncate -s {place} \"{path}\"`",
@@ -178,7 +180,8 @@ mod tests {
 
     use super::*;
 
-    /// Others had written both while the run did and after it: once the second part was moved away, the first was refused.
+    /// Others had written both while the run did and after it: once the second part was moved away, the first was
+    /// refused.
     #[test]
     fn what_others_wrote_during_a_run_and_after_it_is_moved_away_at_once() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! One run writes a file at a time: the file is locked from before it is changed until the run has ended, however it ends.
+//! Locks a file for one run: from before it is changed until the run has ended, however it ends.
 
 use std::fs::File;
 use std::io;

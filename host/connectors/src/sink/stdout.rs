@@ -1,7 +1,7 @@
-//! Standard output.
+//! The sink that writes to standard output.
 //!
 //! When its reader is gone, the write fails with an error for which [`Error::is_broken_pipe`] holds: the reader has had
-//! enough, and the run is to end quietly. When a file behind it cannot take a whole batch, it is cut back to the last
+//! enough, and the run is to end quietly. When its file cannot take a whole batch, it is cut back to the last
 //! whole one, unless another process has written to its end meanwhile. A pipe keeps what it has taken.
 
 use std::fs::File;

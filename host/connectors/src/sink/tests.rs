@@ -156,7 +156,7 @@ mod file {
         let mut sink = file(&path, LineFormat::Lines, IfExists::Replace).unwrap();
         fs::write(&path, "somebody else's").unwrap();
         let error = sink.write(&Records::from(&records(&["a"]))).await.unwrap_err();
-        assert!(error.to_string().ends_with("has appeared since the run was prepared, and is not empty"), "{error}");
+        assert!(error.to_string().ends_with("was created after the run was prepared, and is not empty"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
     }
 
@@ -211,7 +211,7 @@ mod json_lines {
         let (_folder, path) = holding("");
         let rejected =
             write(&path, LineFormat::JsonLines, IfExists::Replace, &[records(&[b"\"\xff\"" as &[u8]])]).await;
-        assert_eq!(rejected[0].reason, "not UTF-8: the byte at column 2 begins no character");
+        assert_eq!(rejected[0].reason, "not UTF-8: the byte at column 2 does not begin a character");
     }
 }
 
@@ -411,7 +411,7 @@ mod folder {
         assert_eq!(names(root.path()), ["out"]);
         assert_eq!(names(&path), ["ok"]);
         let rejected = write(&path, &records(&["no key"])).await;
-        assert_eq!(rejected[0].reason, "the record has no key, which would name its file: let a stage set one");
+        assert_eq!(rejected[0].reason, "the record has no key to name its file: let a stage set one");
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
-//! Half a line at the end of a file: what a run leaves there that is killed in the middle of a write.
+//! Notes on a file from which the next run recognises half a line that a killed run left at its end.
 //!
-//! As long as a run writes to a file, an extended attribute says how long the file was before, and how long it will be with
-//! what is being written; at the end of the run both are the length of the file. Whoever adds to the file then cuts off what follows the last
-//! whole record: everything between these two places was written by Sandmill, which ends each record with a line feed.
-//! Without the attribute (a file system that has none, another program's file), the last line may be somebody's, and is
-//! kept; and so it is where something follows that is not Sandmill's.
+//! As long as a run writes to a file, an extended attribute says how long the file was before, and how long it will be
+//! with what is being written; at the end of the run both are the length of the file. A run that adds to the file then
+//! cuts off what follows the last whole record: everything between these two places was written by Sandmill, which ends
+//! each record with a line feed. Without the attribute (a file system that has none, another program's file), the last
+//! line may be somebody's, and is kept; and so it is where something follows that is not Sandmill's.
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,7 @@ const NOTE_BYTES: usize = 100;
 /// How much is read at once.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// What a run notes of a file that it writes to.
+/// A run's note on a file that it writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Note {
     /// How long it was when the run began.
@@ -57,7 +57,7 @@ pub(super) fn note(file: &File, note: &Note) {
     fsetxattr(file, NAME, note.text().as_bytes(), XattrFlags::empty()).ok();
 }
 
-/// What a run has noted that was killed, or still writes.
+/// Reads the note of a run that was killed, or still writes.
 pub(super) fn read(file: &File) -> Option<Note> {
     let mut text = [0; NOTE_BYTES];
     let read = fgetxattr(file, NAME, text.as_mut_slice()).ok()?;
@@ -70,13 +70,13 @@ pub(super) fn can_note(file: &File) -> bool {
     noted && fremovexattr(file, PROBE).is_ok()
 }
 
-/// Which file it is, on its disk.
+/// The number of the file on its disk.
 pub(super) fn inode(file: &File) -> Option<u64> {
     file.metadata().ok().map(|status| status.ino())
 }
 
-/// Where the last whole record ends of a file to which a killed run has written; `None` for any other file. With `quoted`,
-/// a line feed between quotes ends no record.
+/// Where the last whole record ends of a file to which a killed run has written; `None` for any other file. With
+/// `quoted`, a line feed between quotes ends no record.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -87,7 +87,7 @@ pub(super) fn whole_length(file: &File, quoted: bool) -> io::Result<Option<u64>>
     if is_own { last_end(file, from, quoted).map(Some) } else { Ok(None) }
 }
 
-/// The end of the last record behind byte `begun`.
+/// The end of the last record after byte `begun`.
 fn last_end(file: &File, begun: u64, quoted: bool) -> io::Result<u64> {
     let mut block = vec![0; BLOCK_BYTES];
     let (mut at, mut end, mut is_open) = (begun, begun, false);

@@ -1,4 +1,4 @@
-//! Whether a file could be written, without touching it.
+//! Checks whether a file could be written, without touching it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -11,7 +11,7 @@ use crate::fault;
 use sandmill_engine::descriptor::LINKS_MAX;
 use sandmill_engine::error::{Error, Result};
 
-/// Makes sure that a file can be written, as far as that can be told without writing.
+/// Makes sure that a file can be written, as far as this can be known without writing.
 ///
 /// # Errors
 /// When it cannot be written, or is there and must not be.
@@ -20,7 +20,7 @@ pub(super) fn check_file(path: &Path, if_exists: IfExists) -> Result<()> {
         Ok(status) => status,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match target(path) {
-                // Whoever insists on a new file gets none through a link.
+                // With `if_exists = "fail"`, a link does not yield a new file.
                 Some(_) if if_exists == IfExists::Fail => Err(exists(path)),
                 Some(target) => check_target(path, &target),
                 None => check_folder_of(path),
@@ -66,8 +66,8 @@ fn check_target(path: &Path, target: &Path) -> Result<()> {
 
 fn leads_nowhere(path: &Path, link: &Path, target: &Path) -> Error {
     let (path, link, target) = (path.display(), link.display(), target.display());
-    Error::config(format!("cannot write \"{path}\": \"{link}\" is a link to \"{target}\", where no folder is"))
-        .hint("make that folder, or write somewhere else")
+    Error::config(format!("cannot write \"{path}\": \"{link}\" is a link to \"{target}\", whose folder does not exist"))
+        .hint("create that folder, or write somewhere else")
 }
 
 /// Makes sure that a folder can be written to, or made.

@@ -1,12 +1,12 @@
-//! Whether the files of an earlier run are still there, and still what they were.
+//! Checks whether the files of an earlier run still exist, and are unchanged.
 //!
-//! Of each file a stamp is kept (see `stamp`). Where that is the same, the file is. Where not (it was copied, moved, touched,
-//! added to), what it holds decides: of a file that was read in part, all of that part; of one that was read to its end, all
-//! of it, if it is one of the last that were (see [`SEEN_MAX`]); of the others, both ends.
+//! Of each file a stamp is kept (see `stamp`). Where that is the same, the file is. Where not (it was copied, moved,
+//! touched, added to), what it holds decides: of a file that was read in part, all of that part; of one that was read
+//! to its end, all of it, if it is one of the last that were (see [`SEEN_MAX`]); of the others, both ends.
 //!
-//! A file that has grown is the same file, with more in it. One that was read to its end is not read again: what was added
-//! to it, and its absence, are nothing to the run. Files that have come since are read after the others. A new name of a file
-//! is not a new file.
+//! A file that has grown is the same file, with more in it. One that was read to its end is not read again: what was
+//! added to it, and its absence, are nothing to the run. Files that have come since are read after the others. A new
+//! name of a file is not a new file.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -24,7 +24,7 @@ use sandmill_engine::error::{Error, Result};
 /// What to do about an input that is another one.
 pub(super) const FRESH: &str = "restore what was there, or start over with --fresh";
 
-/// Of how many files that were read to their ends the checksum is kept: they are part of every cursor.
+/// Number of files, read to their ends, whose checksum is kept: they are part of every cursor.
 pub(super) const SEEN_MAX: usize = 256;
 
 /// How far the earlier run had come.
@@ -32,7 +32,7 @@ pub(super) const SEEN_MAX: usize = 256;
 pub(super) struct Progress<'a> {
     /// Files that were read to their ends.
     pub(super) done: usize,
-    /// What was read of the last of them, where that is known.
+    /// The prefixes that were read of the last of them, where they are known.
     pub(super) seen: &'a VecDeque<Option<Prefix>>,
     /// Whether the next one was read in part.
     pub(super) has_begun: bool,
@@ -43,10 +43,10 @@ pub(super) struct Progress<'a> {
 /// Opens a file as the source reads it.
 pub(super) type Opener<'a> = &'a dyn Fn(&Path) -> Result<Box<dyn io::Read + Send>>;
 
-/// What was found of an earlier run's files.
+/// The files of an earlier run, found again.
 #[derive(Debug, Default)]
 pub(super) struct Again {
-    /// Those that are still to be read; first the one that was read in part.
+    /// The files that are still to be read; first the one that was read in part.
     pub(super) files: VecDeque<Found>,
     /// Other names of some files, and the names by which these are read.
     pub(super) other_names: Vec<(Found, Arc<Path>)>,
@@ -58,7 +58,7 @@ pub(super) struct Again {
     pub(super) is_untouched: bool,
     /// Why the rest of that one may not be whole.
     pub(super) torn: Option<Error>,
-    /// What a person should know.
+    /// Remarks for a person.
     pub(super) remarks: Vec<String>,
 }
 
@@ -122,7 +122,7 @@ fn keep_names(now: &mut Files, inputs: &[Input]) {
     }
 }
 
-/// What a file was to the earlier run.
+/// A file's role in the earlier run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// Read to its end: what was read, where that is known.
@@ -182,7 +182,9 @@ impl Again {
                     (_, Some(seen)) if begins_with(opener(path)?, seen).map_err(failed)? => {}
                     (_, Some(_)) => {
                         let path = path.display();
-                        return Err(changed(&format!("\"{path}\" was read to its end, and holds something else now")));
+                        return Err(changed(&format!(
+                            "\"{path}\" was read to its end, and its content has changed since"
+                        )));
                     }
                     (Likeness::Rewritten, None) => {
                         let path = path.display();
@@ -210,8 +212,8 @@ impl Again {
             Rest::Torn(what) if !accepts_changes => {
                 let error = format!("\"{path}\" became shorter than the part that was read: {what}");
                 let error = Error::config(error)
-                    .hint("its last record may be a part of one: bring back what was there, or start over with --fresh")
-                    .hint("if that is how you have mended it, --resume continues with the file as it is now");
+                    .hint("its last record may be incomplete: restore what was there, or start over with --fresh")
+                    .hint("if this change is intended, --resume continues with the file as it is now");
                 self.torn = Some(error);
             }
             Rest::Edited | Rest::Torn(_) => self.remarks.push(format!(
@@ -238,7 +240,7 @@ impl Again {
 fn touched(path: &Path) -> String {
     format!(
         "\"{}\" was touched after it had been read (a new mode, owner, name or link): its size, its time and both its ends \
-         are what they were, and the middle was not compared",
+         are unchanged, and the middle was not compared",
         path.display()
     )
 }
@@ -250,7 +252,7 @@ fn changed(what: &str) -> Error {
 
 fn input(file: &Found) -> Result<Input> {
     let stamp = File::open(&file.path).and_then(|open| Stamp::of(&open)).map(Some).or_else(|error| match file.id {
-        // One of several that cannot be read: that is told when its turn comes.
+        // One of several that cannot be read: this is reported when its turn comes.
         None => Ok(None),
         Some(_) => Err(fault::unreadable(&file.path, error)),
     })?;
@@ -297,8 +299,8 @@ mod tests {
     /// What a file was to the first of two runs.
     const ROLES: [(usize, bool, bool); 4] = [(1, false, true), (1, false, false), (0, true, false), (0, false, false)];
 
-    /// What becomes of a file, whatever is done to it between two runs, by what it was to the first: read to its end, with
-    /// and without a checksum of it; read in part; not read yet.
+    /// What becomes of a file, whatever is done to it between two runs, by what it was to the first: read to its end,
+    /// with and without a checksum of it; read in part; not read yet.
     fn outcomes(change: impl Fn(&Path)) -> [Result<Vec<String>, String>; 4] {
         ROLES.map(|(done, has_begun, is_seen)| {
             let folder = tempfile::tempdir().unwrap();
@@ -393,7 +395,7 @@ mod tests {
         is(&outcomes(|path| write(path, &text()[..9000])), "----");
         is(&outcomes(|path| write(path, &format!("{}grown\n", &text()[..9000]))), "----");
         is(&outcomes(|path| write(path, &shorter)), "--r-");
-        // Its last line was mended; or so it seems.
+        // Its last line was completed; or so it seems.
         is(&outcomes(|path| write(path, &text().replace("1999\n", "1999 mended\n"))), "--r-");
         is(&outcomes(|path| write(path, &text().replace("1999\n", "1999 and more"))), "----");
     }
@@ -412,7 +414,7 @@ mod tests {
             find_again(found(&patterns).unwrap(), &before, progress, &open)
         };
         let refusal = again(false).unwrap().torn.unwrap();
-        assert!(refusal.to_string().contains("it has 9000 bytes, had 18890, and ends in another way"), "{refusal}");
+        assert!(refusal.to_string().contains("it has 9000 bytes now, had 18890, and ends differently"), "{refusal}");
         assert!(refusal.hints().iter().any(|hint| hint.contains("--resume")));
         let accepted = again(true).unwrap();
         assert!(accepted.torn.is_none() && accepted.remarks.len() == 1);

@@ -1,8 +1,8 @@
-//! Makes a source of one that blocks: it runs on a [`Thread`] of its own and reads ahead, so that reading overlaps with
+//! Adapts a source that blocks: it runs on a [`Thread`] of its own and reads ahead, so that reading overlaps with
 //! everything else.
 //!
-//! Memory: the chunks that are being read or wait to be taken, as many as the source says, besides the one that was handed
-//! out.
+//! Memory: the chunks that are being read or wait to be taken, as many as the source says, besides the one that was
+//! handed out.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -25,24 +25,25 @@ pub(crate) fn as_it_is(chunk: Chunk) -> Chunk {
 
 /// A source whose pulls block.
 pub(crate) trait BlockingSource: Send + 'static {
-    /// As [`Source::pull`]. Not called again after the end, nor after an error that is not retryable.
+    /// Like [`Source::pull`]. Not called again after the end, nor after an error that is not retryable.
     ///
     /// # Errors
     /// When the input cannot be read.
     fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>>;
 
-    /// How many chunks are read ahead. More than one where a pull is soon done: to wake a thread for each would take longer.
+    /// How many chunks are read ahead. More than one where a pull is soon done: to wake a thread for each would take
+    /// longer.
     fn ahead(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 
-    /// What completes each chunk. It is called where the chunk is taken, off the thread that reads; a chunk that has nothing
-    /// in it afterwards is skipped.
+    /// What completes each chunk. It is called where the chunk is taken, off the thread that reads; a chunk that has
+    /// nothing in it afterwards is skipped.
     fn finish(&self) -> Finish {
         as_it_is
     }
 
-    /// As [`Source::extent`].
+    /// Like [`Source::extent`].
     fn extent(&self) -> Extent {
         Extent::Unknown
     }
@@ -52,22 +53,22 @@ pub(crate) trait BlockingSource: Send + 'static {
         Settlement::Never
     }
 
-    /// As [`Source::header`].
+    /// Like [`Source::header`].
     fn header(&self) -> Option<Header> {
         None
     }
 
-    /// As [`Source::files`].
+    /// Like [`Source::files`].
     fn files(&self) -> Vec<(FileId, Arc<Path>)> {
         Vec::new()
     }
 
-    /// As [`Source::remarks`].
+    /// Like [`Source::remarks`].
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// As [`Source::inputs`].
+    /// Like [`Source::inputs`].
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -75,10 +76,10 @@ pub(crate) trait BlockingSource: Send + 'static {
         Ok(Vec::new())
     }
 
-    /// As [`Source::accept_changes`].
+    /// Like [`Source::accept_changes`].
     fn accept_changes(&mut self) {}
 
-    /// As [`Source::seek`].
+    /// Like [`Source::seek`].
     ///
     /// # Errors
     /// When the place is not there any more.
@@ -87,8 +88,8 @@ pub(crate) trait BlockingSource: Send + 'static {
     }
 }
 
-/// What [`BlockingSource::ahead`] is for a source that makes or finds records as fast as others take them. At the default
-/// bounds these are 4 MiB at most.
+/// What [`BlockingSource::ahead`] is for a source that makes or finds records as fast as others take them. At the
+/// default bounds these are 4 MiB at most.
 pub(super) const AHEAD: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// The adapter. A change of the bounds takes effect late by the chunks that have been asked for already.
@@ -121,7 +122,7 @@ struct Reading {
 /// For one chunk.
 struct Request {
     bounds: BatchBounds,
-    /// After so many failures. Requests that had been made by the time of a failure are passed over: it is for whoever is
+    /// After this many failures. Requests that had been made by the time of a failure are skipped: it is for whoever is
     /// told of the failure to say when to try again.
     failures: u32,
 }
@@ -164,8 +165,8 @@ impl<S: BlockingSource> Blocking<S> {
 }
 
 impl Reading {
-    /// The next chunk. More are asked for once half of those that may be ahead have been taken: to wake the thread for one
-    /// at a time costs more.
+    /// The next chunk. More are asked for once half of those that may be ahead have been taken: to wake the thread for
+    /// one at a time costs more.
     async fn next(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         loop {
             self.ask(bounds)?;
@@ -200,8 +201,8 @@ impl Reading {
 #[async_trait]
 impl<S: BlockingSource> Source for Blocking<S> {
     /// # Cancel safety
-    /// A read that is under way goes on; its chunk is there for the next pull. When the source is dropped instead, the
-    /// thread is left behind until its read returns, and what it reads is lost.
+    /// A read that is under way continues; its chunk is there for the next pull. When the source is dropped instead,
+    /// the thread is left running until its read returns, and what it reads is lost.
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::New(source) => Self::begin(source, self.ahead)?,

@@ -1,4 +1,4 @@
-//! What was read from an input and not taken yet: blocks, behind one another.
+//! What was read from an input and not taken yet: blocks, one after another.
 //!
 //! Memory: one block, or twice the longest rest that its user leaves in it and one block.
 
@@ -21,11 +21,11 @@ pub(super) struct Buffer {
     ended: bool,
     /// Bytes of the input before the rest.
     taken: u64,
-    /// Of what was taken; nothing where nobody will ask.
+    /// The digest of what was taken; `None` where nobody will ask.
     digest: Option<Digest>,
 }
 
-/// So much of what was taken last tells whether an input is still what it was. Arbitrary: a line, more or less.
+/// This much of what was taken last shows whether an input is still what it was. Arbitrary: a line, more or less.
 const TAIL_BYTES: usize = 64;
 
 impl Buffer {
@@ -33,18 +33,18 @@ impl Buffer {
         Self { input, bytes: vec![0; block], start: 0, end: 0, block, ended: false, taken: 0, digest: None }
     }
 
-    /// The same, which can say later what it was that was taken: for inputs that a later run may have to find again.
+    /// A buffer that can identify what was taken: for inputs that a later run may have to find again.
     pub(super) fn with_digest(self) -> Self {
         Self { digest: Some(Digest::default()), ..self }
     }
 
-    /// What was read and not taken.
+    /// The bytes that were read and not taken.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Takes so many bytes, or all.
+    /// Takes this many bytes, or all.
     #[inline]
     pub(super) fn take(&mut self, bytes: usize) {
         let bytes = bytes.min(self.end - self.start);
@@ -62,7 +62,8 @@ impl Buffer {
         self.bytes.get(self.start.saturating_sub(TAIL_BYTES)..self.start).unwrap_or_default()
     }
 
-    /// Remembers the place before the rest: [`Self::digest_at`] can still tell what was before it when more has been taken.
+    /// Remembers the place before the rest: [`Self::digest_at`] can still tell what was before it when more has been
+    /// taken.
     #[inline]
     pub(super) fn mark(&mut self) {
         if let Some(digest) = &mut self.digest {
@@ -77,7 +78,7 @@ impl Buffer {
         self.digest.as_ref().map(|digest| digest.at(at)).unwrap_or_default()
     }
 
-    /// Goes on with `input`, which is the same input from byte `at` on. What is before that is not in the digest: see
+    /// Continues with `input`, which is the same input from byte `at` on. What is before that is not in the digest: see
     /// [`Self::set_digest`].
     pub(super) fn go_on_with(&mut self, input: Box<dyn Read + Send>, at: u64) {
         (self.input, self.taken) = (input, at);
@@ -99,7 +100,7 @@ impl Buffer {
         digest.add(taken);
     }
 
-    /// Takes bytes until so many were taken in all; `false` when the input ends before.
+    /// Takes bytes until this many were taken in all; `false` when the input ends before.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -122,7 +123,7 @@ impl Buffer {
         self.ended
     }
 
-    /// Reads at most one block behind the rest.
+    /// Reads at most one block beyond the rest.
     ///
     /// # Errors
     /// When the input cannot be read. The rest stays.

@@ -1,4 +1,4 @@
-//! Rows of CSV as JSON objects: the header's names, and the fields as strings.
+//! Reads rows of CSV as JSON objects: the header's names, and the fields as strings.
 //!
 //! A row that is not a record (not well quoted, another number of fields than the header, bytes that are not UTF-8, too
 //! long) is a bad record; [`super::csv_bad`] says where the next row begins then. A header that cannot be used ends the
@@ -43,15 +43,15 @@ struct Row {
     next: usize,
 }
 
-/// What a row's fields become.
+/// The columns that a row's fields become.
 struct Columns {
-    /// What stands before each field: `{"name":"`, or behind the field before it, `","name":"`.
+    /// The text before each field: `{"name":"`, or after another field, `","name":"`.
     starts: Vec<Vec<u8>>,
     /// The length of all of these.
     bytes: usize,
 }
 
-/// What comes next.
+/// The next thing in the input.
 enum Next {
     Row,
     Bad(BadRow),
@@ -257,7 +257,7 @@ impl CsvRecords {
         Ok(Some(names))
     }
 
-    /// The names of the columns, as they stand in the input; `None` when it is empty.
+    /// The names of the columns, as in the input; `None` when it is empty.
     ///
     /// # Errors
     /// When it cannot be read, or the header cannot be used.
@@ -292,7 +292,7 @@ impl CsvRecords {
         self.buffer.rest().get(..row.bytes).unwrap_or_default()
     }
 
-    /// Goes on behind a row.
+    /// Continues after a row.
     fn take(&mut self, row: Row) {
         let feed = self.buffer.rest().get(row.next.saturating_sub(1)) == Some(&b'\n') && row.next > row.bytes;
         self.line += self.scanner.feeds() + u64::from(feed);

@@ -1,11 +1,11 @@
-//! A row of CSV that is not a record, and where the next row is found.
+//! Handles a row of CSV that is not a record, and finds the next row.
 //!
 //! What is not well quoted can be read in more than one way, so nothing that may lie within a quote is taken for a row.
 //! The rules depend on nothing but the bytes of the input:
 //!
-//! 1. A fault that shows outside of quotes (text behind a closing quote, a quote within a field, a carriage return): the
+//! 1. A fault that shows outside of quotes (text after a closing quote, a quote within a field, a carriage return): the
 //!    row ends with the line on which the fault is.
-//! 2. A quote that is open for more than `record_max` bytes: the row ends where, behind these bytes, a whole line is a
+//! 2. A quote that is open for more than `record_max` bytes: the row ends where, after these bytes, a whole line is a
 //!    well-formed row with as many fields as the header.
 //! 3. A quote that is open at the end of the input: everything from the beginning of its row is the bad record.
 //! 4. A row that is only too long ends where it ends.
@@ -76,7 +76,7 @@ pub(super) enum RowFault {
     Quoting(QuoteFault),
     /// A quote has been open for too long.
     Lost {
-        /// Which field the quote begins, from 1.
+        /// The number of the field that begins with the quote, from 1.
         field: usize,
         /// How many bytes it may stay open.
         limit: usize,
@@ -231,7 +231,7 @@ impl BadRow {
         buffer.has_ended()
     }
 
-    /// Its bytes, and why it is not a record.
+    /// The row's bytes, and why it is not a record.
     pub(super) fn into_parts(self) -> (Vec<u8>, String) {
         let reason = match &self.fault {
             RowFault::Overlong { limit } => {
@@ -245,7 +245,7 @@ impl BadRow {
     }
 }
 
-/// Whether a line is a row by itself, with so many fields.
+/// Whether a line is a row by itself, with this many fields.
 fn is_row(scanner: &mut Scanner, line: &[u8], fields: usize) -> bool {
     scanner.clear();
     let whole = match scanner.scan(line, true) {

@@ -1,4 +1,4 @@
-//! The header of a file of CSV, for whoever appends rows to it.
+//! The header of a file of CSV, for a sink that appends rows to it.
 
 use std::fs::File;
 use std::path::Path;

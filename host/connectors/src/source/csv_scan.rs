@@ -1,8 +1,8 @@
 //! Finds the fields of one row of CSV, eight bytes at a time.
 //!
-//! Strict unless asked otherwise: text behind a closing quote, a quote within a field that does not begin with one, and a
-//! carriage return without its line feed are faults, because two readers of CSV would read two different rows. Lenient, it
-//! reads them as `csv-core` does. A scan can be interrupted at any byte and resumed when there are more: what it finds does
+//! Strict by default: text after a closing quote, a quote within a field that does not begin with one, and a carriage
+//! return without its line feed are faults, because two readers of CSV would read two different rows. Lenient, it reads
+//! them as `csv-core` does. A scan can be interrupted at any byte and resumed when there are more: what it finds does
 //! not depend on where the input was cut.
 //!
 //! Memory: the ends of as many fields as are expected and one more; the others are only counted.
@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::format::eight::Eight;
 
-/// What a scanner has to know of the input.
+/// A scanner's rules for the input.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) delimiter: u8,
@@ -26,7 +26,7 @@ pub(super) struct Rules {
 #[derive(Debug)]
 pub(super) struct Scanner {
     rules: Rules,
-    /// So many bytes of the row are scanned.
+    /// Number of bytes of the row that are scanned.
     at: usize,
     /// The field that is being scanned.
     field: Field,
@@ -41,7 +41,7 @@ pub(super) struct Scanner {
     beyond_ascii: bool,
 }
 
-/// Where a field stands in its row, quotes included.
+/// The bytes of a field in its row, quotes included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Field {
     start: usize,
@@ -91,12 +91,12 @@ pub(super) enum Scanned {
 /// Why a row is not well quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct QuoteFault {
-    /// In which field, from 1.
+    /// The number of the field, from 1.
     pub(super) field: usize,
     pub(super) kind: QuoteFaultKind,
 }
 
-/// In which way a row is not well quoted.
+/// The ways in which a row can be badly quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuoteFaultKind {
     /// Text follows a closing quote.
@@ -132,7 +132,7 @@ impl Scanner {
         (self.field, self.opened, self.beyond_ascii) = (Field::default(), None, false);
     }
 
-    /// So many bytes of the row are scanned.
+    /// Number of bytes of the row that are scanned.
     pub(super) fn scanned(&self) -> usize {
         self.at
     }
@@ -165,7 +165,8 @@ impl Scanner {
         self.at = 0;
     }
 
-    /// Scans the row that `bytes` begins with, from where the last scan of it came to. With `at_end`, nothing follows them.
+    /// Scans the row that `bytes` begins with, from where the last scan of it came to. With `at_end`, nothing follows
+    /// them.
     pub(super) fn scan(&mut self, bytes: &[u8], at_end: bool) -> Scanned {
         while self.at < bytes.len() {
             let first = self.at;
@@ -269,7 +270,7 @@ impl Scanner {
         Some(Scanned::Row { bytes: position, next })
     }
 
-    /// The input ends behind these bytes.
+    /// The input ends after these bytes.
     fn end(&mut self, bytes: usize) -> Scanned {
         if self.opened.is_some() && !self.rules.lenient {
             let fault = QuoteFault { field: self.count + 1, kind: QuoteFaultKind::Unclosed };
@@ -302,13 +303,13 @@ impl Scanner {
         self.field = Field { start: end + 1, ..Field::default() };
     }
 
-    /// The fields that were kept, as they stand in the row, each with whether JSON has to escape something in it.
+    /// The fields that were kept, as they are in the row, each with whether JSON has to escape something in it.
     #[inline]
     pub(super) fn fields<'a>(&'a self, row: &'a [u8]) -> impl Iterator<Item = (Cow<'a, [u8]>, bool)> {
         self.fields.iter().map(|field| (field.read(row), field.form.escaped))
     }
 
-    /// Which field, from 1, a byte of the row stands in.
+    /// Which field, from 1, a byte of the row belongs to.
     pub(super) fn field_at(&self, at: usize) -> usize {
         self.fields.partition_point(|field| field.end <= at) + 1
     }

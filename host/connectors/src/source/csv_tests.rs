@@ -245,7 +245,7 @@ impl Case {
         CsvRecords::with_block(input, dialect, self.max, (Header::default(), eager, self.block))
     }
 
-    /// What is read, in pages of so many records.
+    /// What is read, in pages of a number of records.
     fn seen(&self, records: usize) -> Vec<Seen> {
         let mut reader = self.reader(self.sizes.len() % 2 == 1);
         let mut seen = Vec::new();

@@ -24,13 +24,13 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    /// Goes on behind `prefix`.
+    /// Continues after `prefix`.
     pub(super) fn of(prefix: Prefix) -> Self {
         let hasher = Hasher::new_with_initial_len(prefix.checksum, prefix.bytes);
         Self { hasher, bytes: prefix.bytes, marked: 0, kept: None }
     }
 
-    /// Adds what comes behind.
+    /// Adds what follows.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.hasher.update(bytes);

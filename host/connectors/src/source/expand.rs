@@ -1,9 +1,10 @@
-//! From a pattern to the paths that it matches.
+//! Expands a pattern to the paths that it matches.
 //!
-//! The `glob` crate says what a pattern means and which names match. It does not walk: its own walk panics at names that
-//! are not UTF-8, and its `**` follows links, without an end where they lead back. Here `**` enters folders, not links to
-//! folders, so every path is found once and the walk ends. A name that is not UTF-8 matches as it is shown, with a
-//! replacement character for what cannot be. Memory: the paths found, and one listing for each folder on the way down.
+//! The `glob` crate says what a pattern means and which names match. It does not walk: its own walk panics at names
+//! that are not UTF-8, and its `**` follows links, without an end where they lead back. Here `**` enters folders, not
+//! links to folders, so every path is found once and the walk ends. A name that is not UTF-8 matches as it is shown,
+//! with a replacement character for what cannot be. Memory: the paths found, and one listing for each folder on the way
+//! down.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
@@ -77,8 +78,8 @@ fn parse(pattern: &str) -> Result<Vec<Part>, PatternError> {
     Ok(parts)
 }
 
-/// Adds what the parts match in a folder. It calls itself as deep as folders lie in one another, which the system bounds
-/// by the length of a path.
+/// Adds what the parts match in a folder. It calls itself as deep as folders lie in one another, which the system
+/// bounds by the length of a path.
 fn walk(folder: &Path, parts: &[Part], found: &mut BTreeSet<PathBuf>) -> Result<(), Trouble> {
     let Some((part, rest)) = parts.split_first() else {
         found.insert(folder.to_owned());
@@ -109,7 +110,7 @@ fn walk(folder: &Path, parts: &[Part], found: &mut BTreeSet<PathBuf>) -> Result<
     }
 }
 
-/// What is in a folder; nothing, when it is not a folder, or not there any more.
+/// The contents of a folder; nothing, when it is not a folder, or not there any more.
 fn list(folder: &Path) -> Result<Vec<DirEntry>, Trouble> {
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match fs::read_dir(shown).and_then(Iterator::collect) {

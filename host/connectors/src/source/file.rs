@@ -1,8 +1,8 @@
-//! Files, one after the other.
+//! The source that reads files, one after the other.
 //!
 //! A chunk never spans two files. When a file cannot be read to its end, all whole records before that are given first.
-//! When it is one of several, and trying again would not help, the file is a bad record itself: the source's error policy
-//! says what becomes of it, and the others are read.
+//! When it is one of several, and trying again would not help, the file is a bad record itself: the source's error
+//! policy says what becomes of it, and the others are read.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -26,8 +26,8 @@ use sandmill_engine::edge::{Chunk, Cursor, Extent, FileId, Header, Input, Settle
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::record::BatchBounds;
 
-/// How many chunks of a file that holds many records are read ahead. With four, each of half a megabyte, a run took as long
-/// and a megabyte more.
+/// How many chunks of a file that holds many records are read ahead. With four, each of half a megabyte, a run took as
+/// long and a megabyte more.
 const AHEAD_OF_FILES: NonZeroUsize = NonZeroUsize::new(2).expect("not zero");
 
 /// Reads files.
@@ -47,14 +47,14 @@ pub(super) struct FileSource {
     done: u64,
     /// How many files are done.
     files_done: usize,
-    /// What was read of the last of these, where that is known.
+    /// The prefixes that were read of the last of these, where they are known.
     seen: VecDeque<Option<Prefix>>,
     last: Size,
     /// All files, as they were found again.
     inputs: Vec<Input>,
     /// Whether the file that was read in part may hold anything after that part.
     accepts_changes: bool,
-    /// What was noticed when the files were found again.
+    /// Remarks made when the files were found again.
     noticed: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ struct FileCursor {
     /// Where in the next one, if it has been begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     begun: Option<Spot>,
-    /// What was read of the last files that are done, where that is known.
+    /// The prefixes that were read of the last files that are done, where they are known.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     seen: VecDeque<Option<Prefix>>,
 }
@@ -125,7 +125,7 @@ impl FileSource {
         Ok(self.open.as_mut())
     }
 
-    /// The file that is open cannot be read on. Where that may pass, it is opened again, behind the last record.
+    /// The file that is open cannot be read further. Where this may pass, it is opened again, after the last record.
     fn fail(&mut self, fault: Fault, page: &mut Page) {
         let Some(open) = &mut self.open else { return };
         let mut error = open.error(fault);
@@ -179,7 +179,7 @@ impl FileSource {
         Ok(page)
     }
 
-    /// What is on a page, and where the source stands behind it.
+    /// The content of a page, and the position of the source after it.
     fn chunk(&mut self, page: Page) -> Chunk {
         let (position, cursor) = (self.position(), self.cursor());
         page.into_chunk(position, Some(cursor))
@@ -302,8 +302,8 @@ impl Open {
         Ok(Self { found: file, reader, raw, packing })
     }
 
-    /// A file, from the place on where an earlier run was cut. What is before that is read again, to see that it is what it
-    /// was, unless the file `is_untouched`.
+    /// A file, read from where an earlier run was interrupted. What is before that is read again, to see that it is
+    /// what it was, unless the file `is_untouched`.
     fn at(file: Found, shape: &Shape, spot: &Spot, is_untouched: bool) -> Result<Self> {
         let path = Arc::clone(&file.path);
         let bytes = file.bytes;
@@ -321,7 +321,7 @@ impl Open {
         let (path, place) = (path.display(), spot.bytes);
         let what = match bytes {
             Some(bytes) if open.packing == Packing::Plain && bytes < place => format!("it has {bytes} bytes"),
-            Some(_) | None => format!("it holds something else before byte {place}"),
+            Some(_) | None => format!("its content changed before byte {place}"),
         };
         Err(Error::config(format!(
             "\"{path}\" has changed since the run was interrupted at its line {}: {what}",
@@ -330,7 +330,7 @@ impl Open {
         .hint(FRESH))
     }
 
-    /// Bytes of the file that are read and, where that can be told, handed out.
+    /// Bytes of the file that are read and, where this can be known, handed out.
     fn position(&self) -> u64 {
         let ahead = if self.packing == Packing::Plain { self.reader.buffered() as u64 } else { 0 };
         self.raw.get().saturating_sub(ahead)
@@ -349,8 +349,8 @@ impl Open {
     }
 }
 
-/// Makes sure that a file can be begun: what it is, how it is packed, its header. Where there are several, each that cannot
-/// is a bad record. A pipe is not touched, and what may pass is tried again when the run has begun.
+/// Makes sure that a file can be begun: what it is, how it is packed, its header. Where there are several, each that
+/// cannot is a bad record. A pipe is not touched, and what may pass is tried again when the run has begun.
 fn try_out(file: &Found, shape: &Shape) -> Result<()> {
     if file.bytes.is_none() {
         return Ok(());
@@ -378,7 +378,7 @@ pub(super) fn unopened(path: &Path, fault: Fault) -> Error {
     }
 }
 
-/// How many other names of files are told one by one.
+/// How many other names of files are reported one by one.
 const REMARKS_MAX: usize = 3;
 
 fn is_read_once((other, path): &(Found, Arc<Path>)) -> String {

@@ -1,4 +1,4 @@
-//! From patterns to files: expanded, sorted, each of them once, and looked at before anything runs.
+//! Finds the files of patterns: expanded, sorted, each of them once, and looked at before anything runs.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,9 +22,9 @@ pub(super) struct Found {
     pub(super) path: Arc<Path>,
     /// Its name below the fixed part of its pattern.
     pub(super) name: PathBuf,
-    /// Its size on disk; `None` when it is no plain file but a pipe or a device, which has none.
+    /// Its size on disk; `None` when it is not a regular file but a pipe or a device, which has none.
     pub(super) bytes: Option<u64>,
-    /// Which file it is; `None` for what cannot be told apart, and for what cannot be looked at.
+    /// Which file it is; `None` for what cannot be identified or looked at.
     pub(super) id: Option<FileId>,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn find(source: &kind::FileSource) -> Result<Files> {
             Err(error) if is_only || error.is_retryable() => return Err(error),
             Err(error) => {
                 failure.get_or_insert(error);
-                // It is told when its turn comes, and the others are read.
+                // It is reported when its turn comes, and the others are read.
                 files.found.push(Found { pattern, path: path.into(), name, bytes: Some(0), id: None });
                 continue;
             }
@@ -81,7 +81,7 @@ pub(super) fn find(source: &kind::FileSource) -> Result<Files> {
     }
 }
 
-/// What tells one input from another.
+/// The key that tells one input from another.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     File(FileId),
@@ -126,8 +126,8 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(paths.into_iter().collect())
 }
 
-/// Makes sure that a file can be read, and gives its size and which it is. A pipe or a device is not touched: opening it
-/// might wait, or take something out.
+/// Makes sure that a file can be read, and gives its size and which it is. A pipe or a device is not touched: opening
+/// it might wait, or take something out.
 fn look_at(path: &Path) -> Result<(Option<u64>, Option<FileId>)> {
     if let Some(fd) = descriptor::named(path).filter(|fd| descriptor::was_closed(*fd)) {
         descriptor::duplicate(fd)?;
@@ -204,8 +204,8 @@ fn count_of_files(folder: &Path) -> String {
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match names_in(folder).count() {
         0 => format!("the folder \"{}\" is empty", shown.display()),
-        1 => format!("the folder \"{}\" holds one other name", shown.display()),
-        count => format!("the folder \"{}\" holds {count} other names", shown.display()),
+        1 => format!("the folder \"{}\" contains one other entry", shown.display()),
+        count => format!("the folder \"{}\" contains {count} other entries", shown.display()),
     }
 }
 

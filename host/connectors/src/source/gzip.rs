@@ -1,6 +1,6 @@
-//! What gzip has packed: one member, or several behind each other, with zeros between or behind them.
+//! What gzip has packed: one member or several, one after another, with zeros between or after them.
 //!
-//! Tapes and block devices pad with zeros, and gzip's own tools pass over them. Anything else behind a member is an error,
+//! Tapes and block devices pad with zeros, and gzip's own tools ignore them. Anything else after a member is an error,
 //! once all members are read; gzip's own tools warn, and end with 2.
 
 use std::io::{self, BufRead, Read};
@@ -12,12 +12,12 @@ use super::packed::Unfit;
 const MAGIC: &[u8] = b"\x1f\x8b";
 
 const IS_FOLLOWED: &str = "has something after its gzip data that is not gzip data";
-const WHAT_FOLLOWS: &str = "all before it was read; `gzip -dc` passes over it, with a warning";
+const WHAT_FOLLOWS: &str = "everything before it was read; `gzip -dc` ignores it, with a warning";
 
 /// Unpacks all members.
 #[derive(Debug)]
 pub(super) struct Members<R> {
-    /// `None` behind the last one.
+    /// `None` after the last one.
     member: Option<GzDecoder<R>>,
 }
 
@@ -87,7 +87,7 @@ mod tests {
         Members::new(packed).read_to_string(&mut text).map(|_| text)
     }
 
-    /// Zeros were told to be damage (12).
+    /// Zeros were reported as damage (12).
     #[test]
     fn zeros_behind_a_member_are_passed_over_and_anything_else_is_damage() {
         let (one, two, empty) = (packed("one"), packed("two"), packed(""));

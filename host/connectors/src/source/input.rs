@@ -18,7 +18,7 @@ const COMPRESSED_BYTES: usize = 64 * 1024;
 
 /// An open file.
 pub(super) struct Input {
-    /// What it holds.
+    /// The input's content, unpacked.
     pub(super) stream: Box<dyn Read + Send>,
     /// How much of it was read.
     pub(super) raw: RawBytes,
@@ -69,7 +69,7 @@ impl Input {
         Ok(Self::unpack(Steady::new(file, 0)?, packing)?)
     }
 
-    /// The same file, which is not packed, from a byte on. `raw` then counts as if all before it had been read.
+    /// Opens the same file, which is not packed, from a byte on. `raw` then counts as if all before it had been read.
     ///
     /// # Errors
     /// When it cannot be opened.

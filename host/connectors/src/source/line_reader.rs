@@ -14,7 +14,7 @@ pub(super) const HEAD_BYTES: usize = 1024;
 /// Gives line after line.
 pub(super) struct LineReader {
     buffer: Buffer,
-    /// So many bytes at the start of the buffer hold no line feed.
+    /// This many bytes at the start of the buffer contain no line feed.
     searched: usize,
     line_bytes_max: usize,
     number: u64,
@@ -30,14 +30,14 @@ pub(super) struct Overlong {
     pub(super) bytes: u64,
 }
 
-/// What comes next.
+/// The next thing in the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A line of so many bytes: the first of [`LineReader::rest`].
+    /// A line of this many bytes: the first of [`LineReader::rest`].
     Line {
         /// Its length, without what ends it.
         bytes: usize,
-        /// What [`LineReader::take`] takes to go on behind it.
+        /// What [`LineReader::take`] needs to continue after it.
         taken: usize,
     },
     /// A line that is too long. It has been taken.
@@ -73,7 +73,7 @@ impl LineReader {
         self.line_bytes_max
     }
 
-    /// What was read and not taken.
+    /// The bytes that were read and not taken.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         self.buffer.rest()
@@ -129,7 +129,7 @@ impl LineReader {
         }
     }
 
-    /// Goes on behind a line that [`Self::next`] has just found.
+    /// Continues after a line that [`Self::next`] has just found.
     #[inline]
     pub(super) fn take(&mut self, taken: usize) {
         self.buffer.take(taken);
@@ -137,8 +137,8 @@ impl LineReader {
         self.number += 1;
     }
 
-    /// Moves lines to `out`, as long as whole ones are at hand and there is room for them: so many, and so many bytes of
-    /// them. Says how many it were; what is in the way then, [`Self::next`] tells.
+    /// Moves lines to `out`, as long as whole ones are at hand and there is room for them: this many lines, and this
+    /// many bytes of them. Says how many it were; what is in the way then, [`Self::next`] tells.
     pub(super) fn move_whole(&mut self, lines_max: usize, bytes_max: usize, out: &mut Column) -> usize {
         if self.overlong.is_some() {
             return 0;
@@ -184,8 +184,8 @@ impl LineReader {
         }
     }
 
-    /// Gives up what was read of a line that is already too long, whatever else it holds. One byte more than the longest
-    /// line may be a carriage return.
+    /// Gives up what was read of a line that is already too long, whatever else it holds. One byte more than the
+    /// longest line may be a carriage return.
     fn give_up_overlong(&mut self) {
         let bytes = self.rest().len();
         if self.overlong.is_some() || bytes > self.line_bytes_max.saturating_add(1) {
@@ -291,7 +291,7 @@ mod tests {
             for ((number, line), (expected_number, expected_line)) in seen.into_iter().zip(expected) {
                 prop_assert_eq!(number, expected_number);
                 match (line, expected_line) {
-                    // The carriage return at the end of a line that was given up in between counts.
+                    // The carriage return at the end of a line that was abandoned in between counts.
                     (Err(bytes), Err(expected)) => prop_assert!(bytes == expected || bytes == expected + 1),
                     (line, expected) => prop_assert_eq!(line, expected),
                 }

@@ -5,7 +5,7 @@ use std::io;
 use super::line_reader::{HEAD_BYTES, LineReader, Next, Overlong};
 use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
 
-/// What a line must be.
+/// The formats of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineKind {
     /// Anything, even nothing.
@@ -82,7 +82,7 @@ fn push_overlong(page: &mut Page, number: u64, line: Overlong, limit: usize) {
     page.push_bad(Some(number), line.head, reason);
 }
 
-/// The first bytes of what is no record.
+/// The first bytes of what is not a record.
 pub(super) fn head(data: &[u8]) -> Vec<u8> {
     data.get(..HEAD_BYTES).unwrap_or(data).to_vec()
 }

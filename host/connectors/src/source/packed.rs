@@ -1,4 +1,4 @@
-//! What goes wrong with packed inputs, in words; and a look at what was unpacked, because it may be packed again.
+//! Messages for what goes wrong with packed inputs; and a look at what was unpacked, because it may be packed again.
 
 use std::fmt;
 use std::io::{self, Cursor, ErrorKind, Read};
@@ -31,7 +31,7 @@ impl Unfit {
 }
 
 impl Packing {
-    /// What it is called.
+    /// The name of the packing.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -70,7 +70,7 @@ pub(super) fn name_of_content(name: PathBuf, packing: Packing) -> PathBuf {
     if packing == Packing::Plain { name } else { name.with_extension("") }
 }
 
-/// What was unpacked, looked at before it is given.
+/// Unpacked content, looked at before it is handed out.
 pub(super) struct Unpacked<R> {
     inner: R,
     /// The first bytes; `None` until they are read.

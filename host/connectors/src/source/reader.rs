@@ -18,7 +18,7 @@ use sandmill_engine::edge::Header;
 /// becomes JSON.
 const RECORD_BYTES_MOST: usize = 1 << 29;
 
-/// What the records of an input are.
+/// The shape of an input's records.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     matter: Matter,
@@ -27,7 +27,7 @@ pub(super) struct Shape {
     header: Header,
 }
 
-/// What there is to know of an input beside its bytes.
+/// The knowledge about an input beside its bytes.
 #[derive(Debug)]
 pub(super) struct Origin {
     /// The key of the record, where the whole input is one.
@@ -53,7 +53,7 @@ impl Shape {
         self.matter == Matter::Files
     }
 
-    /// What is left to be done with each chunk when it is taken.
+    /// The work that is left for each chunk when it is taken.
     pub(super) fn finish(&self) -> Finish {
         match self.matter {
             Matter::JsonLines => json_lines::check,

@@ -33,10 +33,10 @@ pub(super) trait RecordReader: Send {
     /// Bytes that were read from the input, and are not on a page yet.
     fn buffered(&self) -> usize;
 
-    /// Where the input goes on behind what is on the page.
+    /// Where the input continues after what is on the page.
     fn spot(&mut self) -> Spot;
 
-    /// What was read of the input, unpacked, once it is at its end; `None` where that is not known.
+    /// The prefix of the input that was read, unpacked, once it is at its end; `None` where it is not known.
     fn seen(&mut self) -> Option<Prefix> {
         let Spot { bytes, before, .. } = self.spot();
         (before.bytes == bytes).then_some(before)
@@ -53,7 +53,7 @@ pub(super) trait RecordReader: Send {
 /// A place in an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spot {
-    /// So many bytes are before it, unpacked.
+    /// Number of bytes before it, unpacked.
     pub(super) bytes: u64,
     /// The line that begins there, from 1.
     pub(super) line: u64,
@@ -83,8 +83,8 @@ impl Spot {
         self.before.bytes.min(self.bytes.saturating_sub(self.tail.len() as u64))
     }
 
-    /// Moves `buffer` there; `false` when what stands before it is something else than it was. With a `shortcut`, only what
-    /// stands right before it is looked at.
+    /// Moves `buffer` there; `false` when what stands before it is something else than it was. With a `shortcut`, only
+    /// what stands right before it is looked at.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -137,7 +137,7 @@ pub(super) enum Fault {
     Io(io::Error),
     /// It is not what it should be: what is wrong, and what to do.
     Malformed {
-        /// What is wrong, to follow the name of the input.
+        /// The fault, to follow the name of the input.
         what: String,
         /// What to do.
         hint: String,
@@ -194,21 +194,21 @@ impl Page {
         self.values.is_empty() && self.bad.is_empty()
     }
 
-    /// Whether there is room for one more record of so many bytes. Always, as long as the page is empty.
+    /// Whether there is room for one more record of this many bytes. Always, as long as the page is empty.
     #[inline]
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         let (records, held) = (self.values.len() + self.bad.len(), self.values.bytes() + self.bad_bytes);
         (records < self.records_max && held + bytes <= self.bytes_max) || records == 0
     }
 
-    /// Adds a record that stands on a line.
+    /// Adds a record that has a line.
     #[inline]
     pub(super) fn push(&mut self, line: u64, value: &[u8]) {
         self.are_json_lines = false;
         self.push_json(line, value);
     }
 
-    /// The same of one that is JSON on one line.
+    /// Adds a record that is JSON on one line.
     #[inline]
     pub(super) fn push_json(&mut self, line: u64, value: &[u8]) {
         self.note(line, self.values.len() as u64);
@@ -240,14 +240,14 @@ impl Page {
         }
         self.are_json_lines = false;
         self.note(first, before as u64);
-        // The others stand right behind it: only where each has its number, there is more to note.
+        // The others directly follow it: only where each has its number, there is more to note.
         if let Lines::Each(lines) = &mut self.lines {
             lines.extend(first + 1..first + moved);
         }
         true
     }
 
-    /// Adds a record that has a key and stands on no line. Its value is moved in where it is the first: a whole file may
+    /// Adds a record that has a key and no line. Its value is moved in where it is the first: a whole file may
     /// be large.
     pub(super) fn push_keyed(&mut self, key: &[u8], value: Vec<u8>) {
         self.are_json_lines = false;
@@ -260,7 +260,7 @@ impl Page {
         }
     }
 
-    /// Adds what is no record.
+    /// Adds what is not a record.
     pub(super) fn push_bad(&mut self, line: Option<u64>, data: Vec<u8>, reason: String) {
         let lines = line.map_or(Lines::None, Lines::From);
         let places = Places { path: self.path.clone(), lines, ..Places::default() };
@@ -289,7 +289,7 @@ impl Page {
         Chunk { records, places, bad: self.bad, position, cursor }
     }
 
-    /// Notes the line of the record behind the first `count`: one number for the page as long as no line is left out.
+    /// Notes the line of the record after the first `count`: one number for the page as long as no line is left out.
     #[inline]
     fn note(&mut self, line: u64, count: u64) {
         match &mut self.lines {

@@ -1,7 +1,8 @@
 //! How an input is packed, by its first bytes.
 //!
-//! No text begins as any of these files do, so lines, JSON and CSV are looked at whatever the input is called. Whole files
-//! are not: their bytes are the record, and only a name that ends in `.gz` or `.zst` asks for them to be unpacked.
+//! No text begins as any of these files do, so lines, JSON and CSV are looked at whatever the input is called. Whole
+//! files are not: their bytes are the record, and only a name that ends in `.gz` or `.zst` asks for them to be
+//! unpacked.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -26,12 +27,12 @@ const ZSTANDARD: &[u8] = b"\x28\xb5\x2f\xfd";
 /// Frames that are skipped, which may come first, begin with one of 16 bytes and with these.
 const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 
-/// In the header of the first file in an archive, behind its name, which zeros fill up.
+/// In the header of the first file in an archive, after its name, which zeros fill up.
 const TAR: &[u8] = b"ustar";
 const TAR_AT: usize = 257;
 const TAR_NAME_BYTES: usize = 100;
 
-/// What cannot be read here: how it begins, what it is, what to do.
+/// Formats that cannot be read here: how each begins, what it is, what to do.
 const UNREADABLE: &[(&[u8], &str, &str)] = &[
     (b"\xfd7zXZ\0", "is packed by xz", "unpack it first: `xz -d`"),
     (b"PK\x03\x04", "is a ZIP archive", "unpack it first: `unzip`"),
@@ -43,7 +44,7 @@ const UNREADABLE: &[(&[u8], &str, &str)] = &[
 ];
 
 impl Packing {
-    /// By the end of a file's name.
+    /// Recognises the packing by the end of a file's name.
     pub(super) fn of_name(path: &Path) -> Self {
         match path.extension().and_then(OsStr::to_str) {
             Some(gz) if gz.eq_ignore_ascii_case("gz") => Self::Gzip,
@@ -52,7 +53,7 @@ impl Packing {
         }
     }
 
-    /// By how the input begins; `None` where that tells nothing.
+    /// Recognises the packing by how the input begins; `None` where that is not conclusive.
     ///
     /// # Errors
     /// When it is something that cannot be read here.
@@ -75,7 +76,8 @@ impl Packing {
         Ok(packing.or(is_skippable(head).then_some(Self::Zstandard)))
     }
 
-    /// By how the input begins, and by its name. One of which less is there than its name needs is taken to be cut off.
+    /// Recognises the packing by how the input begins, and by its name. If there is less of it than its name needs, it
+    /// is taken to be truncated.
     ///
     /// # Errors
     /// When it is something that cannot be read here, or its name is wrong.

@@ -1,8 +1,9 @@
 //! What is kept of a file, so that a later run can tell whether it still is what it was.
 //!
-//! Size, inode, and both times: the one at which its bytes were written, and the one at which anything about it was changed.
-//! The first can be put back (`touch -r`, `rsync --times`), the second cannot; but `chmod`, a new link or a new name change
-//! it, too. Where all of these are the same, the file is. Where not, what it holds decides, as far as that is known.
+//! Size, inode, and both times: the one at which its bytes were written, and the one at which anything about it was
+//! changed. The first can be put back (`touch -r`, `rsync --times`), the second cannot; but `chmod`, a new link or a
+//! new name change it, too. Where all of these are the same, the file is. Where not, what it holds decides, as far as
+//! that is known.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -34,7 +35,7 @@ pub(super) struct Stamp {
     /// The checksums of its first and last bytes.
     head: u32,
     tail: u32,
-    /// What earlier versions did not keep.
+    /// Details that earlier versions did not keep.
     #[serde(flatten)]
     more: Option<More>,
 }
@@ -49,31 +50,32 @@ struct More {
     ends_line: bool,
 }
 
-/// What a file is to what it was.
+/// How a file compares to what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Likeness {
     /// Nothing has touched it.
     Untouched,
-    /// It holds what it held, as far as can be told from both ends; perhaps more.
+    /// Its content is the same, as far as both ends show; perhaps there is more.
     Alike,
-    /// The same, but a byte in the middle may be another one: only its time of change says that something was done to it.
+    /// Its content looks the same, but a byte in the middle may differ: only its time of change shows that something
+    /// was done to it.
     Touched,
     /// It begins and ends as it did, but something has been written to it.
     Rewritten,
-    /// It holds something else: in words.
+    /// Its content is different; with the reason.
     Other(String),
 }
 
-/// What a file that was read in part is to what it was, in the part that is still to be read.
+/// How the unread rest of a file that was read in part compares to what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// Nothing has touched it.
     Untouched,
-    /// It holds what it held, as far as can be told; perhaps more.
+    /// Its content is the same, as far as can be known; perhaps there is more.
     Alike,
     /// It was edited, and is whole.
     Edited,
-    /// It may end in the middle of a record: in words.
+    /// It may end in the middle of a record; with the reason.
     Torn(String),
 }
 
@@ -98,17 +100,17 @@ impl Stamp {
         })
     }
 
-    /// Of a file that was read to its end, or not at all.
+    /// Compares a file that was read to its end, or not at all.
     pub(super) fn likeness(&self, file: &File) -> io::Result<Likeness> {
         let now = Self::of(file)?;
         if self.is_untouched(&now) {
             return Ok(Likeness::Untouched);
         }
         if now.bytes < self.bytes {
-            return Ok(Likeness::Other(format!("has {} bytes, and had {}", now.bytes, self.bytes)));
+            return Ok(Likeness::Other(format!("has {} bytes now, and had {}", now.bytes, self.bytes)));
         }
         if !self.has_ends_in(file)? {
-            return Ok(Likeness::Other("holds something else".to_owned()));
+            return Ok(Likeness::Other("has other content now".to_owned()));
         }
         let is_seen_whole = self.bytes <= 2 * END_BYTES;
         Ok(if is_seen_whole || (now.inode, now.bytes) != (self.inode, self.bytes) {
@@ -120,23 +122,24 @@ impl Stamp {
         })
     }
 
-    /// Of a file that was read in part. What was read of it is compared byte by byte elsewhere; this is about the rest. It
-    /// may have been mended, or added to; it must not have been cut within a record, which would be taken for a whole one.
+    /// Compares a file that was read in part. What was read of it is compared byte by byte elsewhere; this is about the
+    /// rest. It may have been edited, or added to; it must not have been truncated within a record, which would be
+    /// taken for a whole one.
     pub(super) fn rest(&self, file: &File, path: &Path) -> io::Result<Rest> {
         let now = Self::of(file)?;
         if self.is_untouched(&now) {
             return Ok(Rest::Untouched);
         }
-        // What is packed and was cut cannot be unpacked to its end.
+        // What is packed and was truncated cannot be unpacked to its end.
         if (now.bytes >= self.bytes && self.has_ends_in(file)?) || is_packed(file, path)? {
             return Ok(Rest::Alike);
         }
         let (Some(more), Some(more_now)) = (&self.more, &now.more) else { return Ok(Rest::Edited) };
         let is_shorter = now.bytes < self.bytes;
         Ok(if is_shorter && !self.ends_as(&now, file)? {
-            Rest::Torn(format!("it has {} bytes, had {}, and ends in another way", now.bytes, self.bytes))
+            Rest::Torn(format!("it has {} bytes now, had {}, and ends differently", now.bytes, self.bytes))
         } else if more.ends_line && !more_now.ends_line {
-            Rest::Torn("its last line was ended, and is not any more".to_owned())
+            Rest::Torn("its last line ended with a line feed, and no longer does".to_owned())
         } else {
             Rest::Edited
         })
@@ -184,11 +187,11 @@ pub(super) fn begins_with(mut input: impl Read, prefix: Prefix) -> io::Result<bo
     Ok(hasher.finalize() == prefix.checksum)
 }
 
-/// Of so many bytes at a place.
+/// A checksum of this many bytes at a place.
 fn checksum(file: &File, at: u64, bytes: u64) -> io::Result<u32> {
     let mut part = vec![0; usize::try_from(bytes).unwrap_or_default()];
     match file.read_exact_at(&mut part, at) {
-        // It became shorter meanwhile: whoever reads it will notice.
+        // It became shorter meanwhile: whatever reads it will notice.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
         read => read.map(|()| crc32fast::hash(&part)),
     }

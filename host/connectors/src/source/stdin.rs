@@ -1,8 +1,8 @@
 //! Standard input.
 //!
-//! Records go out as soon as the writer pauses. A run that is stopped does not wait for the writer: the thread that reads
-//! is left behind, blocked, until a line comes or the process ends; what it reads then is lost. A second run in the same
-//! process that reads standard input while such a thread is left may therefore miss a block.
+//! Records go out as soon as the writer pauses. A run that is stopped does not wait for the writer: the thread that
+//! reads is left running, blocked, until a line comes or the process ends; what it reads then is lost. A second run in
+//! the same process that reads standard input while such a thread is left may therefore miss a block.
 
 use std::io;
 use std::num::NonZeroUsize;

@@ -51,7 +51,7 @@ impl Seen {
         self.records().into_iter().filter_map(|(_, line, _)| line).collect()
     }
 
-    /// Line, reason and data of what is no record.
+    /// Line, reason and data of what is not a record.
     fn bad(&self) -> Vec<(Option<u64>, &str, &[u8])> {
         let bad = self.chunks.iter().flat_map(|chunk| &chunk.bad);
         bad.map(|bad| (line(&bad.places.lines, 0), bad.reason.as_str(), bad.data.as_slice())).collect()
@@ -196,7 +196,7 @@ mod json_lines {
             seen.bad(),
             [
                 (Some(3), "not JSON: EOF while parsing a list at column 2", b"[2" as &[u8]),
-                (Some(6), "not UTF-8: the byte at column 7 begins no character", b"{\"a\":\"\xff\"}"),
+                (Some(6), "not UTF-8: the byte at column 7 does not begin a character", b"{\"a\":\"\xff\"}"),
                 (Some(7), "not JSON: trailing characters at column 4", b"{} {}"),
             ]
         );
@@ -295,7 +295,7 @@ mod csv {
                 all.iter().map(|one| serde_json::from_str(one).expect("it is JSON")).collect()
             };
             prop_assert_eq!(parsed(&seen.values()), parsed(&objects));
-            // A row begins behind the line feeds of the header and of the rows before it, those within quotes included.
+            // A row begins after the line feeds of the header and of the rows before it, those within quotes included.
             let mut line = 2;
             for (row, seen) in rows.iter().zip(seen.lines()) {
                 prop_assert_eq!(seen, line);
@@ -562,7 +562,7 @@ mod finding {
         assert!(refused(&folder, "xyzzy/access.log").hints()[0].starts_with("there is no folder \""));
         let error = refused(&folder, "logs/*.csv");
         assert!(error.to_string().starts_with("no file matches \""), "{error}");
-        assert!(error.hints()[0].ends_with("/logs\" holds 2 other names"), "{:?}", error.hints());
+        assert!(error.hints()[0].ends_with("/logs\" contains 2 other entries"), "{:?}", error.hints());
         assert!(refused(&folder, "none/*").to_string().starts_with("no file matches"));
     }
 

@@ -1,4 +1,4 @@
-//! A sink that is a function.
+//! A sink that calls a function for each record.
 
 use async_trait::async_trait;
 

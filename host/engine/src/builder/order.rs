@@ -5,7 +5,7 @@ use crate::plan::Order;
 use crate::record::RecordKey;
 
 impl StageBuilder {
-    /// Whether its outputs keep the order of its inputs; they do unless said otherwise.
+    /// Whether its outputs keep the order of its inputs; by default they do.
     #[must_use]
     pub fn order(mut self, order: Order) -> Self {
         self.plan.order = order;

@@ -1,4 +1,4 @@
-//! Where a source stands, and where a sink does: what a run is resumed at.
+//! Positions in sources and sinks, at which a run is resumed.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Per;
 
-/// A place in a source, behind a record. Only the source that made it can read it.
+/// A position in a source, after a record. Only the source that made it can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(pub String);
 
-/// One part of what a source reads, a file for example, as it was when a run began. Only the source that made it can read
+/// One part of a source's input, for example a file, as it was when a run began. Only the source that made it can read
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Which part: its name, the same wherever the whole is moved to.
+    /// The name of the part, the same wherever the whole is moved to.
     pub name: Vec<u8>,
-    /// What tells whether it is still the same.
+    /// The text by which the source recognises the part.
     pub what: String,
 }
 
@@ -30,18 +30,18 @@ pub enum Settlement {
     /// It is told what became of its records: [`Source::settle`](super::Source::settle). It keeps what it has not been
     /// told of, and gives it again to the next run.
     Receipt(Per),
-    /// It does not learn it: what it has given cannot be had again. A run that resumes reads on from whatever the source
-    /// gives then.
+    /// It does not learn it: what it has given cannot be had again. A run that resumes reads on from whatever the
+    /// source gives then.
     Never,
 }
 
-/// A place in a sink, behind what it holds. Only the sink that made it can read it.
+/// A position in a sink, after what it holds. Only the sink that made it can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mark(pub String);
 
-/// When what a sink has written is there for good: it outlasts the process, and a loss of power where the sink can see to
-/// that. A source that acknowledges is told of a record then, and not before.
+/// When what a sink has written is there for good: it outlasts the process, and a loss of power where the sink can see
+/// to that. A source that acknowledges is told of a record then, and not before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settles {
     /// When [`Sink::write`](super::Sink::write) has returned.

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-/// The names of the columns of a source's first input, once they are known. Clones share them.
+/// The column names of a source's first input, once they are known. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Header(Arc<OnceLock<Vec<String>>>);
 
 impl Header {
-    /// The names, when they are known.
+    /// The names, once they are known.
     #[must_use]
     pub fn get(&self) -> Option<Vec<String>> {
         self.0.get().cloned()

@@ -1,4 +1,4 @@
-//! Which file a path leads to, whatever the path is called.
+//! Finds out which file a path leads to, whatever the path is called.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::descriptor::LINKS_MAX;
 
-/// A file or folder that exists. Two paths with the same one lead to the same file, be it by links, by names of links
-/// or by names of folders.
+/// The identity of an existing file or folder. Two paths with the same identity lead to the same file, be it by links,
+/// by names of links or by names of folders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId {
     device: u64,
@@ -34,7 +34,7 @@ impl FileId {
 /// Where a path leads, also when nothing is there yet.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Of what is there: the file itself, or else the nearest folder above it.
+    /// The identity of what exists: the file itself, or else the nearest folder above it.
     id: FileId,
     /// The path of that, without links.
     real: PathBuf,
@@ -84,7 +84,7 @@ impl Identity {
     }
 }
 
-/// The longest beginning of a path that is there, and the rest. Folders that are missing will be made, so `..` behind one
+/// The longest existing beginning of a path, and the rest. Missing folders will be made, so `..` after one
 /// leads back; a link that leads nowhere leads to what will be made at its target.
 fn resolve(path: &Path, links: usize) -> io::Result<(PathBuf, PathBuf)> {
     let (mut there, mut missing) = (PathBuf::from("."), PathBuf::new());

@@ -1,8 +1,8 @@
-//! Where records come from and where they go: sources and sinks.
+//! Sources and sinks: where records come from and where they go.
 //!
-//! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one task
-//! each on the I/O runtime, and dropped when the run is interrupted. What a pipeline names is a [`SourceSpec`] or a
-//! [`SinkSpec`], which opens them; the kinds that come with Sandmill are in `connector`.
+//! A source is pulled, a sink is written to; neither knows of queues, stages or other edges. Both are driven by one
+//! task each on the I/O runtime, and dropped when the run is interrupted. What a pipeline names is a [`SourceSpec`] or
+//! a [`SinkSpec`], which opens them; the kinds that come with Sandmill are in `connector`.
 
 mod cursor;
 mod folder;
@@ -31,17 +31,17 @@ use crate::record::{BatchBounds, Payload, Places, Receipt};
 /// Gives records, chunk by chunk.
 #[async_trait]
 pub trait Source: Send {
-    /// The next chunk, at most as large as `bounds` (a single larger record makes a chunk of its own); `None` at the end
-    /// of the input. A chunk may be empty: that is no end.
+    /// The next chunk, at most as large as `bounds` (a single larger record makes a chunk of its own); `None` at the
+    /// end of the input. A chunk may be empty: that is not the end.
     ///
     /// # Cancel safety
-    /// The future is dropped when the run is stopped; the source is then not pulled again. That of a source that acknowledges
-    /// ([`Settlement::Receipt`]) is also dropped when there is something to tell it, and it is pulled again after that: it
-    /// must keep what it has received by then.
+    /// The future is dropped when the run is stopped; the source is then not pulled again. That of a source that
+    /// acknowledges ([`Settlement::Receipt`]) is also dropped when there is something to tell it, and it is pulled
+    /// again after that: it must keep what it has received by then.
     ///
     /// # Errors
     /// When the input cannot be read. What has been given before stays valid. After an error that
-    /// [`Error::is_retryable`], the source may be pulled again: it goes on behind the last chunk that it gave.
+    /// [`Error::is_retryable`], the source may be pulled again: it continues after the last chunk that it returned.
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>>;
 
     /// How much there is in all, where that is known: for a progress bar.
@@ -49,14 +49,15 @@ pub trait Source: Send {
         Extent::Unknown
     }
 
-    /// How the source learns that it need not give a record again. This speaks only for the source itself: a source that
-    /// never learns it does not keep the others of its pipeline from resuming. The answer must not change during a run.
+    /// How the source learns that it need not give a record again. This speaks only for the source itself: a source
+    /// that never learns it does not keep the others of its pipeline from resuming. The answer must not change during a
+    /// run.
     fn settlement(&self) -> Settlement {
         Settlement::Never
     }
 
-    /// The parts of the input as they are now. They are kept with the checkpoints of the run, and a run that resumes there
-    /// gives them to [`Self::seek`]. Called before the first pull, after [`Self::seek`] where that is called.
+    /// The parts of the input as they are now. They are kept with the checkpoints of the run, and a run that resumes
+    /// there gives them to [`Self::seek`]. Called before the first pull, after [`Self::seek`] where that is called.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -64,26 +65,26 @@ pub trait Source: Send {
         Ok(Vec::new())
     }
 
-    /// What became of records that it gave, where [`Self::settlement`] is [`Settlement::Receipt`]: each record is told once,
-    /// in whatever order they are done. Called by the source's own task: between two pulls, and after the last pull until
-    /// every record has been told. What is told as [`Fate::InFlight`](crate::record::Fate::InFlight) was on its way when
-    /// the run was interrupted, and has to be given again; everything else is where it belongs, and stays there when the
-    /// process is killed or the machine loses power (as far as the sink says so: [`Sink::settles`]).
+    /// What became of records that it gave, where [`Self::settlement`] is [`Settlement::Receipt`]: each record is told
+    /// once, in whatever order they are done. Called by the source's own task: between two pulls, and after the last
+    /// pull until every record has been told. What is told as [`Fate::InFlight`](crate::record::Fate::InFlight) was on
+    /// its way when the run was interrupted, and has to be given again; everything else is where it belongs, and stays
+    /// there when the process is killed or the machine loses power (as far as the sink says so: [`Sink::settles`]).
     ///
     /// # Cancel safety
-    /// The future is not dropped when the run is interrupted, but a few seconds later: a source that cannot reach whom it
-    /// has to tell must not keep the run from its end.
+    /// The future is not dropped when the run is interrupted, but a few seconds later: a source that cannot reach whom
+    /// it has to tell must not keep the run from its end.
     ///
     /// # Errors
-    /// When the source cannot do what it does about them. After an error that [`Error::is_retryable`] it is told the same
-    /// receipts again; after any other it is told nothing more, and the run fails.
+    /// When the source cannot do what it does about them. After an error that [`Error::is_retryable`] it is told the
+    /// same receipts again; after any other it is told nothing more, and the run fails.
     async fn settle(&mut self, receipts: &[Receipt]) -> Result<()> {
         let _ = receipts;
         Ok(())
     }
 
-    /// What it reads may be another one after the place where it resumes. Called before [`Self::seek`], where somebody has
-    /// said so.
+    /// What it reads may be another one after the place where it resumes. Called before [`Self::seek`], where somebody
+    /// has said so.
     fn accept_changes(&mut self) {}
 
     /// Goes to the place where a chunk of an earlier run ended, whose input consisted of `inputs`. Called at most once,
@@ -96,8 +97,8 @@ pub trait Source: Send {
         Err(Error::internal("a source that cannot resume was asked to"))
     }
 
-    /// The names of the columns that it reads, where its records have columns: they become known when the first input is
-    /// begun. A sink that the source feeds without a stage in between writes them even when there is no record.
+    /// The names of the columns that it reads, where its records have columns: they become known when the first input
+    /// is begun. A sink that the source feeds without a stage in between writes them even when there is no record.
     fn header(&self) -> Option<Header> {
         None
     }
@@ -107,8 +108,8 @@ pub trait Source: Send {
         Vec::new()
     }
 
-    /// What a person should know of its input before the run begins. Asked for before the first pull, after [`Self::seek`]
-    /// where that is called.
+    /// What a person should know of its input before the run begins. Asked for before the first pull, after
+    /// [`Self::seek`] where that is called.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
@@ -122,14 +123,14 @@ pub trait Source: Send {
 /// Takes records.
 #[async_trait]
 pub trait Sink: Send {
-    /// Writes all records but those it returns: each with the reason why it cannot be written, in ascending order.
-    /// When this returns, the others are at their destination: nothing is left in a buffer of the program. Each record has a
+    /// Writes all records but those it returns: each with the reason why it cannot be written, in ascending order. When
+    /// this returns, the others are at their destination: nothing is left in a buffer of the program. Each record has a
     /// name that stays its own ([`Records::id`]), by which a destination can tell one that it has already.
     ///
     /// # Errors
-    /// When the destination fails. An error that [`Error::is_retryable`] says that the same records may be written again:
-    /// nothing of them was left at the destination, or writing them again changes nothing. After any other, how many of
-    /// them were written is not known: they count as in flight.
+    /// When the destination fails. An error that [`Error::is_retryable`] says that the same records may be written
+    /// again: nothing of them was left at the destination, or writing them again changes nothing. After any other, how
+    /// many of them were written is not known: they count as in flight.
     async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>>;
 
     /// A source feeds this sink without a stage in between: its columns are those of the output if there is no record
@@ -146,15 +147,15 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// What the sink makes of records that come again after a kill, on its own: [`Delivery::ExactlyOnce`] if it goes back to
-    /// where it was at the last checkpoint ([`Self::return_to`]). One that holds back what it commits promises that, too, and
-    /// need not say so.
+    /// What the sink makes of records that come again after a kill, on its own: [`Delivery::ExactlyOnce`] if it goes
+    /// back to where it was at the last checkpoint ([`Self::return_to`]). One that holds back what it commits promises
+    /// that, too, and need not say so.
     fn delivery(&self) -> Delivery {
         Delivery::AtLeastOnce
     }
 
-    /// Makes what has been written outlast a loss of power, and says where it ends. Called between any two writes: for a
-    /// checkpoint when nothing is in flight, and for sources that acknowledge at any time.
+    /// Makes what has been written outlast a loss of power, and says where it ends. Called between any two writes: for
+    /// a checkpoint when nothing is in flight, and for sources that acknowledge at any time.
     ///
     /// # Errors
     /// When the destination fails.
@@ -172,24 +173,24 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// What a person should know of what was there. Asked for before the first write, after [`Self::return_to`] where that is
-    /// called.
+    /// What a person should know of what was there. Asked for before the first write, after [`Self::return_to`] where
+    /// that is called.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// When what is written is there for good. A sink that settles [`Settles::OnCommit`] can hold back what is written, and
-    /// commit it together with a note, all or nothing.
+    /// When what is written is there for good. A sink that settles [`Settles::OnCommit`] can hold back what is written,
+    /// and commit it together with a note, all or nothing.
     fn settles(&self) -> Settles {
         Settles::OnWrite
     }
 
-    /// A source that acknowledges feeds this sink, and will not give again what the sink has settled: that must outlast a
-    /// loss of power, too. Called at most once, before the first write.
+    /// A source that acknowledges feeds this sink, and will not give again what the sink has settled: that must outlast
+    /// a loss of power, too. Called at most once, before the first write.
     fn expect_receipts(&mut self) {}
 
-    /// From here on, what is written is held back until [`Self::commit`]. Gives the note that `owner` committed last, if
-    /// there is one. Called at most once, before the first write, where it settles [`Settles::OnCommit`].
+    /// From here on, what is written is held back until [`Self::commit`]. Gives the note that `owner` committed last,
+    /// if there is one. Called at most once, before the first write, where it settles [`Settles::OnCommit`].
     ///
     /// # Errors
     /// When the destination cannot be read.
@@ -220,7 +221,7 @@ pub struct Chunk {
     pub bad: Vec<BadRecord>,
     /// How far the source has come, in the unit of its [`Extent`].
     pub position: u64,
-    /// Where the source stands behind this chunk; `None` when it cannot go on from there in another run.
+    /// The source's position after this chunk; `None` when it cannot continue from there in another run.
     pub cursor: Option<Cursor>,
 }
 
@@ -238,7 +239,7 @@ pub struct BadRecord {
     pub data: Vec<u8>,
     /// Where it stands: the path, and one line.
     pub places: Places,
-    /// Why it is no record.
+    /// Why it is not a record.
     pub reason: String,
 }
 
@@ -248,9 +249,9 @@ pub struct BadRecord {
 pub enum Extent {
     /// Not known.
     Unknown,
-    /// So many records.
+    /// Number of records.
     Records(u64),
-    /// So many bytes, as they lie in the files (compressed ones count compressed).
+    /// Number of bytes, as they lie in the files (compressed ones count compressed).
     Bytes(u64),
 }
 

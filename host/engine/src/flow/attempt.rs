@@ -1,4 +1,4 @@
-//! What is remembered of the attempts at a record, so that a dead letter can tell them.
+//! Remembers the attempts at a record, so that a dead letter can list them.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -19,11 +19,11 @@ pub(crate) struct Attempt {
     pub(crate) at: SystemTime,
     /// As in [`Reason`].
     pub(crate) kind: &'static str,
-    /// In words, cut to a bound.
+    /// The reason, shortened to a bound.
     pub(crate) message: String,
 }
 
-/// The attempts at a record before the one that is told.
+/// The attempts at a record before the one that is reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Earlier {
     count: u32,
@@ -36,7 +36,7 @@ impl Earlier {
         self.count
     }
 
-    /// Those that are remembered, oldest first.
+    /// The remembered attempts, oldest first.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &Attempt> {
         self.kept.iter()
     }
@@ -47,7 +47,7 @@ impl Earlier {
         if self.kept.len() + 1 == ATTEMPTS_KEPT {
             self.kept.pop_front();
         }
-        // Struck out before it is cut: half a secret is not found any more.
+        // Secrets are removed before it is shortened: half a secret is not found any more.
         let message = redactor.text(&reason.message);
         let cut = message.floor_char_boundary(MESSAGE_BYTES_MAX);
         let message = message.get(..cut).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt: doubled from one to the next, with jitter.
+//! Computes how long to wait before the next attempt: doubled from one to the next, with jitter.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +20,8 @@ impl Backoff {
         Self { first: rule.backoff, longest: rule.backoff_max, chance: Mutex::new(Rng::with_seed(seed_of(name))) }
     }
 
-    /// From the `attempt`th failure (from 1) to the next attempt: between half the backoff and all of it, so that what
-    /// failed together does not come back together.
+    /// Wait from the `attempt`th failure (from 1) to the next attempt: between half the backoff and all of it, so that
+    /// what failed together does not come back together.
     pub(crate) fn delay(&self, attempt: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let backoff = self.first.saturating_mul(1 << doublings).min(self.longest);

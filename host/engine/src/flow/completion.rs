@@ -1,4 +1,4 @@
-//! Telling whoever asked what became of each record, and ending the record's claim.
+//! Reports to a subscriber what became of each record, and ends the record's claim.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use tokio::sync::mpsc;
 
 use crate::record::{Fate, Lineage, Place};
 
-/// What became of one record.
+/// What became of one record, as told to a subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// Where the record came from.
+    /// The place in the source that the record came from.
     pub place: Place,
-    /// What became of it.
+    /// The record's fate.
     pub fate: Fate,
     /// The node where it met its fate: a sink, or the stage that dropped it or in which it failed.
     pub node: Arc<str>,
-    /// Why it failed, when it did.
+    /// Why it failed, if it did.
     pub reason: Option<String>,
-    /// From the moment it was read.
+    /// Time from reading the record to its fate.
     pub latency: Duration,
 }
 
-/// The completions of a run, as they happen.
+/// A stream of the completions of a run.
 #[derive(Debug)]
 pub struct Completions {
     receiver: mpsc::Receiver<Completion>,
 }
 
 impl Completions {
-    /// The next completion; `None` when the run has ended and all are taken.
+    /// Waits for the next completion; `None` when the run has ended and all are taken.
     ///
     /// # Backpressure
     /// The pipeline waits when as many completions as were asked for at the subscription have not been taken. Dropping
@@ -61,7 +61,7 @@ impl Settler {
         self.settle_with(claims, fate, node, |_| None).await;
     }
 
-    /// The same, with a reason for each record by its position.
+    /// Settles claims with a reason for each record by its position.
     pub(crate) async fn settle_with(
         &self,
         claims: Lineage,
@@ -85,7 +85,8 @@ impl Settler {
                 latency: ticket.issued().elapsed(),
             })
             .collect();
-        // Settled before anybody is told: a run that is cut while a slow subscriber listens still counts what is done.
+        // Settled before the subscriber is notified: a run that is interrupted while a slow subscriber listens still
+        // counts what is done.
         claims.settle(fate);
         for completion in told {
             // A subscriber that has gone wants to hear no more.

@@ -35,8 +35,8 @@ impl Counter {
     }
 }
 
-/// Of an instance that holds records: as long as it does, no checkpoint is taken. One that is dropped instead of released
-/// stays counted, as a claim does: what the instance held is lost, and the run is about to end.
+/// Marks an instance that holds records: as long as it exists, no checkpoint is taken. One that is dropped instead of
+/// released stays counted, as a claim does: what the instance held is lost, and the run is about to end.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Hold {
@@ -52,7 +52,7 @@ impl Hold {
         Self { holding: Arc::clone(holding), ledger: Arc::clone(ledger) }
     }
 
-    /// What the instance held has claims of its own now, or there was nothing.
+    /// Ends the hold: what the instance held has claims of its own now, or there was nothing.
     pub(crate) fn release(self) {
         self.holding.0.fetch_sub(1, Relaxed);
         self.ledger.stop(1);
@@ -75,7 +75,7 @@ impl Stopwatch {
     }
 }
 
-/// Of one source.
+/// Counters of one source.
 #[derive(Debug, Default)]
 pub(crate) struct SourceCounters {
     pub(crate) read: Counter,
@@ -87,7 +87,7 @@ pub(crate) struct SourceCounters {
     pub(crate) blocked: Counter,
 }
 
-/// Of one stage, all workers together.
+/// Counters of one stage, all workers together.
 #[derive(Debug, Default)]
 pub(crate) struct StageCounters {
     pub(crate) records_in: Counter,
@@ -110,7 +110,7 @@ pub(crate) struct StageCounters {
     pub(crate) holding: Arc<Counter>,
 }
 
-/// Of one sink.
+/// Counters of one sink.
 #[derive(Debug, Default)]
 pub(crate) struct SinkCounters {
     pub(crate) delivered: Counter,

@@ -1,4 +1,4 @@
-//! Sets records aside that failed for good: into the state file, without secrets.
+//! Writes records that failed for good to the dead letters in the state file, without secrets.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::redact::Redactor;
 use crate::state::{DeadLetter, EarlierAttempt, StateFile};
 
-/// Where failed records are set aside. Cloned for every node.
+/// Where failed records are dead-lettered. Cloned for every node.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetters {
     state: StateFile,
@@ -53,12 +53,12 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Where they are, if there are any.
+    /// The state file, if any dead letters were written.
     pub(crate) fn written_to(&self) -> Option<PathBuf> {
         self.any.load(Ordering::Acquire).then(|| self.path())
     }
 
-    /// Where they are, or would be.
+    /// The state file, whether any dead letters were written or not.
     pub(crate) fn path(&self) -> PathBuf {
         self.state.path().to_path_buf()
     }

@@ -1,4 +1,4 @@
-//! Records that failed, and what the error policy makes of them.
+//! Applies the error policy to records that failed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use crate::record::{Fate, Lineage, Payload};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender};
 
-/// The kind of what a source could not read as a record.
+/// The kind of a failure of what a source could not read as a record.
 pub(crate) const BAD_INPUT: &str = "bad-input";
 
 /// Why one record failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// One word, as in dead letters: `returned`, `trap`, `cpu-limit`, `bad-input`, `rejected` …
+    /// A word for the kind, as in dead letters: `returned`, `trap`, `cpu-limit`, `bad-input`, `rejected` …
     pub(crate) kind: &'static str,
-    /// In words.
+    /// The reason as text.
     pub(crate) message: String,
     /// The guest's call stack at a trap, innermost first.
     pub(crate) backtrace: Vec<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    /// Of a record that failed just now, at its first attempt.
+    /// Makes the reason of a record that failed just now, at its first attempt.
     pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
         let (backtrace, log, earlier) = Default::default();
         Self { kind, message: message.into(), backtrace, log, at: SystemTime::now(), earlier }
@@ -53,15 +53,15 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// Adds the records of `other` behind its own.
+    /// Adds the records of `other` after its own.
     pub(crate) fn append(&mut self, other: Self) {
         self.records.append(&other.records);
         self.claims.append(other.claims);
         self.reasons.extend(other.reasons);
     }
 
-    /// Strikes secrets out of the reasons, and only then cuts them to a bound: all that is told of them from here on is
-    /// told so. Of earlier attempts they have been struck out when these were put down.
+    /// Removes secrets from the reasons, and only then shortens them to a bound: everything reported of them from here
+    /// on is reported like this. From earlier attempts they were removed when these were noted.
     fn redact(&mut self, redactor: &Redactor, bytes_max: usize) {
         for reason in &mut self.reasons {
             for text in std::iter::once(&mut reason.message).chain(&mut reason.backtrace) {
@@ -80,12 +80,12 @@ const REASON_BYTES_MAX: usize = 4 << 10;
 /// Longest reason of a sink's refusal, bytes: it quotes the value that it refuses, whatever its length.
 const REFUSAL_BYTES_MAX: usize = 512;
 
-/// Cuts a text in its middle: what stands at its end says what to do about what it quotes.
+/// Shortens a text in its middle: its end says what to do about what it quotes.
 fn cut_middle(text: &mut String, bytes_max: usize) {
     if text.len() > bytes_max {
         let kept = bytes_max / 2;
         let (head, tail) = (text.floor_char_boundary(kept), text.ceil_char_boundary(text.len() - kept));
-        text.replace_range(head..tail, &format!("… ({} bytes cut) …", tail - head));
+        text.replace_range(head..tail, &format!("… ({} bytes left out) …", tail - head));
     }
 }
 
@@ -163,7 +163,7 @@ fn place(claims: &Lineage, index: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Fails when a reason is cut before secrets are struck out of it: half of one is not found any more. (12)
+    /// Fails when a reason is shortened before secrets are removed from it: half of one is not found any more. (12)
     #[test]
     fn a_secret_across_a_cut_does_not_show() {
         let secret = "correct horse battery staple";

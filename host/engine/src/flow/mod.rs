@@ -1,4 +1,4 @@
-//! What happens to records between an invocation and their fate: on to the next queue, or to the error policy.
+//! Handles records between an invocation and their fate: on to the next queue, or to the error policy.
 //!
 //! Shared by sources, workers and sinks. Holds no records of its own: what is handed in has left when the call returns.
 

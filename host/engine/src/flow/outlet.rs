@@ -5,10 +5,10 @@ use crate::failpoint::{Failpoint, Failpoints};
 use crate::queue::{Closed, Sender};
 use crate::record::{Batch, Lineage, Payload};
 
-/// Sends batches on. Cloned for every worker of a stage: the queues behind it close when the last clone is gone.
+/// Sends batches on. Cloned for every worker of a stage: the queues after it close when the last clone is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Outlet {
-    /// By port, then by consumer. Every port has a consumer: the plan has seen to that.
+    /// The consumers, by port. Every port has a consumer: the plan has made sure of that.
     ports: Vec<Vec<Sender>>,
     failpoints: Failpoints,
 }
@@ -21,7 +21,7 @@ impl Outlet {
     /// Sends a batch to the first port.
     ///
     /// # Backpressure
-    /// Waits for room in every queue behind the port, one after the other.
+    /// Waits for room in every queue of the port, one after the other.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`] when a consumer has gone: the run is ending.

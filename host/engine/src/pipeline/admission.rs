@@ -1,15 +1,15 @@
-//! Lets a source in, so far that what it has on its way is done soon: a checkpoint, and the end of a run that is stopped,
+//! Admits a source, as far as what it has in flight is done soon: a checkpoint, and the end of a run that is stopped,
 //! have to wait for that.
 //!
-//! By Little's law, what is on its way takes as long as its number divided by the rate at which it is done. A chunk that was
-//! issued as the last of n records, and was done after a time t, says that rate: n / t. So n is let in that will take the time
-//! that is meant. In the beginning, when nothing is known, that is one record for each worker, or a handful; it grows by up to sixteen
-//! times with each chunk that was done early enough, so a fast pipeline is at its full width within a millisecond, and is
-//! bounded by its queues alone. A chunk counts as done when those before it are, too: else the records of a filter, most of
-//! which are dropped early, would hide the few that pile up behind it.
+//! By Little's law, what is on its way takes as long as its number divided by the rate at which it is done. A chunk
+//! that was issued as the last of n records, and was done after a time t, says that rate: n / t. So n is let in that
+//! will take the time that is meant. In the beginning, when nothing is known, that is one record for each worker, or a
+//! handful; it grows by up to sixteen times with each chunk that was done early enough, so a fast pipeline is at its
+//! full width within a millisecond, and is bounded by its queues alone. A chunk counts as done when those before it
+//! are, too: else the records of a filter, most of which are dropped early, would hide the few that pile up after it.
 //!
-//! Nothing can wait for itself here: a source with nothing on its way is let in, whatever else is known. What waits by the
-//! user's wish (for a fuller batch, for another attempt, for a commit) is not counted, and its time is not either.
+//! Nothing can wait for itself here: a source with nothing on its way is let in, whatever else is known. What waits by
+//! the user's wish (for a fuller batch, for another attempt, for a commit) is not counted, and its time is not either.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -20,26 +20,29 @@ use crate::pool::Stage;
 use crate::record::{Lineage, Ticket, Traffic};
 use crate::time::Instant;
 
-/// The time that is meant, when nobody says how often to take checkpoints.
+/// The intended time when no checkpoint interval is set.
 const MEANT_DEFAULT: Duration = Duration::from_millis(250);
-/// It is this part of the time between two checkpoints: then what is done twice after a crash is little more than that.
+/// The intended time as a part of the time between two checkpoints: then what is done twice after a crash is little
+/// more than that.
 const MEANT_PART: u32 = 4;
 /// No less: on a busy machine every task is late by some milliseconds. Arbitrary.
 const MEANT_MIN: Duration = Duration::from_millis(100);
 /// No more, however seldom checkpoints are taken: a run that is stopped has to end within its grace. Arbitrary.
 const MEANT_MAX: Duration = Duration::from_millis(2500);
-/// A stage needs time for so many of its shortest batches: one in hand, one that waits.
+/// A stage needs time for this many of its shortest batches: one in hand, one that waits.
 const BATCHES: u32 = 2;
 /// How many times as much as was ever seen on its way is let in. Arbitrary.
 const GROWTH: u64 = 16;
-/// What is let in at first, at least. Arbitrary: a handful of records comes in one batch, and is soon done at any speed.
+/// The least that is admitted at first. Arbitrary: a handful of records comes in one batch, and is soon done at any
+/// speed.
 const FIRST: u64 = 4;
-/// What is let in comes in so many chunks: it is known of each how long it took, and a chunk is small beside all.
+/// What is admitted comes in this many chunks: of each it is known how long it took, and a chunk is small compared to
+/// all.
 const CHUNKS: u64 = 8;
-/// So many chunks are watched. Arbitrary: with more of them on their way, less is learnt, and nothing is wrong.
+/// At most this many chunks are watched. Arbitrary: with more of them in flight, less is learned, and nothing is wrong.
 const WATCHED_MAX: usize = 1024;
 
-/// What is let in by. Shared by the sources of a pipeline.
+/// The rule by which sources are admitted. Shared by the sources of a pipeline.
 #[derive(Debug)]
 pub(super) struct Rule {
     stages: Vec<Arc<Stage>>,
@@ -48,7 +51,7 @@ pub(super) struct Rule {
     lingering: Duration,
 }
 
-/// Of one source.
+/// The admission of one source.
 #[derive(Debug)]
 pub(super) struct Admission {
     rule: Arc<Rule>,
@@ -72,15 +75,15 @@ struct Watched {
 }
 
 impl Rule {
-    /// For a pipeline with these stages and this many sinks, whose receivers wait for fuller batches for `lingering` in all,
-    /// and which takes checkpoints that often.
+    /// For a pipeline with these stages and this many sinks, whose receivers wait for fuller batches for `lingering` in
+    /// all, and which takes checkpoints that often.
     pub(super) fn new(stages: Vec<Arc<Stage>>, sinks: usize, lingering: Duration, every: Option<Duration>) -> Self {
         let workers = stages.iter().map(|stage| stage.workers.get()).sum::<usize>();
         let meant = every.map_or(MEANT_DEFAULT, |every| (every / MEANT_PART).clamp(MEANT_MIN, MEANT_MAX));
         Self { stages, least: (workers + sinks) as u64, meant, lingering }
     }
 
-    /// How long what is on its way may take: as long as it is meant to, but no less than what keeps all workers at work.
+    /// How long what is in flight may take: as long as intended, but no less than what keeps all workers at work.
     fn allowed(&self) -> Duration {
         let least = self.stages.iter().map(|stage| stage.pace.least_batch()).sum::<Duration>();
         self.meant.max(least.saturating_mul(BATCHES))
@@ -88,7 +91,7 @@ impl Rule {
 }
 
 impl Admission {
-    /// Of a source whose claims `traffic` counts.
+    /// Makes the admission of a source whose claims `traffic` counts.
     pub(super) fn new(rule: &Arc<Rule>, traffic: &Arc<Traffic>) -> Self {
         Self {
             rule: Arc::clone(rule),
@@ -100,7 +103,8 @@ impl Admission {
         }
     }
 
-    /// Waits until the source is let in, for at most so many records. One that gives more is let in all the same.
+    /// Waits until the source is admitted, for at most this many records. A source that returns more is admitted
+    /// nevertheless.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -146,7 +150,7 @@ impl Admission {
         }
     }
 
-    /// A chunk was done at such an age, with so many on their way.
+    /// A chunk was done at this age, with this many records in flight.
     fn weigh(&mut self, ahead: u64, issued: Instant, age: Duration) {
         let allowed = self.rule.allowed();
         let fair = ahead.saturating_mul(nanos(allowed)) / nanos(age).max(1);

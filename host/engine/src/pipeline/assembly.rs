@@ -1,4 +1,4 @@
-//! From a pipeline made ready to one in motion: queues between its nodes, a task for each source, worker and sink.
+//! Sets a ready pipeline in motion: queues between its nodes, a task for each source, worker and sink.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -296,7 +296,7 @@ impl Wiring {
         Outlet::new(ports.collect(), self.failpoints.clone())
     }
 
-    /// The largest chunk that needs no cutting behind a source: the smallest batch bounds of its consumers.
+    /// The largest chunk that does not have to be split after a source: the smallest batch bounds of its consumers.
     fn bounds_behind(&self, node: Node) -> BatchBounds {
         let consumers = self.consumers(Feed { node, port: 0 }).map(|queue| queue.2);
         consumers

@@ -1,6 +1,6 @@
 //! Names the node that holds the others back: the one that spent the largest share of the run working, instead of
-//! waiting for input or for room behind it, or being done. In a pipeline at full flow everything before it waits for
-//! room and everything behind it waits for input.
+//! waiting for input or for room in the next queue, or being done. In a pipeline at full flow everything before it
+//! waits for room and everything after it waits for input.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) fn find(stats: &Stats) -> Option<Bottleneck> {
     if stats.elapsed < ELAPSED_MIN {
         return None;
     }
-    // Of the whole run: a node that came to its end early held nobody back after that.
+    // Shares are of the whole run: a node that ended early held nobody back after that.
     let run = stats.elapsed;
     let sources = stats.sources.iter().map(|source| share(&source.name, source.busy, run));
     let stages = stats.stages.iter().map(|stage| share(&stage.name, stage.busy, run.mul_f64(stage.workers as f64)));

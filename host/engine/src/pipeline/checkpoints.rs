@@ -1,6 +1,6 @@
-//! Takes checkpoints. The gate is closed, so that no source issues a ticket; what is in flight meets its fate; then every
-//! cursor stands behind a contiguous run of settled records, whatever the pipeline's shape, and every sink holds exactly
-//! what came of them. The sinks commit, the state file is written, the gate opens again.
+//! Takes checkpoints. The gate is closed, so that no source issues a ticket; what is in flight meets its fate; then
+//! every cursor is after a contiguous run of settled records, whatever the pipeline's shape, and every sink holds
+//! exactly what came of them. The sinks commit, the state file is written, the gate opens again.
 //!
 //! The order of writing is what makes `kill -9` harmless: first the sinks that mark their place, then the one sink that
 //! commits the checkpoint with its rows, then the state file. Before the second step the run resumes at the checkpoint
@@ -32,11 +32,11 @@ const COUNT_EVERY: Duration = Duration::from_millis(20);
 /// Open to many sources at once; closed to all while a checkpoint is taken.
 pub(super) type Gate = Arc<RwLock<()>>;
 
-/// What is looked at and written to.
+/// Takes checkpoints of a run: what it looks at and writes to.
 pub(super) struct Checkpointer {
     pub(super) keeping: Keeping,
     pub(super) gate: Gate,
-    /// Keeps the gate closed until the run can be cut.
+    /// Keeps the gate closed until the run can be resumed.
     pub(super) opening: Option<OwnedRwLockWriteGuard<()>>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<SourceDesk>,
@@ -93,7 +93,7 @@ impl Checkpointer {
         }
     }
 
-    /// The last checkpoint of a run in which nothing is in flight any more. When all sources have come to their end there
+    /// The last checkpoint of a run in which nothing is in flight any more. When all sources have ended there
     /// is nothing left to resume: then only a sink that holds rows back needs one, to commit them.
     ///
     /// # Errors
@@ -102,8 +102,8 @@ impl Checkpointer {
         if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
     }
 
-    /// Whether no record has moved. Never true of a resumed run: the run before it may have written records after its last
-    /// checkpoint, and only the marks in the state file say how to cut them off.
+    /// Whether no record has moved. Never true of a resumed run: the run before it may have written records after its
+    /// last checkpoint, and only the marks in the state file say how to cut them off.
     pub(super) fn has_done_nothing(&self) -> bool {
         let account = self.ledger.accounting();
         !self.keeping.resumes && account.read == 0 && account.created == 0
@@ -114,7 +114,7 @@ impl Checkpointer {
         self.keeping.from.finished
     }
 
-    /// Writes down that the run has ended, with all sinks closed. From here on, whoever resumes it does nothing but
+    /// Writes down that the run has ended, with all sinks closed. From here on, a run that resumes it does nothing but
     /// [`Self::forget`].
     ///
     /// # Errors
@@ -133,7 +133,8 @@ impl Checkpointer {
     pub(super) async fn forget(&mut self) {
         self.keeping.is_over = true;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
-            // Best effort: everything is where it belongs, and a note that stays is of no run that anybody goes on with.
+            // Best effort: everything is where it belongs, and a note that stays belongs to a run that nobody
+            // continues.
             let mut desk = desk.lock().await;
             drop(desk.commit(None).await);
             drop(desk.finish().await);
@@ -164,8 +165,9 @@ impl Checkpointer {
         }
     }
 
-    /// Waits until everything that was read has met its fate, except for what sinks keep until they commit. While the gate
-    /// is closed, this stays so. `false` if stages hold records, and nothing else moves: what they hold would be lost.
+    /// Waits until everything that was read has met its fate, except for what sinks keep until they commit. While the
+    /// gate is closed, this stays so. `false` if stages hold records, and nothing else moves: what they hold would be
+    /// lost.
     async fn level(&self) -> bool {
         loop {
             match self.ledger.moving() {

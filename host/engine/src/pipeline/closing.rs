@@ -1,4 +1,4 @@
-//! The end of a run: the last checkpoint, and the sinks closed.
+//! Ends a run: takes the last checkpoint, and closes the sinks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::time::timeout;
 /// How long a write to the state file that nobody waits for any more may take.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
-/// What is left to do when nothing moves any more. Cloned: checkpoints are taken while the run goes on, too.
+/// What is left to do when nothing moves any more. Cloned, because checkpoints are also taken during the run.
 #[derive(Clone)]
 pub(super) struct Closing {
     checkpointer: Option<Arc<Mutex<Checkpointer>>>,
@@ -47,7 +47,7 @@ impl Closing {
         }
     }
 
-    /// Ends a run in which nothing is in flight; `finished` when all sources came to their end.
+    /// Ends a run in which nothing is in flight; `finished` when all sources ended.
     ///
     /// # Errors
     /// When the last checkpoint cannot be written, or a sink cannot be closed.
@@ -85,16 +85,16 @@ impl Closing {
         }
     }
 
-    /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was left
-    /// behind when the run was cut is waited for, a while: were it still under way, a run that goes on at once would find
-    /// the file taken.
+    /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was
+    /// left running when the run was interrupted is waited for, a while: were it still under way, a run that is started
+    /// at once would find the file taken.
     pub(super) async fn release(&self) -> Conclusion {
         for sink in &self.sinks {
             sink.lock().await.give_up();
         }
         let Some(checkpointer) = &self.checkpointer else { return Conclusion(None) };
         let mut checkpointer = checkpointer.lock().await;
-        // A pipeline that could not even read can be mended, and then is another one: nothing holds it to what it was.
+        // A pipeline that could not even read can be fixed, and is then another one: nothing holds it to what it was.
         checkpointer.keeping.is_over |= checkpointer.has_done_nothing();
         let state = checkpointer.keeping.state.clone();
         if checkpointer.keeping.is_over {
@@ -107,7 +107,7 @@ impl Closing {
         Conclusion(None)
     }
 
-    /// What was kept, and where what is left of it lies. When a write is stuck, this is not known.
+    /// The checkpoints of the run, and the state file that is left. When a write is stuck, this is not known.
     pub(super) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
         let Some(checkpointer) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok())
         else {
@@ -120,9 +120,9 @@ impl Closing {
     }
 }
 
-/// Removes the state of a run that is over, when it is dropped: after its end has been told. Whoever is killed before that
-/// leaves a state file that says that the run has ended; were it removed earlier, a run that has done all its work but was
-/// killed before it could say so would do it again.
+/// Removes the state of a run that is over, when it is dropped: after its end has been reported. A process that is
+/// killed before that leaves a state file that says that the run has ended; were it removed earlier, a run that has
+/// done all its work but was killed before it could say so would do it again.
 #[derive(Debug, Default)]
 pub struct Conclusion(Option<StateFile>);
 

@@ -1,5 +1,5 @@
-//! A sink with what it has written and not committed. Shared by its task and the checkpoints: one of them at a time. The
-//! lock may be held for as long as a write is retried, so nobody locks it only to look.
+//! A sink with what it has written and not committed. Shared by its task and the checkpoints: one of them at a time.
+//! The lock may be held for as long as a write is retried, so nobody locks it only to look.
 
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use crate::record::{Fate, Lineage, Parked};
 use crate::state::StateFile;
 use crate::time::{Instant, sleep};
 
-/// Where records are written and settled.
+/// A sink with what it has written and not committed.
 pub(super) struct SinkDesk {
     pub(super) name: Arc<str>,
     sink: Box<dyn Sink>,
     /// Whether what is written is held back until it is committed.
     holds: bool,
-    /// Of records that are written and not committed. Dropped, they count as in flight: the sink forgets them too.
+    /// Claims of records that are written and not committed. Dropped, they count as in flight: the sink forgets them
+    /// too.
     held: Parked,
     /// Where a source that acknowledges feeds the sink.
     answers: Option<Answers>,
@@ -60,7 +61,8 @@ impl SinkDesk {
         }
     }
 
-    /// The claims of records that are written. Gives the time at which [`Self::sync`] has to be called, if it has to be.
+    /// The claims of records that are written. Gives the time at which [`Self::sync`] has to be called, if it has to
+    /// be.
     ///
     /// # Errors
     /// As [`Self::sync`].
@@ -104,7 +106,7 @@ impl SinkDesk {
         self.settler.settle(written, Fate::Delivered, &self.name).await;
     }
 
-    /// What was held back will not be committed any more: it counts as in flight.
+    /// Abandons what was held back: it will not be committed any more, and counts as in flight.
     pub(super) fn give_up(&mut self) {
         drop(std::mem::take(&mut self.held));
         self.answers.iter_mut().for_each(Answers::give_up);
@@ -122,8 +124,8 @@ impl SinkDesk {
         }
     }
 
-    /// As [`Sink::mark`]. Never again after a failure: what the operating system could not write then, it may have thrown
-    /// away, and it says so once.
+    /// Like [`Sink::mark`]. Never called again after a failure: what the operating system could not write then, it may
+    /// have thrown away, and it says so once.
     ///
     /// # Errors
     /// When the sink fails.
@@ -132,7 +134,7 @@ impl SinkDesk {
         self.sink.mark().await.map_err(|error| error.within(format!("sink \"{name}\"")))
     }
 
-    /// As [`Sink::commit`], again where that is worth it; what was held back is delivered then.
+    /// Like [`Sink::commit`], with retries where they are worth it; what was held back is delivered then.
     ///
     /// # Errors
     /// When the sink fails for good. What was held back is lost, and counts as in flight.
@@ -149,7 +151,7 @@ impl SinkDesk {
         Ok(())
     }
 
-    /// As [`Sink::finish`], again where that is worth it.
+    /// Like [`Sink::finish`], with retries where they are worth it.
     ///
     /// # Errors
     /// When the sink fails for good.

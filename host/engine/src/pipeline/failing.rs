@@ -1,4 +1,4 @@
-//! Sources, stages and sinks that fail where [`Failpoints`] say so, around those that do the work.
+//! Wraps sources, stages and sinks so that they fail where [`Failpoints`] say so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ struct Failing<T> {
 }
 
 impl<T> Failing<T> {
-    /// Behind what has been done nothing may be tried again: it would be done twice.
+    /// After work that is done, nothing may be tried again: it would be done twice.
     fn pass_behind(&self, point: Failpoint) -> Result<()> {
         self.failpoints.pass(point).map_err(|error| error.retryable(false))
     }
@@ -144,7 +144,7 @@ impl Sink for Failing<Box<dyn Sink>> {
 
     async fn commit(&mut self, note: Option<&str>) -> Result<()> {
         if note.is_none() {
-            // Only tidies up: by then the run has come to its end.
+            // Only tidies up: by then the run has ended.
             return self.inner.commit(note).await;
         }
         self.failpoints.pass(Failpoint::BeforeCommit)?;

@@ -1,7 +1,7 @@
-//! The images that a run makes beside its work, for stages whose instances would begin with them.
+//! Makes images beside the work of a run, for stages whose instances would start from them.
 //!
-//! One at a time, on one thread, which ends with the run: whatever is under way then is given up. Most of the work is done
-//! by compilers, one after another, in processes of one thread each.
+//! One at a time, on one thread, which ends with the run: whatever is under way then is abandoned. Most of the work is
+//! done by compilers, one after another, in processes of one thread each.
 
 use std::thread;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) struct Images {
 }
 
 impl Images {
-    /// Begins to make those that `stages` want. What comes of each is told.
+    /// Begins to make the images that `stages` want. The outcome of each is reported.
     pub(super) fn of(stages: &mut [ReadyStage], told: (EventSender, Failpoints), io: &Handle) -> Self {
         let images: Vec<Box<dyn Image>> = stages.iter_mut().filter_map(|stage| stage.image.take()).collect();
         let stop = CancellationToken::new();
@@ -48,7 +48,7 @@ impl Images {
     /// Waits until the thread is gone. It is stopped before, so that takes milliseconds.
     pub(super) async fn ended(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // What panics while an image is made is told as the reason why there is none.
+            // A panic while an image is made is reported as the reason why there is none.
             drop(thread.await);
         }
     }

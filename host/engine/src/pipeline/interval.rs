@@ -1,18 +1,19 @@
-//! How long a run works between two checkpoints.
+//! Computes how long a run works between two checkpoints.
 //!
-//! A checkpoint stops sources for as long as it takes, so the next one waits for a multiple of that. Most of a commit's time is
-//! the time of writing what came since the last one, which has to be written anyway: a run that waited fifty times as long
-//! after every commit would find fifty times as much to commit, and take ever fewer checkpoints. So each multiple has a
-//! bound, and a checkpoint stays seconds old at any speed.
+//! A checkpoint stops sources for as long as it takes, so the next one waits for a multiple of that. Most of a commit's
+//! time is the time of writing what came since the last one, which has to be written anyway: a run that waited fifty
+//! times as long after every commit would find fifty times as much to commit, and take ever fewer checkpoints. So each
+//! multiple has a bound, and a checkpoint stays seconds old at any speed.
 
 use std::time::Duration;
 
-/// So many times as long as a commit took, up to [`WAIT_MAX`]: where there is little to write, a fiftieth of the time.
+/// The wait for the next checkpoint, in times of the last commit, up to [`WAIT_MAX`]: with little to write, commits
+/// take a fiftieth of the time.
 const COMMIT_SHARE: u32 = 50;
-/// So many times as long as it took until the pipeline was level, up to [`WAIT_MAX`]. Most of the pipeline works meanwhile: what is
-/// lost is the time of about one batch, and what is in flight is several.
+/// The wait for the next checkpoint, in times of what it took to be level, up to [`WAIT_MAX`]. Most of the pipeline
+/// works meanwhile: what is lost is the time of about one batch, and what is in flight is several.
 const LEVEL_SHARE: u32 = 5;
-/// A run works at least so many times as long as its last checkpoint took, even if that is more than [`WAIT_MAX`].
+/// A run works at least this many times as long as its last checkpoint took, even if that is more than [`WAIT_MAX`].
 const SHARE_MIN: u32 = 2;
 /// The longest wait for a checkpoint that is soon taken.
 const WAIT_MAX: Duration = Duration::from_secs(3);

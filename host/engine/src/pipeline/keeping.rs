@@ -1,4 +1,4 @@
-//! Where a run begins: at its beginning, or where an earlier one was cut.
+//! Where a run begins: at its beginning, or where an earlier run was interrupted.
 
 use std::sync::Arc;
 
@@ -11,35 +11,35 @@ use crate::record::Accounting;
 use crate::report::Resumed;
 use crate::state::{Checkpoint, InputPoint, NodePoint, SinkPoint, SourcePoint, StateFile, now};
 
-/// What a run that keeps checkpoints has in hand.
+/// The checkpoint session of a run: where it began, and what it keeps.
 #[derive(Debug)]
 pub(super) struct Keeping {
     pub(super) state: StateFile,
     /// Whether what is there is of no interest, even if damaged.
     pub(super) fresh: bool,
-    /// Whether somebody has said that changes are meant.
+    /// Whether changes to the pipeline are accepted (`--resume`).
     accepts_changes: bool,
     pub(super) checkpoints: Checkpoints,
     /// Where the run begins.
     pub(super) from: Checkpoint,
     /// The account of the runs before this one.
     pub(super) before: Accounting,
-    /// Whether that is where an earlier one was cut.
+    /// Whether it continues an interrupted run.
     pub(super) resumes: bool,
-    /// Which sink commits the checkpoint with its rows.
+    /// The sink that commits the checkpoint with its rows.
     pub(super) ledger: Option<usize>,
     /// Which sinks are fed by a source that acknowledges. What they hold is not taken back to a checkpoint.
     answered: Vec<bool>,
     /// Where these stand, by name.
     pub(super) marks: Vec<SinkPoint>,
-    /// What the sources read: of the run that was cut, then of this one, until it is written down.
+    /// What the sources read: of the interrupted run, then of this one, until it is written down.
     pub(super) inputs: Vec<InputPoint>,
     /// Whether nothing is left to resume.
     pub(super) is_over: bool,
 }
 
 impl Keeping {
-    /// Opens the state file, and finds out whether a run was cut.
+    /// Opens the state file, and finds out whether a run was interrupted.
     ///
     /// # Errors
     /// When the file cannot be opened, is damaged, or another run has it.
@@ -93,7 +93,7 @@ impl Keeping {
         u64::from_str_radix(&self.from.run, 16).ok()
     }
 
-    /// The run that was cut, if one was.
+    /// The interrupted run, if there is one.
     pub(super) fn resumed_from(&self) -> Option<Resumed> {
         let has_ended = self.from.finished;
         self.resumes.then_some(Resumed { begun: self.from.begun, accounting: self.before, has_ended })
@@ -195,7 +195,7 @@ impl Keeping {
 /// Where a source resumes.
 pub(super) struct Resumption {
     pub(super) cursor: Cursor,
-    /// What the earlier run read.
+    /// The inputs of the earlier run.
     pub(super) inputs: Vec<Input>,
     /// Whether what comes after that may be another one.
     pub(super) accepts_changes: bool,
@@ -225,14 +225,14 @@ fn beginning(pipeline: Vec<NodePoint>, owner: String) -> Checkpoint {
     }
 }
 
-/// A run that had ended when it was cut: nothing of the pipeline as it is now is read or written.
+/// A run that was interrupted after its end: nothing of the pipeline as it is now is read or written.
 fn over(cut: Checkpoint, pipeline: Vec<NodePoint>) -> Checkpoint {
     let Checkpoint { sources, sinks, pipeline, .. } = beginning(pipeline, String::new());
     let sources = sources.into_iter().map(|point| SourcePoint { done: true, ..point }).collect();
     Checkpoint { sources, sinks, pipeline, ..cut }
 }
 
-/// The run that was cut, if it was one of this pipeline.
+/// The interrupted run, if it was one of this pipeline.
 fn as_planned(cut: Checkpoint, pipeline: Vec<NodePoint>, plan: &StatePlan) -> Result<Checkpoint> {
     let may_change = |node: &NodePoint| plan.start == Start::ResumeChanged && node.role == "stage";
     let changes: Vec<String> = differences(&cut.pipeline, &pipeline, may_change);
@@ -259,7 +259,7 @@ fn in_order(cut: Checkpoint, pipeline: Vec<NodePoint>) -> Checkpoint {
     Checkpoint { pipeline, sources, sinks, ..cut }
 }
 
-/// What differs, in words.
+/// The differences, as text.
 fn differences(then: &[NodePoint], now: &[NodePoint], may_change: impl Fn(&NodePoint) -> bool) -> Vec<String> {
     let same = |a: &NodePoint, b: &NodePoint| a.role == b.role && a.name == b.name;
     let gone = then.iter().filter(|a| !now.iter().any(|b| same(a, b)));

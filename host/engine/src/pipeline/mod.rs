@@ -1,9 +1,9 @@
-//! A plan made ready, and a plan in motion.
+//! Prepares and runs pipelines: a plan made ready, and a plan in motion.
 //!
 //! [`Pipeline::prepare`] compiles, links, opens and tries out everything that can fail before the first record moves;
-//! [`Pipeline::start`] sets it in motion; [`Running`] watches it, stops it and waits for its end. A stage
-//! that takes long turns runs apart from I/O and from other stages, so that it starves no socket, timer or progress bar and
-//! none of them.
+//! [`Pipeline::start`] sets it in motion; [`Running`] watches it, stops it and waits for its end. A stage that takes
+//! long turns runs apart from I/O and from other stages, so that it starves no socket, timer or progress bar and none
+//! of them.
 
 mod admission;
 mod answering;

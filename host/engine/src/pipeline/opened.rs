@@ -7,7 +7,7 @@ use crate::edge::{Settlement, Source};
 use crate::error::Result;
 use crate::plan::{ComponentSource, OnError, Retry, SourceKind, SourcePlan};
 
-/// A source that is open, or a component that will be.
+/// An open source, or a component that will be opened.
 pub(super) struct OpenSource {
     pub(super) name: Arc<str>,
     pub(super) on_error: OnError,

@@ -1,4 +1,4 @@
-//! Sinks made ready: opened as they will be written to, again where what stands in the way may pass.
+//! Sinks made ready: opened as they will be written to, and retried where an obstacle may pass.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub(super) async fn ready_sinks(
     Ok((ready.collect(), keeping))
 }
 
-/// Opens a sink, again where what stands in the way may pass.
+/// Opens a sink, and retries where an obstacle may pass.
 async fn open_sink(spec: &dyn SinkSpec, start: SinkStart, patience: &Patience) -> Result<Box<dyn Sink>> {
     let mut failures = 0;
     loop {

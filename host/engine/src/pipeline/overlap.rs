@@ -1,5 +1,5 @@
-//! No file is written twice, and none is both read and written, whatever its paths are called: each would destroy records
-//! without a word.
+//! No file is written twice, and none is both read and written, whatever its paths are called: each would destroy
+//! records without a word.
 //!
 //! Files are compared by device and inode before anything is opened for writing; those that do not exist yet, by the
 //! folder that does and the rest of the path. [`crate::plan`] has compared the paths as they are written by then, and
@@ -14,7 +14,7 @@ use crate::edge::{FileId, Identity, Writes};
 use crate::error::{Error, Result};
 use crate::plan::{Code, Grants, Plan, Usage, VariableSource};
 
-/// What SQLite keeps beside a database.
+/// Files that SQLite keeps beside a database.
 const BESIDE_A_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// All files of a plan, but those that its sources find.
@@ -24,7 +24,7 @@ pub(super) struct Files {
     read: Vec<Use>,
 }
 
-/// What a source will read.
+/// The files that a source will read.
 #[derive(Debug)]
 pub(super) struct Reads {
     /// Its name.
@@ -57,7 +57,7 @@ enum How {
 }
 
 impl Files {
-    /// Looks at all files that a plan names. A path that cannot be looked at is left to whoever will open it.
+    /// Looks at all files that a plan names. A path that cannot be looked at is left to the code that will open it.
     pub(super) fn of(plan: &Plan) -> Self {
         let mut files = Self::default();
         for sink in &plan.sinks {
@@ -109,7 +109,7 @@ impl Files {
         }
     }
 
-    /// Values of variables and secrets that stand in files.
+    /// Files that contain values of variables and secrets.
     fn add_granted(&mut self, who: &str, grants: &Grants) {
         for variable in grants.variables.iter().flatten() {
             if let VariableSource::File(path) = &variable.value {
@@ -208,8 +208,10 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 fn read_and_written(written: &Use, other: &str, path: &Path) -> Error {
     let (who, own, path) = (&written.who, written.path.display(), path.display());
     match written.how {
-        How::Folder => Error::config(format!("{who} writes files into \"{own}\", where \"{path}\" is: it is {other}"))
-            .hint("give the sink a folder in which there is nothing else"),
+        How::Folder => {
+            Error::config(format!("{who} writes files into \"{own}\", which contains \"{path}\": that file is {other}"))
+                .hint("give the sink a folder of its own")
+        }
         How::Messages => Error::config(format!("{who} goes to a file that is {other}"))
             .caused_by(format!("it leads to \"{path}\""))
             .hint("send messages somewhere else: `2> messages.txt`"),
@@ -223,15 +225,15 @@ fn written_twice(first: &Use, second: &Use) -> Error {
     let (one, other) = (first.path.display(), second.path.display());
     if first.how == How::Folder || second.how == How::Folder {
         return Error::config(format!("{} writes to \"{one}\", and {} to \"{other}\"", first.who, second.who))
-            .caused_by("one is in the other, and a record's key could name it")
-            .hint("give a sink of kind \"folder\" a folder in which there is nothing else");
+            .caused_by("one contains the other, and a record's key could name that file")
+            .hint("give a sink of kind \"folder\" a folder of its own");
     }
     if second.how == How::Messages {
-        return Error::config(format!("{} and {} write to one file", first.who, second.who))
+        return Error::config(format!("{} and {} write to the same file", first.who, second.who))
             .caused_by(format!("messages go to \"{one}\", too"))
             .hint("send messages somewhere else: `2> messages.txt`");
     }
-    Error::config(format!("{} and {} write to one file", first.who, second.who))
+    Error::config(format!("{} and {} write to the same file", first.who, second.who))
         .caused_by(format!("\"{one}\" and \"{other}\" lead to it"))
         .hint("give each a path of its own; one sink can read several stages")
 }

@@ -1,4 +1,4 @@
-//! What is done when a source or a sink fails: it is tried again, for as long as its plan says, or the run ends.
+//! Retries a source or a sink that failed, as often as its plan says; then the run ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -10,16 +10,16 @@ use crate::plan::Retry;
 use crate::report::{Audience, Event};
 use crate::time::sleep;
 
-/// What a failure weighs, beside a success.
+/// The weight of a failure, compared to a success.
 const FAILURE: u32 = 2;
-/// So many times as many failures as in a row are borne when there are successes between them.
+/// This many times as many failures as in a row are accepted when there are successes between them.
 const BORNE: u32 = 2;
 
-/// Of one source or sink.
+/// The retries of one source or sink.
 ///
-/// `times` bounds the failures in a row. Twice as many are borne beyond those that successes make up for, and it takes two
-/// successes to make up for one failure. So a source that fails after each good pull ends its run sooner or later, and one
-/// that fails now and then does not.
+/// `times` bounds the failures in a row. Twice as many are borne beyond those that successes make up for, and it takes
+/// two successes to make up for one failure. So a source that fails after each good pull ends its run sooner or later,
+/// and one that fails now and then does not.
 #[derive(Debug)]
 pub(super) struct Patience {
     /// `source` or `sink`.
@@ -44,7 +44,7 @@ impl Patience {
         }
     }
 
-    /// It has done what it was asked to.
+    /// Notes a success.
     pub(super) fn succeeded(&self) {
         // One task at a time; a source or sink that never fails does not write.
         let debt = self.debt.load(Relaxed);

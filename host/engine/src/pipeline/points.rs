@@ -1,5 +1,6 @@
-//! What decides what a pipeline does to its records, as the pipeline file says it: what must be the same for a run to be
-//! resumed. How fast it does it (workers, queues, batches, limits) may change, and so may the folder that all of it is in.
+//! Describes what decides what a pipeline does to its records, in the words of the pipeline file: what must be the same
+//! for a run to be resumed. How fast it does it (workers, queues, batches, limits) may change, and so may the folder
+//! that all of it is in.
 //!
 //! Each node is described by lines such as `format = "lines"`, so that a refusal can name those that differ.
 
@@ -12,7 +13,7 @@ use crate::record::RecordKey;
 use crate::redact::Redactor;
 use crate::state::NodePoint;
 
-/// What is there to be described.
+/// The parts of a pipeline that are described.
 pub(super) struct Described<'a> {
     pub(super) sources: &'a [SourcePlan],
     pub(super) stages: &'a [ReadyStage],
@@ -70,7 +71,7 @@ pub(super) fn difference(then: &NodePoint, now: &NodePoint) -> String {
     let (gone, new) = (only(then, now), only(now, then));
     let node = format!("{} \"{}\"", now.role, now.name);
     match (gone.as_str(), new.as_str()) {
-        (gone, "") => format!("{node} had {gone}, and has not any more"),
+        (gone, "") => format!("{node} had {gone}, and no longer has it"),
         ("", new) => format!("{node} now has {new}"),
         (gone, new) => format!("{node} had {gone}; it now has {new}"),
     }
@@ -114,7 +115,7 @@ fn order(plan: &StagePlan) -> Vec<String> {
     std::iter::once(setting("order", format_args!("{word:?}"))).chain(key).collect()
 }
 
-/// What `open` is given, where that is anything.
+/// The configuration that `open` receives, if it is not empty.
 fn config(json: &str) -> Vec<String> {
     if json == "{}" { Vec::new() } else { vec![setting("config", json)] }
 }
@@ -133,7 +134,7 @@ mod tests {
         );
         assert_eq!(
             difference(&lines, &point("kind = 1")),
-            r#"source "log" had format = "lines", and has not any more"#
+            r#"source "log" had format = "lines", and no longer has it"#
         );
         assert_eq!(difference(&point("kind = 1"), &lines), r#"source "log" now has format = "lines""#);
     }

@@ -1,4 +1,4 @@
-//! A plan made ready: components compiled, linked and tried out, sources and sinks open, nothing moved yet.
+//! Makes a plan ready: compiles, links and tries out components, opens sources and sinks; nothing moves yet.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -62,12 +62,13 @@ impl std::fmt::Debug for Pipeline {
 }
 
 impl Pipeline {
-    /// Reads what is granted, compiles and links all components, opens one instance of each stage, and opens sources and
-    /// sinks. Outputs are not touched before the first record comes to them.
+    /// Reads what is granted, compiles and links all components, opens one instance of each stage, and opens sources
+    /// and sinks. Outputs are not touched before the first record comes to them.
     ///
     /// # Errors
-    /// Whatever can be known before a record moves: a missing file, a variable that is not set, a component that is no
-    /// stage or imports what it is not granted, a configuration that a stage refuses, an output that cannot be written.
+    /// Whatever can be known before a record moves: a missing file, a variable that is not set, a component that is not
+    /// a stage or imports what it is not granted, a configuration that a stage refuses, an output that cannot be
+    /// written.
     pub async fn prepare(mut plan: Plan, host: &Host) -> Result<Self> {
         take_suggestions(&mut plan, host.loader())?;
         let runtimes = host.runtimes();
@@ -78,7 +79,7 @@ impl Pipeline {
         making.pipeline(plan, stream).await.map_err(|error| redactor.error(error))
     }
 
-    /// The run that was cut and that this one goes on with, if there is one.
+    /// The interrupted run that this one continues, if there is one.
     #[must_use]
     pub fn resumed_from(&self) -> Option<Resumed> {
         self.keeping.as_ref().and_then(Keeping::resumed_from)
@@ -102,7 +103,7 @@ impl Pipeline {
         }
     }
 
-    /// Asks to be told what became of each record. At most `capacity` completions wait to be taken; then the pipeline
+    /// Subscribes to what became of each record. At most `capacity` completions wait to be taken; then the pipeline
     /// waits too. A second subscription replaces the first.
     pub fn subscribe(&mut self, capacity: NonZeroUsize) -> Completions {
         let (settler, completions) = completion_channel(capacity);
@@ -236,7 +237,7 @@ fn secrets(plan: &Plan, loading: &dyn Loading) -> Vec<(String, String)> {
 }
 
 impl ReadySource {
-    /// What a person should know of its input.
+    /// Remarks for a person on its input.
     fn remarks(&self) -> impl Iterator<Item = Event> {
         let node = self.name.to_string();
         self.source.remarks().into_iter().map(move |message| Event::Remark { node: node.clone(), message })
@@ -253,7 +254,7 @@ impl ReadySource {
         is_lost.then(|| Event::Remark { node: self.name.to_string(), message })
     }
 
-    /// What it reads, where that `is_kept`.
+    /// Its inputs, if they are `is_kept`.
     fn inputs(&mut self, is_kept: bool) -> Result<Vec<InputPoint>> {
         if !is_kept {
             return Ok(Vec::new());

@@ -19,8 +19,8 @@ use crate::report::{Ending, EventSender, EventStream, Problem, Promise, Report, 
 use crate::task::Tasks;
 use crate::time::sleep;
 
-/// How long sources may take to hear of what became of their records when a run is interrupted. Arbitrary: a broker answers
-/// within that, or not at all.
+/// How long sources may take to hear of what became of their records when a run is interrupted. Arbitrary: a broker
+/// answers within that, or not at all.
 const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A run in the background. Dropping it stops the run at once.
@@ -32,16 +32,16 @@ pub struct Running {
     stopper: Stopper,
     /// Cancelled when the report is there.
     over: CancellationToken,
-    // Behind the tasks that run on them: fields are dropped in the order in which they stand.
+    // After the tasks that run on them: fields are dropped in the order in which they are declared.
     _runtimes: Runtimes,
 }
 
-/// What is left of a run.
+/// The report of a run, and what is left to remove.
 #[derive(Debug)]
 pub struct Ended {
     /// What became of it.
     pub report: Report,
-    /// To be dropped when the report has been told.
+    /// To be dropped when the report has been shown.
     pub conclusion: Conclusion,
 }
 
@@ -103,12 +103,12 @@ impl Running {
         self.over.cancelled().await;
     }
 
-    /// What happens, as it happens; `None` when it has been taken already.
+    /// A stream of what happens; `None` when it has been taken already.
     pub fn events(&mut self) -> Option<EventStream> {
         self.events.take()
     }
 
-    /// What stops the run.
+    /// A handle that stops the run.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
@@ -126,12 +126,12 @@ impl Running {
     /// Dropping the future stops the run at once.
     ///
     /// # Panics
-    /// When the supervisor panicked, which is a defect of Sandmill.
+    /// When the supervisor panicked, which is a bug in Sandmill.
     pub async fn wait(self) -> Report {
         self.end().await.report
     }
 
-    /// As [`Self::wait`], but leaves it to the caller to remove the state of the run, once its end has been told.
+    /// Like [`Self::wait`], but leaves it to the caller to remove the state of the run, once its end has been reported.
     pub async fn end(mut self) -> Ended {
         (&mut self.supervisor).await.expect("the supervisor only counts and waits")
     }
@@ -178,7 +178,7 @@ impl AnsweringSources {
     }
 }
 
-/// Waits for the tasks of a run, cuts the run when one fails, and reports.
+/// Waits for the tasks of a run, interrupts the run when one fails, and reports.
 pub(super) struct Supervisor {
     pub(super) name: String,
     pub(super) promises: Vec<Promise>,
@@ -224,7 +224,8 @@ impl Supervisor {
         }
         let mut is_finished = false;
         if failure.is_none() && !self.cut.is_cancelled() {
-            // From here on it is decided: who asks for a stop while the end is written down gets a run that has completed.
+            // From here on it is decided: who asks for a stop while the end is written down gets a run that has
+            // completed.
             let finished = !self.stop.is_cancelled();
             self.tasks.spawn(&self.io, self.closing.clone().close(finished));
             while let Some(ended) = self.tasks.next().await {
@@ -252,7 +253,8 @@ impl Supervisor {
     /// says nothing new.
     fn hear(&self, ended: Result<()>, failure: &mut Option<Error>) {
         let Err(error) = ended else { return };
-        // In a run that is cut, some consumers go before those that send to them. That they went is not a failure.
+        // In a run that is interrupted, some consumers go before those that send to them. That they went is not a
+        // failure.
         if error.kind() == ErrorKind::Cancelled && self.cut.is_cancelled() {
             return;
         }
@@ -289,7 +291,7 @@ impl Supervisor {
         }
     }
 
-    /// The check on ourselves: a run that was not cut has no record in flight, and the account balances.
+    /// Our check on ourselves: a run that was not interrupted has no record in flight, and the account balances.
     fn unaccounted(&self, stats: &Stats) -> Option<Error> {
         let account = stats.accounting;
         let whole = account.balances() && (self.cut.is_cancelled() || account.in_flight == 0);

@@ -2,7 +2,7 @@
 //! that take short turns share the first one (`pool/shift`).
 //!
 //! Threads are what the operating system divides the processors among. Guests take turns of 2 ms, a tick of the engine,
-//! and give up none before: on the same threads, a stage that spins would leave to one with little work at a time a tenth
+//! and yield none before: on the same threads, a stage that spins would leave to one with little work at a time a tenth
 //! of what it can do alone. On threads of their own, a stage with many workers has no more of the machine than another.
 
 use std::num::NonZeroUsize;
@@ -16,13 +16,14 @@ use crate::time::Pulse;
 
 /// Threads of the shared runtime, at least: one may be held up for a moment.
 const SHARED_THREADS_MIN: usize = 2;
-/// Turns of its tasks on a thread between two looks at its timers. Those of guests take some hundredths of a millisecond;
-/// until one of 2 ms has shown that its stage must go elsewhere, a timer is late by a few of these. Each look is a system call.
+/// Turns of its tasks on a thread between two looks at its timers. Those of guests take some hundredths of a
+/// millisecond; until one of 2 ms has shown that its stage must go elsewhere, a timer is late by a few of these. Each
+/// look is a system call.
 const SHARED_TURNS: u32 = 4;
-/// The same for guests on threads of their own. One costs a system call a turn, and a batch takes a turn or two.
+/// The same number for guests on threads of their own. One costs a system call a turn, and a batch takes a turn or two.
 const GUEST_TURNS: u32 = 1;
 
-/// All of them. Dropping them never blocks: a thread that is stuck in a read is left behind.
+/// All runtimes. Dropping them never blocks: a thread that is stuck in a read is left running.
 #[derive(Debug)]
 pub(super) struct Runtimes {
     shared: Arc<Shared>,

@@ -12,7 +12,7 @@ use crate::queue::{Received, Receiver};
 use crate::record::{Batch, BatchBounds, Lineage};
 use crate::time::{Instant, sleep_until};
 
-/// What drives one sink.
+/// The task of one sink.
 pub(super) struct SinkTask {
     pub(super) desk: Arc<Mutex<SinkDesk>>,
     pub(super) bounds: BatchBounds,

@@ -16,7 +16,7 @@ use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Receipt, Slip}
 use crate::state::SourcePoint;
 use crate::time::sleep;
 
-/// What drives one source.
+/// The task of one source.
 pub(super) struct SourceTask {
     pub(super) source: Box<dyn Source>,
     pub(super) bounds: BatchBounds,
@@ -97,7 +97,7 @@ impl SourceTask {
         self.admission.forget();
     }
 
-    /// What has been sent on is the business of tickets; this is where the source goes on.
+    /// What has been sent on is the business of tickets; this is where the source continues.
     fn stand_at(&self, cursor: Option<Cursor>, records: u64) {
         self.point(|point| (point.cursor, point.records) = (cursor, records));
     }
@@ -135,7 +135,7 @@ impl SourceTask {
 
     async fn send_on(&mut self, chunk: Chunk, slip: Option<Arc<Slip>>, next_record: &mut u64) -> Result<()> {
         let Chunk { records, places, bad, position, cursor: _ } = chunk;
-        // Where nothing is said of the place of bad records, they count behind the good ones.
+        // Where the place of bad records is not given, they count after the good ones.
         let gaps = places.gaps.iter().map(|gap| u64::from(*gap)).chain(std::iter::repeat(records.len() as u64));
         let numbers = (*next_record..).zip(gaps).map(|(number, gap)| number + gap);
         let failed = self.refuse(bad, numbers, slip.as_ref());

@@ -1,4 +1,4 @@
-//! A stage made ready: its component compiled, linked and tried out once, before anything moves.
+//! Makes a stage ready: compiles, links and tries out its component once, before anything moves.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::report::Audience;
 pub(super) struct ReadyStage {
     pub(super) plan: StagePlan,
     pub(super) program: Arc<dyn Program>,
-    /// Of its component.
+    /// SHA-256 of its component.
     pub(super) sha256: Option<String>,
-    /// To be made, so that its instances begin open.
+    /// An image that is still to be made, so that its instances begin open.
     pub(super) image: Option<Box<dyn Image>>,
     /// Where its workers run.
     pub(super) guests: Handle,

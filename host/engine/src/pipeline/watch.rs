@@ -12,7 +12,7 @@ use crate::record::{Accounting, Ledger};
 use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
 
-/// What is watched. Shared by the supervisor and whoever asks.
+/// What is watched. Shared by the supervisor and all who ask for snapshots.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) begun: Instant,
@@ -50,13 +50,13 @@ pub(super) struct WatchedSink {
 }
 
 impl Watch {
-    /// The counts while the run goes on: in flight is what has met no fate yet.
+    /// The counts during the run: in flight is what has no fate yet.
     pub(super) fn now(&self) -> Stats {
         let accounting = self.ledger.accounting();
         self.snapshot(Accounting { in_flight: accounting.unsettled(), ..accounting })
     }
 
-    /// The counts once all tasks are gone: in flight is what was given up.
+    /// The counts once all tasks are gone: in flight is what was abandoned.
     pub(super) fn at_the_end(&self) -> Stats {
         self.snapshot(self.ledger.accounting())
     }
@@ -101,8 +101,7 @@ impl WatchedStage {
         let Divided { among, hints } = self.divided.clone()?;
         let instances = self.counters.flushed.get();
         let message = format!(
-            "stage \"{}\" gave results at the end of {instances} instances, because its input is divided among {among}: \
-             each result covers only a part of the input",
+            "stage \"{}\" returned results at the end of {instances} instances, because its input is divided among {among}: each result covers only a part of the input",
             self.name
         );
         let node = self.name.to_string();

@@ -1,12 +1,12 @@
-//! What an address reaches: the whole world, this machine, the network around it, or something that no stage has any
-//! business with. Errs on the side of refusing: what is not known to be public is not.
+//! Classifies addresses by what they reach: the whole world, this machine, the network around it, or something that no
+//! stage has any business with. Errs on the side of refusing: what is not known to be public is not.
 
 // The half of the network types that does no I/O.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// What an address reaches.
+/// How far an address reaches: this machine, the network around it, or the public network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// Globally reachable.
@@ -60,7 +60,7 @@ const SPECIAL_V6: [Ipv6Net; 4] = [v6(0x2001, 0, 23), v6(0x2001, 0xdb8, 32), v6(0
 /// NAT64: on a network without IPv4, public IPv4 addresses look like this.
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
 
-/// What `address` reaches.
+/// Tells how far `address` reaches.
 pub(super) fn reach(address: IpAddr) -> Reach {
     // The kernel connects to the IPv4 address that a mapped one names.
     let address = address.to_canonical();
@@ -93,7 +93,7 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         Reach::Private
     } else if NAT64.contains(&address) {
         let [.., a, b, c, d] = address.octets();
-        // What lies behind a translator is public, or nothing to name.
+        // An address after a translator is public, or there is none to name.
         match reach(IpAddr::from([a, b, c, d])) {
             Reach::Global => Reach::Global,
             Reach::Loopback | Reach::Private | Reach::Special => Reach::Special,

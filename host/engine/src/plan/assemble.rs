@@ -1,4 +1,4 @@
-//! From parts to a plan: the one place where a pipeline is checked as a whole, for files and for code alike.
+//! Turns parts into a plan: the one place where a pipeline is checked as a whole, for files and for code alike.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
 use crate::record::{BatchBounds, RecordKey};
 
-/// What a plan is made of, before it is checked.
+/// The parts of a plan, before they are checked.
 #[derive(Debug)]
 pub struct Parts {
-    /// The name of the pipeline.
+    /// The pipeline's name.
     pub name: String,
-    /// In the order in which they are written.
+    /// Sources, in the order in which they are written.
     pub sources: Vec<SourcePlan>,
-    /// In the order in which they are written, each with what it reads.
+    /// Stages, in the order in which they are written, each with what it reads.
     pub stages: Vec<(StagePlan, Inputs)>,
-    /// In the order in which they are written, each with what it reads.
+    /// Sinks, in the order in which they are written, each with what it reads.
     pub sinks: Vec<(SinkPlan, Inputs)>,
-    /// What outlasts a run.
+    /// What a run keeps outside of itself: checkpoints and dead letters.
     pub state: StatePlan,
 }
 
-/// What a stage or sink reads.
+/// The inputs of a stage or sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Inputs {
     /// A stage: the stage before it, the first one all sources. A sink: the last stage; all sources when there is none.
@@ -38,7 +38,7 @@ pub enum Inputs {
     Named(Vec<String>),
 }
 
-/// Which part of a pipeline a [`Flaw`] is in.
+/// The part of a pipeline that a [`Flaw`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The pipeline as a whole.
@@ -61,14 +61,14 @@ pub enum Part {
     Key(Node, &'static [&'static str]),
 }
 
-/// Why parts do not make a plan.
+/// The reason why parts do not make a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// Where.
     pub part: Part,
     /// What.
     pub message: String,
-    /// What to do about it.
+    /// Suggestions of what to do about it.
     pub hints: Vec<String>,
 }
 
@@ -94,9 +94,9 @@ impl Plan {
     /// Checks the parts and wires them.
     ///
     /// # Errors
-    /// The first flaw: a name that is empty, has a character that names may not have, or is there twice; a number out of
-    /// its [`bounds`]; an input that is not there; a cycle; an output that nothing reads; no source or no sink; a file
-    /// that is written twice, or read and written.
+    /// The first flaw: a name that is empty, has a character that names may not have, or is there twice; a number out
+    /// of its [`bounds`]; an input that is not there; a cycle; an output that nothing reads; no source or no sink; a
+    /// file that is written twice, or read and written.
     pub fn assemble(parts: Parts) -> Result<Self, Flaw> {
         check_names(&parts)?;
         check_numbers(&parts)?;
@@ -145,7 +145,7 @@ fn check_names(parts: &Parts) -> Result<(), Flaw> {
             return Err(Flaw::new(Part::Name(node), format!("the name of a {} {fault}", word(node))));
         }
         if let Some(first) = seen.insert(name, node) {
-            let message = format!("the name {name:?} of this {} is that of a {} already", word(node), word(first));
+            let message = format!("the name {name:?} of this {} is already the name of a {}", word(node), word(first));
             return Err(Flaw::new(Part::Name(node), message)
                 .hint("no two of a pipeline's sources, stages and sinks may have the same name"));
         }

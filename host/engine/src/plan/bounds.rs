@@ -1,4 +1,4 @@
-//! How large the numbers of a plan may be, and what they are when nobody says.
+//! Bounds and defaults of a plan's numbers.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,30 +6,32 @@ use std::time::Duration;
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
-/// Most instances of one stage. Arbitrary: each reserves its whole memory limit as address space.
+/// Largest number of workers of one stage. Arbitrary: each reserves its whole memory limit as address space.
 pub const WORKERS_MAX: usize = 1024;
 /// Lanes of the queue before a stage that keeps order by key, for each worker; a worker takes a batch from at most this
 /// number of them.
 /// With fewer, keys are divided unevenly among them; more cut batches into smaller pieces. Arbitrary between 4 and 16.
 pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(8);
-/// Most records in a batch. Arbitrary: more gains nothing.
+/// Largest number of records in a batch. Arbitrary: more gains nothing.
 pub const BATCH_RECORDS_MAX: usize = 1_000_000;
-/// Most bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than its input.
+/// Largest number of bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than
+/// its input.
 pub const BATCH_BYTES_MAX: usize = 1 << 30;
-/// Most fields of a record where they become columns, and most columns of a CSV file: what spreadsheets hold. A record with
-/// more is refused by itself.
+/// Largest number of fields of a record where they become columns, and of columns of a CSV file: what spreadsheets
+/// hold. A record with more is refused by itself.
 pub const FIELDS_MAX: usize = 16_384;
-/// Most records in a queue. The queue counts in 32 bits.
+/// Largest number of records in a queue. The queue counts in 32 bits.
 pub const QUEUE_RECORDS_MAX: usize = 1_000_000_000;
-/// Most bytes in a queue. The queue counts in 32 bits.
+/// Largest number of bytes in a queue. The queue counts in 32 bits.
 pub const QUEUE_BYTES_MAX: usize = 2 << 30;
 /// Least memory of an instance: one page.
 pub const MEMORY_MIN: u64 = 64 << 10;
-/// Most memory of an instance: all that 32-bit addresses reach.
+/// Largest memory limit: 4 GiB, all that 32-bit addresses reach.
 pub const MEMORY_MAX: u64 = 4 << 30;
-/// Most elements of an instance's tables: a slot for each worker reserves address space for as many, eight times.
+/// Largest number of elements of an instance's tables: a slot for each worker reserves address space for as many, eight
+/// times.
 pub const TABLE_MAX: u64 = 1_000_000;
-/// Most core instances of an instance. Arbitrary.
+/// Largest number of core instances of an instance. Arbitrary.
 pub const INSTANCES_MAX: usize = 1024;
 /// Largest component, bytes. Arbitrary: it is read into memory, and compiled code is three times as large.
 pub const COMPONENT_BYTES_MAX: u64 = 1 << 30;
@@ -39,30 +41,30 @@ pub const COUNT_MAX: u64 = i64::MAX as u64;
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for a batch to fill. Arbitrary.
 pub const LINGER_MAX: Duration = Duration::from_secs(60 * 60);
-/// Most attempts at a record beyond the first. Arbitrary: whatever fails so often fails for good.
+/// Largest number of retries of a record. Arbitrary: whatever fails that often fails for good.
 pub const RETRIES_MAX: u32 = 100;
-/// Longest wait between two attempts at a record. Arbitrary: a run that is asked to stop waits for it.
+/// Longest backoff between two attempts at a record. Arbitrary: a run that is asked to stop waits for it.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
-/// Most outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
+/// Largest number of outputs of one stage. Arbitrary; the stage interface counts them in 16 bits.
 pub const PORTS_MAX: usize = 256;
 
-/// What waits before a stage when nobody says: 16384 records, 16 MiB.
+/// Default queue of a stage: 16,384 records, 16 MiB.
 pub const STAGE_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(16_384), bytes: nonzero(16 << 20) };
-/// What waits before a sink when nobody says: two batches. It writes one at a time, so more would only take memory: forty
+/// Default queue of a sink: two batches. A sink writes one batch at a time, so more would only take memory: forty
 /// million records into nothing took as long with this as with twice as much.
 pub const SINK_QUEUE_DEFAULT: QueueBounds = QueueBounds { records: nonzero(8192), ..STAGE_QUEUE_DEFAULT };
-/// What one invocation is given when nobody says: 4096 records, 1 MiB, without waiting. A pristine instance costs 10 µs: by now
+/// Default batch: 4,096 records, 1 MiB, without waiting. A pristine instance costs 10 µs: by now
 /// that is little beside the work on the least of records.
 pub const BATCH_DEFAULT: BatchBounds =
     BatchBounds { records: nonzero(4096), bytes: nonzero(1 << 20), linger: Duration::ZERO };
-/// Longest record when nobody says: 16 MiB.
+/// Default bound of a record: 16 MiB.
 pub const RECORD_BYTES_DEFAULT: NonZeroUsize = nonzero(16 << 20);
 
 const fn nonzero(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("a default is not zero")
 }
 
-/// How many records a breaker looks back at most, for a share of them: what it remembers is a few bytes a record.
+/// Largest number of records that a breaker looks back for a share: it remembers a few bytes per record.
 pub const SHARE_OF_MAX: u64 = 1_000_000;
 
 /// A number of bytes as the pipeline file says it, where it is a round one.

@@ -1,11 +1,11 @@
-//! How a stage that is a program by itself is run: a WASI command, which reads lines and writes lines.
+//! Settings of a stage that is a program by itself: a WASI command, which reads lines and writes lines.
 
 use serde::{Deserialize, Serialize};
 
-/// How a command is run (`command` in the pipeline file).
+/// How to run a command (`command` in the pipeline file).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandPlan {
-    /// Its arguments, without its own name.
+    /// The command's arguments, without its own name.
     pub args: Vec<String>,
     /// What separates records in its standard input and output.
     pub framing: Framing,
@@ -27,7 +27,7 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// The character behind each record.
+    /// The character after each record.
     #[must_use]
     pub const fn terminator(self) -> u8 {
         match self {

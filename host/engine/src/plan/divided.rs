@@ -1,18 +1,19 @@
-//! Whether one instance of a stage sees the whole input. If not, what a stage gives at its end is a result of a part of it.
+//! Tells whether one instance of a stage sees the whole input. If not, what a stage returns at its end is a result of a
+//! part of it.
 
 use super::{Isolation, Recycle, StagePlan};
 
-/// The input of a stage is divided among instances.
+/// The input of a stage that is divided among instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Divided {
     /// Among which: `fresh instances, one for each batch`.
     pub among: String,
-    /// What to write instead.
+    /// Suggestions of what to write instead.
     pub hints: Vec<String>,
 }
 
 impl StagePlan {
-    /// How the input is divided among instances. `None` when it is not, or when the plan says that this is meant.
+    /// How the input is divided among instances. `None` when it is not, or when the plan says that this is intended.
     pub fn divided(&self) -> Option<Divided> {
         let among = match self.reuse {
             _ if self.partial => return None,
@@ -43,7 +44,7 @@ impl StagePlan {
         vec![
             format!("for one result of the whole input, {what} in stage \"{name}\""),
             format!(
-                "if results of parts are meant (a later stage adds them up), write partial = true in stage \"{name}\""
+                "if partial results are intended (a later stage adds them up), write partial = true in stage \"{name}\""
             ),
         ]
     }

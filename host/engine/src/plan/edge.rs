@@ -1,4 +1,4 @@
-//! Sources and sinks as meant.
+//! Sources and sinks of a plan.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use super::{Grants, Limits, OnError, Retry};
 use crate::edge::{Reads, SinkSpec, SourceSpec};
 
-/// One source.
+/// A source as planned.
 #[derive(Debug)]
 pub struct SourcePlan {
     /// Unique among sources, stages and sinks.
     pub name: Arc<str>,
-    /// Where its records come from.
+    /// The kind of the source.
     pub kind: SourceKind,
-    /// What a bad record (a line that is no JSON, a row with too few fields) leads to.
+    /// What happens with a bad record (a line that is not JSON, a row with too few fields).
     pub on_error: OnError,
-    /// How often it is tried again when it cannot be read for a reason that may pass.
+    /// How often it is retried when it cannot be read for a reason that may pass.
     pub retry: Retry,
 }
 
@@ -71,15 +71,15 @@ impl From<ComponentSource> for SourceKind {
 pub struct ComponentSource {
     /// A `.wasm` file, or a folder that `sandmill build` compiles.
     pub component: PathBuf,
-    /// What `open` is given: JSON text.
+    /// The configuration that `open` receives: JSON text.
     pub config: String,
-    /// What it may use up; `cpu`, `wall`, `fuel` and `output_records` are per call of `pull`.
+    /// Limits; `cpu`, `wall`, `fuel` and `output_records` are per call of `pull`.
     pub limits: Limits,
-    /// What it may reach.
+    /// Grants.
     pub grants: Grants,
 }
 
-/// One sink.
+/// A sink as planned.
 #[derive(Debug)]
 pub struct SinkPlan {
     /// Unique among sources, stages and sinks.
@@ -88,12 +88,12 @@ pub struct SinkPlan {
     pub spec: Box<dyn SinkSpec>,
     /// Whether it adds to what is there, whatever its settings say.
     pub appends: bool,
-    /// How much waits before it.
+    /// The bounds of the queue before it.
     pub queue: crate::queue::QueueBounds,
-    /// How much is written at once.
+    /// The bounds of one write.
     pub batch: crate::record::BatchBounds,
-    /// What a record that the sink refuses leads to.
+    /// What happens with a record that the sink refuses.
     pub on_error: OnError,
-    /// How often it is tried again when it cannot be written for a reason that may pass.
+    /// How often it is retried when it cannot be written for a reason that may pass.
     pub retry: Retry,
 }

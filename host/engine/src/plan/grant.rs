@@ -1,4 +1,4 @@
-//! What a stage may reach. Nothing, unless the pipeline file says so; what is granted is also what is linked.
+//! Grants of a stage. By default a stage reaches nothing; only what is granted is linked.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use super::HttpRule;
 
-/// What a stage may reach. Each part that is `None` (or, for `http`, empty) keeps its interface from being linked at
-/// all; one that is there but empty gives a guest that insists on the interface one with nothing behind it.
+/// The grants of a stage. Each part that is `None` (or, for `http`, empty) keeps its interface from being linked at
+/// all; one that is present but empty links an interface that gives the guest nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Folders of the host (`read`, `write`): links `wasi:filesystem`.
@@ -22,7 +22,7 @@ pub struct Grants {
     pub random: Option<Randomness>,
 }
 
-/// One kind of grant, as interfaces ask for it.
+/// The kinds of grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grant {
     /// `read`, `write`.
@@ -38,7 +38,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// The keys of the pipeline file that give it, any of which is enough.
+    /// The keys of the pipeline file that grant it, any of which is enough.
     #[must_use]
     pub const fn keys(self) -> &'static [&'static str] {
         match self {
@@ -64,7 +64,7 @@ impl Grants {
         }
     }
 
-    /// Whether such a grant is there, be it an empty one.
+    /// Whether a grant of this kind is present, even an empty one.
     #[must_use]
     pub fn has(&self, grant: Grant) -> bool {
         match grant {
@@ -80,9 +80,9 @@ impl Grants {
 /// A folder that a stage sees, with everything below it and nothing beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderGrant {
-    /// Where it is on the host.
+    /// The folder's path on the host.
     pub host: PathBuf,
-    /// What the guest calls it.
+    /// The folder's path in the guest.
     pub guest: String,
     /// Whether the guest may change what is in it.
     pub write: bool,
@@ -91,18 +91,18 @@ pub struct FolderGrant {
 /// A variable in a guest's environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: Arc<str>,
-    /// Where its value comes from; read when a pipeline is prepared.
+    /// The source of its value; read when a pipeline is prepared.
     pub value: VariableSource,
-    /// Whether its value must never be shown: it is struck out of logs, reports and dead letters.
+    /// Whether its value must never be shown: it is removed from logs, reports and dead letters.
     pub secret: bool,
 }
 
-/// Where the value of a variable comes from.
+/// The possible sources of a variable's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VariableSource {
-    /// It stands in the pipeline file.
+    /// The value is in the pipeline file.
     Literal(String),
     /// A variable of the host's environment, by its name there.
     Environment(String),
@@ -110,7 +110,7 @@ pub enum VariableSource {
     File(PathBuf),
 }
 
-/// What time it is for a guest.
+/// A guest's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// The host's.
@@ -119,7 +119,7 @@ pub enum Clock {
     Fixed(SystemTime),
 }
 
-/// Where a guest's random numbers come from.
+/// A guest's source of random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Randomness {
     /// The operating system.

@@ -1,4 +1,4 @@
-//! Who feeds whom.
+//! The graph of a pipeline: which node feeds which.
 
 /// A source, stage or sink, by its position in the plan's list of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,7 +16,7 @@ pub enum Node {
 pub struct Feed {
     /// A source or a stage.
     pub node: Node,
-    /// Which of its outputs, from 0.
+    /// The number of the output, from 0.
     pub port: u16,
 }
 
@@ -32,12 +32,12 @@ pub struct Wire {
 /// All wires of a pipeline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    /// In the order in which they are written.
+    /// The wires, in the order in which they are written.
     pub wires: Vec<Wire>,
 }
 
 impl Graph {
-    /// The nodes that `feed` leads to. More than one: each gets every record.
+    /// The nodes that read from `feed`. If there are several, each gets every record.
     pub fn consumers(&self, feed: Feed) -> impl Iterator<Item = Node> {
         self.wires.iter().filter(move |wire| wire.from == feed).map(|wire| wire.to)
     }

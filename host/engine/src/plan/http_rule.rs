@@ -52,10 +52,10 @@ pub struct HttpRule {
     path: String,
 }
 
-/// A request, as far as rules look at it.
+/// The parts of a request that rules look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpTarget<'a> {
-    /// `GET`, say.
+    /// The method, for example `GET`.
     pub method: &'a str,
     /// `http` or `https`.
     pub scheme: &'a str,
@@ -99,7 +99,7 @@ impl HttpRule {
             None => (false, rest),
         };
         let Some((scheme, rest)) = rest.split_once("://") else {
-            return Err(expected("http:// or https:// in front of the host", rest));
+            return Err(expected("http:// or https:// before the host", rest));
         };
         let scheme = Scheme::parse(scheme)?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -156,7 +156,7 @@ impl fmt::Display for HttpRule {
 }
 
 impl HttpTarget<'_> {
-    /// The address that the host is, when it is one and no name.
+    /// The address that the host is, if it is one and not a name.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         parse_address(self.host)
@@ -238,7 +238,7 @@ impl Host {
 fn parse_methods(text: &str) -> Result<Vec<String>, String> {
     let method = |name: &str| {
         if is_never(name) {
-            Err(expected("methods other than CONNECT and TRACE, which no stage is given", name))
+            Err(expected("methods other than CONNECT and TRACE, which are never granted", name))
         } else if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
             Ok(name.to_owned())
         } else {
@@ -280,7 +280,7 @@ fn parse_port(text: &str) -> Result<Option<u16>, String> {
 
 fn parse_path(text: &str) -> Result<String, String> {
     if text.contains(['?', '#']) {
-        return Err(expected("a path without a query or fragment, which are not looked at", text));
+        return Err(expected("a path without a query or fragment, which are not checked", text));
     }
     if text.contains('*') {
         return Err(expected("a path without *, because it is a prefix as it is", text));

@@ -1,4 +1,5 @@
-//! What a stage may use up. Every limit has a default, so that a stage of which nobody has said anything is bounded too.
+//! The limits of a stage. Every limit has a default, so that a stage without a word in the pipeline file is bounded
+//! too.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::bounds;
 use crate::program::Budget;
 
-/// What a stage may use up.
+/// The limits of a stage.
 ///
 /// `cpu`, `wall` and `fuel` are per record, and the budget of an invocation is their sum over its records; `output` and
 /// `output_records` hold for each record by itself; the rest is for an instance, an invocation, or the component.
@@ -18,9 +19,9 @@ pub struct Limits {
     pub table: NonZeroU64,
     /// Core instances that one instance of the component consists of.
     pub instances: NonZeroUsize,
-    /// Time inside the guest, per record; half as much again for each full MiB of it ([`Self::cpu_of`]).
+    /// Processor time inside the guest, per record; half as much again for each full MiB of it ([`Self::cpu_of`]).
     pub cpu: Duration,
-    /// Time of an invocation, host calls and waits included, per record.
+    /// Elapsed time of an invocation, host calls and waits included, per record.
     pub wall: Duration,
     /// Units of fuel, about one for an instruction, per record: the limit that trips at the same place in every run.
     /// `None`: not counted, which is faster.
@@ -29,12 +30,12 @@ pub struct Limits {
     pub output: NonZeroU64,
     /// Outputs of one record.
     pub output_records: NonZeroU64,
-    /// Bytes of log lines of one invocation. What is beyond is cut and counted, and fails nothing.
+    /// Bytes of log lines of one invocation. What exceeds it is discarded and counted, and fails nothing.
     pub log: u64,
     /// Size of the component's file, bytes.
     pub component: NonZeroU64,
-    /// Processor time to compile it; in programs that compile within themselves, the time that passes. Code that is in the
-    /// cache is not compiled.
+    /// Processor time to compile it; in programs that compile within themselves, the time that passes. Code that is in
+    /// the cache is not compiled.
     pub compile: Duration,
     /// Bytes of one HTTP response, its head not counted.
     pub response: NonZeroU64,
@@ -69,7 +70,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The time inside the guest that a record of so many bytes, its key included, may take.
+    /// The time inside the guest that a record of this many bytes, its key included, may take.
     #[must_use]
     pub fn cpu_of(&self, bytes: usize) -> Duration {
         let more = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
@@ -88,7 +89,7 @@ impl Limits {
         }
     }
 
-    /// The first number that is out of its bounds, in words; for numbers that come from code.
+    /// The first number that is out of its bounds, as text; for numbers that come from code.
     pub(super) fn excess(&self) -> Option<String> {
         let sizes = [
             ("memory", self.memory.get(), bounds::MEMORY_MIN, bounds::MEMORY_MAX, "bytes"),

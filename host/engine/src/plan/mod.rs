@@ -1,7 +1,7 @@
-//! The pipeline as meant: a checked graph whose every number is in range. Pure: nothing here does I/O.
+//! The plan: a checked graph whose every number is in range. Pure: nothing here does I/O.
 //!
-//! `config` makes [`Parts`] of a pipeline file, the builder makes them of code; [`Plan::assemble`] checks and wires them;
-//! what runs is made of the plan alone.
+//! `config` makes [`Parts`] of a pipeline file, the builder makes them of code; [`Plan::assemble`] checks and wires
+//! them; what runs is made of the plan alone.
 
 mod address;
 mod assemble;
@@ -43,7 +43,7 @@ use std::sync::Arc;
 use crate::failpoint::Failpoints;
 
 impl Plan {
-    /// The source, stage or sink of this name.
+    /// Finds the source, stage or sink of this name.
     #[must_use]
     pub fn node_of(&self, name: &str) -> Option<Node> {
         let is = |other: &Arc<str>| **other == *name;
@@ -74,7 +74,7 @@ impl Plan {
     }
 }
 
-/// A whole pipeline, checked.
+/// A checked pipeline.
 #[derive(Debug)]
 pub struct Plan {
     /// The name of the pipeline.
@@ -87,32 +87,33 @@ pub struct Plan {
     pub sinks: Vec<SinkPlan>,
     /// Who feeds whom. Acyclic; everything leads from a source to a sink.
     pub graph: Graph,
-    /// What outlasts a run.
+    /// What the run keeps outside of itself: checkpoints and dead letters.
     pub state: StatePlan,
-    /// Files that are used by whoever runs it: no sink may write to one.
+    /// Files used by the program that runs it: no sink may write to one.
     pub beside: Vec<Beside>,
-    /// Where it is to fail: for tests.
+    /// Where the run is to fail: for tests.
     pub failpoints: Failpoints,
 }
 
 /// A file that belongs to no source, stage or sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beside {
-    /// What it is: "the pipeline file".
+    /// A description: "the pipeline file".
     pub what: String,
-    /// Where it is.
+    /// The file's path.
     pub path: PathBuf,
-    /// How it is used.
+    /// How the file is used.
     pub how: Usage,
 }
 
-/// How a file is used that belongs to no source, stage or sink.
+/// How a file is used that does not belong to a source, stage or sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// It is read.
     Read,
     /// It is written to.
     Written,
-    /// Messages go to it, as to whatever else the process was started with: it may be one with a sink that writes there.
+    /// Messages go to it, as to whatever else the process was started with: it may be one with a sink that writes
+    /// there.
     Messages,
 }

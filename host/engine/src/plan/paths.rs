@@ -31,7 +31,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), Flaw> {
             *other == path && (first.table == target.table || first.table.is_none() || target.table.is_none())
         };
         if let Some((_, first)) = written.iter().find(clash) {
-            let message = format!("{} and {} write to one file", first.who, target.who);
+            let message = format!("{} and {} write to the same file", first.who, target.who);
             return Err(
                 Flaw::new(target.part, message).hint("give each a path of its own; one sink can read several stages")
             );

@@ -1,4 +1,4 @@
-//! Whether what a stage may reach makes sense: nothing is there twice, and nothing is at odds with `deterministic`.
+//! Checks whether a stage's grants make sense: nothing is granted twice, and nothing contradicts `deterministic`.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -44,7 +44,7 @@ impl Owner {
         match grants.clock {
             // The guest's clock counts from there, and not backwards.
             Some(Clock::Fixed(time)) if time < SystemTime::UNIX_EPOCH => {
-                Err(self.flaw(&["grant", "clock"], "its clock stands before 1970, where a guest's time begins"))
+                Err(self.flaw(&["grant", "clock"], "its clock is set before 1970, where a guest's time begins"))
             }
             _ => Ok(()),
         }
@@ -76,7 +76,7 @@ impl Owner {
                 return Err(self.flaw(keys, &format!("a variable cannot have the name {name:?}")));
             }
             if matches!(&variable.value, VariableSource::Literal(value) if value.contains('\0')) {
-                return Err(self.flaw(keys, &format!("the value of {name:?} has a NUL character")));
+                return Err(self.flaw(keys, &format!("the value of {name:?} contains a NUL character")));
             }
             if !seen.insert(name) {
                 return Err(self
@@ -87,12 +87,12 @@ impl Owner {
         Ok(())
     }
 
-    /// What a stage without a sandbox cannot be promised.
+    /// Refuses what a stage without a sandbox cannot be promised.
     fn sandbox(&self, stage: &StagePlan) -> Result<(), Flaw> {
         let asks = stage.deterministic || stage.grants != Grants::default();
         match &stage.code {
             Code::Native(_) if asks => Err(self
-                .flaw(&["grant"], "it runs without a sandbox, so there is nothing to grant it or to hold it to")
+                .flaw(&["grant"], "it runs without a sandbox, so grants and limits do not apply to it")
                 .hint("a native stage reaches whatever the host program reaches")),
             Code::Native(_) | Code::Component(_) => Ok(()),
         }
@@ -103,7 +103,7 @@ impl Owner {
             Err(self.flaw(keys, &format!("it is deterministic, but {what}")).hint(why.to_owned()))
         };
         if stage.reuse != Isolation::Record {
-            let why = "what a batch consists of depends on timing: leave \"reuse\" out, or say \"record\"";
+            let why = "batch boundaries depend on timing: leave \"reuse\" out, or write \"record\"";
             return at_odds(&["reuse"], "an instance of it sees more than one record", why);
         }
         let unordered = match stage.order {
@@ -112,7 +112,7 @@ impl Owner {
             Order::Key => Some("its outputs of different keys come in the order in which they are done"),
         };
         if let Some(unordered) = unordered {
-            return at_odds(&["order"], unordered, "leave \"order\" out, or say \"input\"");
+            return at_odds(&["order"], unordered, "leave \"order\" out, or write \"input\"");
         }
         let grants = &stage.grants;
         if grants.clock == Some(Clock::Real) {
@@ -127,7 +127,7 @@ impl Owner {
             return at_odds(&["grant", "http"], "it may send requests", why);
         }
         if grants.folders.iter().flatten().any(|folder| folder.write) {
-            let why = "what one instance writes, another reads, sooner or later: write in another stage";
+            let why = "another instance could read what one instance writes: write in another stage";
             return at_odds(&["grant", "write"], "it may write files", why);
         }
         Ok(())

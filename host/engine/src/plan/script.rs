@@ -1,4 +1,4 @@
-//! A script that stands in the pipeline file, or in a file beside it: where a mistake in it is shown.
+//! A script in the pipeline file, or in a file of its own: where a mistake in it is shown.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// A script that a stage runs. The stage says where a mistake is, in lines and columns of the script; this makes of it the
-/// place in the file that the script stands in.
+/// A script that a stage runs. The stage says where a mistake is, in lines and columns of the script; this makes of it
+/// the place in the file that contains the script.
 #[derive(Clone)]
 pub struct Script {
-    /// What the stage calls the file, where it was told; otherwise empty.
+    /// The name by which the stage knows the file, if it has one; otherwise empty.
     pub file: String,
     /// The file of its own, if it has one.
     pub path: Option<PathBuf>,

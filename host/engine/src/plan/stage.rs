@@ -1,4 +1,4 @@
-//! One stage as meant.
+//! A stage of a plan.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -9,24 +9,24 @@ use crate::program::NativeStage;
 use crate::queue::{ByKey, QueueBounds};
 use crate::record::{BatchBounds, RecordKey};
 
-/// One stage: a pool of instances behind one queue.
+/// One stage: a pool of instances with one queue.
 #[derive(Clone, Debug)]
 pub struct StagePlan {
     /// Unique among sources, stages and sinks.
     pub name: Arc<str>,
-    /// What it runs.
+    /// The code that the stage runs.
     pub code: Code,
-    /// How it is run, if it is a command; `None`: a command with nothing said about it, or not a command.
+    /// How it is run, if it is a command; `None`: a command without settings, or not a command.
     pub command: Option<CommandPlan>,
-    /// What `open` is given: JSON text.
+    /// The configuration that `open` receives: JSON text.
     pub config: String,
     /// The script in it, where it has one.
     pub script: Option<Script>,
-    /// How many instances work at once.
+    /// Number of instances that work at once.
     pub workers: NonZeroUsize,
-    /// How much waits before it.
+    /// The bounds of the queue before it.
     pub queue: QueueBounds,
-    /// How much one invocation is given.
+    /// The bounds of one invocation's input.
     pub batch: BatchBounds,
     /// Whether its outputs keep the order of its inputs.
     pub order: Order,
@@ -36,25 +36,25 @@ pub struct StagePlan {
     pub reuse: Isolation,
     /// Whether an instance is open as soon as it is made: not for [`Isolation::Worker`].
     pub warm: Warm,
-    /// When a long-lived instance is replaced all the same: only for [`Isolation::Worker`].
+    /// When a long-lived instance is replaced nevertheless: only for [`Isolation::Worker`].
     pub recycle: Recycle,
-    /// Whether results of parts of the input, one from each instance, are meant: then nobody is warned of them.
+    /// Whether partial results, one from each instance, are intended: then there is no warning about them.
     pub partial: bool,
-    /// What it may use up.
+    /// Limits.
     pub limits: Limits,
-    /// What it may reach.
+    /// Grants.
     pub grants: Grants,
     /// Whether its output must be the same, bit by bit, run after run.
     pub deterministic: bool,
     /// How often a failed record is tried again, and when.
     pub retry: Retry,
-    /// What a record leads to that has failed for good.
+    /// What happens with a record that has failed for good.
     pub on_error: OnError,
     /// How many failures in a row end the run.
     pub breaker: Breaker,
     /// The names of its outputs; empty: one output without a name.
     pub ports: Vec<Arc<str>>,
-    /// What its component may decide.
+    /// The settings that its component may suggest.
     pub unsaid: Unsaid,
 }
 
@@ -65,14 +65,14 @@ impl StagePlan {
         (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, per_worker))
     }
 
-    /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each worker: as
-    /// many as it may have at once anyway.
+    /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each
+    /// worker: as many as it may have at once anyway.
     pub fn keeps_state_by_key(&self) -> bool {
         self.order == Order::Key && self.reuse == Isolation::Worker
     }
 }
 
-/// What a stage runs.
+/// The code of a stage: a component or a native function.
 #[derive(Clone, Debug)]
 pub enum Code {
     /// A component: a `.wasm` file, or a stage folder that `sandmill build` compiles.
@@ -103,21 +103,21 @@ pub enum Isolation {
     /// A pristine instance for every batch.
     #[default]
     Batch,
-    /// One instance for as long as the worker lives: for stages that keep state. With [`Order::Key`], one for each lane of keys:
-    /// all records of a key meet the same one.
+    /// One instance for as long as the worker lives: for stages that keep state. With [`Order::Key`], one for each lane
+    /// of keys: all records of a key meet the same one.
     Worker,
 }
 
 impl Isolation {
-    /// What holds when nobody says: of a stage that is deterministic, an instance sees one record.
+    /// The default: one batch per instance, or one record if the stage is deterministic.
     #[must_use]
     pub fn default_of(deterministic: bool) -> Self {
         if deterministic { Self::Record } else { Self::default() }
     }
 }
 
-/// Whether the image of an instance that has been opened is what all others begin with, so that `open` is not called for
-/// each (`warm` in the pipeline file).
+/// Whether the image of an instance that has been opened is what all others begin with, so that `open` is not called
+/// for each (`warm` in the pipeline file).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Warm {
     /// Where `open` takes long enough for that to be worth it, and nothing stands against it.
@@ -131,7 +131,7 @@ pub enum Warm {
     Never,
 }
 
-/// What a failed record leads to.
+/// What happens with a failed record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
@@ -153,24 +153,25 @@ pub struct Recycle {
     pub memory: Option<NonZeroU64>,
 }
 
-/// When a stage that only ever fails ends the run, instead of burning through the input. Counted over all its workers; one
-/// record that fares better begins the counts in a row anew.
+/// When a stage that only ever fails ends the run, instead of burning through the input. Counted over all its workers;
+/// one record that fares better restarts the counts in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breaker {
-    /// Records in a row, each of which ended its instance by itself: a trap, a limit, a broken contract. `None`: no bound.
+    /// Records in a row, each of which ended its instance by itself: a trap, a limit, a broken contract. `None`: no
+    /// bound.
     pub crashes: Option<NonZeroU64>,
     /// Records in a row that failed for whatever reason, the stage's own errors included. `None`: no bound.
     pub failures: Option<NonZeroU64>,
-    /// A share of the records. `None`: no bound.
+    /// A share of the recent records. `None`: no bound.
     pub share: Option<Share>,
 }
 
-/// More than so many of the last so many records, whether in a row or not. Does not begin anew.
+/// Trips when more than `more_than` of the last `of` records failed, consecutive or not. Never resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Failed records that are still borne.
     pub more_than: u64,
-    /// How far back is looked; at most [`bounds::SHARE_OF_MAX`](super::bounds::SHARE_OF_MAX).
+    /// How many records back it looks; at most [`bounds::SHARE_OF_MAX`](super::bounds::SHARE_OF_MAX).
     pub of: NonZeroU64,
 }
 

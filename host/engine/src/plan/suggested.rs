@@ -1,7 +1,7 @@
-//! What a component suggests for its stage: what its language needs, where the pipeline file says nothing.
+//! Defaults that a component suggests for its stage: what its language needs, where the pipeline file sets nothing.
 //!
-//! Nobody vouches for it. It never grants anything, whatever the file says counts, and no number is beyond what the file
-//! could say.
+//! Nobody vouches for it. It never grants anything, whatever the file says counts, and no number is beyond what the
+//! file could say.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{Isolation, StagePlan, Warm, bounds};
 /// The longest compilation that a component may ask for: nobody has looked at it yet.
 const COMPILE_MAX: Duration = Duration::from_secs(300);
 
-/// What a component suggests.
+/// The suggestions of a component for its stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Suggested {
     /// `limits.memory`, bytes.
@@ -34,12 +34,12 @@ pub struct Suggested {
     /// The language that it was written in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// What it was built with.
+    /// The toolchain that it was built with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub toolchain: Option<String>,
 }
 
-/// What nobody has said of a stage: what its component suggests counts there.
+/// The settings of a stage that nobody has set: there, the suggestion of its component counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unsaid {
     /// `limits.memory`.
@@ -55,7 +55,7 @@ pub struct Unsaid {
 }
 
 impl Unsaid {
-    /// Nothing has been said.
+    /// Nothing is set.
     pub const ALL: Self = Self { memory: true, cpu: true, compile: true, reuse: true, warm: true };
 }
 

@@ -1,4 +1,4 @@
-//! Who feeds whom: inputs by name become wires, and the wires a graph that lets every record through.
+//! Wires a pipeline: inputs by name become wires, and the wires a graph that lets every record through.
 //!
 //! Every stage and sink reads something, every output is read, and there is no cycle. From these three it follows that
 //! everything is reached from a source and leads to a sink.
@@ -67,7 +67,7 @@ impl<'a> Wiring<'a> {
         Ok(())
     }
 
-    /// What a stage or sink reads when it does not say.
+    /// The inputs of a stage or sink that names none.
     fn before(&self, to: Node) -> Vec<Node> {
         let last = match to {
             Node::Stage(index) => index.checked_sub(1),
@@ -116,7 +116,7 @@ impl<'a> Wiring<'a> {
         let ports = self.ports(node);
         if let [first, _, ..] = *ports {
             let name = self.name(node);
-            let message = format!("stage {name:?} has {} ports, and it is not said which one is read", ports.len());
+            let message = format!("stage {name:?} has {} ports, so the one to read must be named", ports.len());
             return Err(Flaw::new(part, message).hint(format!("name the port: \"{name}.{first}\"")));
         }
         Ok(Feed { node, port: 0 })
@@ -144,7 +144,7 @@ impl<'a> Wiring<'a> {
         let owner = outputs().find(|&(node, _)| self.ports(node).contains(&node_name));
         match owner {
             Some((_, stage)) => flaw.hint(format!("did you mean \"{stage}.{node_name}\"?")),
-            None => flaw.hint(format!("there are: {}", listed(outputs().map(|(_, name)| &**name)))),
+            None => flaw.hint(format!("sources and stages: {}", listed(outputs().map(|(_, name)| &**name)))),
         }
     }
 
@@ -215,7 +215,7 @@ fn refuse_cycle(parts: &Parts, graph: &Graph) -> Result<(), Flaw> {
     }
 }
 
-/// Walks against the stream from a stage whose feeders all stand in or behind a cycle, until a stage comes back.
+/// Walks upstream from a stage whose feeders are all in or after a cycle, until a stage comes back.
 fn cycle(parts: &Parts, feeders: &BTreeMap<usize, BTreeSet<usize>>, first: usize) -> Flaw {
     let mut walked = vec![first];
     let mut start = 0;

@@ -1,10 +1,11 @@
-//! One batch's way through the instances: attempts, splitting where they fail, until every record has an outcome.
+//! Follows one batch through the instances: attempts, splitting where they fail, until every record has an outcome.
 //!
-//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split in
-//! halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among n,
-//! at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
+//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split
+//! in halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among
+//! n, at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
 //!
-//! A record that failed has its outcome, or waits for another attempt: then what came of the others is cut apart from it.
+//! A record that failed has its outcome, or waits for another attempt: then what came of the others is separated from
+//! it.
 
 use std::iter;
 use std::ops::Range;
@@ -17,12 +18,12 @@ use crate::flow::{Failed, Hold, Reason};
 use crate::program::{GuestFailure, Instance, Outcome};
 use crate::record::{Lineage, Payload};
 
-/// What attempts at parts of one batch came to. Indices are those of the whole batch.
+/// The results of attempts at parts of one batch. Indices are those of the whole batch.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     /// The first record of the batch that has no outcome here: what comes before has been sent on already.
     base: usize,
-    /// The record behind the last one that has an outcome.
+    /// The index after the last record that has an outcome.
     through: usize,
     emitted: Payload,
     /// As many as outputs, once anything but a single one-to-one outcome has been added.
@@ -31,7 +32,7 @@ pub(crate) struct Gathered {
     failures: Vec<Failing>,
     /// Records that were not tried, because one of their key, before them, is tried again.
     held_back: Vec<u32>,
-    /// What instances gave up at their end, when they lived for this batch alone.
+    /// What instances returned at their end, when they lived for this batch alone.
     pub(crate) flushed: Vec<Flushed>,
 }
 
@@ -48,7 +49,7 @@ struct Failing {
 /// Whether a record (by its position in the batch) that failed so is tried again.
 pub(crate) type Again<'a> = &'a (dyn Fn(usize, Cause) -> bool + Sync);
 
-/// What became of a whole batch.
+/// The sorted results of a whole batch.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted {
     pub(crate) emitted: Payload,
@@ -58,7 +59,7 @@ pub(crate) struct Sorted {
     pub(crate) dropped: Lineage,
 }
 
-/// What became of records that stand beside each other, or of one.
+/// The results of neighbouring records, or of one.
 #[derive(Debug)]
 pub(crate) enum Part {
     /// They have their outcomes.
@@ -73,7 +74,7 @@ impl Gathered {
         Self { base, through: base, ..Self::default() }
     }
 
-    /// The record behind the last one that has an outcome.
+    /// The index after the last record that has an outcome.
     pub(crate) fn through(&self) -> usize {
         self.through
     }
@@ -113,7 +114,7 @@ impl Gathered {
         self.emitted.bytes() + self.flushed.iter().map(|flushed| flushed.outcome.emitted.bytes()).sum::<usize>()
     }
 
-    /// Adds the outcome of the records in `range`, behind those of the ranges before it.
+    /// Adds the outcome of the records in `range`, after those of the ranges before it.
     pub(crate) fn add(&mut self, range: &Range<usize>, whole: usize, outcome: Outcome, again: Again<'_>) {
         let Outcome { emitted, origins, ports, failures } = outcome;
         let first = index(range.start - self.base);
@@ -158,8 +159,8 @@ impl Gathered {
         self.held_back.push(index(position - self.base));
     }
 
-    /// What became of the records in `range`, which were tried last; their failures begin behind the `known` ones. Nothing yet
-    /// of those that are tried again.
+    /// What became of the records in `range`, which were tried last; their failures begin after the `known` ones.
+    /// Nothing yet of those that are tried again.
     pub(crate) fn fates(&self, known: usize, range: &Range<usize>, load: &Load) -> Vec<(Range<u64>, Came)> {
         let mut fates = Vec::new();
         let mut add =
@@ -177,7 +178,7 @@ impl Gathered {
         fates
     }
 
-    /// Tells what the guest said, of all failures but the first so many.
+    /// Attaches the guest's last log lines to all failures but the first `first`.
     pub(crate) fn quote(&mut self, first: usize, words: Vec<String>) {
         let words: Arc<[String]> = words.into();
         self.failures.iter_mut().skip(first).for_each(|failing| failing.reason.log = Arc::clone(&words));
@@ -205,8 +206,8 @@ impl Gathered {
         Sorted { emitted, claims: divided.outputs, ports, failed, dropped: divided.dropped }
     }
 
-    /// As [`Self::sort`], with the records that are tried again cut apart; and each of those at certain positions is a part
-    /// of its own. Each part comes with the position of its first record in the batch.
+    /// As [`Self::sort`], with the records that are tried again cut apart; and each of those at certain positions is a
+    /// part of its own. Each part comes with the position of its first record in the batch.
     pub(crate) fn cut(
         mut self,
         load: &mut Load,
@@ -243,7 +244,7 @@ impl Gathered {
         parts
     }
 
-    /// What came of the records in `range`, whose failures are these.
+    /// The results of the records in `range`, whose failures are these.
     fn slice(&self, range: Range<usize>, failures: Vec<Failing>) -> Self {
         let (first, end) = (index(range.start - self.base), index(range.end - self.base));
         let (outputs, origins) = match &self.origins {
@@ -290,7 +291,7 @@ impl Part {
 }
 
 impl Sorted {
-    /// Adds what became of the records behind these.
+    /// Adds what became of the records after these.
     pub(crate) fn append(&mut self, other: Self) {
         append_ports(&mut self.ports, self.emitted.len(), other.ports, other.emitted.len());
         self.emitted.append(&other.emitted);
@@ -299,13 +300,13 @@ impl Sorted {
         self.dropped.append(other.dropped);
     }
 
-    /// Why the last of the failed records failed; empty when none did.
+    /// The reason of the last failed record; empty when none failed.
     pub(crate) fn last_reason(&self) -> String {
         self.failed.reasons.last().map(|reason| reason.message.clone()).unwrap_or_default()
     }
 }
 
-/// Adds the ports of `added` outputs behind those of `before`; where nothing is said of some, they go to the first.
+/// Adds the ports of `added` outputs after those of `before`; outputs without a port go to the first.
 fn append_ports(all: &mut Option<Vec<u16>>, before: usize, ports: Option<Vec<u16>>, added: usize) {
     if ports.is_some() || all.is_some() {
         let all = all.get_or_insert_with(|| vec![0; before]);
@@ -313,11 +314,11 @@ fn append_ports(all: &mut Option<Vec<u16>>, before: usize, ports: Option<Vec<u16
     }
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 pub(crate) struct Attempted {
     /// The error is the guest's.
     pub(crate) came: Result<(Outcome, Option<Flushed>), GuestFailure>,
-    /// What the guest said last, where something failed.
+    /// The guest's last log lines, where something failed.
     pub(crate) words: Vec<String>,
 }
 
@@ -328,12 +329,12 @@ impl Attempted {
     }
 }
 
-/// What the guest said last, where something failed.
+/// The guest's last log lines, where something failed.
 pub(crate) fn last_words<E>(came: Result<&Outcome, E>, instance: &dyn Instance) -> Vec<String> {
     if came.is_ok_and(|outcome| outcome.failures.is_empty()) { Vec::new() } else { instance.last_words() }
 }
 
-/// What an instance gave up at its end. Until it is sent on, its records are nowhere else.
+/// What an instance returned at its end. Until it is sent on, its records are nowhere else.
 #[derive(Debug)]
 pub(crate) struct Flushed {
     pub(crate) outcome: Outcome,
@@ -365,7 +366,7 @@ mod tests {
     use crate::program::Failure;
     use crate::record::{Batch, Column, Ledger, Places, Ticket};
 
-    /// What a record comes to: so many outputs, a failure for good, one that is retried.
+    /// What comes of a record: a number of outputs, a failure for good, or a retry.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Comes {
         To(usize),
@@ -411,7 +412,7 @@ mod tests {
     }
 
     proptest! {
-        /// However it is cut apart, each record has its own outputs, ports, failure and claim, in its own place.
+        /// However it is divided, each record has its own outputs, ports, failure and claim, in its own place.
         #[test]
         fn what_waits_is_cut_out_and_nothing_else_is_moved(
             all in prop::collection::vec(comes(), 1..20),

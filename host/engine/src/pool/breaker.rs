@@ -1,4 +1,4 @@
-//! Ends a run whose stage only ever fails, or too often, instead of burning through the input.
+//! Ends a run whose stage only fails, or fails too often, instead of burning through the input.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -10,7 +10,7 @@ use super::rows::Rows;
 use crate::error::Error;
 use crate::plan::{self, Share};
 
-/// What became of records.
+/// The outcomes that the breaker counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
     /// They passed, with outputs or without.
@@ -23,8 +23,9 @@ pub(crate) enum Came {
 
 /// Failures over all workers of a stage. A record counts once, whatever the number of its attempts.
 ///
-/// *In a row* is meant in the order of the stage's input: so many records one after the other, none of which fared better,
-/// whichever worker had them and whenever it heard. A share is of the records that had their fates last, whoever heard.
+/// *In a row* refers to the order of the stage's input: this many records one after the other, none of which fared
+/// better, whichever worker had them and whenever it heard. A share is of the records that had their fates last,
+/// whichever worker heard.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     crashes: Option<Row>,
@@ -38,7 +39,7 @@ pub(crate) struct Breaker {
 struct Row {
     bound: u64,
     rows: Mutex<Rows>,
-    /// Of the longest row: asked for at every attempt.
+    /// Length of the longest row: asked for at every attempt.
     longest: AtomicU64,
 }
 
@@ -96,7 +97,7 @@ impl Breaker {
         [&self.crashes, &self.failures].into_iter().flatten().any(Row::is_full) || self.too_many().is_some()
     }
 
-    /// Why the run ends.
+    /// The error that ends the run.
     pub(crate) fn error(&self, stage: &str, last: &str) -> Error {
         let full = |row: &Option<Row>| row.as_ref().filter(|row| row.is_full()).map(|row| row.bound);
         let in_a_row = |bound, what| format!("stage \"{stage}\" only fails: {bound} records in a row {what}");
@@ -111,7 +112,7 @@ impl Breaker {
         Error::guest(message)
             .caused_by(last.to_owned())
             .hint("the failed records are in the dead letters; fix the stage, its configuration or its input")
-            .hint(format!("if this is expected, raise breaker.{key} of stage \"{stage}\", or say breaker = \"off\""))
+            .hint(format!("if this is expected, raise breaker.{key} of stage \"{stage}\", or write breaker = \"off\""))
     }
 
     /// How many of how many records failed, when that is more than is borne.
@@ -163,8 +164,8 @@ mod tests {
 
     use super::*;
 
-    /// Two workers with a batch each, of 60 records that pass and 60 that crash: both are done with the first halves before
-    /// either has come to the second. As they hear of them there are 120 crashes in a row, in the input 60.
+    /// Two workers with a batch each, of 60 records that pass and 60 that crash: both are done with the first halves
+    /// before either has come to the second. As they hear of them there are 120 crashes in a row, in the input 60.
     #[test]
     fn what_two_workers_hear_one_after_the_other_is_in_no_row() {
         let breaker = Breaker::new(plan::Breaker { crashes: NonZeroU64::new(100), ..plan::Breaker::OFF });

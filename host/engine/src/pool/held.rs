@@ -7,11 +7,11 @@ use super::attempts::{Flushed, Part, Sorted};
 use super::retries::Waiting;
 use crate::time::Instant;
 
-/// What came of a batch, by the first record that it is of.
+/// The results of a batch, by the first record that each is of.
 #[derive(Debug)]
 pub(crate) struct Held {
     parts: BTreeMap<usize, Part>,
-    /// What instances gave up at their end: it goes behind the records.
+    /// What instances returned at their end: it goes after the records.
     pub(crate) flushed: Vec<Flushed>,
 }
 
@@ -39,7 +39,7 @@ impl Held {
         leading
     }
 
-    /// All that has its outcome; the records that wait are given up.
+    /// Everything that has its outcome; the records that wait are abandoned.
     pub(crate) fn into_done(self) -> Sorted {
         let mut all = Sorted::default();
         for part in self.parts.into_values() {

@@ -1,27 +1,27 @@
-//! What a call takes, learned as a line: so much for the call itself, and so much more for each record.
+//! The time of a call, learned as a line: a part for the call itself, and a part for each record.
 //!
-//! A line through recent calls, the newest weighing most. It can be told apart from its slope only where the calls were of
-//! different sizes; where they were not, the next batch is made of another size. What is asked of the line is how many
-//! records may be in a batch: the part of the time that grows with the records counts, because cutting a batch does not
-//! shorten the rest. Where that part is uncertain, it is taken to be small: whoever is wrong with that sees it in the next call.
+//! A line through recent calls, the newest weighing most. Its slope can be told from its height only where the calls
+//! were of different sizes; where they were not, the next batch is made of another size. What is asked of the line is
+//! how many records may be in a batch: the part of the time that grows with the records counts, because cutting a batch
+//! does not shorten the rest. Where that part is uncertain, it is taken to be small: a mistake shows in the next call.
 
 use std::time::Duration;
 
-/// What the weight of each call is multiplied by when another one comes: the last sixteen or so count.
+/// The factor by which each new call fades the weight of earlier ones: the last sixteen or so count.
 const FADE: f64 = 15.0 / 16.0;
-/// The variance of the sizes, in squares of their mean, from which on the line is told from its slope.
+/// The variance of the sizes, in squares of their mean, from which on the slope of the line can be read.
 const SPREAD_MIN: f64 = 0.03;
-/// So many standard errors are taken off what a record costs, before a batch is cut for it.
+/// Number of standard errors subtracted from the cost of a record before a batch is cut for it.
 const ERRORS: f64 = 2.0;
 /// How many times longer than expected a call may take before it is doubted.
 const DOUBT: f64 = 4.0;
-/// A shorter call is not doubted, nanoseconds: the machine makes one of a few microseconds many times longer whenever it likes, and
-/// no batch is cut for it.
+/// A shorter call is not doubted, nanoseconds: the machine makes one of a few microseconds many times longer whenever
+/// it likes, and no batch is cut for it.
 const SHORT: f64 = 20e6;
 /// Batches grow by no more than this in one step, where only the line says that they may.
 const GROWTH: f64 = 8.0;
 
-/// What calls of one stage take. Nothing is known of a new one.
+/// The times of calls of one stage. Nothing is known of a new one.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     calls: Calls,
@@ -49,7 +49,7 @@ struct Calls {
     product: f64,
 }
 
-/// What a call takes, in its parts. Nanoseconds.
+/// The time of a call, in its parts. Nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     call: f64,
@@ -71,7 +71,7 @@ impl Line {
                 return;
             }
             (true, Some(doubted)) => {
-                // It was no accident: what was known before holds no more.
+                // It was not an accident: what was known before is no longer valid.
                 self.calls = Calls::default();
                 self.calls.add(doubted);
             }
@@ -80,8 +80,8 @@ impl Line {
         self.calls.add(call);
     }
 
-    /// How many records a batch may have for the part of its time that grows with them to be about `meant`. `None`: nothing
-    /// is known.
+    /// How many records a batch may have for the part of its time that grows with them to be about `meant`. `None`:
+    /// nothing is known.
     pub(super) fn batch(&self, meant: Duration) -> Option<usize> {
         let mean = self.calls.mean()?;
         let meant = meant.as_nanos() as f64;
@@ -101,13 +101,13 @@ impl Line {
         Some((records as usize).max(1))
     }
 
-    /// What a call with one record takes. Zero: nothing is known.
+    /// The time of a call with one record. Zero: nothing is known.
     pub(super) fn one_record(&self) -> Duration {
         let Some(mean) = self.calls.mean() else { return Duration::ZERO };
         nanos(self.calls.parts().map_or(mean.nanos / mean.records, |parts| parts.call + parts.record))
     }
 
-    /// What a call with so many records takes, or more. Zero: nothing is known.
+    /// What a call with this many records takes, or more. Zero: nothing is known.
     pub(super) fn at_most(&self, records: usize) -> Duration {
         nanos(self.expected(records as f64).unwrap_or(0.0))
     }
@@ -176,7 +176,8 @@ mod tests {
         record: f64,
     }
 
-    /// The sizes of so many batches of at most 4,096 records. The time of each is stretched by up to `noise`, or shrunk.
+    /// Calls with batches of these sizes, at most 4,096 records each. The time of each is stretched or shrunk by up to
+    /// `noise`.
     fn sizes(line: &mut Line, costs: Costs, calls: usize, noise: impl FnMut() -> f64) -> Vec<usize> {
         let noise = iter::repeat_with(noise).take(calls);
         let call = |noise: f64| {

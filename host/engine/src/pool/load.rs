@@ -1,4 +1,4 @@
-//! Records that a worker tries together: a batch that has just come, or records that are tried again.
+//! Records that a worker tries together: a new batch, or records that are retried.
 
 use std::iter;
 use std::mem;
@@ -71,7 +71,7 @@ impl Load {
         self.tried.get(position).map_or(0, |tried| tried.earlier.count())
     }
 
-    /// What is to be tried: all together, but a record that has ended an instance by itself costs no other one its own.
+    /// The records to try: all together, but a record that has ended an instance by itself costs no other one its own.
     pub(crate) fn pending(&self) -> Pending {
         if self.tried.is_empty() {
             return Pending::of(iter::once(0..self.len()).collect());

@@ -1,7 +1,7 @@
 //! Puts the outputs of a pool back into the order of its inputs: workers wait for their turn at a turnstile.
 //!
-//! What waits is what the workers and their spare tasks (`places`) hold, so order needs no buffer. A worker that gives up its turn (it failed, or
-//! its task was dropped) still lets the next one through: nobody waits for ever.
+//! What waits is what the workers and their spare tasks (`places`) hold, so order needs no buffer. A worker that drops
+//! its turn (it failed, or its task was dropped) still lets the next one through: nobody waits for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,14 +1,14 @@
-//! How many records an attempt is given, and how much time.
+//! Decides how many records an attempt is given, and how much time.
 //!
-//! A batch is as large as its bounds allow, unless its records take long: then so many workers could be idle while one has
-//! them all, and so much would be done again after a failure, that it is cut to records that take a twentieth of a second.
-//! What a call takes by itself does not count: it would come with each half as well (`line`).
+//! A batch is as large as its bounds allow, unless its records take long: then the other workers could be idle while
+//! one has them all, and much would be done again after a failure. So it is cut to records that take a twentieth of a
+//! second. What a call takes by itself does not count: it would come with each half as well (`line`).
 //!
-//! A batch's budget is the sum of its records' limits, but a single record that spins or sleeps must not burn all of it: a
-//! batch of a thousand records at 30 s each would sleep for hours before anyone looked. So an attempt at several records is
-//! cut short when it takes far longer than such records took before, inside the guest or in all; it is then split, and
-//! every record that is left alone gets its whole limit. Nothing that keeps to its limit ever fails for it; the price of
-//! a false suspicion is some work done twice.
+//! A batch's budget is the sum of its records' limits, but a single record that spins or sleeps must not burn all of
+//! it: a batch of a thousand records at 30 s each would sleep for hours before anyone looked. So an attempt at several
+//! records is cut short when it takes far longer than such records took before, inside the guest or in all; it is then
+//! split, and every record that is left alone gets its whole limit. Nothing that keeps to its limit ever fails for it;
+//! the price of a false suspicion is some work done twice.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,31 +24,32 @@ use crate::record::BatchBounds;
 /// records, small enough that a spinning one costs little.
 const SUSPICION: u32 = 32;
 
-/// What the records of a batch are meant to take at most, where there is more than one. A person does not notice it, and what
-/// a fresh instance costs is nothing beside it.
+/// The intended longest time for the records of a batch, where there is more than one. A person does not notice it, and
+/// what a fresh instance costs is nothing beside it.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
-/// So many times as long as its instance took to be made and opened, when that is more.
+/// This many times as long as its instance took to be made and opened, when that is more.
 const BATCH_OPENINGS: u32 = 20;
 
-/// Records of a batch of which nothing is known yet: should they wait for the host, others have work as well. Arbitrary.
+/// Records of a batch of which nothing is known yet: should they wait for the host, others have work as well.
+/// Arbitrary.
 const FIRST_BATCH: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
 /// A millisecond: some ten times what it takes to wake a task on a machine that is busy. Nanoseconds.
 const LONG_BATCH: u64 = 1_000_000;
 
-/// What a pool has learnt of the time a call takes: inside the guest, and in all.
+/// The times of calls that a pool has learned: inside the guest, and in all.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     cpu: Mutex<Line>,
     wall: Mutex<Line>,
-    /// To make and open an instance.
+    /// Time to make and open an instance.
     opening: Usual,
     /// All that a worker does with a batch before it waits for its turn.
     batch: Usual,
 }
 
-/// What an attempt took: inside the guest, and in all.
+/// The time of an attempt: inside the guest, and in all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Took {
     pub(crate) cpu: Duration,
@@ -129,7 +130,7 @@ impl Usual {
     }
 }
 
-/// What a long-lived instance may take to give up what it holds of `held` records: the sum of their limits, but no more
+/// What a long-lived instance may take to flush what it holds of `held` records: the sum of their limits, but no more
 /// than a minute inside the guest and ten in all, so that a drain ends; and never less than one record may take.
 pub(crate) fn flush_budget(limits: &Limits, held: usize) -> Budget {
     let whole = limits.budget(held, 0);

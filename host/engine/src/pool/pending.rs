@@ -23,7 +23,7 @@ pub(crate) enum Next {
 }
 
 impl Pending {
-    /// These, which stand in order.
+    /// These ranges, in order.
     pub(crate) fn of(mut ranges: Vec<Range<usize>>) -> Self {
         ranges.reverse();
         Self { ranges, held: HashSet::new() }

@@ -1,16 +1,16 @@
-//! The places at which the workers of a stage work, and spare tasks to take them.
+//! Permits for the workers of a stage to work, and spare tasks that take them.
 //!
-//! Where order is kept, a task whose batch is done before its turn has come can do nothing but wait, as long as the slowest batch
-//! before it takes. So there is a spare task for each worker. Who is at work on records has one of as many places as there
-//! are workers: no more guests run at a time, and no more instances live, than that. To change between tasks costs as much as
-//! a short batch, though, so spare ones are called only where batches take long.
+//! Where order is kept, a task whose batch is done before its turn has come can do nothing but wait, as long as the
+//! slowest batch before it takes. So there is a spare task for each worker. Who is at work on records has one of as
+//! many places as there are workers: no more guests run at a time, and no more instances live, than that. To change
+//! between tasks costs as much as a short batch, though, so spare ones are called only where batches take long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// Of one stage.
+/// The places of one stage.
 #[derive(Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
@@ -19,7 +19,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// So many.
+    /// Places for this many workers.
     pub(super) fn new(workers: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(workers)), called: Notify::new(), is_over: AtomicBool::new(false) }
     }

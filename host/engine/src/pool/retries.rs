@@ -1,4 +1,4 @@
-//! Which failed record is tried again, and when: finitely often, after a backoff that doubles.
+//! Decides which failed record is retried, and when: finitely often, after a backoff that doubles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,13 +38,13 @@ impl Waiting {
     }
 }
 
-/// What happened to a record before it is tried again.
+/// The history of a record that is to be tried again.
 #[derive(Debug)]
 pub(crate) struct Tried {
     pub(crate) earlier: Earlier,
     /// Why the last attempt failed.
     pub(crate) cause: Cause,
-    /// Which record of the stage's input it is.
+    /// The record's number in the stage's input.
     pub(crate) number: u64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Retries {
 }
 
 impl Cause {
-    /// Of a call that failed as a whole, with a single record.
+    /// The cause of a call that failed as a whole, with a single record.
     pub(crate) fn of(failure: &GuestFailure) -> Self {
         match failure {
             GuestFailure::Trap { .. }
@@ -79,7 +79,7 @@ impl Cause {
 }
 
 impl Retries {
-    /// Of the stage of this name. `redactor`: for what is remembered of failures.
+    /// The retries of the stage of this name. `redactor`: for what is remembered of failures.
     pub(crate) fn new(rule: Retry, stage: &str, redactor: &Arc<Redactor>) -> Self {
         Self { rule, backoff: Backoff::new(&rule, stage), redactor: Arc::clone(redactor) }
     }
@@ -98,7 +98,7 @@ impl Retries {
         worth_it && before < self.rule.times
     }
 
-    /// From a record's `attempt`th failure (from 1) to its next attempt.
+    /// Wait from a record's `attempt`th failure (from 1) to its next attempt.
     pub(crate) fn delay(&self, attempt: u32) -> Duration {
         self.backoff.delay(attempt)
     }

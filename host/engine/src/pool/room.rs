@@ -1,8 +1,8 @@
-//! The waiting room of a stage that keeps no order: records between two attempts. They hold no worker up, and workers take
-//! those that are due before any new input.
+//! The waiting room of a stage that keeps no order: records between two attempts. They hold no worker up, and workers
+//! take those that are due before any new input.
 //!
-//! Bounded: while it is full, workers take no new input. What they have in hand by then may still come in, so it holds at
-//! most its bound and a batch for each worker. A room that is dropped drops its records: they count as in flight.
+//! Bounded: while it is full, workers take no new input. What they have in hand by then may still come in, so it holds
+//! at most its bound and a batch for each worker. A room that is dropped drops its records: they count as in flight.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,13 +27,13 @@ pub(crate) struct Room {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By the time at which they are due; those of one moment in the order in which they came.
+    /// Waiting records by the time at which they are due; those of one moment in the order in which they came.
     waiting: BTreeMap<(Instant, u64), Waiting>,
     bytes: usize,
     next: u64,
 }
 
-/// What a worker sees in the room.
+/// A worker's look at the room.
 #[derive(Debug)]
 pub(crate) struct Look {
     /// Records that were due, and are the worker's now.
@@ -47,7 +47,7 @@ pub(crate) struct Look {
 }
 
 impl Room {
-    /// An empty one, which is full at so many bytes.
+    /// An empty room, which is full at this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, state: Mutex::default(), changed: Notify::new() }
     }

@@ -1,8 +1,8 @@
 //! Failures in a row, in the order of a stage's input, whichever of its workers hears of them first.
 //!
-//! A record whose fate is not known yet separates those before it from those after it; when it fails, the two rows become
-//! one. What is kept is bounded by the records that the workers have in hand or let wait: a row between two records that
-//! fared better cannot grow, and is forgotten.
+//! A record whose fate is not known yet separates those before it from those after it; when it fails, the two rows
+//! become one. What is kept is bounded by the records that the workers have in hand or let wait: a row between two
+//! records that fared better cannot grow, and is forgotten.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// The known fates of a stage's records, by their numbers in its input.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// By its first record. No two of one kind touch each other.
+    /// Stretches by their first record. No two of one kind touch each other.
     stretches: BTreeMap<u64, Stretch>,
     longest: u64,
 }
@@ -94,8 +94,8 @@ mod tests {
     }
 
     proptest! {
-        /// Workers take batches in order and hear of their records in any order among each other: at each moment it is as
-        /// if somebody looked at the whole list. What is kept does not grow with the input. (Counts that each worker
+        /// Workers take batches in order and hear of their records in any order among each other: at each moment it is
+        /// as if somebody looked at the whole list. What is kept does not grow with the input. (Counts that each worker
         /// raises or sets to zero, as it hears of its records, add up rows that others have ended.)
         #[test]
         fn rows_are_those_of_the_input_whichever_worker_is_first(

@@ -1,4 +1,4 @@
-//! A worker's shift: what it turns to next, and on whose threads.
+//! The loop of a worker: what it takes next, and on whose threads it runs.
 //!
 //! Threads that guests share are held up by those that take long turns; but to hand a batch to another thread costs as
 //! much as a short stage's work on it. So a stage begins on threads of its own, shares those of all others once it has
@@ -23,10 +23,10 @@ use crate::time::{Instant, sleep_until};
 
 /// More than this inside guests for one load is a long turn: a tick of the engine, after which others are let run.
 const LONG_TURN: Duration = Duration::from_millis(2);
-/// After so many short turns a stage shares its threads. Arbitrary: enough for a bad record or two to have shown up.
+/// After this many short turns a stage shares its threads. Arbitrary: enough for a bad record or two to have shown up.
 const TRIAL_TURNS: u32 = 16;
 
-/// What a worker turns to next.
+/// The next thing that a worker takes up.
 enum Next {
     Input(Received),
     /// Records that have waited, and are due.
@@ -36,13 +36,13 @@ enum Next {
 /// The threads on which the workers of a stage may run.
 #[derive(Clone, Debug)]
 pub(crate) struct Homes {
-    /// With everybody else.
+    /// The threads that all share.
     pub(crate) shared: Handle,
-    /// With the other workers of the stage.
+    /// The threads of the stage's own workers.
     pub(crate) apart: Handle,
 }
 
-/// What is known of the turns of a stage.
+/// The knowledge about a stage's turns.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     tried: AtomicU32,
@@ -58,11 +58,12 @@ impl Turns {
 type Shift = Pin<Box<dyn Future<Output = Result<Option<Onward>>> + Send>>;
 
 impl Worker {
-    /// Works until the queue is closed and empty and no record waits for another attempt, then gives up what a long-lived
-    /// instance holds; or until it has to go on on other threads. Begins on those of its stage.
+    /// Works until the queue is closed and empty and no record waits for another attempt, then flushes what a
+    /// long-lived instance holds; or until it has to move to other threads. Begins on those of its stage.
     ///
     /// # Errors
-    /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be made.
+    /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be
+    /// made.
     pub(crate) fn run(self) -> Shift {
         self.shift(None, Stopwatch::start())
     }
@@ -77,7 +78,7 @@ impl Worker {
                 };
                 let is_shared = match next {
                     Some(_) => self.stage.turns.are_short(),
-                    // To give up what an instance holds may take any time.
+                    // To flush what an instance holds may take any time.
                     None => self.is_shared && self.instance.is_none() && self.stage.lanes.is_none(),
                 };
                 if is_shared != self.is_shared {
@@ -133,8 +134,8 @@ impl Worker {
         }
     }
 
-    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need not
-    /// wait for them: whoever lets a record wait comes back for it.
+    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need
+    /// not wait for them: the worker that lets a record wait comes back for it.
     async fn next(&mut self) -> Option<Next> {
         let wanted = || self.stage.pace.batches_take_long();
         if self.is_spare && !self.stage.places.are_short_of_hands(wanted).await {

@@ -1,4 +1,4 @@
-//! What all workers of a stage share.
+//! State that all workers of a stage share.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::program::Program;
 use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 
-/// What all workers of a stage share.
+/// The state that all workers of a stage share.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) name: Arc<str>,
@@ -33,12 +33,12 @@ pub(crate) struct Stage {
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) failures: FailurePolicy,
     pub(crate) ledger: Arc<Ledger>,
-    /// Of a stage that keeps order.
+    /// The turnstile of a stage that keeps order.
     pub(crate) turnstile: Option<Turnstile>,
     pub(crate) pace: Pace,
     pub(crate) retries: Retries,
     pub(super) turns: Turns,
-    /// Of a stage that keeps none: where records wait for their next attempt.
+    /// The waiting room of a stage that keeps no order: its records wait there for their next attempt.
     pub(crate) room: Room,
     /// Of a stage that keeps order by key: where they wait, and what is behind them.
     pub(crate) keys: Option<Keys>,
@@ -91,8 +91,8 @@ impl Stage {
         }
     }
 
-    /// How many tasks its workers need: where order is kept, a spare one for each. But instances that live on live in their
-    /// task, and there is one for each worker.
+    /// How many tasks its workers need: where order is kept, a spare one for each. But instances that live on live in
+    /// their task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
         let workers = self.workers.get();
         let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Isolation::Worker;

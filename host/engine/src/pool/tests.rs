@@ -43,8 +43,8 @@ pub(super) fn batch(records: usize) -> BatchBounds {
     BatchBounds { records: count(records), bytes: count(1 << 30), linger: Duration::ZERO }
 }
 
-/// A function whose failures are a matter of the value: `7 r2` fails retryably twice before it passes, `7 p1` panics once,
-/// `7 f` fails for good, `7 d1` is dropped after one retryable failure, `7` passes.
+/// A function whose failures are a matter of the value: `7 r2` fails retryably twice before it passes, `7 p1` panics
+/// once, `7 f` fails for good, `7 d1` is dropped after one retryable failure, `7` passes.
 pub(super) fn flaky() -> NativeStage {
     let tried = Mutex::new(HashMap::<Vec<u8>, u32>::new());
     NativeStage::new(move |_key, value, out| {
@@ -102,7 +102,7 @@ impl Floor {
         Self::start_told(stage, program, Settler::default())
     }
 
-    /// The same, with somebody who is told what becomes of records.
+    /// Like the function above, with a subscriber to what becomes of records.
     fn start_told(
         stage: StageBuilder,
         program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
@@ -175,7 +175,7 @@ impl Floor {
         let mut give = std::pin::pin!(timeout(within, give));
         loop {
             tokio::select! {
-                // Whoever waits for tasks sends them on to other threads.
+                // Whoever waits for tasks respawns them on other threads.
                 ended = self.tasks.next() => self.ended.extend(ended),
                 _ = &mut give => return,
             }
@@ -193,7 +193,7 @@ impl Floor {
         let mut moment = std::pin::pin!(sleep(Duration::from_nanos(1)));
         loop {
             tokio::select! {
-                // Whoever waits for tasks sends them on to other threads.
+                // Whoever waits for tasks respawns them on other threads.
                 ended = self.tasks.next() => self.ended.extend(ended),
                 () = &mut moment => return,
             }

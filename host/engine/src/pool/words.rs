@@ -11,12 +11,12 @@ pub(super) fn state_lost(stage: &str, held: usize, failure: GuestFailure) -> Err
         _ => format!("what it held from {held} records is lost"),
     };
     let advice = if matches!(failure, GuestFailure::Returned(_)) {
-        "it refused a whole batch: a stage names the records that fail, one by one"
+        "it refused a whole batch: name the records that fail, one by one"
     } else {
         "return an error for a record that cannot be processed: then only that one fails"
     };
     Error::guest(format!("an instance of stage \"{stage}\" failed, and {held}"))
         .caused_by(failure)
         .hint(advice)
-        .hint("a stage that keeps nothing between batches should say reuse = \"batch\": then a trap costs one record")
+        .hint("if the stage keeps nothing between batches, write reuse = \"batch\": then a trap costs one record")
 }

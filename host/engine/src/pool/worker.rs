@@ -23,8 +23,8 @@ use crate::queue::Receiver;
 use crate::record::{Fate, Kept, Lineage, Payload, Ticket};
 use crate::time::{Instant, sleep_until};
 
-/// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records may
-/// make large outputs, and an attempt at each may fill the guest's memory anew. Arbitrary.
+/// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records
+/// may make large outputs, and an attempt at each may fill the guest's memory again. Arbitrary.
 pub(super) const SEND_ON_BYTES: usize = 16 << 20;
 
 /// One worker.
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     pub(super) instance: Option<Living>,
     pub(super) homes: Homes,
     pub(super) is_shared: bool,
-    /// It works only while it is wanted.
+    /// A spare task: it works only while it is wanted.
     pub(super) is_spare: bool,
     /// Time inside guests for what it has in hand.
     pub(super) turn: Duration,
@@ -56,8 +56,8 @@ pub(super) struct Living {
 }
 
 impl Worker {
-    /// A task of the stage between a queue and an outlet, that begins apart from the other stages. Those beyond one for each
-    /// worker are spare ones.
+    /// A task of the stage between a queue and an outlet, that begins apart from the other stages. Those beyond one for
+    /// each worker are spare ones.
     pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
         let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
         let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
@@ -65,8 +65,8 @@ impl Worker {
         Self { stage, id, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
     }
 
-    /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at its
-    /// turn, all at once, or in parts when there is much of it.
+    /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at
+    /// its turn, all at once, or in parts when there is much of it.
     pub(super) async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
         let mut pending = load.pending();
         let mut done = 0;
@@ -111,7 +111,7 @@ impl Worker {
         }
     }
 
-    /// Puts the records that are tried again into the room; the others go on.
+    /// Puts the records that are tried again into the room; the others continue.
     fn let_wait(&self, parts: Vec<(usize, Part)>) -> Sorted {
         let (mut sorted, mut waiting) = (Sorted::default(), Vec::new());
         for (_, part) in parts {
@@ -124,9 +124,9 @@ impl Worker {
         sorted
     }
 
-    /// Tries the waiting records of a batch that keeps its order, each when it is due, until all have their outcomes. What
-    /// leads goes on at the batch's turn, and what is behind a waiting record is held: while that is much, only the foremost
-    /// record is tried.
+    /// Tries the waiting records of a batch that keeps its order, each when it is due, until all have their outcomes.
+    /// What leads is sent at the batch's turn, and what is after a waiting record is held: while that is much, only the
+    /// foremost record is tried.
     async fn see_through(&mut self, mut held: Held, turn: &Turn, watch: &mut Stopwatch) -> Result<()> {
         loop {
             let is_full = held.bytes() >= SEND_ON_BYTES;
@@ -161,7 +161,7 @@ impl Worker {
         }
     }
 
-    /// Tries the records of `held` that are due, the foremost first, at most so many of them.
+    /// Tries the records of `held` that are due, the foremost first, at most `most` of them.
     async fn try_again(&mut self, held: &mut Held, most: usize) -> Result<()> {
         let (positions, waiting) = held.take_due(most);
         let mut load = Load::again(waiting);
@@ -185,8 +185,8 @@ impl Worker {
         }
     }
 
-    /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or so many bytes have come out: one
-    /// of them at least.
+    /// Tries the records from `base` on, whole or in pieces, until each has an outcome, or this many bytes have come
+    /// out: one of them at least.
     pub(super) async fn gather(
         &mut self,
         load: &Load,
@@ -198,7 +198,8 @@ impl Worker {
         let records = load.records();
         let again = |position: usize, cause| stage.retries.allow(cause, load.failures(position));
         let mut gathered = Gathered::from(base);
-        // What an instance gives up at its end goes right behind its own records: which others share a batch is chance.
+        // What an instance returns at its end goes directly after its own records: which others share a batch is
+        // chance.
         while gathered.tried() == 0
             || (gathered.flushed.is_empty() && gathered.bytes() < bytes && !stage.breaker.is_open())
         {
@@ -286,7 +287,7 @@ impl Worker {
             Some(living) => living,
             None => Living { instance: self.instantiate().await?, given: 0, held: 0, hold: None },
         };
-        // State cannot be taken back, so nothing is cut short on a suspicion where there may be some: the sum holds.
+        // State cannot be taken back, so no attempt is stopped on a suspicion where there may be some: the sum holds.
         let budget = match living.given {
             0 => self.stage.pace.budget(&self.stage.limits, records.len(), records.bytes()),
             _ => self.stage.limits.budget(records.len(), records.bytes()),
@@ -351,8 +352,8 @@ impl Worker {
         }
     }
 
-    /// Claims for what an instance gave up at its end. They are made before those of the records that it was made of end:
-    /// in between, a checkpoint would be taken without both.
+    /// Claims for what an instance returned at its end. They are made before those of the records that it was made of
+    /// end: in between, a checkpoint would be taken without both.
     pub(super) fn claim(&mut self, flushed: Flushed) -> (Flushed, Lineage) {
         let (records, keepsake) = (flushed.outcome.emitted.len(), self.kept.come_out());
         (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake))

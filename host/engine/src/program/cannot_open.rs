@@ -28,11 +28,11 @@ pub fn cannot_open(stage: &str, failure: GuestFailure) -> Error {
     Error::guest(does_not_start).caused_by(failure).hint(hint)
 }
 
-/// What to write into the pipeline file, by what `open` says.
+/// Suggests what to write into the pipeline file, from the message of `open`.
 fn advice(stage: &str, refusal: &str) -> String {
     if reaches_out(refusal) {
         return format!(
-            "stage \"{stage}\" sees only the folders that it is granted: [stage.grant] read = [\"folder\"], a path from the \
+            "stage \"{stage}\" sees only the folders that are granted: [stage.grant] read = [\"folder\"], a path from the \
              folder of the pipeline file; it then opens \"folder/file\""
         );
     }
@@ -46,7 +46,7 @@ fn advice(stage: &str, refusal: &str) -> String {
     }
 }
 
-/// What the libraries of Rust and C say of a file that is not there or not granted, and what the SDKs say.
+/// The messages of Rust's and C's libraries, and of the SDKs, about a file that is not there or not granted.
 const REFUSALS: [&str; 7] = [
     "no such file",
     "pre-opened",
@@ -71,7 +71,7 @@ mod tests {
         cannot_open("geo", failure).hints().join(" | ")
     }
 
-    /// Issue 12: it said that the configuration was to be mended, but not how.
+    /// Issue 12: it said that the configuration was to be fixed, but not how.
     #[test]
     fn a_stage_that_cannot_be_opened_says_what_to_write() {
         let returned = |refusal: &str| hint(GuestFailure::Returned(refusal.into()));
@@ -81,7 +81,7 @@ mod tests {
         );
         assert_eq!(returned("\"fields\" must not be empty"), "fix \"config\" of stage \"geo\" in the pipeline file");
         for refusal in ["geo.csv: No such file or directory (os error 44)", "\"a/b\" cannot be read: it is not there"] {
-            assert!(returned(refusal).contains("stage \"geo\" sees only the folders that it is granted"), "{refusal}");
+            assert!(returned(refusal).contains("stage \"geo\" sees only the folders that are granted"), "{refusal}");
         }
         let panicked = |panic: &str| GuestFailure::Trap {
             reason: "wasm `unreachable` instruction executed".into(),

@@ -1,5 +1,5 @@
-//! What a worker needs of the code it runs: something that makes instances, and instances that turn records into
-//! outcomes. The sandbox is one maker, native functions are the other.
+//! The traits between a worker and the code that it runs: something that makes instances, and instances that turn
+//! records into outcomes. The sandbox is one maker, native functions are the other.
 
 mod cannot_open;
 mod native;
@@ -17,12 +17,12 @@ use async_trait::async_trait;
 
 use crate::record::Payload;
 
-/// Which worker of which stage.
+/// A worker of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerId {
-    /// The stage.
+    /// The stage's name.
     pub stage: Arc<str>,
-    /// Which worker of its pool, from 0.
+    /// The number of the worker in its pool, from 0.
     pub worker: usize,
 }
 
@@ -51,7 +51,7 @@ pub trait Program: Send + Sync + fmt::Debug {
     }
 }
 
-/// One instance. It is called by one worker, one call at a time. After an error it is dropped, never called again.
+/// An instance. One worker calls it, one call at a time. After an error it is dropped, never called again.
 #[async_trait]
 pub trait Instance: Send {
     /// Turns records into outcomes. `cpu` and `wall` bound this call.
@@ -72,10 +72,11 @@ pub trait Instance: Send {
     /// Time spent inside the guest since the instance was made.
     fn time_in_guest(&self) -> Duration;
 
-    /// Keeps the lines of its log back, until it is known whether the records of a batch have to be tried again one by one.
+    /// Keeps the lines of its log back, until it is known whether the records of a batch have to be tried again one by
+    /// one.
     fn hold_words(&mut self) {}
 
-    /// Ends that: lines that were held are told, or not, because whoever is tried again says them again.
+    /// Ends holding: lines that were held are passed on, or dropped if the call will be repeated and print them again.
     fn let_words_go(&mut self, _told: bool) {}
 
     /// The last lines of its log, without secrets: a screenful at most.
@@ -89,12 +90,12 @@ pub trait Instance: Send {
     }
 }
 
-/// What one invocation may use up.
+/// The budget of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Time inside the guest.
+    /// Processor time inside the guest.
     pub cpu: Duration,
-    /// Time in all.
+    /// Elapsed time.
     pub wall: Duration,
     /// Fuel, where that is limited.
     pub fuel: Option<u64>,
@@ -102,7 +103,7 @@ pub struct Budget {
     pub records: usize,
 }
 
-/// What became of the records of one invocation, checked: origins and failures are in range, ascend, and share no record.
+/// The checked outcome of one invocation: origins and failures are in range, ascend, and share no record.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// The outputs.
@@ -116,17 +117,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// How many of the call's `records` records have neither outputs nor a failure.
+    /// Number of the call's `records` records that have neither outputs nor a failure.
     pub(crate) fn silent(&self, records: usize) -> usize {
         let heard = self.origins.as_ref().map_or(records, |origins| origins.chunk_by(|a, b| a == b).count());
         records.saturating_sub(heard + self.failures.len())
     }
 }
 
-/// Why one record failed, in the stage's own words.
+/// Why one record failed, as the stage worded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Which record of the invocation's input.
+    /// The position of the record in the invocation's input.
     pub index: u32,
     /// Whether the same record may succeed later.
     pub retryable: bool,
@@ -134,13 +135,13 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Why a call of a guest failed as a whole.
+/// The reasons for which a call of a guest fails as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GuestFailure {
     /// The guest trapped: a panic, an `unreachable`, an access out of bounds. The guest's code is at fault.
     #[error("{}", trap_text(.reason, .panic.as_deref()))]
     Trap {
-        /// What the engine says of the trap.
+        /// The engine's description of the trap.
         reason: String,
         /// Message and place of the panic that led to it, where the guest reported one.
         panic: Option<String>,
@@ -174,7 +175,7 @@ pub enum GuestFailure {
     /// It asked for more memory than `limits.memory` allows.
     #[error("asked for {} of memory; limits.memory allows {}", bytes(*.asked), bytes(*.limit))]
     MemoryLimit {
-        /// What it would have had in all, bytes.
+        /// The bytes that it would have had in all.
         asked: u64,
         /// Allowed, bytes.
         limit: u64,
@@ -182,7 +183,7 @@ pub enum GuestFailure {
     /// Its tables would have been larger than `limits.table` allows.
     #[error("asked for tables of {asked} elements; limits.table allows {limit}")]
     TableLimit {
-        /// What it would have had in all.
+        /// The elements that it would have had in all.
         asked: u64,
         /// Allowed.
         limit: u64,
@@ -196,7 +197,7 @@ pub enum GuestFailure {
         limit: u64,
     },
     /// It made more output of one record than `limits.output` allows.
-    #[error("made {} of output of one record; limits.output allows {}", bytes(*.used), bytes(*.limit))]
+    #[error("made {} of output from one record; limits.output allows {}", bytes(*.used), bytes(*.limit))]
     OutputLimit {
         /// Keys and values, bytes.
         used: u64,
@@ -204,7 +205,7 @@ pub enum GuestFailure {
         limit: u64,
     },
     /// It made more outputs of one record than `limits.output_records` allows.
-    #[error("made {used} outputs of one record; limits.output_records allows {limit}")]
+    #[error("made {used} outputs from one record; limits.output_records allows {limit}")]
     OutputRecordsLimit {
         /// How many.
         used: u64,
@@ -231,7 +232,7 @@ pub enum GuestFailure {
 }
 
 impl GuestFailure {
-    /// The words of [`Self::kind`].
+    /// All values of [`Self::kind`].
     pub const KINDS: [&'static str; 13] = [
         "trap",
         "cpu-limit",
@@ -248,7 +249,7 @@ impl GuestFailure {
         "contract",
     ];
 
-    /// A word for tables and machine-readable reports.
+    /// A word for the kind, for tables and machine-readable reports.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -268,7 +269,7 @@ impl GuestFailure {
         }
     }
 
-    /// The key of `limits` that was exceeded, where one was.
+    /// The key of `limits` that was exceeded, if one was.
     #[must_use]
     pub fn limit(&self) -> Option<&'static str> {
         match self {
@@ -286,7 +287,7 @@ impl GuestFailure {
         }
     }
 
-    /// The guest's call stack, where there is one; innermost first.
+    /// The guest's call stack, if there is one; innermost first.
     #[must_use]
     pub fn backtrace(&self) -> &[String] {
         if let Self::Trap { backtrace, .. } = self { backtrace } else { &[] }

@@ -13,7 +13,7 @@ use crate::panic::panic_message;
 use crate::record::Payload;
 use crate::time::Instant;
 
-/// What a native function says of one record.
+/// A native function's verdict on one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It has written its outputs (none: the record is dropped).
@@ -26,7 +26,8 @@ pub enum Verdict {
 
 type Function = dyn Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + Sync;
 
-/// A function from one record (key, value) to any number of records, pushed onto the payload it is given.
+/// A stage that is a function from one record (key, value) to any number of records, pushed onto the payload it is
+/// given.
 #[derive(Clone)]
 pub struct NativeStage {
     function: Arc<Function>,
@@ -61,7 +62,7 @@ struct NativeInstance {
 impl Instance for NativeInstance {
     async fn process(&mut self, records: &Payload, _budget: Budget) -> Result<Outcome, GuestFailure> {
         let begun = Instant::now();
-        // The function is dropped with the instance after a panic, and outputs begin anew: nothing torn is seen again.
+        // The function is dropped with the instance after a panic, and outputs start empty: nothing torn is seen again.
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&*self.function, records)));
         self.busy += begun.elapsed();
         outcome.map_err(|panic| GuestFailure::Trap {

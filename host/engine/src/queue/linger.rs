@@ -1,5 +1,6 @@
-//! The wait of a receiver for a fuller batch. It is the user's wish, so what is in the queue meanwhile does not count among
-//! what a source has on its way: else a source that is let in for little would wait for the receiver, and it for the source.
+//! A receiver's wait for a fuller batch. The user asked for it, so what is in the queue meanwhile does not count among
+//! what a source has on its way: else a source that is let in for little would wait for the receiver, and it for the
+//! source.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -10,7 +11,7 @@ use super::{Queued, Receiver, Shared};
 use crate::record::{Batch, BatchBounds};
 use crate::time::{Instant, timeout_at};
 
-/// A receiver's wait for a batch to fill. One that is given up passes its wake-up on: there is a batch to be taken.
+/// A receiver's wait for a batch to fill. One that is dropped passes its wake-up on: there is a batch to be taken.
 struct Linger<'a>(&'a Shared);
 
 impl Receiver {
@@ -40,8 +41,8 @@ impl Shared {
     }
 }
 
-/// Fills the batch from the front of the queue, however the source cut what lies there: whoever waits for full batches
-/// gets them full.
+/// Fills the batch from the front of the queue, however the source divided what lies there: a receiver that waits for
+/// full batches gets them full.
 pub(super) fn top_up(batches: &mut VecDeque<Queued>, batch: &mut Batch, bounds: &BatchBounds) {
     let records = NonZeroUsize::new(bounds.records.get().saturating_sub(batch.len()));
     let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(batch.bytes()));

@@ -2,11 +2,12 @@
 //!
 //! Bounded in records and in bytes. A batch holds permits for both from the moment it is admitted until a worker takes
 //! it; permits are given out in the order in which senders asked, so a large batch is not overtaken for ever. A batch
-//! larger than the whole queue is admitted alone. Many senders, many receivers, one shared line of batches: a slow worker
-//! never holds back what an idle one could take. Receivers merge small batches and cut large ones to their own bounds.
+//! larger than the whole queue is admitted alone. Many senders, many receivers, one shared line of batches: a slow
+//! worker never holds back what an idle one could take. Receivers merge small batches and cut large ones to their own
+//! bounds.
 //!
-//! A queue may have lanes instead of one line: then records are dealt over them by their keys, and a receiver holds a lease
-//! on the lanes that its batch comes from (`lanes`).
+//! A queue may have lanes instead of one line: then records are dealt over them by their keys, and a receiver holds a
+//! lease on the lanes that its batch comes from (`lanes`).
 
 mod lanes;
 mod linger;
@@ -24,12 +25,12 @@ pub use lanes::{ByKey, Lease};
 
 use crate::record::{Batch, BatchBounds};
 
-/// How much a queue holds.
+/// The bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueBounds {
-    /// Most records.
+    /// Largest number of records.
     pub records: NonZeroUsize,
-    /// Most bytes (values and keys).
+    /// Largest number of bytes (values and keys).
     pub bytes: NonZeroUsize,
 }
 
@@ -39,8 +40,8 @@ pub fn bounded(bounds: QueueBounds) -> (Sender, Receiver) {
     with_lanes(bounds, None)
 }
 
-/// As [`bounded`], and where records are dealt `by_key`, with lanes: records of one key are received in order, and as long as
-/// the lease of a batch is held, nobody else receives records of the keys in it.
+/// As [`bounded`], and where records are dealt `by_key`, with lanes: records of one key are received in order, and as
+/// long as the lease of a batch is held, nobody else receives records of the keys in it.
 #[must_use]
 pub fn with_lanes(bounds: QueueBounds, by_key: Option<ByKey>) -> (Sender, Receiver) {
     let capacity =
@@ -84,9 +85,9 @@ pub struct Closed(pub Box<Batch>);
 /// A batch as a worker receives it.
 #[derive(Debug)]
 pub struct Received {
-    /// Which batch of this queue it is, from 0: the order that `order = "input"` keeps.
+    /// The batch's number in this queue, from 0: the order that `order = "input"` keeps.
     pub sequence: u64,
-    /// Which record of this queue its first one is, from 0.
+    /// The number of its first record in this queue, from 0.
     pub first_record: u64,
     /// The records.
     pub batch: Batch,
@@ -94,14 +95,14 @@ pub struct Received {
     pub lease: Lease,
 }
 
-/// How full a queue is.
+/// The fill level of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     /// Records in the queue now.
     pub records: usize,
     /// Bytes in the queue now.
     pub bytes: usize,
-    /// Most records that were in the queue at one time.
+    /// Largest number of records that were in the queue at one time.
     pub records_high_water: usize,
 }
 
@@ -173,7 +174,7 @@ impl Sender {
 }
 
 impl Probe {
-    /// How full the queue is.
+    /// The fill level now.
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.shared.line().depth
@@ -185,7 +186,7 @@ impl Probe {
         self.shared.by_key.as_ref().map_or(0, ByKey::without_key)
     }
 
-    /// Most records it holds.
+    /// Largest number of records it holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.shared.capacity.records
@@ -218,7 +219,7 @@ impl Receiver {
         }
     }
 
-    /// Something to look at the queue with, that keeps neither end open.
+    /// A probe for watching the queue, which keeps neither end open.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe { shared: Arc::clone(&self.shared) }
@@ -255,8 +256,9 @@ impl Shared {
             Some(by_key) => by_key.deal(queued),
         };
         let mut line = self.line();
-        // The last receiver may have left since the batch was admitted. It empties the line under this lock: behind that,
-        // a batch would lie here for as long as anybody looks at the queue, and be missing in the account of the run.
+        // The last receiver may have left since the batch was admitted. It empties the line under this lock: after
+        // that, a batch would lie here for as long as anybody looks at the queue, and be missing in the account of the
+        // run.
         if self.receivers.load(Ordering::Acquire) == 0 {
             let whole = dealt.into_whole();
             return Err(Closed(Box::new(whole)));
@@ -308,7 +310,7 @@ impl Shared {
 impl<'a> Wait<'a> {
     fn begin(shared: &'a Shared) -> Self {
         shared.senders_waiting.fetch_add(1, Ordering::AcqRel);
-        // Whoever lingers for a full batch looks again: it may be all that fits.
+        // A receiver that lingers for a full batch looks again: it may be all that fits.
         shared.arrived.notify_one();
         Self(shared)
     }

@@ -51,7 +51,7 @@ async fn a_full_queue_makes_senders_wait_in_records() {
     sender.send(batch(&ledger, &["e"])).await.expect("open");
     let received = receiver.recv(&up_to(10)).await.expect("a batch");
     assert_eq!(texts(&received), ["a", "b", "e"]);
-    // The batch whose send was given up is gone, and counted.
+    // The batch whose send was dropped is gone, and counted.
     assert_eq!(ledger.accounting().in_flight, 2);
     received.batch.into_parts().1.settle(Fate::Delivered);
 }
@@ -127,7 +127,7 @@ async fn a_worker_lingers_for_a_full_batch_and_no_longer() {
     assert_eq!(begun.elapsed(), Duration::ZERO, "a full batch waits for nothing");
 }
 
-/// Without it, what a batch of two has room for stays behind in a batch of three: a sink that waits for full batches gets
+/// Without it, what a batch of two has room for stays in a batch of three: a sink that waits for full batches gets
 /// them as the source happened to cut them (issue 12).
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_lingers_gets_full_batches_however_they_come() {
@@ -259,8 +259,8 @@ proptest! {
     }
 }
 
-/// Without the check, the batch lay in the queue until the last probe was gone, and a run whose sink failed under load did
-/// not balance.
+/// Without the check, the batch lay in the queue until the last probe was gone, and a run whose sink failed under load
+/// did not balance.
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_was_admitted_just_before_the_last_receiver_left_comes_back() {
     let ledger = Arc::default();

@@ -1,4 +1,4 @@
-//! What moves through the pipeline: a payload (values and keys) with the lineage of each of its records.
+//! Batches: a payload (values and keys) with the lineage of each of its records.
 
 use std::iter;
 use std::num::NonZeroUsize;
@@ -9,9 +9,9 @@ use super::{Column, Lineage};
 
 /// Values and keys of some records. `keys` is empty when no record has a key, else as long as `values`.
 ///
-/// It also carries what is known of the values, so that a sink need not check what a source has checked. Only sources of
-/// this crate make it known, nothing outside of it can, and whatever adds a value takes it back: so what a guest gives is
-/// never vouched for.
+/// It also carries what is known of the values, so that a sink need not check what a source has checked. Only sources
+/// of this crate make it known, nothing outside of it can, and whatever adds a value takes it back: so what a guest
+/// gives is never vouched for.
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
     values: Column,
@@ -42,8 +42,8 @@ impl Payload {
         (keys.is_empty() || keys.len() == values.len()).then_some(Self { values, keys, json_lines: false })
     }
 
-    /// Says of each value that it is one JSON value without a line feed or a carriage return. For those who have made or
-    /// checked all of them.
+    /// Says of each value that it is one JSON value without a line feed or a carriage return. For those who have made
+    /// or checked all of them.
     pub fn vouch_for_json_lines(&mut self) {
         self.json_lines = true;
     }
@@ -59,7 +59,7 @@ impl Payload {
         &self.values
     }
 
-    /// The keys: empty when no record has one.
+    /// The keys; empty when no record has one.
     #[must_use]
     pub fn keys(&self) -> &Column {
         &self.keys
@@ -89,8 +89,8 @@ impl Payload {
         self.values.get(index)
     }
 
-    /// Key of record `index`; `None` when it has none. An empty key is none: whether there is a column for it depends on
-    /// the records beside it, and so on how batches were cut.
+    /// Key of record `index`; `None` when it has none. An empty key is none: whether there is a column for it depends
+    /// on the records beside it, and so on how batches were cut.
     #[must_use]
     pub fn key(&self, index: usize) -> Option<&[u8]> {
         self.keys.get(index).filter(|key| !key.is_empty())
@@ -140,7 +140,7 @@ impl Payload {
         self.keys.truncate(count);
     }
 
-    /// A copy of the records in `range`, cut to those that exist.
+    /// A copy of the records in `range`, without those that do not exist.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
         let json_lines = self.json_lines;
@@ -188,7 +188,7 @@ impl Payload {
         self.fitting_from(0, bounds)
     }
 
-    /// The same for the records from `start` on.
+    /// The same number for the records from `start` on.
     fn fitting_from(&self, start: usize, bounds: &BatchBounds) -> usize {
         let records = self.len().saturating_sub(start).min(bounds.records.get());
         if self.bytes() <= bounds.bytes.get() {
@@ -205,7 +205,7 @@ impl Payload {
         low.max(1).min(self.len().saturating_sub(start))
     }
 
-    /// The records from `start` on that fit; `None` behind the last one.
+    /// The records from `start` on that fit; `None` after the last one.
     fn piece_from(&self, start: usize, bounds: &BatchBounds) -> Option<Range<usize>> {
         (start < self.len()).then(|| start..start + self.fitting_from(start, bounds))
     }
@@ -282,14 +282,14 @@ impl Batch {
         self.payload.bytes()
     }
 
-    /// Adds the records of `other` behind its own.
+    /// Adds the records of `other` after its own.
     pub fn append(&mut self, other: Self) {
         self.payload.append(&other.payload);
         self.lineage.append(other.lineage);
     }
 
-    /// Cuts the batch into pieces that `bounds` allow, in order, and evenly: a small rest would keep a worker waiting for
-    /// those with much. Each byte is copied once.
+    /// Cuts the batch into pieces that `bounds` allow, in order, and evenly: a small rest would keep a worker waiting
+    /// for those with much. Each byte is copied once.
     #[must_use]
     pub fn cut(self, bounds: &BatchBounds) -> Vec<Self> {
         let (payload, mut lineage) = self.into_parts();
@@ -329,12 +329,12 @@ impl Batch {
     }
 }
 
-/// How large a batch may be, and how long to wait for it to fill.
+/// The bounds of a batch, and how long to wait for it to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchBounds {
-    /// Most records in one batch.
+    /// Largest number of records in one batch.
     pub records: NonZeroUsize,
-    /// Most bytes in one batch (values and keys); a single larger record makes a batch of its own.
+    /// Largest number of bytes in one batch (values and keys); a single larger record makes a batch of its own.
     pub bytes: NonZeroUsize,
     /// How long a worker waits for more records before it takes a batch that is not full.
     pub linger: Duration,
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(pieces, [vec!["aaaa", "bb"], vec!["cc", "d"], vec!["eeeeeeeee"], vec!["f"]]);
     }
 
-    /// With ten records in the first piece and one in the second, whoever had taken the second waited for the first.
+    /// With ten records in the first piece and one in the second, the worker with the second waited for the first.
     #[test]
     fn pieces_of_a_batch_are_of_a_size() {
         let ledger = std::sync::Arc::default();

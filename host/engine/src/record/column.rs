@@ -12,13 +12,13 @@ pub struct Column {
     ends: Vec<u32>,
 }
 
-/// Why two vectors make no column.
+/// The reasons why two vectors do not make a column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ColumnError {
     /// An end lies before the one that precedes it.
     #[error("end {index} is {end}, before the previous end {previous}")]
     Descending {
-        /// Which end.
+        /// The index of the end.
         index: usize,
         /// Its value, bytes.
         end: u32,
@@ -36,7 +36,7 @@ pub enum ColumnError {
 }
 
 impl Column {
-    /// An empty column with room for so many values and bytes.
+    /// An empty column with room for this many values and bytes.
     #[must_use]
     pub fn with_capacity(values: usize, bytes: usize) -> Self {
         Self { data: Vec::with_capacity(bytes), ends: Vec::with_capacity(values) }
@@ -59,7 +59,7 @@ impl Column {
         Ok(Self { data, ends })
     }
 
-    /// Its two parts: data and ends.
+    /// Takes the column apart: data and ends.
     #[must_use]
     pub fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
         (self.data, self.ends)
@@ -71,7 +71,7 @@ impl Column {
         &self.data
     }
 
-    /// Where each value ends, bytes from the start of [`Self::data`].
+    /// The end of each value, in bytes from the start of [`Self::data`].
     #[must_use]
     pub fn ends(&self) -> &[u32] {
         &self.ends
@@ -154,7 +154,7 @@ impl Column {
         front
     }
 
-    /// A copy of the values in `range`, cut to those that exist.
+    /// A copy of the values in `range`, without those that do not exist.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
         let range = range.start.min(self.len())..range.end.min(self.len());

@@ -1,8 +1,9 @@
 //! The pipeline's account of records: what was read, what was made on the way, and what became of each.
 //!
-//! `read + created = delivered + dropped + dead-lettered + in flight` holds by construction of [`Lineage`], whose claims
-//! end here exactly once; where no stage makes two records of one, `created` is 0. In flight is counted, not derived:
-//! a claim that nobody settled adds itself when it is dropped, so a batch that vanished by mistake shows in every run.
+//! `read + created = delivered + dropped + dead-lettered + in flight` holds by construction of [`Lineage`], whose
+//! claims end here exactly once; where no stage makes two records of one, `created` is 0. In flight is counted, not
+//! derived: a claim that nobody settled adds itself when it is dropped, so a batch that vanished by mistake shows in
+//! every run.
 //!
 //! [`Lineage`]: super::Lineage
 
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 
 use serde::{Deserialize, Serialize};
 
-/// What became of a record.
+/// The fates of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
@@ -18,9 +19,9 @@ pub enum Fate {
     Delivered,
     /// A stage gave no output for it, or it failed and the error policy says `drop`.
     Dropped,
-    /// It failed, and stands among the dead letters.
+    /// It failed, and is in the dead letters.
     DeadLettered,
-    /// It was on its way when the run was cut.
+    /// It was in flight when the run was interrupted.
     InFlight,
 }
 
@@ -37,29 +38,29 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The counts now. While records move, in flight is what no fate has met yet; once all claims are gone, it is the
-    /// count of claims that were given up.
+    /// Reads the counts now. While records move, in flight is what no fate has met yet; once all claims are gone, it is
+    /// the count of claims that were abandoned.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
-        // Fates first, and each seen with what came before it: a record may be read between two loads, and then counts as
-        // in flight; the other way round it would have met its fate without having been read.
+        // Fates first, and each seen with what came before it: a record may be read between two loads, and then counts
+        // as in flight; the other way round it would have met its fate without having been read.
         let fates = [&self.delivered, &self.dropped, &self.dead_lettered, &self.abandoned];
         let [delivered, dropped, dead_lettered, in_flight] = fates.map(|counter| counter.load(Acquire));
         let [read, created] = [&self.read, &self.created].map(|counter| counter.load(Acquire));
         Accounting { read, created, delivered, dropped, dead_lettered, in_flight }
     }
 
-    /// Counts what a checkpoint has to wait for: claims without a fate, except those that a sink keeps until its commit,
-    /// and instances that hold records. The count only grows while a source issues tickets or while it is above 0, so
-    /// once no source does, 0 is final.
+    /// Counts what a checkpoint has to wait for: claims without a fate, except those that a sink keeps until its
+    /// commit, and instances that hold records. The count only grows while a source issues tickets or while it is above
+    /// 0, so once no source does, 0 is final.
     ///
     /// It is a counter of its own because sums of other counters are not enough. They are read one after the other, and
     /// what moves in between from one counter to another can be missing in both readings. What takes over work is added
     /// here before what hands it over is subtracted, so this number is never 0 while there is work. Claims that were
-    /// given up are not subtracted: behind a lost record there must not be another checkpoint.
+    /// abandoned are not subtracted: after a lost record there must not be another checkpoint.
     #[must_use]
     pub fn moving(&self) -> u64 {
-        // Whoever reads 0 also sees everything that was done to the records before.
+        // A reader that sees 0 also sees everything that was done to the records before.
         self.moving.load(Acquire)
     }
 
@@ -97,7 +98,7 @@ impl Ledger {
     }
 }
 
-/// The account of a run.
+/// The account of a run: how many records met which fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     /// Records that sources gave, bad ones included.
@@ -108,9 +109,9 @@ pub struct Accounting {
     pub delivered: u64,
     /// Records that a stage gave no output for, or that failed under the policy `drop`.
     pub dropped: u64,
-    /// Records that failed and stand among the dead letters.
+    /// Records that failed and are in the dead letters.
     pub dead_lettered: u64,
-    /// Records given up on the way, when a run is cut. 0 in a run that ended by itself.
+    /// Records abandoned in flight when a run is interrupted. 0 in a run that ended by itself.
     pub in_flight: u64,
 }
 
@@ -121,7 +122,7 @@ impl Accounting {
         self.read + self.created == self.settled() + self.in_flight
     }
 
-    /// Both accounts together: of a run, and of the one that went on where it was cut.
+    /// The sum of two accounts: of a run, and of the one that continued it.
     #[must_use]
     pub fn plus(&self, other: Self) -> Self {
         Self {
@@ -140,7 +141,7 @@ impl Accounting {
         self.delivered + self.dropped + self.dead_lettered
     }
 
-    /// Records that have met no fate yet, while the run goes on.
+    /// Records without a fate, while the run lasts.
     #[must_use]
     pub fn unsettled(&self) -> u64 {
         (self.read + self.created).saturating_sub(self.settled())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Fate, Place, RecordId, Ticket, id};
 
-/// One claim per record, in the order of the records.
+/// The claims of a batch: one per record, in the order of the records.
 #[derive(Debug, Default)]
 pub struct Lineage {
     spans: Vec<Span>,
@@ -25,7 +25,7 @@ struct Span {
     depth: u32,
 }
 
-/// Which rows of the ticket's chunk. A range costs nothing per record; a list is what filters and fan-outs leave.
+/// Rows of the ticket's chunk. A range costs nothing per record; a list is what filters and fan-outs leave.
 #[derive(Debug)]
 enum Rows {
     Range(Range<u32>),
@@ -41,7 +41,7 @@ struct Listed {
     window: Range<usize>,
 }
 
-/// What became of the claims of an invocation's input.
+/// The claims of an invocation's input, divided by outcome.
 #[derive(Debug)]
 pub struct Divided {
     /// The claims of the outputs, in their order.
@@ -85,8 +85,8 @@ impl Lineage {
         self.spans.iter().for_each(|span| span.ticket.start(span.rows.len()));
     }
 
-    /// These records wait by the user's wish: for a fuller batch, or for another attempt. Until they are woken, they do not
-    /// count among what their source has on its way.
+    /// These records wait by the user's wish: for a fuller batch, or for another attempt. Until they are woken, they do
+    /// not count among what their source has on its way.
     pub(crate) fn rest(&self) {
         self.spans.iter().for_each(|span| span.ticket.rest(span.rows.len()));
     }
@@ -96,12 +96,12 @@ impl Lineage {
         self.spans.iter().for_each(|span| span.ticket.wake(span.rows.len()));
     }
 
-    /// These records wait for another attempt: how long their chunks take says nothing about the work.
+    /// These records wait for another attempt: how long their chunks take does not show how fast the work is.
     pub(crate) fn excuse(&self) {
         self.spans.iter().for_each(|span| span.ticket.excuse());
     }
 
-    /// Where record `index` came from.
+    /// The place that record `index` came from.
     #[must_use]
     pub fn place(&self, index: usize) -> Option<Place> {
         let (ticket, row) = self.claim(index)?;
@@ -120,7 +120,7 @@ impl Lineage {
         self.spans.iter().flat_map(|span| span.rows.iter().map(|row| (&span.ticket, row)))
     }
 
-    /// Adds the claims of `other` behind its own.
+    /// Adds the claims of `other` after its own.
     pub fn append(&mut self, mut other: Self) {
         self.len += mem::take(&mut other.len);
         self.spans.append(&mut other.spans);
@@ -372,7 +372,7 @@ impl Rows {
     }
 }
 
-/// The indices of `all` that stand in neither of two ascending lists.
+/// The indices of `all` that are in neither of two ascending lists.
 fn absent(all: Range<u32>, mut first: &[u32], mut second: &[u32]) -> Vec<u32> {
     all.filter(|&index| {
         let present = |list: &mut &[u32]| !split_below(list, index + 1).is_empty();

@@ -1,4 +1,4 @@
-//! The nouns that move: columns of bytes, the payload made of them, the batch that adds each record's claim on its
+//! The data of a pipeline: columns of bytes, the payload made of them, the batch that adds each record's claim on its
 //! source, and the ledger in which every claim ends.
 
 mod batch;

@@ -11,23 +11,23 @@ use tokio::time::Instant;
 use super::receipt::{Answer, Keepsake, Receipts, Slip};
 use super::{Fate, Ledger, Lineage, RecordId, Traffic};
 
-/// Where the records of one chunk stand in their source, so that every failure can name its place.
+/// The places of one chunk's records in their source, so that every failure can name its place.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     /// The file, where there is one.
     pub path: Option<Arc<Path>>,
     /// The line of each record, where lines mean something.
     pub lines: Lines,
-    /// Where in the chunk something stood that was no record: before which rows, ascending, a row once for each. So that
-    /// records are numbered as they stand in the input.
+    /// Where in the chunk something was not a record: before which rows, ascending, a row once for each. So that
+    /// records are numbered by their position in the input.
     pub gaps: Vec<u32>,
-    /// What the source itself calls each record, where it gives a record again under the same name: an offset, or a hash of
-    /// what a broker calls it. Empty: records are counted.
+    /// What the source itself calls each record, where it gives a record again under the same name: an offset, or a
+    /// hash of what a broker calls it. Empty: records are counted.
     pub ids: Vec<u128>,
 }
 
 impl Places {
-    /// How many records, good and bad, stand in the chunk before its good record `row`.
+    /// Number of records, good and bad, in the chunk before its good record `row`.
     fn before(&self, row: u32) -> u64 {
         u64::from(row) + self.gaps.partition_point(|gap| *gap <= row) as u64
     }
@@ -36,12 +36,12 @@ impl Places {
 /// The line numbers of a chunk's records, from 1.
 #[derive(Clone, Debug, Default)]
 pub enum Lines {
-    /// The records stand on no lines.
+    /// The records have no lines.
     #[default]
     None,
-    /// Record `i` stands on this line plus `i`.
+    /// Record `i` is on this line plus `i`.
     From(u64),
-    /// Record `i` stands on line `lines[i]`.
+    /// Record `i` is on line `lines[i]`.
     Each(Vec<u64>),
 }
 
@@ -56,12 +56,12 @@ impl Lines {
     }
 }
 
-/// Where one record came from.
+/// The place that a record came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The source (or the stage whose `flush` made the record).
     pub source: Arc<str>,
-    /// Which record of that source, from 1.
+    /// The number of the record in that source, from 1.
     pub record: u64,
     /// The file, where there is one.
     pub path: Option<Arc<Path>>,
@@ -80,14 +80,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// What the tickets of one source have in common.
+/// Issues the tickets of one source.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    /// Where its claims end.
+    /// The ledger in which its claims end.
     pub ledger: Arc<Ledger>,
-    /// Its name.
+    /// The source's name.
     pub source: Arc<str>,
-    /// Where what is on its way is counted; `None` if nobody asks.
+    /// The counter of what is in flight; `None` if nobody asks.
     pub traffic: Option<Arc<Traffic>>,
     /// The run, for records that only the run and those that resume it can count.
     pub run: u64,
@@ -96,8 +96,8 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Claims for `records` records that the source has just given, the first of which is its `first_record`th (from 1).
-    /// The ledger counts them as read.
+    /// Claims for `records` records that the source has just given, the first of which is its `first_record`th (from
+    /// 1). The ledger counts them as read.
     #[must_use]
     pub fn issue(&self, first_record: u64, records: usize, places: Places) -> Lineage {
         let slip = self.slip(first_record, records);
@@ -190,7 +190,7 @@ impl Ticket {
         }
     }
 
-    /// Where record `row` of the chunk came from.
+    /// The place that record `row` of the chunk came from.
     #[must_use]
     pub fn place(&self, row: u32) -> Place {
         Place {
@@ -209,20 +209,21 @@ impl Ticket {
         (!self.is_created).then_some(id)
     }
 
-    /// When the chunk was read.
+    /// The time at which the chunk was read.
     #[must_use]
     pub fn issued(&self) -> Instant {
         self.issued
     }
 
-    /// How long it took until nothing of the chunk was on its way any more, if that is so and was watched.
+    /// The time until nothing of the chunk was in flight any more, if that is so and was watched.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
         let took = self.took.load(Acquire);
         (took > 0).then(|| Duration::from_nanos(took))
     }
 
-    /// Whether how long the chunk takes says nothing about the work: one of its records waits for another attempt, or has.
+    /// Whether the chunk's time does not show how fast the work is: one of its records waits for another attempt, or
+    /// has.
     #[must_use]
     pub fn is_excused(&self) -> bool {
         self.is_excused.load(Relaxed)

@@ -1,4 +1,4 @@
-//! How much of what one source gave is on its way, and a wait until it is less.
+//! Counts how much of one source is in flight, and waits until it is less.
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// wish. Shared by its tickets; only its source waits.
 #[derive(Debug)]
 pub struct Traffic {
-    /// Signed: when a run is cut, claims end that were at rest.
+    /// Signed: when a run is interrupted, claims end that were at rest.
     moving: AtomicI64,
     /// At how many the source wants to be woken.
     wake_at: AtomicI64,
@@ -37,7 +37,7 @@ impl Traffic {
     /// Nothing is lost.
     pub async fn fall_to(&self, most: u64) {
         loop {
-            // Announced before the look: whoever changes the count after it sees that somebody waits.
+            // Announced before the look: a task that changes the count after it sees that somebody waits.
             self.wake_at.store(i64::try_from(most).unwrap_or(i64::MAX), SeqCst);
             if self.moving() <= most {
                 self.wake_at.store(NEVER, SeqCst);

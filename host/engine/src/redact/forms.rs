@@ -1,12 +1,12 @@
-//! The forms in which a secret may stand in a text without an escape, and its patterns where there are some. Whole values are
-//! looked for in all of them, single lines only as they are and escaped.
+//! The forms in which a secret may occur in a text without an escape, and its patterns where there are some. Whole
+//! values are looked for in all of them, single lines only as they are and escaped.
 
 use std::iter;
 
 use super::SECRET_BYTES_MIN;
 use super::reading::{Pattern, Reading};
 
-/// Lines of a secret (a certificate has many) that are struck out by themselves: shorter ones say nothing.
+/// Lines of a secret (a certificate has many) that are removed by themselves: shorter ones are not specific enough.
 const LINE_BYTES_MIN: usize = 8;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -45,13 +45,14 @@ fn in_json(text: &str) -> String {
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
-/// In base64, wherever in something longer it stands. Shorter ones would stand in texts that have nothing to do with them.
+/// In base64, at any position within something longer. Shorter ones would occur in texts that have nothing to do with
+/// them.
 fn in_base64_anywhere(value: &str, alphabets: &[&[u8; 64]]) -> Vec<String> {
     let forms = (0..3).flat_map(|offset| alphabets.iter().map(move |alphabet| in_base64(value, offset, alphabet)));
     forms.filter(|form| form.len() >= SECRET_BYTES_MIN).collect()
 }
 
-/// In base64, when so many bytes (modulo 3) stand before it: the characters that say nothing of what stands around it.
+/// In base64, when this many bytes (modulo 3) precede it: the characters that do not depend on what surrounds it.
 /// Those at either end, which hold at most four bits of it, are not among them.
 fn in_base64(text: &str, offset: usize, alphabet: &[u8; 64]) -> String {
     let bytes: Vec<u8> = iter::repeat_n(0, offset).chain(text.bytes()).collect();
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn base64_is_found_wherever_it_begins() {
-        // Of "hunter2", "u:hunter2" and "a:hunter2!" behind one byte, as any encoder writes them.
+        // Of "hunter2", "u:hunter2" and "a:hunter2!" after one byte, as any encoder writes them.
         for (offset, whole) in [(0, "aHVudGVyMg=="), (2, "dTpodW50ZXIy"), (1, "LWh1bnRlcjIh")] {
             let core = in_base64("hunter2", offset, BASE64);
             assert!(whole.contains(&core) && core.len() >= whole.len() - 5, "{core} in {whole}");

@@ -1,13 +1,13 @@
-//! Secrets in texts that escape: read as whoever reads such a text does, in one pass, whatever mix of escapes it holds.
+//! Secrets in texts that escape: read as the reader of such a text does, in one pass, whatever mix of escapes it holds.
 //!
-//! JSON may write any character of a string as `\u00e9`, `\/` or itself; a URL any byte as `%2F`, `%2f` or itself; both may
-//! have been done twice. There are too many such spellings to look for each. So the text is reduced as it is read, as the
-//! secret was, and both are compared: escapes become what they mean, backslashes go, and a line feed becomes the `n` that
-//! stands for it, so that nothing depends on where an escape begins. That strikes out a few texts too many (`a\nb` where
-//! the secret is `anb`), and none too few.
+//! JSON may write any character of a string as `\u00e9`, `\/` or itself; a URL any byte as `%2F`, `%2f` or itself; both
+//! may have been done twice. There are too many such spellings to look for each. So the text is reduced as it is read,
+//! as the secret was, and both are compared: escapes become what they mean, backslashes go, and a line feed becomes the
+//! `n` that stands for it, so that nothing depends on where an escape begins. That removes a few texts too many (`a\nb`
+//! where the secret is `anb`), and none too few.
 //!
-//! The search is Knuth, Morris and Pratt's: linear, and without a copy of the text. It reads only what lies around an escape:
-//! a secret without one is found as it is.
+//! The search is Knuth, Morris and Pratt's: linear, and without a copy of the text. It reads only what lies around an
+//! escape: a secret without one is found as it is.
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ const ESCAPE_BYTES_MAX: usize = 13;
 /// Attempts that begin within an escape, at one time. Arbitrary: more are begun only by texts made to do so.
 const STRAYS_MAX: usize = 256;
 
-/// What is taken for an escape.
+/// The kinds of escapes that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// Backslashes: JSON, and how programs show strings.
@@ -55,7 +55,7 @@ struct Unit {
 }
 
 impl Pattern {
-    /// `None` where so little of it is left that it stands in many texts.
+    /// `None` where so little of it is left that it occurs in many texts.
     pub(super) fn new(secret: &str, reading: Reading) -> Option<Self> {
         let mut reduced = Vec::with_capacity(secret.len());
         let mut at = 0;
@@ -66,7 +66,8 @@ impl Pattern {
         Self::of(reduced, reading)
     }
 
-    /// The same for a secret that itself looks as if it had escapes in it, where these were taken apart: `%41` as `%25%34%31`.
+    /// The same for a secret that itself looks as if it had escapes in it, where these were taken apart: `%41` as
+    /// `%25%34%31`.
     pub(super) fn literal(secret: &str, reading: Reading) -> Option<Self> {
         let units = secret.bytes().map(|byte| reading.meaning(&[byte], 0));
         Self::of(units.flat_map(|unit| unit.meant().to_vec()).collect(), reading)
@@ -81,7 +82,7 @@ impl Pattern {
         self.reduced.len().saturating_mul(6)
     }
 
-    /// Where it stands in `text` with an escape within or beside it; what overlaps comes as one.
+    /// Where it occurs in `text` with an escape within or beside it; what overlaps comes as one.
     pub(super) fn find_all(&self, text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         let mut read = 0;
         while let Some(escape) = self.next_escape(text, read) {
@@ -297,7 +298,7 @@ impl Reading {
     }
 }
 
-/// The character that stands behind `\u`, and in how many bytes: `00e9`, `{e9}`, `d83d\ude00`.
+/// The character after `\u`, and in how many bytes: `00e9`, `{e9}`, `d83d\ude00`.
 fn character(text: &[u8]) -> Option<(char, usize)> {
     if text.first() == Some(&b'{') {
         let length = text.iter().take(8).position(|byte| *byte == b'}')?;
@@ -314,7 +315,7 @@ fn character(text: &[u8]) -> Option<(char, usize)> {
     Some((c, 9 + slashes))
 }
 
-/// The number that so many hexadecimal digits at the start of `text` are.
+/// The number that this many hexadecimal digits at the start of `text` are.
 fn hex(text: &[u8], digits: usize) -> Option<u32> {
     let digits = text.get(..digits).filter(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

@@ -1,4 +1,4 @@
-//! What happens during a run that a person may want to see at once.
+//! Events of a run that a person may want to see at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,8 +12,8 @@ use crate::program::WorkerId;
 /// Events that wait for somebody to look: a screenful many times over.
 const EVENTS_MAX: usize = 1024;
 
-/// One thing that happened. Events are for people: the channel is bounded, and what does not fit is counted, not kept.
-/// Counts that must be exact stand in [`Stats`](super::Stats).
+/// Something that happened during a run. Events are for people: the channel is bounded, and what does not fit is
+/// counted, not kept. Counts that must be exact are in [`Stats`](super::Stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A guest logged a line.
@@ -61,7 +61,7 @@ pub enum Event {
     },
 }
 
-/// How serious a guest calls a line of its log.
+/// The level that a guest gives a line of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -75,20 +75,20 @@ pub enum LogLevel {
     Error,
 }
 
-/// Where events are put. Never waits: when nobody takes them in time, they are counted as lost.
+/// The sending end of the events. It never waits: events that are not taken in time are counted as lost.
 #[derive(Clone, Debug)]
 pub struct EventSender {
     events: mpsc::Sender<Event>,
     lost: Arc<AtomicU64>,
 }
 
-/// Where events are taken from.
+/// The receiving end of the events.
 #[derive(Debug)]
 pub struct EventStream {
     events: mpsc::Receiver<Event>,
 }
 
-/// A bounded channel of events: 1,024 of them.
+/// Makes a bounded channel of events: 1,024 of them.
 #[must_use]
 pub fn event_channel() -> (EventSender, EventStream) {
     let (sender, receiver) = mpsc::channel(EVENTS_MAX);

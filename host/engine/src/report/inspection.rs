@@ -1,4 +1,4 @@
-//! What can be known of a component, and of a whole pipeline, without running it.
+//! Results of inspecting a component, or a whole pipeline, without running it.
 
 use serde::Serialize;
 use std::path::PathBuf;
@@ -7,33 +7,33 @@ use super::{Problem, Promise, Warning};
 use crate::plan::Suggested;
 use crate::program::Warmth;
 
-/// What a component is, wants and gives.
+/// A component's imports, exports, size and hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inspection {
-    /// The file that was looked at: for a stage folder, what `sandmill build` made of it.
+    /// The inspected file: for a stage folder, what `sandmill build` made of it.
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the file, bytes.
     pub bytes: u64,
-    /// Its hash: 64 hexadecimal digits.
+    /// SHA-256 of the file: 64 hexadecimal digits.
     pub sha256: String,
-    /// What it can be in a pipeline: `stage`, `source`, or `command` (a program that can be a stage); `None` when it is
-    /// none of these.
+    /// The role it can have in a pipeline: `stage`, `source`, or `command` (a program that can be a stage); `None` when
+    /// it is none of these.
     pub world: Option<String>,
-    /// What it wants of its host.
+    /// What the component imports.
     pub imports: Vec<ImportUse>,
-    /// What it gives.
+    /// What the component exports.
     pub exports: Vec<String>,
     /// Linear memory that an instance begins with, bytes; `None` when the component does not say.
     pub memory_initial_bytes: Option<u64>,
     /// For a stage: whether it gives outputs at its end, in `flush`. `None` when its component does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flushes: Option<bool>,
-    /// What it suggests for its stage, where the pipeline file says nothing. `None` when it suggests nothing.
+    /// Its suggestions for its stage, where the pipeline file sets nothing. `None` when it suggests nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defaults: Option<Suggested>,
     /// For a stage folder: whether its sources are newer than the component. `None` for a file.
     pub stale: Option<bool>,
-    /// Why it cannot run; empty when it can.
+    /// The reasons why it cannot run; empty when it can.
     pub problems: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct ImportUse {
     pub provision: Provision,
     /// The keys of the grants that provide it, any of which is enough; empty when none has to, or none does.
     pub grants: Vec<&'static str>,
-    /// What it reaches, in a few words: `log lines and panic messages: reaches nothing else`.
+    /// A short description of what it reaches: `log lines and panic messages: reaches nothing else`.
     pub reaches: String,
 }
 
@@ -58,7 +58,7 @@ pub enum Provision {
     Always,
     /// To this component, which is granted it.
     Granted,
-    /// To whoever is granted it, which this component is not.
+    /// Provided by a grant that this component does not have.
     Missing,
     /// To nobody.
     Never,
@@ -72,52 +72,52 @@ impl Provision {
     }
 }
 
-/// What can be known of a pipeline without running it.
+/// The result of checking a pipeline without running it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckReport {
     /// The pipeline's name; the path of its file, when not even that could be read.
     pub pipeline: String,
-    /// In the order of the plan: sources, stages, sinks.
+    /// The nodes, in the order of the plan: sources, stages, sinks.
     pub nodes: Vec<CheckedNode>,
     /// What is promised about the records of each source at each sink, where everything could be opened.
     pub promises: Vec<Promise>,
-    /// What is probably not meant.
+    /// What is probably not intended.
     pub warnings: Vec<Warning>,
-    /// Why it cannot run; empty when it can.
+    /// The reasons why it cannot run; empty when it can.
     pub problems: Vec<Problem>,
 }
 
 /// One node of a checked pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckedNode {
-    /// Its name.
+    /// The node's name.
     pub name: String,
-    /// What it is.
+    /// The node's role.
     pub role: Role,
-    /// What it does, in a few words: `file access.log (lines)`, `4 workers, order input`.
+    /// A short description: `file access.log (lines)`, `4 workers, order input`.
     pub detail: String,
     /// The nodes that feed it.
     pub fed_by: Vec<String>,
-    /// What it runs, where that is a component.
+    /// The component that it runs, if it runs one.
     pub component: Option<Inspection>,
-    /// What it is granted, key by key.
+    /// Its grants, key by key.
     pub grants: Vec<GrantUse>,
-    /// Whether its instances begin open; of a stage that runs a component, where everything could be tried out.
+    /// Whether its instances begin open; for a stage that runs a component, where everything could be tried out.
     pub warmth: Option<Warmth>,
 }
 
 /// One key of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GrantUse {
-    /// As the pipeline file has it: `read`, `env` …
+    /// The key in the pipeline file: `read`, `env` …
     pub key: &'static str,
-    /// What it reaches: folders, names of variables, origins. Never a value.
+    /// What the key reaches: folders, names of variables, origins. Never a value.
     pub reaches: Vec<String>,
-    /// The imports that make use of it; none: it is granted in vain.
+    /// The imports that make use of it; empty: the grant is not needed.
     pub used_by: Vec<String>,
 }
 
-/// What a node is.
+/// The roles of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -130,7 +130,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word for it.
+    /// The role as a word.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What a run says of itself: snapshots while it runs, a report at its end, events in between; and what can be said of
+//! Reports of a run: snapshots while it runs, a report at its end, events in between; and what can be said of
 //! a pipeline before it runs. Data only; the command line renders it.
 
 mod audience;

@@ -22,7 +22,7 @@ pub struct Stats {
     /// Since the start, without `stopped`.
     #[serde(serialize_with = "seconds", rename = "elapsed_seconds")]
     pub elapsed: Duration,
-    /// How long the process was stopped meanwhile (Ctrl-Z, `docker pause`): nobody is charged for it.
+    /// How long the process was stopped meanwhile (Ctrl-Z, `docker pause`): this time is not charged to anybody.
     #[serde(serialize_with = "seconds", rename = "stopped_seconds")]
     pub stopped: Duration,
     /// The account of all records.
@@ -35,18 +35,18 @@ pub struct Stats {
     pub sinks: Vec<SinkStats>,
 }
 
-/// One source.
+/// Counts and times of one source.
 #[derive(Clone, Debug, Serialize)]
 pub struct SourceStats {
-    /// Its name.
+    /// The source's name.
     pub name: String,
     /// Records it gave, bad ones included.
     pub read: u64,
-    /// What could not be read as a record.
+    /// Records that could not be read.
     pub bad: u64,
-    /// How far it has come, in the unit of `extent`.
+    /// The position in the input, in the unit of `extent`.
     pub position: u64,
-    /// How much it holds in all.
+    /// The size of the input.
     pub extent: Extent,
     /// Attempts at reading beyond the first.
     pub retries: u64,
@@ -55,19 +55,19 @@ pub struct SourceStats {
     /// Time spent reading.
     #[serde(serialize_with = "seconds", rename = "busy_seconds")]
     pub busy: Duration,
-    /// Time spent waiting for room in the queues behind it.
+    /// Time spent waiting for room in the queues after it.
     #[serde(serialize_with = "seconds", rename = "blocked_on_output_seconds")]
     pub blocked_on_output: Duration,
 }
 
-/// One stage. Times are summed over its workers.
+/// Counts and times of one stage. Times are summed over its workers.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageStats {
-    /// Its name.
+    /// The stage's name.
     pub name: String,
     /// Size of its pool.
     pub workers: usize,
-    /// Whether its instances began with an image of one that had been opened.
+    /// Whether its instances started from an image of an opened one.
     pub warmth: Warmth,
     /// Records given to it.
     pub records_in: u64,
@@ -101,18 +101,18 @@ pub struct StageStats {
     /// Time spent waiting for input.
     #[serde(serialize_with = "seconds", rename = "waiting_for_input_seconds")]
     pub waiting_for_input: Duration,
-    /// Time spent waiting for its turn, for room in the queues behind it, and, where order is kept, for the next attempt at
-    /// a record.
+    /// Time spent waiting for its turn, for room in the queues after it, and, where order is kept, for the next attempt
+    /// at a record.
     #[serde(serialize_with = "seconds", rename = "blocked_on_output_seconds")]
     pub blocked_on_output: Duration,
     /// The queue before it.
     pub queue: QueueStats,
 }
 
-/// One sink.
+/// Counts and times of one sink.
 #[derive(Clone, Debug, Serialize)]
 pub struct SinkStats {
-    /// Its name.
+    /// The sink's name.
     pub name: String,
     /// Records it has written, and committed where it commits.
     pub delivered: u64,
@@ -132,22 +132,22 @@ pub struct SinkStats {
     pub queue: QueueStats,
 }
 
-/// How full a queue is, and was. In records.
+/// Fill levels of a queue, in records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QueueStats {
     /// Now.
     pub depth: usize,
     /// At most so far.
     pub high_water: usize,
-    /// Its bound.
+    /// The queue's bound.
     pub capacity: usize,
 }
 
-/// How a run ended.
+/// The ways in which a run can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// All sources came to their end, and all that they gave met its fate.
+    /// All sources ended, and everything that they returned met its fate.
     Completed,
     /// Somebody asked it to stop: what was in flight met its fate, what was not read yet was left.
     Stopped,
@@ -157,21 +157,21 @@ pub enum Ending {
     Aborted,
 }
 
-/// An error, as a report tells it.
+/// An error in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Whose fault.
     pub kind: ErrorKind,
-    /// What happened.
+    /// The message.
     pub message: String,
-    /// The line of the pipeline file that is meant, marked, where it is about one.
+    /// The line of the pipeline file that it is about, marked, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<String>,
-    /// What it comes from, nearest first.
+    /// The messages of its causes, nearest first.
     pub causes: Vec<String>,
-    /// What to do about it.
+    /// Suggestions of what to do about it.
     pub hints: Vec<String>,
-    /// Whether a reader has closed its pipe, and there is nobody left to write to.
+    /// Whether a reader has closed its pipe, so that there is nobody left to write to.
     pub broken_pipe: bool,
 }
 
@@ -203,27 +203,27 @@ impl From<&Error> for Problem {
 /// The node that holds the others back.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bottleneck {
-    /// Its name.
+    /// The node's name.
     pub node: String,
-    /// Which share of its time it worked, instead of waiting for input or for room behind it: 0 to 1.
+    /// Which share of its time it worked, instead of waiting for input or for room in the next queue: 0 to 1.
     pub busy_share: f64,
 }
 
-/// A run that was cut, up to its last checkpoint.
+/// An interrupted run, up to its last checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Resumed {
-    /// When it began, seconds since 1970.
+    /// The start of that run, seconds since 1970.
     pub begun: f64,
-    /// Its account.
+    /// The account of that run.
     pub accounting: Accounting,
     /// Whether it had ended: it was killed in its last moment, and there was nothing left to do.
     pub has_ended: bool,
 }
 
-/// What checkpoints a run took, and what they cost.
+/// The checkpoints of a run, and what they cost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CheckpointStats {
-    /// Where an earlier run was cut, when this one went on there.
+    /// The interrupted run that this one continued.
     pub resumed_from: Option<Resumed>,
     /// Checkpoints taken.
     pub taken: u64,
@@ -234,12 +234,12 @@ pub struct CheckpointStats {
     pub paused: Duration,
 }
 
-/// What a run says at its end.
+/// The report of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The pipeline's name.
     pub pipeline: String,
-    /// How it ended.
+    /// How the run ended.
     pub ending: Ending,
     /// Why, when it was aborted.
     pub problem: Option<Problem>,
@@ -248,22 +248,22 @@ pub struct Report {
     pub stats: Stats,
     /// What the run promises about the records of each source at each sink, should it be killed and resumed.
     pub promises: Vec<Promise>,
-    /// What is probably not meant.
+    /// What is probably not intended.
     pub warnings: Vec<Warning>,
-    /// What held it back.
+    /// The node that held the run back.
     pub bottleneck: Option<Bottleneck>,
-    /// Where its dead letters are, when there are any.
+    /// The state file, if it has dead letters.
     pub dead_letters: Option<PathBuf>,
-    /// What checkpoints it took, when it keeps any.
+    /// The checkpoints it took, if it keeps any.
     pub checkpoints: Option<CheckpointStats>,
-    /// Whether it can be resumed: it was cut, and its state is kept here.
+    /// Whether it can be resumed: it was interrupted, and its state is kept here.
     pub resumable: Option<PathBuf>,
     /// Events that nobody took in time and that were therefore not kept.
     pub events_lost: u64,
 }
 
 impl Report {
-    /// The account of the whole run: where an earlier one was cut and this one resumed it, of both.
+    /// The account of the whole run: if this run resumed an interrupted one, of both.
     #[must_use]
     pub fn whole(&self) -> Accounting {
         let before = self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from);

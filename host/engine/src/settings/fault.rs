@@ -1,4 +1,4 @@
-//! What is wrong with a pipeline file, before it is known which file that is.
+//! A mistake in a pipeline file, before it is known which file that is.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub struct Fault {
     span: Range<usize>,
     message: String,
     hints: Vec<String>,
-    /// Whether what stands there may be a secret.
+    /// Whether the value there may be a secret.
     is_private: bool,
 }
 
@@ -23,7 +23,7 @@ impl Fault {
         Self { span, message: message.into(), hints: Vec::new(), is_private: false }
     }
 
-    /// Shows the place, and not what stands there: it may be a secret.
+    /// Shows the place, but not the text there: it may be a secret.
     pub fn in_private(self) -> Self {
         Self { is_private: true, ..self }
     }
@@ -50,7 +50,7 @@ impl Fault {
         if error.message() == "duplicate key" {
             let fault = Self::at(span, format!("{written:?} appears twice"));
             return if sections.contains(&written) {
-                fault.hint(format!("several are written as [[{written}]], each of them"))
+                fault.hint(format!("to write several, begin each with [[{written}]]"))
             } else {
                 fault
             };
@@ -75,8 +75,8 @@ impl Fault {
     }
 }
 
-/// Whether the line in which byte `at` lies, or the section that it belongs to, is about secrets: told by its words,
-/// because a text that is no TOML has no keys.
+/// Whether the line in which byte `at` lies, or its section, is about secrets. This is decided by the words in it,
+/// because a text that is not TOML has no keys.
 fn is_of_a_secret(text: &str, at: usize) -> bool {
     let (before, behind) = text.split_at(text.floor_char_boundary(at.min(text.len())));
     let line = before.lines().next_back().filter(|_| !before.ends_with('\n')).unwrap_or_default();

@@ -20,7 +20,7 @@ impl<T> Kind<T> {
     /// Finds the section's kind among `kinds`, and checks its keys.
     pub fn of(section: &Table<'_>, kinds: &[&'static Self], common: &[&str]) -> Result<&'static Self, Fault> {
         let Some(value) = section.get("kind") else {
-            // A slip in "kind" itself is told as such.
+            // A typing mistake in "kind" itself is reported as such.
             let all: Vec<_> = kinds.iter().flat_map(|kind| kind.keys).chain(common).copied().collect();
             section.refuse_unknown(&all)?;
             let words: Vec<_> = kinds.iter().map(|kind| kind.word).collect();

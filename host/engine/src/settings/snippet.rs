@@ -1,4 +1,4 @@
-//! A line of a pipeline file with a mark under the part that is meant.
+//! A line of a pipeline file with a mark under the relevant part.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::legible::is_harmful;
 
 /// Most characters of a line that are shown. Arbitrary: a terminal's width.
 const WIDTH_MAX: usize = 100;
-/// Characters before the mark that are shown when a line is cut.
+/// Characters before the mark that are shown when a line is shortened.
 const LEAD: usize = 40;
 
 /// One line of a text, marked: the cause of every error about a pipeline file. It prints as two lines, of which the
@@ -24,7 +24,7 @@ pub struct Snippet {
 }
 
 impl Snippet {
-    /// The line in which `span` begins. A span that goes on over the end of the line is marked up to there.
+    /// The line in which `span` begins. A span that continues beyond the end of the line is marked up to there.
     pub fn new(text: &str, span: Range<usize>) -> Self {
         let start = floor(text, span.start);
         let before = text.get(..start).unwrap_or_default();

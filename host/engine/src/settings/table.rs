@@ -1,4 +1,4 @@
-//! A table of a pipeline file, which knows where it stands and what it is called.
+//! A table of a pipeline file, with its place and its name for messages.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! A value of a pipeline file becomes what is wanted, or a fault that says what was wanted in the user's words.
+//! Converts a value of a pipeline file, or reports in the user's terms what was expected.
 
 use std::num::NonZeroUsize;
 use std::ops::{Range, RangeInclusive};
@@ -51,12 +51,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Any text, for names, whose check has words of its own.
+    /// Any text, for names, whose check has error messages of its own.
     pub fn name(&self) -> Result<&'a str, Fault> {
         self.value.as_str().ok_or_else(|| self.unexpected("a string"))
     }
 
-    /// One of some words.
+    /// One of several choices.
     pub fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Result<T, Fault> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let Some(word) = self.value.as_str() else { return Err(self.unexpected(&alternatives(&words))) };
@@ -147,7 +147,7 @@ impl<'a> Value<'a> {
     pub fn path_text(&self) -> Result<&'a str, Fault> {
         let text = self.text()?;
         if text.contains('\0') {
-            return Err(self.fault("a path cannot have a NUL character"));
+            return Err(self.fault("a path cannot contain a NUL character"));
         }
         if text == "~" || text.starts_with("~/") {
             return Err(self

@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::edge::{Cursor, Input, Mark};
 use crate::record::Accounting;
 
-/// All that is needed to go on.
+/// Everything needed to continue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
-    /// Which run: one that is resumed keeps its name.
+    /// The name of the run: one that is resumed keeps it.
     pub(crate) run: String,
     /// When that run began, seconds since 1970.
     pub(crate) begun: f64,
-    /// Which checkpoint of the run, from 0: its beginning.
+    /// The number of the checkpoint in the run, from 0: its beginning.
     pub(crate) epoch: u64,
     /// When it was taken, seconds since 1970.
     pub(crate) taken: f64,
-    /// What the pipeline was.
+    /// The description of the pipeline.
     pub(crate) pipeline: Vec<NodePoint>,
-    /// In the order of the plan.
+    /// The sources, in the order of the plan.
     pub(crate) sources: Vec<SourcePoint>,
-    /// In the order of the plan.
+    /// The sinks, in the order of the plan.
     pub(crate) sinks: Vec<SinkPoint>,
-    /// Of all records since the run began.
+    /// The account of all records since the run began.
     pub(crate) accounting: Accounting,
-    /// Under which name a sink keeps the checkpoints that it commits with its rows. Drawn once and handed on to the runs
-    /// that start over, so that a folder may be moved and no sink collects the checkpoints of runs that are over.
+    /// Under which name a sink keeps the checkpoints that it commits with its rows. Drawn once and handed on to the
+    /// runs that start over, so that a folder may be moved and no sink collects the checkpoints of runs that are over.
     #[serde(default)]
     pub(crate) owner: String,
     /// Whether the run has ended, and all its sinks are closed: there is nothing left to do but to remove this.
@@ -40,7 +40,7 @@ pub(crate) struct Checkpoint {
 pub(crate) struct NodePoint {
     pub(crate) role: String,
     pub(crate) name: String,
-    /// Whatever decides what it does to records, in words.
+    /// Whatever decides what it does to records, as text.
     pub(crate) what: String,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct SourcePoint {
     pub(crate) cursor: Option<Cursor>,
     /// Records it had given, bad ones included.
     pub(crate) records: u64,
-    /// Whether it had come to its end.
+    /// Whether it had ended.
     #[serde(default)]
     pub(crate) done: bool,
 }
@@ -78,7 +78,7 @@ impl Checkpoint {
     }
 
     /// # Errors
-    /// When the text is no checkpoint.
+    /// When the text is not a checkpoint.
     pub(crate) fn from_json(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }

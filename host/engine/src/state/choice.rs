@@ -1,32 +1,32 @@
-//! Which dead letters are meant.
+//! Chooses dead letters.
 
 use super::DeadLetter;
 
-/// Those that fit everything that is said; nothing said: all.
+/// A choice of dead letters: those that fit every field that is set; all, if none is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
-    /// One of these.
+    /// Numbers of dead letters.
     pub ids: Vec<i64>,
-    /// Of this source, stage or sink.
+    /// The source, stage or sink.
     pub node: Option<String>,
-    /// Of this kind: `trap`, `cpu-limit` …
+    /// The kind: `trap`, `cpu-limit` …
     pub kind: Option<String>,
     /// Set aside at this time or later, seconds since 1970.
     pub since: Option<f64>,
     /// Not numbered higher than this.
     pub up_to: Option<i64>,
-    /// Only those that are what they were: no secret was struck out.
+    /// Only those that are what they were: no secret was removed.
     pub whole: bool,
 }
 
 impl Choice {
-    /// Whether it says nothing.
+    /// Whether it chooses nothing in particular.
     #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether the letter is one of them.
+    /// Whether the choice includes this dead letter.
     #[must_use]
     pub fn takes(&self, letter: &DeadLetter) -> bool {
         let Self { ids, node, kind, since, up_to, whole } = self;

@@ -1,4 +1,4 @@
-//! Words for what goes wrong with a state file.
+//! Messages for what goes wrong with a state file.
 
 use std::path::Path;
 
@@ -10,10 +10,11 @@ pub(super) fn no_state_file(path: &Path) -> Error {
         .hint("name another place in the pipeline file: [state] path = \"…\"")
 }
 
-/// What a run kept cannot be trusted. Never passed over: starting over unasked would write everything a second time.
+/// Reports that what a run kept cannot be trusted. Never ignored: starting over unasked would write everything a second
+/// time.
 pub(super) fn damaged(path: &Path, what: &str) -> Error {
     Error::config(format!("the state file \"{}\" is damaged: {what}", path.display()))
-        .hint("bring it back from a copy, or start over with --fresh")
+        .hint("restore it from a copy, or start over with --fresh")
 }
 
 /// Another run has it.

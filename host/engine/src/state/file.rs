@@ -30,19 +30,19 @@ pub(super) struct Inner {
     // Closed before the lock is given back: fields are dropped in the order in which they stand.
     connection: Option<Connection>,
     lock: Option<Lock>,
-    /// Which file the connection is to: whether it is still the one of that name.
+    /// The file that the connection is to: whether it is still the one of that name.
     inode: u64,
-    /// Which run it is that writes, and behind which of its checkpoints: what it sets aside after the last one is set
-    /// aside again when it is resumed there.
+    /// Which run writes, and after which of its checkpoints: what it dead-letters after the last one is dead-lettered
+    /// again when it is resumed there.
     run: String,
     epoch: u64,
     /// Whether the run is over: whatever is left of it finds nothing to write to.
     is_closed: bool,
-    /// Whether something was set aside that may not outlast a loss of power yet.
+    /// Whether something was dead-lettered that may not outlast a power failure yet.
     unsynced: bool,
 }
 
-/// What a run begins with.
+/// The beginning of a run.
 #[derive(Debug)]
 pub(crate) struct Beginning<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
@@ -60,13 +60,13 @@ impl Beginning<'_> {
 }
 
 impl StateFile {
-    /// The one at this path, whether it is there or not.
+    /// The state file at this path, whether it exists or not.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self { path: path.into(), inner: Arc::default() }
     }
 
-    /// Where it is.
+    /// The file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -75,7 +75,8 @@ impl StateFile {
     /// Whether there is an interrupted run to resume. From here on no other run can have the file.
     ///
     /// # Errors
-    /// When another run has it, when it is damaged or none of ours, and when it cannot be read, or could not be written.
+    /// When another run has it, when it is damaged or none of ours, and when it cannot be read, or could not be
+    /// written.
     pub fn has_checkpoint(&self) -> Result<bool> {
         self.checkpoint().map(|checkpoint| checkpoint.is_some())
     }
@@ -83,7 +84,8 @@ impl StateFile {
     /// The last checkpoint, if there is one. From here on no other run can have the file.
     ///
     /// # Errors
-    /// When another run has it, when it is damaged or none of ours, and when it cannot be read, or could not be written.
+    /// When another run has it, when it is damaged or none of ours, and when it cannot be read, or could not be
+    /// written.
     pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>> {
         writable::check(&self.path)?;
         if !self.path.exists() {
@@ -110,8 +112,9 @@ impl StateFile {
         self.run(inner.open(&self.path)?, inputs::read)
     }
 
-    /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is never
-    /// there without. With `fresh`, a damaged one is put aside. What the run set aside after the checkpoint is forgotten.
+    /// Begins a run at this checkpoint: makes the file if need be, at once with the checkpoint in it, so that it is
+    /// never there without. With `fresh`, a damaged file is moved away. What the run dead-lettered after the checkpoint
+    /// is deleted.
     ///
     /// # Errors
     /// When another run has it, and when it cannot be written.
@@ -151,8 +154,9 @@ impl StateFile {
         Ok(())
     }
 
-    /// Makes what was set aside outlast a loss of power, before a sink commits checkpoint `epoch`. What is set aside from
-    /// here on comes behind that one: should the run end between the commit and [`Self::save`], it is forgotten with either.
+    /// Makes dead letters outlast a power failure, before a sink commits checkpoint `epoch`. Dead letters written from
+    /// here on come after that checkpoint: should the run end between the commit and [`Self::save`], they are deleted
+    /// with either.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -167,8 +171,8 @@ impl StateFile {
         Ok(())
     }
 
-    /// Writes down that the run has ended: whoever finds this begins nothing again. `durably` where a sink is about to
-    /// forget its own checkpoint: then a loss of power must not take this one.
+    /// Writes down that the run has ended: a run that finds this starts nothing again. `durably` where a sink is about
+    /// to forget its own checkpoint: then a loss of power must not take this one.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -180,8 +184,8 @@ impl StateFile {
         })
     }
 
-    /// Removes what a run that is over has no use for: all of the file, unless it holds dead letters. Whoever is killed in
-    /// here leaves a file that says that the run is over, or none. Lets go of the file, as [`Self::close`].
+    /// Removes what a run that is over has no use for: all of the file, unless it holds dead letters. A process that is
+    /// killed in here leaves a file that says that the run is over, or none. Lets go of the file, as [`Self::close`].
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -205,13 +209,14 @@ impl StateFile {
         Ok(())
     }
 
-    /// Lets go of the file, once whoever is at it is done: another run may have it then. Nothing more is written through this.
+    /// Releases the file, once nobody is using it: another run may have it then. Nothing more is written through this.
     pub(crate) fn close(&self) {
         let mut inner = self.inner();
         *inner = Inner { is_closed: true, ..Inner::default() };
     }
 
-    /// Sets records aside. When this returns, they outlast this process; a loss of power, too, with the next checkpoint.
+    /// Sets records aside. When this returns, they outlast this process; a loss of power, too, with the next
+    /// checkpoint.
     ///
     /// # Errors
     /// When the file cannot be made or written.
@@ -236,7 +241,7 @@ impl StateFile {
         Ok(())
     }
 
-    /// All records that were set aside, the oldest first, one after the other.
+    /// All dead letters, the oldest first, one after the other.
     ///
     /// # Errors
     /// When the file cannot be read, and what `each` gives back.
@@ -244,7 +249,7 @@ impl StateFile {
         self.letters_after(0, |letter| each(letter).map(|()| true))
     }
 
-    /// The same, of those that are numbered higher than `after`, until `each` gives `false`.
+    /// Calls `each` for dead letters numbered higher than `after`, until it returns `false`.
     ///
     /// # Errors
     /// As [`Self::letters`].
@@ -288,7 +293,7 @@ impl StateFile {
             let left = "SELECT (SELECT count(*) FROM dead_letter) + (SELECT count(*) FROM checkpoint)";
             connection.query_row(left, [], |row| row.get::<_, i64>(0))
         })?;
-        // A run that goes on may still need it.
+        // A run that continues may still need it.
         if left == 0 && inner.own(&self.path).is_ok() {
             inner.connection = None;
             remove(&self.path);
@@ -324,7 +329,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes the file for dead letters, unless it is there. Others may be about to make it, too: one of them has the lock.
+    /// Makes the file for dead letters, unless it is there. Others may be about to make it, too: one of them has the
+    /// lock.
     fn make_if_missing(&mut self, path: &Path) -> Result<()> {
         self.go_on()?;
         if path.exists() || self.connection.is_some() {
@@ -368,8 +374,8 @@ pub(super) fn lock(path: &Path) -> Result<Lock> {
     Lock::take(path).map_err(|error| unwritable(path, error))?.ok_or_else(|| taken(path))
 }
 
-/// Takes away all but the dead letters. That this is done is the last that is written: what takes longer, merging the log into
-/// the file, comes before, because a run that is killed after it has forgotten itself is done again.
+/// Takes away all but the dead letters. That this is done is the last that is written: what takes longer, merging the
+/// log into the file, comes before, because a run that is killed after it has forgotten itself is done again.
 fn forget_run(connection: &Connection) -> rusqlite::Result<()> {
     // Best effort: while somebody else looks at the file, its log stays, and is merged later.
     let alone = connection.busy_timeout(Duration::ZERO);

@@ -9,50 +9,50 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct DeadLetter {
     /// Which, in its state file. 0: it has not been written yet.
     pub id: i64,
-    /// When it was set aside, seconds since 1970.
+    /// When it was dead-lettered, seconds since 1970.
     pub time: f64,
-    /// The source, stage or sink that could do nothing with it.
+    /// The source, stage or sink that could not handle the record.
     pub node: String,
     /// SHA-256 of the stage's component, where it is one.
     pub component: Option<String>,
-    /// Where it came from: file and line, or source and number.
+    /// The place that the record came from: file and line, or source and number.
     pub place: String,
-    /// The source it came from.
+    /// The source that the record came from.
     pub source: String,
-    /// Which record of that source, from 1.
+    /// The number of the record in that source, from 1.
     pub record: u64,
-    /// One word: `trap`, `cpu-limit`, `returned`, `contract`, `bad-input`, `rejected` …
+    /// The kind in one word: `trap`, `cpu-limit`, `returned`, `contract`, `bad-input`, `rejected` …
     pub kind: String,
-    /// In words.
+    /// The reason as text.
     pub reason: String,
     /// The guest's call stack at a trap, innermost first.
     pub backtrace: Vec<String>,
     /// The last lines of the guest's log, with those of the other records of the same call.
     pub log: Vec<String>,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: u32,
-    /// The attempts before the last, the latest of them.
+    /// The attempts before the last one, the latest of them.
     pub earlier: Vec<EarlierAttempt>,
-    /// The record's key, where it has one.
+    /// The record's key, if it has one.
     pub key: Option<Vec<u8>>,
-    /// The record.
+    /// The record's value.
     pub value: Vec<u8>,
-    /// Whether a secret was struck out of key or value: they are not what the record was, and cannot be replayed.
+    /// Whether a secret was removed from key or value: they are not what the record was, and cannot be replayed.
     pub redacted: bool,
 }
 
 /// An attempt before the last one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EarlierAttempt {
-    /// When it had failed, seconds since 1970.
+    /// The time of the failure, seconds since 1970.
     pub time: f64,
-    /// As [`DeadLetter::kind`].
+    /// Like [`DeadLetter::kind`].
     pub kind: String,
-    /// In words.
+    /// The reason as text.
     pub reason: String,
 }
 
-/// In the order of [`DeadLetter::read`].
+/// The columns, in the order of [`DeadLetter::read`].
 pub(super) const COLUMNS: &str = "id, time, node, component, place, source, record, kind, reason, backtrace, key, value, redacted, attempts, \
      earlier, log";
 
@@ -95,7 +95,7 @@ impl DeadLetter {
             kind: row.get(7)?,
             reason: row.get(8)?,
             backtrace: backtrace.lines().map(str::to_owned).collect(),
-            // Lines have no line feeds in them: what is shown of a guest's words has no control characters.
+            // Lines have no line feeds in them: what is shown of a guest's output has no control characters.
             log: row.get::<_, String>(15)?.lines().map(str::to_owned).collect(),
             key: row.get(10)?,
             value: row.get(11)?,

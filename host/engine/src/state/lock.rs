@@ -1,6 +1,7 @@
 //! One run of a pipeline at a time: a file beside the state file, locked as long as the run has it.
 //!
-//! Not a lock on the state file itself: `SQLite` keeps its own there, and closing any other handle on the file would end them.
+//! Not a lock on the state file itself: `SQLite` keeps its own there, and closing any other handle on the file would
+//! end them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -21,7 +22,7 @@ pub(super) struct Lock {
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 impl Lock {
-    /// As [`Self::take`], but waits for whoever has it, so long. Blocks.
+    /// Like [`Self::take`], but waits up to this long for the run that has it. Blocks.
     ///
     /// # Errors
     /// As [`Self::take`].

@@ -1,4 +1,4 @@
-//! How a state file comes to be: whole, or not at all.
+//! Creates a state file: whole, or not at all.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use crate::error::Result;
 
 /// `SQLite`'s own place to say whose file it is: "SAND".
 pub(super) const APPLICATION: i32 = 0x5341_4E44;
-/// Of the tables.
+/// The version of the tables.
 pub(super) const VERSION: i32 = 4;
 
 const CHECKPOINT_TABLE: &str =
@@ -26,9 +26,9 @@ const CHECKPOINT_TABLE: &str =
 /// How the name ends of a file that is being made; the number of the process that makes it stands before this.
 const NEW: &str = ".new";
 
-/// Makes the file under another name, whole, and gives it its own. Somebody else may have made it meanwhile: then theirs
-/// is used. Only for who has the lock: the log of a file that was removed is removed, too, for `SQLite` would play it
-/// into the new one.
+/// Makes the file under another name, whole, and gives it its own. Somebody else may have made it meanwhile: then
+/// theirs is used. Only for who has the lock: the log of a file that was removed is removed, too, for `SQLite` would
+/// play it into the new one.
 pub(super) fn make(path: &Path, beginning: Option<&Beginning<'_>>) -> Result<()> {
     let new = with_end(path, &format!(".{}{NEW}", std::process::id()));
     drop(fs::remove_file(&new));
@@ -50,7 +50,7 @@ pub(super) fn make(path: &Path, beginning: Option<&Beginning<'_>>) -> Result<()>
     made
 }
 
-/// What `SQLite` keeps beside a file.
+/// Files that `SQLite` keeps beside a file.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Whether there is something that `SQLite` keeps beside a file.

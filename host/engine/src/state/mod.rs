@@ -1,5 +1,5 @@
-//! What outlasts a run: its last checkpoint and its dead letters, in an SQLite file beside the pipeline file. Nothing here
-//! knows how a checkpoint is taken, or what becomes of a dead letter.
+//! State that outlasts a run: its last checkpoint and its dead letters, in an SQLite file beside the pipeline file.
+//! Nothing here knows how a checkpoint is taken, or what becomes of a dead letter.
 
 mod checkpoint;
 mod choice;

@@ -1,4 +1,4 @@
-//! How a state file is opened: checked, brought to the present format, and kept from the eyes of others.
+//! Opens a state file: checks it, brings it to the present format, and hides it from others.
 
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ pub(super) fn make_folder_of(path: &Path) -> Result<()> {
     }
 }
 
-/// Moves a damaged file out of the way, with its log. Nothing is thrown away unasked.
+/// Moves a damaged file out of the way, with its log. Nothing is deleted unasked.
 ///
 /// # Errors
 /// When it cannot be moved.

@@ -65,7 +65,8 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Somebody removes `p.state.db` and not `p.state.db-wal`. SQLite would play the log into whatever has that name next (12).
+/// Somebody removes `p.state.db` and not `p.state.db-wal`. SQLite would play the log into whatever has that name next
+/// (12).
 #[test]
 fn the_log_of_a_file_that_was_removed_is_not_played_into_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -156,7 +157,8 @@ fn inputs_are_given_back_as_they_were() {
     assert_eq!(StateFile::at(&path).inputs().unwrap(), inputs);
 }
 
-/// A write that was left behind when the run was cut would bring back a file that is gone, or write into another run's.
+/// A write that was left running when the run was interrupted would bring back a file that is gone, or write into
+/// another run's.
 #[test]
 fn what_is_left_of_a_run_that_is_over_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();

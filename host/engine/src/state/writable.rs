@@ -1,4 +1,4 @@
-//! Whether a state file could be written, without writing it; and that nobody but its owner reads it.
+//! Checks whether a state file could be written, without writing it; and that nobody but its owner reads it.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -16,8 +16,8 @@ use crate::error::Result;
 /// Only its owner: records that failed, and cursors, may hold what is nobody else's business.
 pub(super) const MODE: u32 = 0o600;
 
-/// Makes sure that the file can be written, as far as that can be told without writing. `SQLite` and the lock need other
-/// files beside it.
+/// Makes sure that the file can be written, as far as this can be known without writing. `SQLite` and the lock need
+/// other files beside it.
 ///
 /// # Errors
 /// When it cannot, or is not a file.
@@ -50,8 +50,8 @@ fn check_nearest(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes away from others what they may do with the file and with what `SQLite` keeps beside it. Best effort: the owner of
-/// a file that is somebody else's decides about it.
+/// Takes away from others what they may do with the file and with what `SQLite` keeps beside it. Best effort: the owner
+/// of a file that is somebody else's decides about it.
 pub(super) fn tighten(path: &Path) {
     for end in ["", "-wal", "-shm"] {
         let path = with_end(path, end);
@@ -62,9 +62,9 @@ pub(super) fn tighten(path: &Path) {
 }
 
 impl StateFile {
-    /// Makes sure that the file can be written, as far as that can be told without writing, and that what is there, if
-    /// anything is, is one of ours and whole: for a run that takes no checkpoints, which would find out with its first dead
-    /// letter. With `fresh`, a damaged one is put aside.
+    /// Makes sure that the file can be written, as far as this can be known without writing, and that what is there, if
+    /// anything is, is one of ours and whole: for a run that takes no checkpoints, which would find out with its first
+    /// dead dead letter. With `fresh`, a damaged file is moved away.
     ///
     /// # Errors
     /// When it cannot, or is not.

@@ -1,21 +1,21 @@
-//! Records as a command reads them, and what it writes as records.
+//! Converts records to what a command reads, and what it writes to records.
 
 use super::tape::{Input, Output};
 use sandmill_engine::plan::Framing;
 use sandmill_engine::program::{Failure, Outcome};
 use sandmill_engine::record::Payload;
 
-/// What of a payload can be given to a command.
+/// The records of a payload that can be given to a command, framed.
 #[derive(Debug)]
 pub(super) struct Framed {
     pub(super) input: Input,
     /// The record of each that is given, by its position in the payload; `None`: all of them.
     given: Option<Vec<u32>>,
-    /// Those that are not.
+    /// The records that cannot.
     refused: Vec<Failure>,
 }
 
-/// Writes the values behind each other. One that has the terminator within it would be several.
+/// Writes the values one after another. One that contains the terminator would be several.
 pub(super) fn frame(records: &Payload, framing: Framing) -> Framed {
     let terminator = framing.terminator();
     let mut framed = Framed {
@@ -48,7 +48,7 @@ const fn refusal(framing: Framing) -> &'static str {
         Framing::Jsonl => {
             "the value has a line feed, which framing = \"jsonl\" cannot pass: write the JSON without line feeds"
         }
-        Framing::Nul => "the value has a NUL character, which framing = \"nul\" cannot pass",
+        Framing::Nul => "the value contains a NUL character, which framing = \"nul\" cannot pass",
     }
 }
 
@@ -66,7 +66,7 @@ impl Framed {
         Outcome { origins: Some(Vec::new()), failures: self.refused, ..Outcome::default() }
     }
 
-    /// What came of `records`, of which these were framed, when the command wrote this.
+    /// The outcome of `records`, of which these were framed, when the command wrote this.
     pub(super) fn outcome(self, output: &Output, records: &Payload, framing: Framing) -> Outcome {
         let origin = |position: u32| match &self.given {
             Some(given) => given.get(position as usize).copied().unwrap_or(position),
@@ -100,7 +100,7 @@ impl Framed {
     }
 }
 
-/// What is wrong with an output.
+/// The fault of an output, if it has one.
 fn fault(value: &[u8], framing: Framing) -> Option<String> {
     if framing != Framing::Jsonl {
         return None;

@@ -1,8 +1,8 @@
 //! A stage that is a command: a program that reads lines, writes lines and ends.
 //!
-//! Each run has a fresh instance. A run of one record is exact by nature. A run of a batch is exact as long as the command
-//! writes the outputs of a record before it reads the next one (`tape`); when it is in doubt whether it does, the records
-//! are run one by one, and from then on all records of the stage.
+//! Each run has a fresh instance. A run of one record is exact by nature. A run of a batch is exact as long as the
+//! command writes the outputs of a record before it reads the next one (`tape`); when it is in doubt whether it does,
+//! the records are run one by one, and from then on all records of the stage.
 
 mod framing;
 mod preview1;
@@ -37,7 +37,7 @@ use sandmill_engine::plan::{CommandPlan, Each, Isolation, StagePlan, Warm};
 use sandmill_engine::program::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 use sandmill_engine::record::Payload;
 
-/// What a run may take until it reads for the first time: a tenth of it is what CPython needs.
+/// The budget of a run until it reads for the first time: a tenth of it is what CPython needs.
 const START_BUDGET: Budget = Budget { cpu: Duration::from_secs(5), ..OPEN_BUDGET };
 
 /// A command, linked, with what its runs are given.
@@ -51,12 +51,12 @@ struct Shared {
     plan: CommandPlan,
     /// Its name and its arguments.
     arguments: Vec<String>,
-    /// The same, each with a NUL behind it.
+    /// The same, each with a NUL after it.
     argument_bytes: Arc<[u8]>,
     habit: AtomicHabit,
 }
 
-/// What is known of how a command writes.
+/// The knowledge about how a command writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Habit {
     /// Nothing.
@@ -113,8 +113,8 @@ impl Command {
         })))
     }
 
-    /// Makes an instance that nobody needs, so that what is wrong with it costs no record. It is not run: what a command does
-    /// without input is its own affair.
+    /// Makes an instance that nobody needs, so that what is wrong with it costs no record. It is not run: what a
+    /// command does without input is its own affair.
     ///
     /// # Errors
     /// When the instance cannot be made.
@@ -139,7 +139,7 @@ impl Command {
         Ok(Made { store, instance, tape })
     }
 
-    /// Runs each record by itself. Their outcome together, unless it has more than so many bytes.
+    /// Runs each record by itself. Their outcome together, unless it has more than this many bytes.
     async fn one_by_one(
         &self,
         records: &Payload,
@@ -192,8 +192,7 @@ impl Command {
     fn give_up_batches(&self, doubt: Doubt, worker: &WorkerId) {
         if self.0.habit.learn(Habit::ByRecord) {
             let message = format!(
-                "it is run once for each record from now on, because which record an output is of cannot be told: {}. \
-                 It is faster if it flushes its output after each record",
+                "from now on it runs once for each record, because its outputs cannot be assigned to records: {}. It would be faster if it flushed its output after each record",
                 doubt.words()
             );
             self.0.terms.voice.warn(worker, &message);
@@ -203,7 +202,7 @@ impl Command {
 
 /// Nothing of the batch is used: the worker splits it, and gives one record at a time from now on.
 fn undivided(doubt: Doubt) -> GuestFailure {
-    GuestFailure::Returned(format!("the outputs of a batch cannot be told apart: {}", doubt.words()))
+    GuestFailure::Returned(format!("the outputs of a batch cannot be assigned to its records: {}", doubt.words()))
 }
 
 /// What no command has.

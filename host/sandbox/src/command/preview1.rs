@@ -17,11 +17,11 @@ use sandmill_engine::report::LogLevel;
 
 /// What the adapter of all commands imports. Its WIT is the adapter's (`adapter`).
 pub(crate) const PROGRAM: &str = "sandmill:command/program@0.1.0";
-/// What a program of an instance is given.
+/// The input and arguments of an instance's program.
 #[derive(Debug)]
 pub(crate) struct Given {
     pub(super) tape: Tape,
-    /// Each with a NUL behind it.
+    /// Each with a NUL after it.
     pub(super) arguments: std::sync::Arc<[u8]>,
 }
 

@@ -1,7 +1,7 @@
 //! One run of a command, from its start to its exit.
 //!
-//! What it takes until it reads for the first time counts as its start, which has a budget of its own: an interpreter needs
-//! longer for that than for a record. From the first read on, the records' limits hold.
+//! What it takes until it reads for the first time counts as its start, which has a budget of its own: an interpreter
+//! needs longer for that than for a record. From the first read on, the records' limits hold.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use sandmill_engine::time::timeout;
 pub(super) enum Exit {
     /// It returned, or exited with 0.
     Good,
-    /// Its status and what it said last.
+    /// The exit status, and its last message.
     Bad(String),
 }
 

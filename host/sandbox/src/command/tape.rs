@@ -1,4 +1,4 @@
-//! What one run of a command reads and writes, and which record each output is of.
+//! The input and output of one run of a command, and which record each output belongs to.
 //!
 //! Standard input gives no more than one record at a read. So what a command that keeps nothing back writes between two
 //! reads is of the record that it read last. A command that does keep something back is found out by when it writes.
@@ -78,7 +78,7 @@ struct Reel {
     heard: usize,
     bounds: OutputBounds,
     exceeded: Option<GuestFailure>,
-    /// What the run may use from its first read on.
+    /// The budget of the run from its first read on.
     start: Option<(Arc<Meter>, Duration)>,
     has_started: bool,
 }
@@ -142,7 +142,7 @@ impl Tape {
         reel.exceeded.is_none()
     }
 
-    /// What came out.
+    /// The outputs.
     pub(super) fn take(&self) -> Result<Output, GuestFailure> {
         self.reel().take()
     }
@@ -242,7 +242,7 @@ impl Reel {
 }
 
 impl Doubt {
-    /// What the command did.
+    /// The reason for the doubt, for messages.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Early => "it wrote output before it read a record",
@@ -321,7 +321,7 @@ mod tests {
             read(tape, 2);
         };
         assert_eq!(doubt(&behind), Some(Doubt::Behind));
-        // The stronger doubt is told.
+        // The stronger doubt is reported.
         let both = |tape: &Tape| {
             behind(tape);
             tape.write(b"x\n");

@@ -1,4 +1,4 @@
-//! The body of a response: so many bytes, until so late, and then the connection is gone.
+//! The body of a response: this many bytes, until a deadline, and then the connection is gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -26,13 +26,13 @@ pub(super) struct BoundedBody {
     silent_until: Option<Instant>,
 }
 
-/// What holds for an exchange, and how to say that it did not keep to it.
+/// The bounds of an exchange, and how to report that it exceeded them.
 #[derive(Debug)]
 pub(super) struct Bounds {
     /// Largest body of the response.
     pub(super) bytes_max: u64,
     pub(super) times: Times,
-    /// What was asked for: the request as it is shown.
+    /// The request as it is shown.
     pub(super) asked: String,
     pub(super) warnings: Warnings,
 }
@@ -96,7 +96,7 @@ impl BoundedBody {
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         // Asked first: the connection is cut at the deadline, and a body whose connection is cut looks like one that
-        // has come to its end.
+        // has ended.
         if self.bounds.times.is_over() {
             return Poll::Ready(Some(Err(self.late())));
         }

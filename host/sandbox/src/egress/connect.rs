@@ -1,4 +1,4 @@
-//! From a host to a connection: look it up once, check every address, connect to one of those.
+//! Connects to a host: looks it up once, checks every address, connects to one of those.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +48,7 @@ pub(super) fn prohibited(target: &Target, address: IpAddr) -> String {
     let HttpTarget { scheme, host, .. } = target.as_rules_see_it();
     let private = HttpRule::parse(&format!("private:{scheme}://{host}"));
     let hint = if private.is_ok_and(|rule| rule.permits_address(address)) {
-        format!("; if it is meant, grant it by name, with \"private:{scheme}://{host}\" in the rule")
+        format!("; if this is intended, grant it by name, with \"private:{scheme}://{host}\" in the rule")
     } else {
         String::new()
     };

@@ -18,7 +18,7 @@ use sandmill_engine::time::{Instant, timeout_at};
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 128;
 
-/// What a guest may wish for, each within what its stage's exchanges may take.
+/// The times that a guest may ask for, each within what its stage's exchanges may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     /// When everything is over: this much after it began.
@@ -33,7 +33,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Those of an exchange that begins now.
+    /// The times of an exchange that begins now.
     pub(super) fn new(exchange: Duration, wishes: Option<RequestOptions>) -> Self {
         let within = |wish: Option<Duration>| wish.map_or(exchange, |wish| wish.min(exchange));
         let wishes = wishes.unwrap_or_default();
@@ -86,7 +86,7 @@ where
     let deadline = times.deadline;
     let connection = AbortOnDropHandle::new(io.spawn(async move {
         let _place = place;
-        // Whoever waits for the response hears of its failure there.
+        // Whatever waits for the response learns of its failure there.
         drop(timeout_at(deadline, connection).await);
     }));
     match timeout_at(times.answered_by(), sender.send_request(request)).await {
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// An error of the connection, as the guest is told.
+/// An error of the connection, as the guest sees it.
 pub(super) fn failure(error: &hyper::Error) -> Error {
     if error.is_parse_too_large() {
         Error::HttpResponseHeaderSectionSize(u32::try_from(HEAD_BYTES_MAX).ok())

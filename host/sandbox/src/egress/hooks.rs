@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::Egress;
 use super::warnings::Warnings;
 
-/// What an outgoing body may hold back on the host: this, twice. The default is a mebibyte, which a guest with a
+/// Bytes that an outgoing body may hold back on the host: this, twice. The default is a mebibyte, which a guest with a
 /// thousand bodies would multiply.
 const CHUNK_BYTES_MAX: usize = 32 << 10;
 

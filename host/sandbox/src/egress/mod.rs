@@ -1,4 +1,4 @@
-//! What stands behind a stage's `http` grant: an HTTP client that goes nowhere but where the rules say.
+//! The HTTP client of a stage's `http` grant: it goes nowhere but where the rules allow.
 //!
 //! A request is sent when a rule allows its method, scheme, host, port and path, and when **every** address that the
 //! host resolves to is permitted by such a rule; it goes to one of the addresses that were checked, and the name is not
@@ -13,8 +13,8 @@
 //! guest's next read; it never looks like one that has ended.
 //!
 //! Bounded: the time of an exchange, from the look-up to the last byte that the guest reads (it begins when the request
-//! has a connection's place: how long it waits for one is bounded by the `wall` of its call alone); the head (64 KiB, 128
-//! headers) and the body of a response; connections of a stage, the requests that wait for one, and look-ups.
+//! has a connection's place: how long it waits for one is bounded by the `wall` of its call alone); the head (64 KiB,
+//! 128 headers) and the body of a response; connections of a stage, the requests that wait for one, and look-ups.
 //! Connections run on the I/O runtime, and end when the guest drops the response or the instance ends.
 
 mod body;

@@ -1,4 +1,4 @@
-//! What a guest asks for, taken apart: where it goes, and what is sent there.
+//! Takes a guest's request apart: where it goes, and what is sent there.
 
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
@@ -70,7 +70,7 @@ impl Target {
     /// The request as it goes out: to this target, whatever its headers said, over a connection of its own.
     ///
     /// # Errors
-    /// When the host cannot stand in a header.
+    /// When the host cannot be a header.
     pub(super) fn request(&self, mut parts: Parts, body: WasiBody) -> Result<Request<WasiBody>, Error> {
         for header in &DEFAULT_FORBIDDEN_HEADERS {
             parts.headers.remove(header);

@@ -1,4 +1,4 @@
-//! From a name to addresses.
+//! Resolves names to addresses.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 /// Look-ups of one resolver that run at the same time. The system's cannot be called off, so one that hangs keeps its
-/// thread, and its place among these, long after the request that asked has given up.
+/// thread, and its place among these, long after the request that asked has ended.
 const LOOKUPS_MAX: usize = 16;
 
 /// Finds the addresses of a host. Asked once for each request that names its host; the request goes to no address but

@@ -1,4 +1,4 @@
-//! Whom HTTPS trusts: the certificates of the machine, read when the first request needs them.
+//! TLS settings: the trusted certificates of the machine, read when the first request needs them.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Tls {
             let (trusted, _unreadable) = roots.add_parsable_certificates(read.certs);
             if trusted == 0 {
                 let why: Vec<String> = read.errors.iter().map(ToString::to_string).collect();
-                return Err(format!("no certificate to trust was found on this machine {why:?}"));
+                return Err(format!("no trusted certificate was found on this machine {why:?}"));
             }
             config(roots).map(Arc::new)
         };

@@ -1,4 +1,5 @@
-//! What a person is told about requests that were refused or cut. A guest sees only a code, and may well hide it.
+//! What a person learns about requests that were refused or interrupted. A guest sees only a code, and may well hide
+//! it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use sandmill_engine::time::Instant;
 const WARNINGS_MAX: u32 = 8;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Lets so many warnings of a stage through.
+/// Lets this many warnings of a stage through.
 #[derive(Debug, Default)]
 pub(super) struct Gate(Mutex<Option<(Instant, u32)>>);
 
@@ -35,7 +36,7 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    /// Shows `message` as a line of the stage's log. A guest's words may stand in it.
+    /// Shows `message` as a line of the stage's log. It may contain text of the guest.
     pub(super) fn warn(&self, message: &str) {
         if self.gate.lets_through() {
             self.voice.warn(&self.worker, message);

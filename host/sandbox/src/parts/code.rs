@@ -1,12 +1,12 @@
-//! The work that the body of a function is for the compiler: not its bytes, but the values that it moves.
+//! Estimates the compiler's work for the body of a function: not its bytes, but the values that it moves.
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::module::{Arity, ModuleScope};
 use super::{Bound, Result};
 
-/// Values that the instructions of one function move, themselves counted as one each. The largest loop of an interpreter
-/// has some hundred thousand; the compiler takes some 500 bytes for each.
+/// Values that the instructions of one function move, themselves counted as one each. The largest loop of an
+/// interpreter has some hundred thousand; the compiler takes some 500 bytes for each.
 const WORK: Bound = Bound::new(1_000_000, "instructions and values in one function");
 /// Blocks and branches of one function: the compiler's time grows with their square. The loop of CPython has some
 /// thousand; 190,000 took more than a minute.
@@ -19,7 +19,7 @@ const DEPTH: Bound = Bound::new(10_000, "blocks within each other in one functio
 /// were compiled without optimisation come near to a tenth of it.
 const VARIABLES: Bound = Bound::new(50_000_000, "local variables times blocks in one function");
 
-/// What has been seen of a body.
+/// The parts of a body that have been seen.
 #[derive(Debug, Default)]
 struct Body {
     work: u64,
@@ -118,7 +118,7 @@ impl Body {
         DEPTH.hold(self.open.len() as u64)
     }
 
-    /// How many values a branch out of so many blocks moves.
+    /// How many values a branch out of this many blocks moves.
     fn moved_to(&self, depth: u32) -> u64 {
         let open = self.open.iter().nth_back(depth as usize);
         u64::from(open.map_or(0, |label| label.moves))

@@ -1,4 +1,4 @@
-//! What a component declares, and what it costs to instantiate it: instances multiply, because a component that
+//! Counts what a component declares, and what it costs to instantiate it: instances multiply, because a component that
 //! instantiates another twice has all of that one's parts twice.
 
 use std::ops::Range;
@@ -14,8 +14,8 @@ use sandmill_engine::plan::bounds::INSTANCES_MAX;
 
 /// Core instances of an instance, products included: no limit lets it have more.
 const CORE_INSTANCES: Bound = Bound::new(INSTANCES_MAX as u64, "core instances");
-/// What the compiler looks at one by one: what a component declares, once for each time that it is instantiated. A component
-/// that imports all of WASI has some thousand.
+/// What the compiler looks at one by one: what a component declares, once for each time that it is instantiated. A
+/// component that imports all of WASI has some thousand.
 const PARTS: Bound = Bound::new(200_000, "parts, those of components that it instantiates several times included");
 /// Bytes of all that components declare. CPython has some 100,000.
 const INTERFACE: Bound = Bound::new(8 << 20, "bytes of imports, exports, aliases and instances");
@@ -24,7 +24,7 @@ const TYPES: Bound = Bound::new(1 << 20, "bytes of types in a section");
 /// Bytes of the name of an import or export. Those of packages are below a hundred.
 const NAME: Bound = Bound::new(1 << 10, "bytes in the name of an import or export");
 
-/// What it takes to instantiate a component once.
+/// The cost of instantiating a component once.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     parts: u64,

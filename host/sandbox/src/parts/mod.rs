@@ -1,9 +1,9 @@
-//! The parts of a component, counted before anything is compiled.
+//! Counts the parts of a component before anything is compiled.
 //!
-//! A few bytes can ask the compiler for gigabytes: a component that instantiates its predecessor twice, thirty times over,
-//! or a function of a thousand calls that give a thousand values each. So whoever wants a component compiled has it walked
-//! here first. The walk reads the file once, keeps a few words for each type and function, and recurses nowhere. It judges
-//! sizes alone: whether the component is sound is the compiler's to say.
+//! A few bytes can ask the compiler for gigabytes: a component that instantiates its predecessor twice, thirty times
+//! over, or a function of a thousand calls that return a thousand values each. So a component that is to be compiled is
+//! walked here first. The walk reads the file once, keeps a few words for each type and function, and recurses nowhere.
+//! It judges sizes alone: whether the component is sound is the compiler's to say.
 
 mod code;
 mod component;
@@ -18,9 +18,9 @@ use module::ModuleScope;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
     /// There is too much of something.
-    #[error("it has {found} {what}; no more than {most} are compiled")]
+    #[error("it has {found} {what}; at most {most} are allowed")]
     TooMany {
-        /// What there is too much of.
+        /// The parts that there are too many of.
         what: &'static str,
         /// How much is allowed.
         most: u64,
@@ -65,22 +65,22 @@ impl Bound {
 const NESTING: Bound = Bound::new(32, "levels of nesting");
 /// Components and modules in one file. CPython comes as some 40.
 const MODULES: Bound = Bound::new(1_000, "components and modules");
-/// Of all modules. CPython has 20,000 functions, a large Go program 100,000.
+/// Functions of all modules. CPython has 20,000, a large Go program 100,000.
 const FUNCTIONS: Bound = Bound::new(300_000, "functions");
-/// Of all functions. A large program that was compiled without optimisation has some millions.
+/// Local variables of all functions. A large program that was compiled without optimisation has some millions.
 const LOCALS: Bound = Bound::new(10_000_000, "local variables");
-/// Of all modules: types, their parameters and results, imports, exports, globals, segments.
+/// Declarations of all modules: types, their parameters and results, imports, exports, globals, segments.
 const DECLARATIONS: Bound = Bound::new(2_000_000, "declarations in its modules");
-/// Of all modules, each element of a segment.
+/// Elements of the segments of all modules.
 const ELEMENTS: Bound = Bound::new(2_000_000, "table elements in segments");
 /// What all tables begin with: no limit lets an instance have more.
-const TABLES: Bound = Bound::new(sandmill_engine::plan::bounds::TABLE_MAX, "table elements to begin with");
-/// Of all modules: the compiler prepares up to 16 MiB of each.
+const TABLES: Bound = Bound::new(sandmill_engine::plan::bounds::TABLE_MAX, "initial table elements");
+/// Memories of all modules: the compiler prepares up to 16 MiB of each.
 const MEMORIES: Bound = Bound::new(16, "memories");
 /// Entries of all name sections.
 const NAMES: Bound = Bound::new(1_000_000, "names of functions");
 
-/// What has been counted of the whole file.
+/// The counts of the whole file.
 #[derive(Debug, Default)]
 struct Totals {
     modules: u64,

@@ -1,4 +1,4 @@
-//! What a module declares, in numbers.
+//! Counts what a module declares.
 
 use wasmparser::{
     CompositeInnerType, ConstExpr, Element, ElementItems, ElementKind, KnownCustom, Name, Payload, RecGroup,

@@ -100,7 +100,7 @@ fn nesting_is_bounded_and_costs_no_stack() {
         nested = outer;
     }
     let refused = count(&nested).unwrap_err().to_string();
-    assert_eq!(refused, "it has 33 levels of nesting; no more than 32 are compiled");
+    assert_eq!(refused, "it has 33 levels of nesting; at most 32 are allowed");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn blocks_and_local_variables_are_bounded_one_by_one_and_together() {
 
 #[test]
 fn what_modules_declare_is_bounded() {
-    too_many(&module("(table 600000 funcref) (table 600000 funcref)"), "table elements to begin with");
+    too_many(&module("(table 600000 funcref) (table 600000 funcref)"), "initial table elements");
     too_many(&format!("(component {})", "(core module (memory 1))".repeat(17)), "memories");
     too_many(
         &module(&format!("(global i32 {})", "i32.const 1 i32.const 1 i32.add drop ".repeat(200))),

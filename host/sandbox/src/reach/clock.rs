@@ -42,7 +42,7 @@ impl HostMonotonicClock for FixedClock {
     }
 
     fn now(&self) -> u64 {
-        // At its end it stands still: a monotonic clock never begins anew.
+        // At its end it stands still: a monotonic clock never starts again.
         let step = |now: u64| Some(now.saturating_add(1));
         self.monotonic.fetch_update(Relaxed, Relaxed, step).unwrap_or(u64::MAX)
     }

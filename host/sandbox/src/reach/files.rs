@@ -1,9 +1,9 @@
-//! Functions of `wasi:filesystem` that hold something of the host's without bound, replaced.
+//! Replaces functions of `wasi:filesystem` that hold something of the host's without bound.
 //!
-//! Opening a named pipe waits until somebody opens its other end, on a thread that cannot be called back; WASI's own way
-//! to list a folder has all its entries in memory at once, for each stream of each instance. Here only regular files and
-//! folders are opened, and only so many of a stage's at one time: who puts a pipe in the place of a file, between the look
-//! and the opening, takes up places of his own stage. A listing reads as far as it is asked.
+//! Opening a named pipe waits until somebody opens its other end, on a thread that cannot be called back; WASI's own
+//! way to list a folder has all its entries in memory at once, for each stream of each instance. Here only regular
+//! files and folders are opened, and only a bounded number of a stage's at one time: who puts a pipe in the place of a
+//! file, between the look and the opening, takes up places of his own stage. A listing reads as far as it is asked.
 
 use std::collections::VecDeque;
 use std::io;
@@ -32,7 +32,7 @@ pub(super) const OPENINGS_MAX: usize = 32;
 /// Entries that a listing reads at once. Arbitrary: each reading costs a change of threads.
 const ENTRIES_AT_ONCE: usize = 64;
 
-/// What a guest asks to open.
+/// A guest's request to open a file.
 type Asked = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
 
 /// Replaces them.
@@ -170,7 +170,7 @@ async fn next(table: &mut ResourceTable, stream: &Resource<DirectoryEntryStream>
     listing.ahead.pop_front().transpose()
 }
 
-/// The next entries of a folder, and the folder unless it has come to its end.
+/// The next entries of a folder, and the folder unless it has ended.
 fn some(mut folder: Dir) -> (Option<Dir>, VecDeque<FsResult<DirectoryEntry>>) {
     let mut entries = VecDeque::new();
     while entries.len() < ENTRIES_AT_ONCE {

@@ -1,8 +1,9 @@
-//! What a component reaches: its grants, made ready once ([`Provisions`]), and the state of one instance of it ([`Reach`]).
+//! The reach of a component: its grants, made ready once ([`Provisions`]), and the state of one instance of it
+//! ([`Reach`]).
 //!
-//! Nothing is inherited from the process: what is not granted is empty, stands still, or refuses. Work on files is done on
-//! threads that may block, not on those of guests; the time it takes counts as `wall`, not as `cpu`. An instance holds a
-//! bounded number of files, streams and timers, and of each a bounded part of the host's memory.
+//! Nothing is inherited from the process: what is not granted is empty, stands still, or refuses. Work on files is done
+//! on threads that may block, not on those of guests; the time it takes counts as `wall`, not as `cpu`. An instance
+//! holds a bounded number of files, streams and timers, and of each a bounded part of the host's memory.
 
 mod clock;
 mod files;
@@ -38,7 +39,8 @@ const BOUNDED: [Replacement; 2] =
     [("wasi:filesystem/types@0.2.12", files::bound), ("wasi:http/types@0.2.12", requests::bound)];
 
 /// Puts our own functions in the place of WASI's where those are not bounded, give what nobody is given, or are not the
-/// same run after run and the stage is `deterministic`; in the interfaces that are `linked` (asked by name, without the version).
+/// same run after run and the stage is `deterministic`; in the interfaces that are `linked` (asked by name, without the
+/// version).
 pub(super) fn replace(
     linker: &mut Linker<HostState>,
     deterministic: bool,
@@ -55,11 +57,11 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// What one instance reaches.
+/// The reach of one instance.
 pub(super) struct Reach {
     wasi: WasiCtx,
     table: ResourceTable,
-    /// Of those that are granted requests.
+    /// The HTTP client of those that are granted requests.
     http: Option<Http>,
     /// The clock that stands still, when it does.
     fixed: Option<FixedClock>,

@@ -33,18 +33,18 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Random bytes in one call. Arbitrary: they are made on the guest's own thread, in about a millisecond.
 const RANDOM_BYTES_MAX: u64 = 1 << 20;
 
-/// What the instances of a component are given.
+/// The grants of a component, read and opened.
 pub(crate) struct Provisions {
     /// Names and values.
     variables: Vec<(String, String)>,
-    /// Those that are secrets.
+    /// The variables that are secrets.
     secrets: Vec<(String, String)>,
     folders: WasiFilesystemCtx,
     /// Places for files that are being opened, for all instances together.
     openings: Arc<Semaphore>,
     clock: Clock,
     random: Randomness,
-    /// Of those that may send requests.
+    /// The way out of those that may send requests.
     egress: Option<Arc<Egress>>,
 }
 
@@ -60,7 +60,7 @@ impl Provisions {
     /// Its requests, bounded by `egress`, will run on `io`.
     ///
     /// # Errors
-    /// When a variable of the host is not set, a file or folder is not there, or a secret is too short to be struck out.
+    /// When a variable of the host is not set, a file or folder is not there, or a secret is too short to be removed.
     pub(crate) fn read(node: &str, grants: &Grants, egress: EgressBounds, io: &Handle) -> Result<Self> {
         let read = |variable: &Variable| {
             let value = value(variable).map_err(|error| error.within(node))?;
@@ -89,7 +89,7 @@ impl Provisions {
         &self.secrets
     }
 
-    /// What one instance is given, whose words go to `log`. `give` adds to it.
+    /// What one instance is given, whose output goes to `log`. `give` adds to it.
     pub(crate) fn reach(&self, log: &Arc<GuestLog>, give: impl FnOnce(&mut WasiCtxBuilder)) -> Reach {
         let stream = |level| LogStream { log: Arc::clone(log), level };
         let mut builder = WasiCtxBuilder::new();
@@ -148,7 +148,7 @@ fn value(variable: &Variable) -> Result<String> {
         })?,
     };
     if value.contains('\0') {
-        return Err(Error::config(format!("\"{key}\" grants {name:?}, whose value has a NUL character")));
+        return Err(Error::config(format!("\"{key}\" grants {name:?}, whose value contains a NUL character")));
     }
     if *secret && value.len() < SECRET_BYTES_MIN {
         let length = value.len();

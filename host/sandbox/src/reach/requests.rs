@@ -1,4 +1,4 @@
-//! Functions of `wasi:http/types` that keep what a guest says for as long as it likes, replaced: what names a request is
+//! Replaces functions of `wasi:http/types` that keep a guest's text for as long as it likes: what names a request is
 //! bounded. A guest may hold a thousand requests, and what it says of them lies in the host's memory.
 
 use wasmtime::component::{LinkerInstance, Resource};
@@ -18,7 +18,7 @@ const METHOD_BYTES_MAX: usize = 32;
 const AUTHORITY_BYTES_MAX: usize = 260;
 /// Longest path with its query. What most servers take at the most.
 const PATH_BYTES_MAX: usize = 16 << 10;
-/// What the headers of a request, and a field map by itself, may take up. What most servers take at the most.
+/// Bound of the headers of a request, and of a field map by itself: what most servers take at the most.
 pub(super) const FIELDS_BYTES_MAX: usize = 16 << 10;
 
 /// Replaces them.

@@ -1,9 +1,9 @@
-//! What makes WASI the same run after run, for stages that are `deterministic`: no answer hangs on which of two things was
-//! done first.
+//! What makes WASI the same run after run, for stages that are `deterministic`: no answer depends on which of two
+//! things was done first.
 //!
-//! WASI tells a guest in many places what is ready *by now*. Here nothing is ever not ready: polling waits for everything
-//! that is polled, reading waits for bytes, and a sleep ends at once, having put the guest's clock forward. When a file
-//! was read last is kept quiet. What a folder holds is the input of a run, like its records.
+//! WASI tells a guest in many places what is ready *by now*. Here nothing is ever not ready: polling waits for
+//! everything that is polled, reading waits for bytes, and a sleep ends at once, having put the guest's clock forward.
+//! When a file was read last is kept quiet. What a folder holds is the input of a run, like its records.
 
 use wasmtime::component::{LinkerInstance, Resource, ResourceTable};
 use wasmtime::{Result, StoreContextMut};

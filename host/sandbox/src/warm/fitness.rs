@@ -1,10 +1,10 @@
-//! Whether all that an instance of a component remembers lies in its memories and globals.
+//! Decides whether everything that an instance of a component remembers lies in its memories and globals.
 //!
 //! What has no part in an image: tables, segments that were dropped, references (the transform refuses code that could
 //! change them), and what the engine keeps for a component beside its modules: tasks, streams, storage for threads, and
-//! handles to resources of its own. Code that could make any of these is refused here, whether `open` runs it or not. Only
-//! resources are left to `open`: many components have types of them that they never use, so the instance whose image is taken
-//! is one that cannot make any ([`forbid_resources`]).
+//! handles to resources of its own. Code that could make any of these is refused here, whether `open` runs it or not.
+//! Only resources are left to `open`: many components have types of them that they never use, so the instance whose
+//! image is taken is one that cannot make any ([`forbid_resources`]).
 
 use wasmparser::{CanonicalFunction, Parser, Payload};
 
@@ -35,8 +35,8 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a function of the component model's leaves nothing behind where resources are forbidden. To drop a handle, or
-/// to look behind it, one must have been given it, by a call that ends the taking of an image.
+/// Whether a function of the component model's leaves no trace where resources are forbidden. To drop a handle, or
+/// to look at what it refers to, one must have been given it, by a call that ends the taking of an image.
 fn is_stateless(function: &CanonicalFunction) -> bool {
     matches!(
         function,
@@ -52,8 +52,8 @@ fn is_stateless(function: &CanonicalFunction) -> bool {
 const RESOURCE_NEW: u8 = 0x02;
 const RESOURCE_REP: u8 = 0x04;
 
-/// Puts `resource.rep` in the place of each `resource.new`. They have the same type, so the component stays valid; and as
-/// nothing makes a handle any more, there is none that could be looked behind: the engine ends every call of either.
+/// Puts `resource.rep` in the place of each `resource.new`. They have the same type, so the component stays valid; and
+/// as nothing makes a handle any more, there is none that could be looked up: the engine ends every call of either.
 ///
 /// # Errors
 /// When a function is not where the section says.
@@ -61,7 +61,7 @@ pub(super) fn forbid_resources(component: &mut [u8]) -> Result<(), String> {
     for at in makers_of_resources(component).map_err(|error| error.to_string())? {
         match usize::try_from(at).ok().and_then(|at| component.get_mut(at)) {
             Some(byte) if *byte == RESOURCE_NEW => *byte = RESOURCE_REP,
-            _ => return Err("it is not written as other components are".to_owned()),
+            _ => return Err("its `resource.new` is not where it should be".to_owned()),
         }
     }
     Ok(())
@@ -81,7 +81,7 @@ fn makers_of_resources(component: &[u8]) -> wasmparser::Result<Vec<u64>> {
     Ok(found)
 }
 
-/// What has been seen of a module.
+/// The parts of a module that have been seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Module {
     has_state: bool,

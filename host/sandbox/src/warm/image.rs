@@ -1,4 +1,4 @@
-//! What an instance is after its `open`: the contents of its memories, the values of its globals.
+//! The image of an instance after its `open`: the contents of its memories, the values of its globals.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -38,7 +38,8 @@ enum Value {
 }
 
 impl Image {
-    /// Makes an instance that reaches nothing but its log, which nobody hears, opens it, and looks at what has become of it.
+    /// Makes an instance that reaches nothing but its log, which nobody hears, opens it, and looks at what has become
+    /// of it.
     pub(super) async fn take(
         instrumented: &wasmtime::component::Component,
         opening: &Opening<'_>,
@@ -194,11 +195,11 @@ fn hangs_on_the_machine(failure: &GuestFailure) -> bool {
 /// Why `open` came to nothing here, though it has passed before.
 fn in_words(failure: &GuestFailure) -> String {
     let told = failure.to_string();
-    // The engine's words for an import that has nothing behind it.
+    // The engine's message for an import that is not provided.
     let called = told.split_once("unknown import: `").and_then(|(_, rest)| rest.split_once('`'));
     match called {
         Some((import, _)) => format!("its `open` calls {import}"),
-        // The engine's words for a handle that nobody has made, which the making of one is here.
+        // The engine's message for a handle that nobody has made, which the making of one is here.
         None if told.contains("unknown handle index") => "its `open` makes a resource".to_owned(),
         None => format!("no image can be taken of it: {told}"),
     }

@@ -1,4 +1,4 @@
-//! Images that are wanted and not there: made while somebody waits for them, or beside a run.
+//! Makes missing images: while somebody waits for them, or beside a run.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use sandmill_engine::program::Warmth;
 use sandmill_engine::program::WorkerId;
 use sandmill_engine::time::Instant;
 
-/// An image that a stage's instances could begin with, and that nobody has made.
+/// An image that a stage's instances could start from, and that nobody has made yet.
 #[derive(Debug)]
 pub(crate) struct ImageToMake {
     program: Arc<Sandboxed>,

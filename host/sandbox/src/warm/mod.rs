@@ -1,13 +1,13 @@
 //! Warm instances: `open` runs once, what it has made of its instance becomes a component of its own, and instances of
 //! that one are open as soon as they are made.
 //!
-//! This is sound where nothing but the memories and globals of an instance remembers its `open`. Two things see to that.
-//! The instance whose image is taken has nothing behind its imports but the log, and can make no resource: any such call
-//! ends it, and the stage is opened the ordinary way. So an image holds nothing that the host gave, no secret, no file, no
-//! time, and no handle to any of them; and an instance that begins with it is what it would be had it been opened itself. So
-//! it does not matter when the image is ready: instances made before that are opened, and no output tells them apart.
-//! Components with state elsewhere are refused before (`fitness`). Whatever fails here costs time, never the run: the
-//! reason is told, and instances are opened one by one.
+//! This is sound where nothing but the memories and globals of an instance remembers its `open`. Two things see to
+//! that. The imports of the instance whose image is taken reach nothing but the log, and it can make no resource: any
+//! such call ends it, and the stage is opened the ordinary way. So an image holds nothing that the host gave, no
+//! secret, no file, no time, and no handle to any of them; and an instance that begins with it is what it would be had
+//! it been opened itself. So it does not matter when the image is ready: instances made before that are opened, and no
+//! output tells them apart. Components with state elsewhere are refused before (`fitness`). Whatever fails here costs
+//! time, never the run: the reason is reported, and instances are opened one by one.
 
 mod fitness;
 mod image;
@@ -32,7 +32,7 @@ use sandmill_engine::program::WorkerId;
 /// Changes when images of an earlier version, or reasons against one, must not be used any more.
 const VERSION: &str = concat!("warm 4, ", env!("CARGO_PKG_VERSION"));
 
-/// What is opened, and how.
+/// The component that is opened, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening<'a> {
     pub(super) component: &'a Component,
@@ -60,20 +60,20 @@ impl Cold {
     pub(super) fn into_words(self) -> String {
         match self {
             Self::Lasting(why) | Self::Passing(why) => why,
-            Self::Stopped => "nobody waited for its image".to_owned(),
+            Self::Stopped => "its image was no longer needed".to_owned(),
         }
     }
 }
 
 impl Opening<'_> {
-    /// The component with its `open` behind it, if the cache has it. `None`: nobody has tried to make it.
+    /// The component with its `open` done, if the cache has it. `None`: nobody has tried to make it.
     ///
     /// # Errors
     /// Why there can be none, where that is known.
     pub(super) async fn find(&self) -> Result<Option<Component>, Cold> {
         if self.terms.voice.knows(self.config) {
             // An image holds the configuration, and lies in a file.
-            return Err(Cold::lasting("its configuration has a secret in it"));
+            return Err(Cold::lasting("its configuration contains a secret"));
         }
         let (engine, key) = (self.component.engine.clone(), self.key());
         let find = move || (engine.cache.find(&engine.wasmtime, &key), engine.cache.noted(&key));
@@ -88,8 +88,8 @@ impl Opening<'_> {
     /// Makes that component, and puts it into the cache. Takes its time, on this thread.
     ///
     /// # Errors
-    /// Why there can be none, which is noted in the cache where it would be the same at the next start: to find out takes
-    /// a compilation, and an `open` that takes long.
+    /// Why there can be none, which is noted in the cache where it would be the same at the next start: to find out
+    /// takes a compilation, and an `open` that takes long.
     pub(super) fn make(&self, wait: &Wait) -> Result<Component, Cold> {
         let key = self.key();
         let made = self.made(&key, wait);
@@ -123,7 +123,7 @@ impl Opening<'_> {
         })
     }
 
-    /// What an image depends on. The engine's settings are the cache's part.
+    /// The name of an image: everything that it depends on. The engine's settings are the cache's part.
     fn key(&self) -> String {
         let sha256 = &self.component.inspection().sha256;
         let Limits { memory, table, instances, component, .. } = self.terms.limits;
@@ -133,7 +133,7 @@ impl Opening<'_> {
     }
 }
 
-/// What came of a compilation, which `wait` did not outlast when there is nothing.
+/// The result of a compilation, which `wait` did not outlast when there is nothing.
 fn compiled<T>(of: Option<wasmtime::Result<T>>, wait: &Wait, failed: &str) -> Result<T, Cold> {
     match of {
         Some(Ok(compiled)) => Ok(compiled),
@@ -147,5 +147,5 @@ fn compiled<T>(of: Option<wasmtime::Result<T>>, wait: &Wait, failed: &str) -> Re
 }
 
 fn slow(most: Duration) -> Cold {
-    Cold::Passing(format!("its image is not compiled after {}", humantime::format_duration(most)))
+    Cold::Passing(format!("its image was not compiled within {}", humantime::format_duration(most)))
 }

@@ -1,4 +1,4 @@
-//! Components rewritten on the way to an image: with ways in, and with the image.
+//! Rewrites components on the way to an image: with ways in, and with the image.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

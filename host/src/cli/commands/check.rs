@@ -1,4 +1,4 @@
-//! `sandmill check`: a pipeline, looked at without moving a record.
+//! `sandmill check`: checks a pipeline without moving a record.
 
 use tokio::runtime;
 
@@ -35,7 +35,7 @@ fn exit(report: &CheckReport) -> Exit {
     if report.problems.iter().any(|problem| problem.kind == ErrorKind::Internal) {
         return Exit::Bug;
     }
-    // Nothing ran, so nothing was aborted: whatever keeps it from running is to be mended.
+    // Nothing ran, so nothing was aborted: whatever keeps it from running has to be fixed.
     if report.problems.is_empty() { Exit::Ok } else { Exit::Usage }
 }
 

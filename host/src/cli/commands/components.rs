@@ -1,4 +1,4 @@
-//! Components that are named by the folder they are built from.
+//! Finds or builds components that are named by the folder they are built from.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::plan::{Code, Plan};
 /// Puts a component file in the place of every stage folder of the plan; builds what is stale.
 ///
 /// # Errors
-/// When a folder is no stage, or does not build.
+/// When a folder is not a stage, or does not build.
 pub(super) fn build_components(plan: &mut Plan, manner: Manner) -> Result<()> {
     let sources = plan.sources.iter_mut().filter_map(|source| source.kind.component_mut());
     let sources = sources.map(|component| &mut component.component);

@@ -1,4 +1,4 @@
-//! `sandmill dead-letters`: the records that failed, looked at, taken out, and thrown away.
+//! `sandmill dead-letters`: lists, shows, exports, replays and deletes the records that failed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ use crate::suggest;
 /// Does what the arguments say.
 ///
 /// # Errors
-/// When the pipeline file or its state file cannot be read, or there is no such letter.
+/// When the pipeline file or its state file cannot be read, or there is no such dead letter.
 pub(super) fn dead_letters(arguments: &DeadLettersArguments, manner: Manner) -> Result<Done> {
     match &arguments.verb {
         DeadLettersVerb::List { pipeline, choice, json } => {
@@ -48,7 +48,7 @@ fn state(pipeline: &PipelineArgument) -> Result<StateFile> {
     Ok(StateFile::at(&plan.state.path))
 }
 
-/// The state file, and which of its letters are meant.
+/// The state file, and the chosen dead letters.
 fn chosen(pipeline: &PipelineArgument, arguments: &ChoiceArguments) -> Result<(StateFile, Choice)> {
     let plan = config::load(&pipeline_file(pipeline.path.as_deref())?)?;
     let state = StateFile::at(&plan.state.path);
@@ -57,7 +57,8 @@ fn chosen(pipeline: &PipelineArgument, arguments: &ChoiceArguments) -> Result<(S
     Ok((state, choice))
 }
 
-/// Refuses a node or a kind that neither is, nor was when a letter was written: nothing would be found, and all seem well.
+/// Refuses a node or a kind that neither is, nor was when a letter was written: nothing would be found, and all seem
+/// well.
 fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()> {
     if choice.node.is_none() && choice.kind.is_none() {
         return Ok(());
@@ -85,7 +86,7 @@ fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()>
     Ok(())
 }
 
-/// The kinds of what sources and sinks give up.
+/// The kinds of failures of sources and sinks.
 const KINDS_OF_EDGES: [&str; 2] = ["bad-input", "rejected"];
 
 fn choose(arguments: &ChoiceArguments) -> Choice {
@@ -151,8 +152,8 @@ fn replay(pipeline: &PipelineArgument, choice: &Choice, shown: &ShownArguments, 
 
 fn discard(state: &StateFile, choice: &Choice, all: bool) -> Result<()> {
     if choice.is_all() && !all {
-        return Err(Error::config("nothing says which dead letters to delete")
-            .hint("--id, --node, --kind and --since choose some; --all takes all of them"));
+        return Err(Error::config("no dead letters are chosen")
+            .hint("--id, --node, --kind and --since choose some; --all chooses all of them"));
     }
     let dropped = state.discard(choice)?;
     print::message(&render::letters_dropped(dropped));

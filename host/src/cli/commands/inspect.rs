@@ -1,4 +1,4 @@
-//! `sandmill inspect`: a component, or the components of a pipeline, looked at without running them.
+//! `sandmill inspect`: inspects a component, or the components of a pipeline, without running them.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) fn inspect(arguments: &InspectArguments, manner: Manner) -> Result<Ex
     }
 }
 
-/// A pipeline file is a TOML file, or a folder that has one and is no stage.
+/// A pipeline file is a TOML file, or a folder that has one and is not a stage.
 fn pipeline_at(path: &Path) -> Option<PathBuf> {
     let is_file = path.extension().is_some_and(|ending| ending == "toml");
     let is_folder = path.join("pipeline.toml").is_file() && !build::is_stage(path);

@@ -1,4 +1,4 @@
-//! The verbs, one file each.
+//! The commands of `sandmill`, one file each.
 
 mod build;
 mod check;
@@ -22,7 +22,8 @@ use crate::sandbox::tell_of_slow_compilations;
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) exit: Exit,
-    /// What is left to be removed of a run. To be dropped last: who is killed before that can be told from who was not.
+    /// What is left to remove of a run. It must be dropped last, so that a run killed before can be told from one that
+    /// was not.
     pub(super) conclusion: Conclusion,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Done> {
     if !manner.quiet && print::stderr_columns().is_some() {
         tell_of_slow_compilations(|path| {
             let path = one_line(&path.display().to_string());
-            print::message(&format!("compiling {path}: once, until it changes\n"));
+            print::message(&format!("compiling {path} (again only when it changes)\n"));
         });
     }
     let exit = match &arguments.verb {

@@ -1,4 +1,4 @@
-//! `sandmill new`: a stage to begin with.
+//! `sandmill new`: creates a stage, or a pipeline with a script.
 
 use crate::build;
 use crate::cli::args::NewArguments;
@@ -25,10 +25,10 @@ pub(super) fn new(arguments: &NewArguments, quiet: bool) -> Result<Exit> {
     let shown = one_line(&folder.display().to_string());
     let entry = one_line(&folder.join(entry).display().to_string());
     print::message(&if script.is_some() {
-        format!("made {shown}: change its script in {entry}\n\nnext:\n  sandmill run {shown}\n")
+        format!("created {shown}: edit its script in {entry}\n\nnext:\n  sandmill run {shown}\n")
     } else {
         format!(
-            "made {shown}: change its function in {entry}\n\n\
+            "created {shown}: edit its function in {entry}\n\n\
              next:\n  echo hello | sandmill run {shown}/pipeline.toml\n\n\
              and in a pipeline:\n  [[stage]]\n  name = \"{name}\"\n  component = \"{shown}\"\n"
         )

@@ -36,18 +36,18 @@ const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Runs a pipeline to its end.
 ///
 /// # Errors
-/// What kept it from beginning. What happened after that stands in its report, and is printed.
+/// Whatever kept the run from starting. What happened later is in its report, and is printed.
 pub(super) fn run(arguments: &RunArguments, manner: Manner) -> Result<Done> {
     let mut plan = config::load(&pipeline_file(arguments.pipeline.path.as_deref())?)?;
     plan.state.start = arguments.start();
     follow(plan, &arguments.shown, manner, |_| Ok(())).map(Done::from)
 }
 
-/// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds. The state of
-/// the run is there until its conclusion is dropped.
+/// Runs a plan to its end, shows it on the way, and says at the end what became of it, and what `afterwards` adds. The
+/// state of the run is there until its conclusion is dropped.
 ///
 /// # Errors
-/// What kept it from beginning, or from being told. What happened between stands in its report.
+/// Whatever kept the run from starting, or from being reported. What happened in between is in its report.
 pub(super) fn follow(
     mut plan: Plan,
     shown: &ShownArguments,

@@ -51,7 +51,7 @@ fn line(tool: &Status) -> String {
         Presence::Missing => {
             let size =
                 tool.megabytes.map(|megabytes| format!(" ({megabytes} MB, {})", tool.licence)).unwrap_or_default();
-            format!("not here{size}; to fetch it: sandmill toolchain install {}", tool.language)
+            format!("not installed{size}; to fetch it: sandmill toolchain install {}", tool.language)
         }
     };
     format!("{:<15} {:<24} {place}\n", tool.language, format!("{} {}", tool.tool, one_line(&tool.version)))
@@ -80,7 +80,7 @@ fn each(languages: &[String], work: impl Fn(&str) -> Result<()>) -> Result<Exit>
 fn install(language: &str, manner: Manner) -> Result<()> {
     while_building(|stop| build::install_tool(language, stop, &mut Talker(manner)))?;
     if !manner.quiet {
-        print::message(&format!("the toolchain for {language} is here\n"));
+        print::message(&format!("the toolchain for {language} is installed\n"));
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Draws a picture at the bottom of a terminal, over the one before it.
 //!
-//! Nothing relies on the terminal to wrap: lines are cut to its width beforehand, and wrapping is off while they are drawn,
-//! because a terminal may take a character for wider than we do. Each line is overwritten in place and the rest of it
-//! cleared, so that nothing flickers. A terminal that knows synchronised updates shows all of it at once.
+//! Nothing relies on the terminal to wrap: lines are shortened to its width beforehand, and wrapping is off while they
+//! are drawn, because a terminal may take a character for wider than we do. Each line is overwritten in place and the
+//! rest of it cleared, so that nothing flickers. A terminal that knows synchronised updates shows all of it at once.
 //!
-//! The cursor waits at the beginning of the last line: what the terminal echoes there (`^C`) does not wrap, and the next
-//! picture covers it.
+//! The cursor waits at the beginning of the last line: what the terminal echoes there (`^C`) does not wrap, and the
+//! next picture covers it.
 
 use crate::cli::render::text::width;
 
@@ -44,7 +44,8 @@ impl Canvas {
     /// them.
     pub(super) fn redraw(&mut self, above: &str, lines: &[String], size: Size) -> String {
         let mut text = HOLD.to_owned() + &to_the_top(self.rows_above(size));
-        // Over the last picture, so that nothing has to be cleared first. What a line does not cover is cleared behind it.
+        // Drawn over the last picture, so that nothing has to be cleared first. What a line does not cover is cleared
+        // after it.
         text.push_str(&above.replace('\n', &format!("{CLEAR_RIGHT}\r\n")));
         text.push_str(WRAP_OFF);
         for (i, line) in lines.iter().enumerate() {
@@ -64,7 +65,8 @@ impl Canvas {
     pub(super) fn erase(&mut self, size: Size) -> String {
         let text = match self.rows_above(size) {
             0 => format!("\r{CLEAR_RIGHT}"),
-            // From the second line on: a terminal that is cleared from its first cell may keep what it showed as history.
+            // From the second line on: a terminal that is cleared from its first cell may keep what it showed as
+            // history.
             up => format!("{}{CLEAR_RIGHT}{DOWN}{CLEAR_BELOW}{UP}", to_the_top(up)),
         };
         self.drawn.clear();

@@ -1,7 +1,7 @@
-//! One picture of a run: a line for the whole, and one for each queue with what is behind it.
+//! One picture of a run: a line for the whole, and one for each queue with what reads from it.
 //!
 //! The picture has several forms, each narrower than the one before, and takes the first that fits the terminal: what
-//! matters less is left out before anything is cut.
+//! matters less is left out before anything is shortened.
 
 use super::{NodePace, Pace, Size};
 use crate::cli::render::numbers::{brief, bytes, clock, count, duration, percent, size};
@@ -34,7 +34,7 @@ const WHOLE_FORMS: [WholeForm; 5] = [
 /// A form of the lines for the queues. All of them have one, so that their columns stand below each other.
 #[derive(Clone, Copy, Debug)]
 struct RowForm {
-    /// Names wider than this are cut.
+    /// Names wider than this are shortened.
     name_columns_max: usize,
     /// Cells of the bar; 0: none.
     cells: usize,
@@ -52,7 +52,7 @@ const ROW_FORMS: [RowForm; 4] = [
     RowForm { name_columns_max: 10, cells: 0, has_fill: false, has_words: false, gap: " " },
 ];
 
-/// A queue and what works behind it.
+/// A queue and the node that reads from it.
 struct Row<'a> {
     name: &'a str,
     workers: usize,

@@ -1,4 +1,4 @@
-//! Speeds, from the snapshots of the last seconds.
+//! Measures speeds from the snapshots of the last seconds.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::edge::Extent;
 use crate::record::Accounting;
 use crate::report::Stats;
 
-/// Speeds are means over so much time: long enough to be read, short enough to follow a change.
+/// Speeds are means over this time: long enough to be read, short enough to follow a change.
 const WINDOW: Duration = Duration::from_secs(3);
 
-/// No forecast before so much time has passed: it would jump.
+/// No forecast before this much time has passed: it would jump.
 const FORECAST_AFTER: Duration = Duration::from_secs(1);
 
 /// A node that works less than this share of the time holds nobody back.
@@ -18,8 +18,8 @@ const BOTTLENECK_SHARE_MIN: f64 = 0.5;
 
 /// Takes snapshots, gives speeds. Bounded by the snapshots of one window.
 ///
-/// All of it is about records that have met their fate, or are written and wait for their sink's commit: what was only read
-/// is not done.
+/// All of it is about records that have met their fate, or are written and wait for their sink's commit: what was only
+/// read is not done.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     window: VecDeque<Sample>,
@@ -265,7 +265,8 @@ mod tests {
         assert_eq!(pace.left.unwrap().as_secs_f64().round(), 5.0);
     }
 
-    /// A table's rows are delivered when they are committed: until then the display said 0 records/s, and 118 days left.
+    /// A table's rows are delivered when they are committed: until then the display said 0 records/s, and 118 days
+    /// left.
     #[test]
     fn rows_that_wait_for_their_commit_are_done() {
         let (mut stats, mut meter, mut pace) = (at(1_000), Meter::default(), Pace::default());

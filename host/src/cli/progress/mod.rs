@@ -1,7 +1,7 @@
-//! Shows a run while it lasts: on a terminal a picture of its queues and speeds below the lines that scroll by, elsewhere
-//! a line of progress every few seconds.
+//! Shows a run while it lasts: on a terminal a picture of its queues and speeds below the lines that scroll by,
+//! elsewhere a line of progress every few seconds.
 //!
-//! What a terminal is told to do is made as text by pure functions; [`Screen`] alone writes it.
+//! The control sequences for a terminal are made as text by pure functions; [`Screen`] alone writes it.
 
 mod canvas;
 mod frame;

@@ -1,4 +1,4 @@
-//! Standard error during a run: lines that scroll away, and how far the run is.
+//! Writes to standard error during a run: lines that scroll away, and the progress of the run.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::report::Stats;
 /// than this many bytes of them.
 const WAITING_BYTES_MAX: usize = 16 * 1024;
 
-/// How often a line of progress is printed where there is no terminal: often enough to see that it runs, seldom enough for
-/// a log. A run that is shorter prints none.
+/// How often a line of progress is printed where there is no terminal: often enough to see that it runs, seldom enough
+/// for a log. A run that is shorter prints none.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// How a run shows its progress.

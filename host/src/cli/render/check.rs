@@ -1,4 +1,4 @@
-//! A pipeline, checked: what it consists of, and whether it can run.
+//! Renders a checked pipeline: its nodes, and whether it can run.
 
 use super::inspection::in_short;
 use super::numbers::plural;
@@ -11,7 +11,7 @@ use crate::report::{CheckReport, CheckedNode, GrantUse, Role};
 /// Columns of the word at the left.
 const ROLE_COLUMNS: usize = 8;
 
-/// Names wider than this are cut.
+/// Names wider than this are shortened.
 const NAME_COLUMNS_MAX: usize = 24;
 
 /// Less room beside the names, and what is said there stands below them.
@@ -42,7 +42,8 @@ pub(crate) fn check(of: &CheckReport, room: Option<usize>) -> String {
     text
 }
 
-/// The lines of a node, broken between words; what follows stands below what is said of it, where there is room for that.
+/// The lines of a node, broken between words; what follows stands below what is said of it, where there is room for
+/// that.
 fn fitted(lines: &str, columns: usize, room: usize) -> String {
     let indent = ROLE_COLUMNS + columns + 2;
     if indent + ROOM_MIN <= room {
@@ -52,7 +53,8 @@ fn fitted(lines: &str, columns: usize, room: usize) -> String {
     folded(&lines.replace(&blanks, "\n    "), room)
 }
 
-/// A node with what it promises, and below it what it runs. Who feeds it is said where that is not simply the node above.
+/// A node with what it promises, and below it what it runs. Who feeds it is said where that is not simply the node
+/// above.
 fn line(node: &CheckedNode, promise: Option<&str>, before: Option<&CheckedNode>, columns: usize) -> String {
     let role = paint(FAINT, left(node.role.word(), ROLE_COLUMNS));
     let linear = match node.fed_by.as_slice() {

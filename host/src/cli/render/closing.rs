@@ -1,4 +1,4 @@
-//! What is said at the end of a run: one row per node, the account of all records, and what to do next.
+//! Renders the closing report: one row per node, the account of all records, and what to do next.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const COLUMNS: usize = 80;
 /// No line that we can help is wider, however wide the terminal is: beyond that nobody finds the next line.
 const COLUMNS_MAX: usize = 100;
 
-/// Names in a line of text are cut beyond this.
+/// Names in a line of text are shortened beyond this.
 const NAME_COLUMNS_MAX: usize = 32;
 
 /// A node that works less than this share of its time holds nobody back.
@@ -31,8 +31,8 @@ const IDLE_SHARE_MAX: f64 = 0.05;
 /// A shorter run has no speed: nearly all of it is its start. Arbitrary.
 const SPEED_ELAPSED_MIN: Duration = Duration::from_millis(100);
 
-/// Guests that take this share of all cores leave the rest to the host: copies, sources and sinks need it. Measured: 0.79
-/// with three busy stages on two cores.
+/// Guests that take this share of all cores leave the rest to the host: copies, sources and sinks need it. Measured:
+/// 0.79 with three busy stages on two cores.
 const CORES_SHARE_MIN: f64 = 0.7;
 
 /// A machine that is busy may hold a process up for less.
@@ -45,8 +45,8 @@ const TIMES: &[usize] = &[7, 8];
 const ALL_BUT_RECORDS: &[usize] = &[5, 6, 7, 8, 9];
 const ALL_BUT_IN_AND_OUT: &[usize] = &[3, 5, 6, 7, 8, 9];
 
-/// The closing report: the table and notes on its nodes, then the problem, when there was one, and the verdict, which stands
-/// last because a terminal shows the end. `cores`: how many the machine has.
+/// The closing report: the table and notes on its nodes, then the problem, when there was one, and the verdict, which
+/// stands last because a terminal shows the end. `cores`: how many the machine has.
 pub(crate) fn closing(report: &Report, cores: usize, width: Option<usize>) -> String {
     let mut text = table(&report.stats, width.unwrap_or(COLUMNS).min(COLUMNS_MAX));
     text.push('\n');
@@ -92,7 +92,7 @@ fn trouble(stage: &StageStats) -> String {
         let attempts = plural(stage.retries, "further attempt");
         let recovered = if stage.recovered == 0 { "none".to_owned() } else { plural(stage.recovered, "record") };
         let name = name(&stage.name);
-        text.push_str(&format!("stage \"{name}\": {attempts} at records that had failed; {recovered} recovered\n"));
+        text.push_str(&format!("stage \"{name}\": {attempts} on failed records; {recovered} recovered\n"));
     }
     if stage.failed_invocations > 0 {
         text.push_str(&format!(
@@ -110,7 +110,7 @@ fn persisted(role: &str, node: &str, retries: u64) -> String {
     if retries == 0 {
         return String::new();
     }
-    format!("{role} \"{}\" failed and was tried again: {}\n", name(node), plural(retries, "further attempt"))
+    format!("{role} \"{}\" failed and was retried: {}\n", name(node), plural(retries, "further attempt"))
 }
 
 /// What a guest was not let say.
@@ -118,7 +118,7 @@ fn unheard(role: &str, node: &str, cut: u64) -> String {
     if cut == 0 {
         return String::new();
     }
-    format!("{role} \"{}\" wrote {} of log beyond limits.log: not kept\n", name(node), bytes(cut))
+    format!("{role} \"{}\" wrote {} of log beyond limits.log, which was discarded\n", name(node), bytes(cut))
 }
 
 /// What made it fail, as an error; empty when nothing did. A reader that has closed its pipe is nobody's failure.
@@ -142,7 +142,7 @@ pub(crate) fn leftovers(report: &Report) -> String {
     }
     if !accounting.balances() && report.ending != Ending::Aborted {
         text.push_str(&format!(
-            "{} the account does not balance: this is a bug in sandmill, please report it with this line: {}\n",
+            "{} the account does not balance: this is a bug in Sandmill, please report it with this line: {}\n",
             paint(BAD, "error:"),
             equation(&report.stats)
         ));
@@ -177,7 +177,11 @@ fn speed(stats: &Stats) -> String {
 /// How long the run took; beside that, how long the process was stopped by somebody.
 fn lasted(stats: &Stats) -> String {
     let took = duration(stats.elapsed);
-    if stats.stopped < STOPPED_MIN { took } else { format!("{took} (and stopped for {})", duration(stats.stopped)) }
+    if stats.stopped < STOPPED_MIN {
+        took
+    } else {
+        format!("{took} (not counting {} in which the process was stopped)", duration(stats.stopped))
+    }
 }
 
 /// Where every record went.
@@ -212,9 +216,11 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
     let is_source = stats.sources.iter().any(|source| source.name == *node);
     let is_sink = stats.sinks.iter().any(|sink| sink.name == *node);
     let (role, work, help) = match (is_source, is_sink) {
-        (true, _) => ("source", "reading", "the stages could take more than it gives"),
+        (true, _) => ("source", "reading", "the stages could process more than it delivers"),
         (_, true) => ("sink", "writing", "larger batches, or a faster destination, would help"),
-        _ if all_cores_work(stats, cores) => ("stage", "busy", "all cores work, so only cheaper work there would help"),
+        _ if all_cores_work(stats, cores) => {
+            ("stage", "busy", "all cores are busy, so only cheaper work there would help")
+        }
         _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
     };
     let label = paint(STRONG, "bottleneck:");
@@ -233,7 +239,7 @@ fn all_cores_work(stats: &Stats, cores: usize) -> bool {
     in_guests >= CORES_SHARE_MIN * cores as f64 * stats.elapsed.as_secs_f64()
 }
 
-/// A node's name, fit for a line with other words on it.
+/// A node's name, fit for a line with other text on it.
 pub(super) fn name(node: &str) -> String {
     cut(&one_line(node), NAME_COLUMNS_MAX).into_owned()
 }
@@ -247,8 +253,8 @@ fn bytes_read(stats: &Stats) -> Option<u64> {
     (sum > 0).then_some(sum)
 }
 
-/// One row per node, in the order of the plan. Tries ever narrower forms: gaps closed, counts rounded, names cut, columns
-/// left out.
+/// One row per node, in the order of the plan. Tries ever narrower forms: gaps closed, counts rounded, names cut,
+/// columns left out.
 fn table(stats: &Stats, columns: usize) -> String {
     let rounded: fn(u64) -> String = |n| brief(n as f64);
     let forms = [
@@ -417,7 +423,10 @@ mod tests {
         let mut report = samples::report(Ending::Completed);
         assert!(!closing(&report, 2, None).contains("stopped"));
         report.stats.stopped = Duration::from_secs(36);
-        assert!(closing(&report, 2, None).contains(" in 1.24 s (and stopped for 36.0 s), 806,452 records/s"));
+        assert!(
+            closing(&report, 2, None)
+                .contains(" in 1.24 s (not counting 36.0 s in which the process was stopped), 806,452 records/s")
+        );
     }
 
     #[test]
@@ -451,13 +460,11 @@ mask      912 k  912 k       0      0
 visits    912 k  912 k              0
 
 stage "parse": 2,961 further attempts
-    at records that had failed; 1
-    record recovered
+    on failed records; 1 record recovered
 stage "parse": 3 invocations failed as
     a whole (trap, limit, contract),
     after 312 ms in guests
-stage "parse" wrote 68.4 KiB of log
-    beyond limits.log: not kept
+stage "parse" wrote 68.4 KiB of log beyond limits.log, which was discarded
 not shown, because they came too fast:
     412 log lines or failures
 
@@ -487,9 +494,9 @@ filter     999,001 912,001  87,000      0   976 951 ms   12 ms  217 µs 100 %
 mask       912,001 912,001       0      0   891 951 ms   12 ms  217 µs 100 %
 visits     912,001 912,001              0               819 ms          50 %
 
-stage "parse": 2,961 further attempts at records that had failed; 1 record recovered
+stage "parse": 2,961 further attempts on failed records; 1 record recovered
 stage "parse": 3 invocations failed as a whole (trap, limit, contract), after 312 ms in guests
-stage "parse" wrote 68.4 KiB of log beyond limits.log: not kept
+stage "parse" wrote 68.4 KiB of log beyond limits.log, which was discarded
 not shown, because they came too fast: 412 log lines or failures
 
 completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
@@ -577,7 +584,7 @@ bottleneck: sink "visits" (writing 93 % of the time): larger batches, or a faste
         );
     }
 
-    /// A day of a busy pipeline: exact counts stand in the account, the table rounds them to keep to its width.
+    /// A day of a busy pipeline: the account shows exact counts, the table rounds them to keep to its width.
     #[test]
     fn a_long_run() {
         let mut report = samples::report(Ending::Completed);

@@ -1,4 +1,4 @@
-//! A component, looked at.
+//! Renders an inspected component.
 
 use super::numbers::{bytes, plural};
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
@@ -6,10 +6,10 @@ use super::text::{cut, left, one_line, width};
 use crate::plan::{Isolation, Suggested};
 use crate::report::{ImportUse, Inspection, Provision};
 
-/// Columns of the words at the left.
+/// Columns of the labels at the left.
 const LABEL_COLUMNS: usize = 10;
 
-/// Names wider than this are cut: those of packages are half as wide.
+/// Names wider than this are shortened: those of packages are half as wide.
 const NAME_COLUMNS_MAX: usize = 120;
 
 /// Everything that is known of it, one line each. What is wrong with it is not said here: those are errors.
@@ -20,7 +20,7 @@ pub(crate) fn inspection(of: &Inspection) -> String {
     text.push_str(&labelled("size", &bytes(of.bytes)));
     text.push_str(&labelled("sha256", &one_line(&of.sha256)));
     if let Some(memory) = of.memory_initial_bytes {
-        text.push_str(&labelled("memory", &format!("{} to begin with", bytes(memory))));
+        text.push_str(&labelled("memory", &format!("{} initially", bytes(memory))));
     }
     if let Some(suggested) = &of.defaults {
         text.push_str(&labelled("defaults", &defaults(suggested)));
@@ -177,7 +177,7 @@ stages/parse/target/parse.wasm
 world     stage
 size      23.1 KiB
 sha256    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-memory    1.06 MiB to begin with
+memory    1.06 MiB initially
 build     up to date
 exports   sandmill:stage/transform@0.1.0
 imports   sandmill:stage/host@0.1.0  log lines and panic messages

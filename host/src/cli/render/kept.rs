@@ -1,4 +1,4 @@
-//! What is said of checkpoints: where a run goes on, and whether it can.
+//! What is reported of checkpoints: where a run continues, and whether it can.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -26,7 +26,7 @@ pub(super) fn kept(report: &Report) -> String {
     let mut text = String::new();
     if let Some(from) = &checkpoints.resumed_from {
         let whole = from.accounting.plus(report.stats.accounting);
-        text.push_str(&format!("with what was done before: {}\n", sums(&whole)));
+        text.push_str(&format!("including the earlier run: {}\n", sums(&whole)));
     }
     let goes_on = report.ending != Ending::Completed && report.resumable.is_some();
     if goes_on || checkpoints.resumed_from.is_some() {
@@ -41,7 +41,7 @@ pub(super) fn kept(report: &Report) -> String {
 fn go_on(checkpoints: &CheckpointStats) -> &'static str {
     match checkpoints {
         CheckpointStats { taken: 0, held_off: 1.., .. } => {
-            "no checkpoint could be taken, because a stage holds records until its end: run it again to start over\n"
+            "no checkpoint could be taken, because a stage holds records until the input ends: run it again to start over\n"
         }
         CheckpointStats { .. } => "run it again to continue where it stopped; --fresh starts over\n",
     }

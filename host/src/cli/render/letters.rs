@@ -1,4 +1,4 @@
-//! Dead letters in words: a line each, or all that is known of one.
+//! Dead letters as text: a line each, or everything about one.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +17,8 @@ const ID_COLUMNS: usize = 6;
 /// How much of a value is shown.
 const VALUE_COLUMNS: usize = 400;
 
-/// One line, with its line feed. On a terminal of `columns` the reason is cut to what is left, or has a line of its own
-/// below the others; elsewhere nothing is cut.
+/// One line, with its line feed. On a terminal of `columns` the reason is shortened to what is left, or has a line of
+/// its own below the others; elsewhere nothing is shortened.
 pub(crate) fn letter_line(letter: &DeadLetter, columns: Option<usize>) -> String {
     let DeadLetter { id, time, node, kind, place, reason, .. } = letter;
     let reason = one_line(&format!("{place}: {reason}"));
@@ -130,7 +130,7 @@ mod tests {
             node: "normalise-addresses".into(),
             kind: "output-records-limit".into(),
             place: "in.txt:4".into(),
-            reason: "made 2,000 outputs of one record; limits.output_records allows 1,000 of them".into(),
+            reason: "made 2,000 outputs from one record; limits.output_records allows 1,000 of them".into(),
             backtrace: Vec::new(),
             log: Vec::new(),
             key: None,
@@ -138,7 +138,8 @@ mod tests {
         }
     }
 
-    /// Issue 12: names were cut at 14 characters and reasons at 60, also in a pipe; a terminal broke lines of 124 columns.
+    /// Issue 12: names were cut at 14 characters and reasons at 60, also in a pipe; a terminal broke lines of 124
+    /// columns.
     #[test]
     fn a_line_of_the_list_is_whole_in_a_pipe_and_fits_a_terminal() {
         let at = |columns| anstream::adapter::strip_str(&letter_line(&sample(), columns)).to_string();

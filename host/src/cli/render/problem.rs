@@ -1,4 +1,4 @@
-//! Errors: what happened, what it comes from, what to do about it.
+//! Renders errors: what happened, the causes, and what to do about it.
 
 use super::style::{BAD, HINT, STRONG, paint};
 use super::text::{cut, harmless, hung, one_line, width};
@@ -62,8 +62,8 @@ pub(crate) fn problems(of: &[Problem], columns: Option<usize>) -> String {
     of.iter().map(|of| problem(of, columns)).collect::<Vec<_>>().join("\n")
 }
 
-/// The text, whose further lines stand under its first one, `indent` columns from the left. On a terminal of `columns` its
-/// lines are broken between words, and what follows a break stands below the line's first word.
+/// The text, whose further lines stand under its first one, `indent` columns from the left. On a terminal of `columns`
+/// its lines are broken between words, and what follows a break stands below the line's first word.
 pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
     let mut lines = Vec::new();
     for line in harmless(text.trim_end()).lines() {

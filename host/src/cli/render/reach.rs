@@ -1,4 +1,4 @@
-//! A pipeline's imports and grants: what every component wants, and what it may reach.
+//! Renders a pipeline's imports and grants: what every component imports, and what it may reach.
 
 use super::inspection::{defaults, labelled, list, name};
 use super::numbers::bytes;
@@ -12,7 +12,7 @@ pub(crate) fn reach(of: &CheckReport) -> String {
     let mut text = format!("{} {}\n", paint(FAINT, "pipeline"), paint(STRONG, one_line(&of.pipeline)));
     let nodes: Vec<String> = of.nodes.iter().filter_map(node).collect();
     if nodes.is_empty() && of.problems.is_empty() {
-        text.push_str("\nit runs no component: there is nothing to grant\n");
+        text.push_str("\nit runs no component, so there is nothing to grant\n");
     }
     text.extend(nodes);
     if !of.problems.is_empty() {

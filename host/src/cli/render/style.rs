@@ -1,4 +1,4 @@
-//! The few colours there are, by what they mean. Terminals choose the shades.
+//! The few colours in use, by their meaning. Terminals choose the shades.
 
 use std::fmt::Display;
 

@@ -3,7 +3,7 @@
 use super::style::{FAINT, paint};
 use super::text::{left, right, width};
 
-/// The narrowest that the first column is cut to.
+/// The narrowest that the first column is shortened to.
 const NAME_COLUMNS_MIN: usize = 12;
 
 /// Rows of as many cells as the header has.
@@ -31,7 +31,7 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells);
     }
 
-    /// By how many cells it is too wide for `columns_max`, when its names are cut as far as names may be.
+    /// By how many cells it is too wide for `columns_max`, when its names are shortened as far as names may be.
     pub(crate) fn excess(&self, columns_max: usize) -> usize {
         let widths = self.widths(columns_max);
         self.total(&widths).saturating_sub(columns_max)

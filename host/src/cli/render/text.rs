@@ -1,4 +1,4 @@
-//! Text cut or filled to a width; what others wrote is made fit to be read by [`crate::legible`].
+//! Shortens or fills text to a width; [`crate::legible`] makes text of others fit to be read.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub(crate) fn width(text: &str) -> usize {
     measure_text_width(text)
 }
 
-/// At most `columns` wide; `…` stands for what was cut.
+/// At most `columns` wide; `…` marks what was left out.
 pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     truncate_str(text, columns, "…")
 }
@@ -26,8 +26,8 @@ pub(crate) fn right(text: &str, columns: usize) -> Cow<'_, str> {
     pad_str(text, columns, Alignment::Right, Some("…"))
 }
 
-/// Lines that are broken between words where they are wider than `columns`; what follows a break is indented by four more
-/// blanks than its line.
+/// Lines that are broken between words where they are wider than `columns`; what follows a break is indented by four
+/// more blanks than its line.
 pub(crate) fn folded(text: &str, columns: usize) -> String {
     let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     text.split_inclusive('\n').map(|line| hung(line, columns, (blanks(line) + 4).min(columns / 2))).collect()

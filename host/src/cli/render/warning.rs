@@ -1,4 +1,4 @@
-//! Warnings: what is probably not meant, and what to write.
+//! Renders warnings: what is probably not intended, and what to write.
 
 use super::problem::hanging;
 use super::style::{HINT, WARN, paint};

@@ -115,7 +115,7 @@ fn what_cannot_be_granted_is_refused_where_it_stands() {
         ("read = 7", r#"8:8: "read" of "grant" of stage "s": expected a string or an array of strings, found 7"#),
         (
             "read = ['..']",
-            r#"8:9: "read" of "grant" of stage "s": this folder has no name of its own that the guest could call it by | a table gives it one: { "/data" = "…" }"#,
+            r#"8:9: "read" of "grant" of stage "s": this folder has no name by which the guest could call it | give it a name in a table: { "/data" = "…" }"#,
         ),
         (
             "env = { PORT = 80 }",
@@ -127,7 +127,7 @@ fn what_cannot_be_granted_is_refused_where_it_stands() {
         ),
         (
             "env = { A = {} }",
-            r#"8:13: "A" of "env" of "grant" of stage "s": expected one of { env = "NAME" } and { file = "path" }"#,
+            r#"8:13: "A" of "env" of "grant" of stage "s": expected { env = "NAME" } or { file = "path" }"#,
         ),
         (
             "clock = 'now'",
@@ -158,7 +158,7 @@ fn no_error_about_a_secret_shows_its_line() {
         ("[stage.grant.secret]\nT = 'hunter2'", "…"),
         ("[stage.grant.secret]\nT = { value = 'hunter2' }", "…"),
         ("[stage.grant.secret]\nT = { env = 'A', file = 'hunter2' }", "…"),
-        // A slip of the hand in the key, and what is no TOML at all.
+        // A slip of the hand in the key, and what is not TOML at all.
         ("[stage.grant]\nsecrets = { T = 'hunter2' }", "secrets = …"),
         ("grant = { secret = { T = 'hunter2' }, raed = [] }", "…"),
         ("[stage.grant]\nsecret = { T = hunter2 }", "secret = …"),
@@ -200,15 +200,15 @@ fn what_is_at_odds_with_deterministic_is_refused_with_the_reason() {
     let cases = [
         (
             "reuse = 'batch'",
-            r#"8:9: stage "s": it is deterministic, but an instance of it sees more than one record | what a batch consists of depends on timing: leave "reuse" out, or say "record""#,
+            r#"8:9: stage "s": it is deterministic, but an instance of it sees more than one record | batch boundaries depend on timing: leave "reuse" out, or write "record""#,
         ),
         (
             "order = 'none'",
-            r#"8:9: stage "s": it is deterministic, but its outputs come in the order in which they are done | leave "order" out, or say "input""#,
+            r#"8:9: stage "s": it is deterministic, but its outputs come in the order in which they are done | leave "order" out, or write "input""#,
         ),
         (
             "order = 'key'",
-            r#"8:9: stage "s": it is deterministic, but its outputs of different keys come in the order in which they are done | leave "order" out, or say "input""#,
+            r#"8:9: stage "s": it is deterministic, but its outputs of different keys come in the order in which they are done | leave "order" out, or write "input""#,
         ),
         (
             "grant.clock = 'real'",
@@ -224,7 +224,7 @@ fn what_is_at_odds_with_deterministic_is_refused_with_the_reason() {
         ),
         (
             "grant.write = ['out']",
-            r#"8:15: stage "s": it is deterministic, but it may write files | what one instance writes, another reads, sooner or later: write in another stage"#,
+            r#"8:15: stage "s": it is deterministic, but it may write files | another instance could read what one instance writes: write in another stage"#,
         ),
     ];
     for (keys, expected) in cases {

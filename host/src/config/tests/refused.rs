@@ -70,7 +70,7 @@ fn what_must_be_there_is_missed() {
     check(&[
         (
             " \n".into(),
-            "1:1: the file is empty | a pipeline has a name, a source and a sink: `sandmill new NAME` makes a stage with one to begin with",
+            "1:1: the file is empty | a pipeline has a name, a source and a sink: `sandmill new NAME` creates a stage with such a pipeline",
         ),
         ("[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(), r#"1:1: missing key "name" in the pipeline file"#),
         (
@@ -305,11 +305,11 @@ fn words_come_from_their_lists() {
         ),
         (
             source("kind = 'stdin'\non_error = { retry = 3 }"),
-            r#"5:12: "on_error" of the source: expected "fail", "drop" or "dead-letter", found a table | only a stage tries records again; the source or sink itself: retry = 3"#,
+            r#"5:12: "on_error" of the source: expected "fail", "drop" or "dead-letter", found a table | only a stage retries records; to retry the source or sink itself, write retry = 3"#,
         ),
         (
             sink("kind = 'null'\non_error.then = 'drop'"),
-            r#"5:1: "on_error" of the sink: expected "fail", "drop" or "dead-letter", found a table | only a stage tries records again; the source or sink itself: retry = 3"#,
+            r#"5:1: "on_error" of the sink: expected "fail", "drop" or "dead-letter", found a table | only a stage retries records; to retry the source or sink itself, write retry = 3"#,
         ),
     ]);
 }
@@ -319,7 +319,7 @@ fn retries_have_bounds_and_words_of_their_own() {
     check(&[
         (
             keys("on_error = 3"),
-            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found 3 | for retries it is a table: on_error = { retry = 3, then = "dead-letter" }"#,
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found 3 | to set retries, write a table: on_error = { retry = 3, then = "dead-letter" }"#,
         ),
         (
             keys("on_error = { retries = 3 }"),
@@ -375,7 +375,7 @@ fn details_belong_to_their_kinds() {
         ),
         (
             source("kind = 'stdin'\nformat = 'csv'\ncolumns = ['a', 'b', 'a']"),
-            r#"6:22: "columns" of the source: this name stands for two columns | give each column a name of its own"#,
+            r#"6:22: "columns" of the source: two columns have this name | give each column a name of its own"#,
         ),
         (
             source("kind = 'stdin'\nformat = 'csv'\ncolumns = []"),
@@ -415,7 +415,7 @@ fn details_belong_to_their_kinds() {
         ),
         (
             sink("kind = 'sqlite'\npath = 'x'\ntable = 'sqlite_t'"),
-            r#"6:9: "table" of the sink: SQLite keeps names that begin with "sqlite_" to itself"#,
+            r#"6:9: "table" of the sink: SQLite reserves names that begin with "sqlite_""#,
         ),
     ]);
 }
@@ -452,7 +452,7 @@ fn values_have_their_types() {
         (stage("name = 's'\ncomponent = ''"), r#"6:13: "component" of stage "s": must not be empty"#),
         (
             stage("name = 's'\ncomponent = \"a\\u0000\""),
-            r#"6:13: "component" of stage "s": a path cannot have a NUL character"#,
+            r#"6:13: "component" of stage "s": a path cannot contain a NUL character"#,
         ),
         (
             source("kind = 'file'\npath = 'a[1.log'"),
@@ -482,7 +482,7 @@ fn text_that_is_no_toml_is_shown_where_it_breaks() {
         ("name = 'p'\nname = 'q'\n".into(), r#"2:1: "name" appears twice"#),
         (
             "name = 'p'\n[source]\nkind = 'stdin'\n[source]\nkind = 'stdin'\n".into(),
-            r#"4:2: "source" appears twice | several are written as [[source]], each of them"#,
+            r#"4:2: "source" appears twice | to write several, begin each with [[source]]"#,
         ),
         (format!("a = {}", "[".repeat(100)), "1:85: this is not TOML: cannot recurse further; max recursion depth met"),
         ("\u{feff}\tname ? 1\n".into(), "1:7: this is not TOML: key with no value, expected `=`"),
@@ -500,7 +500,7 @@ fn names_are_there_once() {
         ),
         (
             keys(&named("s")),
-            r#"8:8: the name "s" of this stage is that of a stage already | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"8:8: the name "s" of this stage is already the name of a stage | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (
             "name = 'a/b'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'null'\n".into(),
@@ -509,11 +509,11 @@ fn names_are_there_once() {
         (
             source("kind = 'stdin'")
                 .replace("[source]", "[[source]]\nname = 'x'\nkind = 'stdin'\n[[source]]\nname = 'x'"),
-            r#"7:8: the name "x" of this source is that of a source already | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"7:8: the name "x" of this source is already the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (
             sink("name = 'stdin'\nkind = 'null'").replace("{ kind = 'stdin' }", "{ name = 'stdin', kind = 'stdin' }"),
-            r#"4:8: the name "stdin" of this sink is that of a source already | no two of a pipeline's sources, stages and sinks may have the same name"#,
+            r#"4:8: the name "stdin" of this sink is already the name of a source | no two of a pipeline's sources, stages and sinks may have the same name"#,
         ),
         (keys("ports = ['a', 'a']"), r#"7:15: stage "s" has two ports with the name "a""#),
         (keys("ports = ['a', '']"), r#"7:15: the name of a port of stage "s" is empty"#),
@@ -526,7 +526,7 @@ fn the_graph_leads_from_sources_to_sinks() {
     check(&[
         (keys("from = 's'"), r#"7:8: stage "s" reads from itself"#),
         (keys("from = 'stdn'"), r#"7:8: there is no source or stage "stdn" | did you mean "stdin"?"#),
-        (keys("from = 'elsewhere'"), r#"7:8: there is no source or stage "elsewhere" | there are: stdin"#),
+        (keys("from = 'elsewhere'"), r#"7:8: there is no source or stage "elsewhere" | sources and stages: stdin"#),
         (keys("from = 'null'"), r#"7:8: sink "null" cannot be read: records end there | name a source or a stage"#),
         (keys("from = []"), r#"7:8: stage "s" reads nothing | name at least one source or stage that it reads"#),
         (
@@ -548,7 +548,7 @@ fn the_graph_leads_from_sources_to_sinks() {
         ),
         (
             keys("ports = ['good', 'bad']"),
-            r#"3:8: stage "s" has 2 ports, and it is not said which one is read | name the port: "s.good""#,
+            r#"3:8: stage "s" has 2 ports, so the one to read must be named | name the port: "s.good""#,
         ),
         (
             keys("ports = ['good', 'bad']").replace("'null' }", "'null', from = 's.good' }"),
@@ -580,7 +580,7 @@ fn no_file_has_two_uses() {
     check(&[
         (
             format!("{head}{}{}", file("out"), file("./out")),
-            r#"10:8: sink "file-2" and sink "file-3" write to one file | give each a path of its own; one sink can read several stages"#,
+            r#"10:8: sink "file-2" and sink "file-3" write to the same file | give each a path of its own; one sink can read several stages"#,
         ),
         (
             format!("{head}{}", file("in.log")),
@@ -592,11 +592,11 @@ fn no_file_has_two_uses() {
         ),
         (
             format!("state.path = 'out'\n{head}{}", file("out")),
-            r#"1:14: sink "file-2" and the state file write to one file | give each a path of its own; one sink can read several stages"#,
+            r#"1:14: sink "file-2" and the state file write to the same file | give each a path of its own; one sink can read several stages"#,
         ),
         (
             format!("{head}{}[[sink]]\nkind = 'sqlite'\npath = 'out'\ntable = 't'\n", file("out")),
-            r#"10:8: sink "file-2" and sink "sqlite" write to one file | give each a path of its own; one sink can read several stages"#,
+            r#"10:8: sink "file-2" and sink "sqlite" write to the same file | give each a path of its own; one sink can read several stages"#,
         ),
     ]);
 }
@@ -611,11 +611,11 @@ fn keys_that_contradict_each_other_are_refused_where_they_stand() {
         (keys("limits = { cpu = '2s', wall = '1s' }"), format!(r#"7:18: "cpu" of "limits" of stage "s": must not be more than "wall", which is 1s | {cpu}"#)),
         (keys("limits = { exchange = '2s', wall = '1s' }"), r#"7:23: "exchange" of "limits" of stage "s": must not be more than "wall", which is 1s | an exchange over HTTP is part of "wall": make that longer, or this shorter"#.into()),
         (keys("limits = { output = '2MiB', memory = '1MiB' }"), r#"7:21: "output" of "limits" of stage "s": must not be more than "memory", which is 1.0 MiB | outputs are made in the instance's memory: raise that, or lower this"#.into()),
-        (keys("batch.bytes = '65MiB'"), format!(r#"7:15: "bytes" of "batch" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | a batch is handed over in the instance's memory: {memory}"#)),
-        (keys("reuse = 'worker'\nrecycle = { memory = '65MiB' }"), format!(r#"8:22: "memory" of "recycle" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | an instance never gets as far: {memory}"#)),
+        (keys("batch.bytes = '65MiB'"), format!(r#"7:15: "bytes" of "batch" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | a batch is passed in the instance's memory: {memory}"#)),
+        (keys("reuse = 'worker'\nrecycle = { memory = '65MiB' }"), format!(r#"8:22: "memory" of "recycle" of stage "s": must not be more than "memory" of "limits", which is 64.0 MiB | an instance never grows that large: {memory}"#)),
         (keys("batch.records = 9\nqueue.records = 8"), format!(r#"7:17: "records" of "batch" of stage "s": must not be more than "records" of "queue", which is 8 | {batch}"#)),
         (sink("kind = 'null'\nbatch.bytes = 9\nqueue.bytes = 8"), format!(r#"5:15: "bytes" of "batch" of the sink: must not be more than "bytes" of "queue", which is 8 | {batch}"#)),
-        (keys("on_error = { retry = 0, backoff = '1s' }"), r#"7:35: "backoff" of "on_error" of stage "s": there is nothing to wait for, because nothing is tried again | leave it out, or allow more attempts than 0"#.into()),
+        (keys("on_error = { retry = 0, backoff = '1s' }"), r#"7:35: "backoff" of "on_error" of stage "s": there is nothing to wait for, because nothing is retried | leave it out, or allow at least 1 retry"#.into()),
         (format!("{}[state]\ncheckpoint = {{ every = '1s' }}\n", keys("batch.linger = '2s'")), r#"7:16: "linger" of "batch" of stage "s": must not be more than "every" of "checkpoint", which is 1s | a checkpoint waits until all batches are done: make that longer, or this shorter"#.into()),
     ];
     for (text, expected) in cases {
@@ -662,7 +662,7 @@ fn a_command_ends_so_it_cannot_be_asked_to_stay() {
         ),
         (
             keys("command = { args = ['a', \"b\\u0000\"] }"),
-            r#"7:26: "args" of "command" of stage "s": an argument cannot have a NUL character"#,
+            r#"7:26: "args" of "command" of stage "s": an argument cannot contain a NUL character"#,
         ),
     ]);
 }

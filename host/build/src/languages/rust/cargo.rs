@@ -1,4 +1,4 @@
-//! One run of cargo over a stage's folder: where it builds, what it says, and what comes of it.
+//! Runs cargo over a stage's folder: where it builds, what it prints, and what it makes.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -148,7 +148,7 @@ impl Cargo<'_> {
         cargo
     }
 
-    /// `None` where cargo refuses the manifest: the build itself says why, in cargo's own words.
+    /// `None` where cargo refuses the manifest: the build itself reports why, in cargo's own text.
     fn metadata(&self) -> Option<Metadata> {
         let mut cargo = self.toolchain.cargo();
         cargo.current_dir(&self.stage.folder).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
@@ -158,8 +158,9 @@ impl Cargo<'_> {
 }
 
 impl Metadata {
-    /// The name of the stage's library, when it may be built in the folder that stages share: it is alone in its workspace,
-    /// nobody has chosen a target folder, and all that it depends on is found by a version, or is the SDK of this program.
+    /// The name of the stage's library, when it may be built in the folder that stages share: it is alone in its
+    /// workspace, nobody has chosen a target folder, and all that it depends on is found by a version, or is the SDK of
+    /// this program.
     fn library_to_share(&self, stage: &Path) -> Option<String> {
         let package = self.packages.iter().find(|package| package.manifest_path.parent() == Some(stage))?;
         let is_alone = self.packages.len() == 1 && self.workspace_root == stage;

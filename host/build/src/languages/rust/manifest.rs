@@ -36,14 +36,15 @@ impl Manifest {
         };
         let crate_types = manifest.get("lib").and_then(|lib| lib.get("crate-type")).and_then(|types| types.as_array());
         if !crate_types.is_some_and(|types| types.iter().any(|kind| kind.as_str() == Some("cdylib"))) {
-            return Err(no_stage("it is not compiled to a library of its own")
+            return Err(no_stage("it is not compiled to a `cdylib` library")
                 .hint("its Cargo.toml needs\n\n    [lib]\n    crate-type = [\"cdylib\"]"));
         }
         Ok(Self { name: name.to_owned(), table: manifest })
     }
 }
 
-/// Where a manifest expects the SDK: the folder above a dependency of the stage on `…/.sandmill/rust`, seen from its own.
+/// Where a manifest expects the SDK: the folder above a dependency of the stage on `…/.sandmill/rust`, seen from its
+/// own.
 pub(super) fn wanted_sdk(manifest: &toml::Table) -> Option<Unpacked> {
     let dependency = manifest.get("dependencies")?.get("sandmill-stage")?;
     let path = Path::new(dependency.get("path")?.as_str()?);
@@ -65,7 +66,7 @@ pub(super) fn inputs(dep_info: &str, folder: &Path) -> BTreeSet<PathBuf> {
     inputs
 }
 
-/// The files behind the colon of a makefile's first rule; a space in a name is written `\ `.
+/// The files after the colon of a makefile's first rule; a space in a name is written `\ `.
 fn dep_info_files(text: &str) -> Vec<PathBuf> {
     let rule = text.lines().next().and_then(|line| line.split_once(": ")).map(|(_, files)| files).unwrap_or_default();
     rule.replace("\\ ", "\0").split_ascii_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()

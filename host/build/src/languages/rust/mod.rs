@@ -1,4 +1,4 @@
-//! Rust: a package that is compiled to a library of its own, by cargo.
+//! Rust: a package that cargo compiles to a `cdylib` library.
 
 mod cargo;
 mod flags;
@@ -91,8 +91,7 @@ impl Language for Rust {
     }
 }
 
-const PRINTS_NOWHERE: &str = "note: what the standard library prints in a stage is written nowhere: with \
-                              `use sandmill_stage::println;` (print, eprintln, dbg …) it is a line of the log";
+const PRINTS_NOWHERE: &str = "note: in a stage, output of the standard library's macros is discarded: with `use sandmill_stage::println;` (print, eprintln, dbg …) it goes to the log";
 
 /// Whether a module calls `std::print!` or one of its kin: the names of functions say so, in either form of mangling.
 fn prints_nowhere(module: &[u8]) -> bool {

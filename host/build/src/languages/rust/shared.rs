@@ -1,10 +1,10 @@
-//! One target folder in the user's cache for stages that have nothing of their own to compile but themselves: what the first
-//! of them compiled, the others find.
+//! One target folder in the user's cache for stages that have nothing of their own to compile but themselves: what the
+//! first of them compiled, the others find.
 //!
-//! Cargo tells packages of one name apart by their place in their workspace. In a folder that several workspaces share, two
-//! stages of one name would get each other's code. So only stages whose dependencies come from registries, and from the SDK
-//! that travels in this program, share the folder; it belongs to one version of the SDK; one build at a time works in it;
-//! and what a namesake has left is removed before cargo looks.
+//! Cargo tells packages of one name apart by their place in their workspace. In a folder that several workspaces share,
+//! two stages of one name would get each other's code. So only stages whose dependencies come from registries, and from
+//! the SDK that travels in this program, share the folder; it belongs to one version of the SDK; one build at a time
+//! works in it; and what a namesake has left is removed before cargo looks.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Waits until no other build is in it, in whatever process. `None` where there is no cache to have it in.
+    /// Waits until no other build works in it, in whatever process. `None` if there is no cache folder.
     pub(super) fn enter(talk: &mut dyn Talk) -> Option<Self> {
         let folder = sandmill_component::cache::user_folder()?.join("target").join(KIT.hash());
         Self::at(folder, talk)
@@ -33,7 +33,7 @@ impl Shared {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                talk.say("waiting for another build to end");
+                talk.say("waiting for another build to finish");
                 lock.lock().ok()?;
             }
             Err(TryLockError::Error(_)) => return None,
@@ -65,7 +65,8 @@ impl Shared {
 mod tests {
     use super::*;
 
-    /// Without this a stage would silently get the code of its namesake: cargo takes the file that is there for its own.
+    /// Without this a stage would silently get the code of its namesake: cargo takes the file that is there for its
+    /// own.
     #[test]
     fn what_a_namesake_left_is_removed() {
         let cache = tempfile::tempdir().unwrap();
@@ -92,7 +93,7 @@ mod tests {
             let (waits, told) = std::sync::mpsc::sync_channel(1);
             let path = cache.path().to_owned();
             let second = scope.spawn(move || Shared::at(path, &mut |line: &str| waits.send(line.to_owned()).unwrap()));
-            assert_eq!(told.recv().unwrap(), "waiting for another build to end");
+            assert_eq!(told.recv().unwrap(), "waiting for another build to finish");
             drop(first);
             second.join().unwrap()
         });

@@ -1,9 +1,9 @@
 //! Finds a Rust toolchain that compiles for `wasm32-unknown-unknown`.
 //!
-//! In this order: a toolchain that has the target; rustup, asked to add it; the distribution's compiler with the library's
-//! source, from which cargo builds the library for the target. What is there is found out first, what follows from it is
-//! decided by a function without side effects. `SANDMILL_RUST=system` leaves rustup alone, which would change the user's
-//! toolchain; `SANDMILL_RUST=rustup` leaves the distribution's compiler alone.
+//! In this order: a toolchain that has the target; rustup, asked to add it; the distribution's compiler with the
+//! library's source, from which cargo builds the library for the target. What is there is found out first, what follows
+//! from it is decided by a function without side effects. `SANDMILL_RUST=system` leaves rustup alone, which would
+//! change the user's toolchain; `SANDMILL_RUST=rustup` leaves the distribution's compiler alone.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Only {
             b"rustup" => Ok(Self::Rustup),
             b"system" => Ok(Self::System),
             _ => Err(Error::config(format!("{ONLY} is {:?}", value.unwrap_or_default()))
-                .hint("it may be \"rustup\" or \"system\"; unset it for what is there")),
+                .hint("it may be \"rustup\" or \"system\"; unset it to use either")),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Toolchain {
         }
     }
 
-    /// What cargo needs to be told for it.
+    /// The variables that cargo needs for it.
     pub(super) fn cargo_arguments(&self) -> &'static [&'static str] {
         match self {
             Self::Ready => &[],
@@ -211,7 +211,7 @@ fn sysroot(rustc: &str, folder: &Path) -> Option<PathBuf> {
     printed.status.success().then(|| PathBuf::from(path.trim()))
 }
 
-/// rustup gives up by itself when there is no network; `timeout` ends it where it would wait for one. When it does not
+/// rustup returns by itself when there is no network; `timeout` ends it where it would wait for one. When it does not
 /// add the target, says why.
 fn add_target(folder: &Path) -> Result<(), String> {
     let mut rustup = clean(Command::new("timeout"));
@@ -244,10 +244,10 @@ fn remember_refusal() {
 }
 
 fn none_found(only: Only) -> Error {
-    let mut error = Error::config(format!("no Rust toolchain here compiles for {TARGET}"))
+    let mut error = Error::config(format!("no Rust toolchain on this machine compiles for {TARGET}"))
         .hint(format!("with rustup: rustup target add {TARGET}"));
     if only != Only::Any {
-        error = error.hint(format!("{ONLY} keeps the choice to one kind of toolchain: unset it"));
+        error = error.hint(format!("{ONLY} allows only one kind of toolchain: unset it"));
     }
     if Path::new("/etc/debian_version").exists() {
         error.hint("on Debian: apt-get install rustc-web cargo-web rust-web-src rust-web-llvm lld-22")

@@ -1,4 +1,4 @@
-//! Sixty-four bytes, and where in them a kind of byte stands.
+//! A block of sixty-four bytes, and masks of where a kind of byte occurs.
 
 use std::arch::x86_64::{
     __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
@@ -41,7 +41,7 @@ impl Block {
         self.marks(self.bytes.equal(byte))
     }
 
-    /// The places behind the end of the text.
+    /// The places after the end of the text.
     #[inline(always)]
     pub(super) fn beyond(self) -> u64 {
         !(!0 >> self.known)

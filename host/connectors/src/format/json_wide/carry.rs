@@ -1,6 +1,7 @@
-//! What one block of a text leaves to the next.
+//! State that one block of a text passes to the next.
 
-/// Whether the first byte of the next block stands where a relation to the bytes before it leads: 1 or 0. One for each relation.
+/// Whether the first byte of the next block stands where a relation to the bytes before it leads: 1 or 0. One for each
+/// relation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Carry(u64);
 
@@ -14,7 +15,7 @@ impl Carry {
         Self(self.0 | other.0)
     }
 
-    /// The places right behind these.
+    /// The places directly after these.
     #[inline(always)]
     pub(super) fn next_to(&mut self, marks: u64) -> u64 {
         let next = marks << 1 | self.0;
@@ -22,7 +23,7 @@ impl Carry {
         next
     }
 
-    /// The places behind these and whatever of `run` follows them. An addition carries a bit through a run of ones.
+    /// The places after these and whatever of `run` follows them. An addition carries a bit through a run of ones.
     #[inline(always)]
     pub(super) fn after(&mut self, marks: u64, run: u64) -> u64 {
         let next = marks << 1 | self.0;
@@ -31,7 +32,7 @@ impl Carry {
         (next | sum) & !run
     }
 
-    /// The places right behind those runs that begin at `starts`.
+    /// The places directly after those runs that begin at `starts`.
     #[inline(always)]
     pub(super) fn end_of(&mut self, starts: u64, run: u64) -> u64 {
         let (sum, over) = run.overflowing_add(starts | self.0);

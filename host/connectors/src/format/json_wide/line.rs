@@ -58,7 +58,7 @@ struct Line<'a> {
     nesting: Nesting,
 }
 
-/// What most blocks do not have.
+/// Bytes that most blocks do not have.
 #[derive(Clone, Copy, Default)]
 struct Specials {
     backslashes: u64,
@@ -208,8 +208,8 @@ impl Line<'_> {
         Some(Specials { backslashes, escaped, tabs })
     }
 
-    /// The places that a backslash stands before which is not escaped itself. Of a row of backslashes every second one is:
-    /// a subtraction finds where each row ends, and whether that is an odd place.
+    /// The places that a backslash stands before which is not escaped itself. Of a row of backslashes every second one
+    /// is: a subtraction finds where each row ends, and whether that is an odd place.
     #[inline(always)]
     fn escaped_by(&mut self, backslashes: u64) -> u64 {
         const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;

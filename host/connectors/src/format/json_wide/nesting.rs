@@ -1,4 +1,4 @@
-//! Arrays and objects, and what stands between the values in them.
+//! Checks arrays and objects, and what separates the values in them.
 
 /// How deep values may be nested: one bit each.
 const DEPTH_MAX: u32 = 64;

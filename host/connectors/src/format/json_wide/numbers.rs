@@ -11,20 +11,20 @@ pub(super) struct NumberMarks {
     pub(super) zeros: u64,
 }
 
-/// The same of what not all numbers have.
+/// Marks of bytes that not all numbers have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RareMarks {
     pub(super) minus: u64,
     pub(super) plus: u64,
     pub(super) dots: u64,
     pub(super) exponents: u64,
-    /// What belongs to a literal.
+    /// The bytes of a literal.
     pub(super) literals: u64,
     /// All of these, and what belongs to nothing.
     pub(super) all: u64,
 }
 
-/// What the block before leaves.
+/// The state that the block before leaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Numbers {
     whole: Carry,

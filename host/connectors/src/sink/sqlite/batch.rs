@@ -1,9 +1,9 @@
-//! How a batch is written, and what is done when that fails.
+//! Writes a batch, and recovers when that fails.
 //!
-//! A batch is a savepoint. When the database fails, the batch is undone, and what the transaction held before it still is
-//! there. A trigger may say that a record rolls back the whole transaction: then that is begun again without the record.
-//! What it held before the batch is kept for that in a [`Journal`](super::journal::Journal), where there is such a trigger.
-//! *Costs:* each such record has everything since the last checkpoint written once more.
+//! A batch is a savepoint. When the database fails, the batch is undone, and what the transaction held before it still
+//! is there. A trigger may say that a record rolls back the whole transaction: then that is begun again without the
+//! record. What it held before the batch is kept for that in a [`Journal`](super::journal::Journal), where there is
+//! such a trigger. *Costs:* each such record has everything since the last checkpoint written once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -58,8 +58,8 @@ impl From<io::Error> for Stop {
 }
 
 impl SqliteSink {
-    /// All or nothing of a batch: what goes wrong with the database rolls it back. A record that rolls back by itself all
-    /// that the transaction holds is left out, and the others are written again.
+    /// All or nothing of a batch: what goes wrong with the database rolls it back. A record that rolls back by itself
+    /// all that the transaction holds is left out, and the others are written again.
     pub(super) fn write_all(&mut self, connection: &mut Connection, records: &Payload) -> Result<Vec<Rejected>> {
         let mut guilty = BTreeMap::new();
         loop {
@@ -303,7 +303,7 @@ fn stopped(sink: &kind::SqliteSink, halt: Halt) -> Stop {
 fn not_again(sink: &kind::SqliteSink, reason: String) -> Error {
     let path = sink.path.display();
     rolled_back(
-        Error::edge(format!("the database \"{path}\" was rolled back, and does not take again what it held"))
+        Error::edge(format!("the database \"{path}\" was rolled back, and refuses the rows that it held before"))
             .caused_by(reason),
     )
 }

@@ -1,10 +1,10 @@
 //! The database file: how it is opened and closed, and what its failures mean.
 //!
-//! The path is a file's name, whatever is in it: SQLite has names that mean memory or a URI (`:memory:`, `file:…`), and is
-//! only ever given absolute paths, which are none of these.
+//! The path is a file's name, whatever is in it: SQLite has names that mean memory or a URI (`:memory:`, `file:…`), and
+//! is only ever given absolute paths, which are none of these.
 //!
-//! A database keeps its journal mode. One that is new is in write-ahead mode while it is written, so that others can read
-//! it meanwhile, and has a rollback journal at the end, which leaves one file that can be read anywhere.
+//! A database keeps its journal mode. One that is new is in write-ahead mode while it is written, so that others can
+//! read it meanwhile, and has a rollback journal at the end, which leaves one file that can be read anywhere.
 
 use std::fs::Metadata;
 use std::io;
@@ -25,8 +25,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 100 } else 
 /// Statements that are kept prepared: one for each set of columns that records leave out.
 const STATEMENTS: usize = 64;
 
-/// The page cache of a database that the run makes, KiB. Its tables have no index, so rows go to its end, and nothing is read
-/// again. One that is there keeps SQLite's own (2,000 KiB): an index is written all over.
+/// The page cache of a database that the run makes, KiB. Its tables have no index, so rows go to its end, and nothing
+/// is read again. One that is there keeps SQLite's own (2,000 KiB): an index is written all over.
 const NEW_CACHE_KIB: i64 = 256;
 
 /// An open database.
@@ -39,7 +39,7 @@ pub(super) struct Database {
     is_new: bool,
 }
 
-/// Which file it is, whatever its name.
+/// The identity of the file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -53,8 +53,8 @@ impl From<&Metadata> for FileId {
 }
 
 impl Database {
-    /// Opens the database, and makes it where it is missing; `is_new` when it is this run that makes it. What is committed
-    /// outlasts a loss of power where it `must_last`; else the last commits may be lost, in write-ahead mode.
+    /// Opens the database, and makes it where it is missing; `is_new` when it is this run that makes it. What is
+    /// committed outlasts a loss of power where it `must_last`; else the last commits may be lost, in write-ahead mode.
     ///
     /// # Errors
     /// When it cannot be opened.

@@ -12,7 +12,7 @@ use crate::ColumnType;
 use crate::format::fields::Value;
 use crate::format::json;
 
-/// What a column takes.
+/// The values that a column takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     /// 64-bit integers.
@@ -25,8 +25,8 @@ pub(super) enum Fit {
     Text,
     /// Anything, as it comes: SQLite converts nothing in a column without a type.
     Any,
-    /// Anything but text that looks like a number, which SQLite would turn into one: a column that is declared `STRING`,
-    /// `DATE` or the like.
+    /// Anything but text that looks like a number, which SQLite would turn into one: a column that is declared
+    /// `STRING`, `DATE` or the like.
     Loose,
 }
 
@@ -64,7 +64,7 @@ impl From<ColumnType> for Fit {
 }
 
 impl Fit {
-    /// What SQLite makes of a column's declared type (its rules of affinity).
+    /// The column type that SQLite derives from a declared type (its rules of affinity).
     pub(super) fn of_declared(declared: &str, is_strict: bool) -> Self {
         let declared = declared.to_ascii_uppercase();
         let holds = |names: &[&str]| names.iter().any(|name| declared.contains(name));
@@ -106,8 +106,8 @@ impl Fit {
     /// The value as this column stores it.
     ///
     /// # Errors
-    /// With the reason why it does not fit, to follow the field's name. It quotes the whole value, so that secrets in it
-    /// can be found: whoever shows it cuts it.
+    /// With the reason why it does not fit, to follow the field's name. It quotes the whole value, so that secrets in
+    /// it can be found: whoever shows it shortens it.
     pub(super) fn convert<'a>(self, value: &'a Value<'_>) -> Result<Stored<'a>, String> {
         let stored = match (self, value) {
             (_, Value::Null) => Some(Stored::Null),

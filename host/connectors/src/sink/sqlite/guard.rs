@@ -1,9 +1,9 @@
-//! Looks after the rows of a table with triggers: after an insertion its row must be in the table as it was sent, and no
-//! other row may be gone, or have other values in the columns that the sink writes. What triggers do to other tables, and
-//! to columns that a record has no field for, is their business.
+//! Looks after the rows of a table with triggers: after an insertion its row must be in the table as it was sent, and
+//! no other row may be gone, or have other values in the columns that the sink writes. What triggers do to other
+//! tables, and to columns that a record has no field for, is their business.
 //!
-//! Two temporary triggers of this connection see what is deleted and changed; nobody else sees them. *Rejected:* SQLite's
-//! preupdate hook, which needs a C header parser wherever Sandmill is built.
+//! Two temporary triggers of this connection see what is deleted and changed; nobody else sees them. *Rejected:*
+//! SQLite's preupdate hook, which needs a C header parser wherever Sandmill is built.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -15,8 +15,7 @@ use super::table::{ROW_NUMBERS, Table, quoted};
 const CHANGES_IT: &str = "a trigger or a default changes the values of the row";
 
 /// Why a row is refused whose insertion changes other rows.
-const CHANGES_OTHERS: &str = "a trigger changes other rows of it; if it is to, name the columns that the records have in \
-                              `columns`: it may change the others";
+const CHANGES_OTHERS: &str = "a trigger changes other rows of it; if that is intended, list the columns of the records in `columns`: the trigger may change all other columns";
 
 /// What is known of one table.
 #[derive(Debug)]
@@ -148,7 +147,8 @@ impl RowKey {
     }
 }
 
-/// Whether a column holds what was sent to it. It may hold an integer as a floating-point number, or the other way round.
+/// Whether a column holds what was sent to it. It may hold an integer as a floating-point number, or the other way
+/// round.
 fn is_same(sent: &Stored<'_>, here: ValueRef<'_>) -> bool {
     match (sent, here) {
         (Stored::Null, ValueRef::Null) => true,

@@ -1,14 +1,16 @@
 //! A table of an SQLite database.
 //!
-//! A batch is one transaction. A record that does not fit is left out of it and given back; when the database fails, the
-//! whole batch is rolled back. The table is made, emptied or dropped within the transaction of the first batch: until then
-//! nothing is changed. Where nobody has named the columns, the first records decide what they are ([`window`]).
+//! A batch is one transaction. A record that does not fit is left out of it and given back; when the database fails,
+//! the whole batch is rolled back. The table is made, emptied or dropped within the transaction of the first batch:
+//! until then nothing is changed. Where nobody has named the columns, the first records decide what they are
+//! ([`window`]).
 //!
 //! In a run that keeps checkpoints, what is written between two of them is one transaction instead, and each batch a
 //! savepoint in it. The checkpoint is a row of a table of its own, committed with the others.
 //!
-//! A row that is delivered is in the table as it was sent, and has taken no other row's place ([`guard`]). A record that
-//! makes the database roll back the transaction costs no other record anything: the others are written again ([`batch`]).
+//! A row that is delivered is in the table as it was sent, and has taken no other row's place ([`guard`]). A record
+//! that makes the database roll back the transaction costs no other record anything: the others are written again
+//! ([`batch`]).
 
 mod batch;
 mod database;
@@ -228,7 +230,7 @@ impl BlockingSink for SqliteSink {
     fn commit(&mut self, note: Option<&str>) -> Result<()> {
         let owner = self.owner.clone().unwrap_or_default();
         if note.is_none() {
-            // The run has ended, whoever wrote the table: there is nothing to make or to empty any more.
+            // The run has ended, no matter who wrote the table: there is nothing to make or to empty any more.
             self.begun.get_or_insert(Begun { is_inferred: false });
         }
         self.with(|sink, connection| {
@@ -270,7 +272,7 @@ fn check_existing(sink: &kind::SqliteSink, existing: &Table) -> Result<()> {
     }
 }
 
-/// A failure after which the database has thrown away what had been written since the last checkpoint.
+/// A failure after which the database has discarded what had been written since the last checkpoint.
 fn rolled_back(failure: Error) -> Error {
     failure
         .retryable(false)

@@ -1,12 +1,12 @@
-//! The checkpoint that is committed together with rows: a row of a table of its own, one for each sink that writes to the
-//! database.
+//! The checkpoint that is committed together with rows: a row of a table of its own, one for each sink that writes to
+//! the database.
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
 /// The table of checkpoints.
 pub(super) const TABLE: &str = "sandmill_checkpoint";
 
-/// What `owner` committed last.
+/// The last note that `owner` committed.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -28,7 +28,7 @@ pub(super) fn write(connection: &Connection, owner: &str, note: &str) -> Result<
     connection.execute(&format!("INSERT OR REPLACE INTO {TABLE} VALUES (?1, ?2)"), [owner, note]).map(drop)
 }
 
-/// Adds to the transaction that is open. The last one to go leaves nothing behind.
+/// Adds to the transaction that is open. The last note to go leaves nothing in the database.
 ///
 /// # Errors
 /// When the database fails.

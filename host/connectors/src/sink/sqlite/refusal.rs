@@ -1,11 +1,11 @@
-//! Why a record was not inserted, and what that means for the others.
+//! Reasons why a record was not inserted, and what they mean for the others.
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
 /// Why a record was not inserted.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It can be no row of this table.
+    /// It cannot be a row of this table.
     Record(String),
     /// SQLite has not taken the row.
     Statement(rusqlite::Error),
@@ -19,7 +19,7 @@ pub(super) enum Refusal {
     Database(rusqlite::Error),
 }
 
-const OUT_OF_NUMBERS: &str = "an AUTOINCREMENT has given its last number, 9223372036854775807";
+const OUT_OF_NUMBERS: &str = "an AUTOINCREMENT has used its last number, 9223372036854775807";
 
 /// Why a batch cannot be continued.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Refusal {
         // Such as `UNIQUE constraint failed: t.a, t.b`.
         let here = message.split_once("failed: ").and_then(|(_, columns)| columns.get(..=table.len()));
         let is_here = here.is_some_and(|here| here.eq_ignore_ascii_case(&format!("{table}.")));
-        // What a trigger raises is no conflict.
+        // What a trigger raises is not a conflict.
         error.code == ErrorCode::ConstraintViolation
             && error.extended_code != ffi::SQLITE_CONSTRAINT_TRIGGER
             && !is_here
@@ -54,7 +54,7 @@ impl Refusal {
         let is_rolled_back = connection.is_autocommit();
         let why = match self {
             Self::Record(reason) => return Ok(reason),
-            Self::LeftOut => return Ok(format!("the table \"{table}\" leaves it out: a trigger ignores it")),
+            Self::LeftOut => return Ok(format!("the table \"{table}\" does not store it: a trigger ignores it")),
             Self::Deferred => "FOREIGN KEY constraint failed: what it refers to must be there before it, because a \
                                checkpoint may come between them"
                 .to_owned(),
@@ -68,17 +68,18 @@ impl Refusal {
     }
 }
 
-/// Whether SQLite refuses this row, and would take others. What it calls an error without a name comes of the row's values
-/// here: text that a check or a generated column takes for JSON, a sum beyond 64 bits. Faults of the statement itself are
-/// found when it is prepared.
+/// Whether SQLite refuses this row, and would take others. What it calls an error without a name comes of the row's
+/// values here: text that a check or a generated column takes for JSON, a sum beyond 64 bits. Faults of the statement
+/// itself are found when it is prepared.
 fn is_about_record(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     let is_plain = matches!(error, rusqlite::Error::SqliteFailure(error, _) if error.extended_code == 1);
     is_plain || matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
 }
 
-/// Whether what SQLite calls a full disk is a table without a number for one more row: one that a trigger writes to. (Of the
-/// sink's own table that is known before.) SQLite may have rolled back the transaction that used up the last numbers.
+/// Whether what SQLite calls a full disk is a table without a number for one more row: one that a trigger writes to.
+/// (Of the sink's own table that is known before.) SQLite may have rolled back the transaction that used up the last
+/// numbers.
 fn is_out_of_numbers(connection: &Connection, error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull) && nears_last_number(connection).unwrap_or(false)
 }

@@ -1,4 +1,4 @@
-//! The table: its columns, and the SQL that makes it and fills it.
+//! The table of the sink: its columns, and the SQL that creates it and fills it.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -12,7 +12,7 @@ use sandmill_engine::error::{Error, Result};
 /// SQLite's own bound on the columns of a table.
 const COLUMNS_MAX: usize = 2000;
 
-/// What SQLite calls the number of a row, where no column has that name.
+/// SQLite's names for the number of a row, where no column has that name.
 pub(super) const ROW_NUMBERS: [&str; 3] = ["rowid", "_rowid_", "oid"];
 
 /// A table's columns.
@@ -33,7 +33,8 @@ pub(super) struct Table {
     pub(super) has_sequence: bool,
     /// Whether what a trigger does may roll the whole transaction back.
     pub(super) may_roll_back: bool,
-    /// Whether it refers to other rows. Whether they must be there at once or at the end, nothing but the schema's text says.
+    /// Whether it refers to other rows. Whether they must be there at once or at the end, nothing but the schema's text
+    /// says.
     pub(super) has_references: bool,
     /// Another table with a foreign key to it.
     referenced_by: Option<String>,
@@ -133,7 +134,7 @@ impl Table {
         self.names().chain(self.generated.iter().chain(&self.others).map(String::as_str))
     }
 
-    /// What each column takes.
+    /// The values that each column takes.
     pub(super) fn fits(&self) -> impl Iterator<Item = Fit> {
         self.columns.iter().map(|column| column.fit)
     }
@@ -262,8 +263,8 @@ impl Table {
         }
     }
 
-    /// The same row, leaving the statements of triggers their own ways with conflicts, which `OR ABORT` overrides. A row that
-    /// cannot be in the table beside those that are there is left out.
+    /// The same row, leaving the statements of triggers their own ways with conflicts, which `OR ABORT` overrides. A
+    /// row that cannot be in the table beside those that are there is left out.
     pub(super) fn insert_gently(&self, name: &str, omitted: &[usize]) -> Option<String> {
         let sql = self.columns_and_values(omitted)?;
         Some(format!("INSERT INTO {} {sql} ON CONFLICT DO NOTHING", quoted(name)))
@@ -286,7 +287,7 @@ fn row_number(connection: &Connection, name: &str) -> rusqlite::Result<Option<St
     connection.query_row(select, [name], |row| row.get(0)).optional().map(Option::flatten)
 }
 
-/// What has a table's name.
+/// The kinds of things that have a table's name.
 enum Kind {
     Nothing,
     Table { is_strict: bool },
@@ -308,7 +309,7 @@ impl Kind {
             _ => "a table that belongs to a virtual one",
         };
         Err(Error::config(format!("\"{}\" in \"{}\" is {what}, not a table", sink.table, sink.path.display()))
-            .hint("rows that are written to an ordinary table stay as they are: name one"))
+            .hint("name an ordinary table: only there do rows stay as they were written"))
     }
 }
 
@@ -346,7 +347,7 @@ pub(super) fn check_names(sink: &SqliteSink) -> Result<()> {
     let is_kept = table.to_ascii_lowercase().starts_with("sqlite_");
     if table.is_empty() || is_kept || table.contains('\0') {
         return Err(Error::config(format!("\"{}\" cannot be the name of a table", table.escape_default()))
-            .hint("SQLite keeps names that begin with \"sqlite_\" to itself"));
+            .hint("SQLite reserves names that begin with \"sqlite_\""));
     }
     if table.eq_ignore_ascii_case(note::TABLE) {
         return Err(Error::config(format!("\"{table}\" is where Sandmill keeps checkpoints: name another table")));

@@ -1,4 +1,4 @@
-//! Where the rows go: how a record becomes a row, and why it does not.
+//! Turns records into rows, or refuses them with a reason.
 
 use rusqlite::{CachedStatement, Connection, Statement};
 
@@ -67,7 +67,7 @@ impl Target {
         &self.table
     }
 
-    /// Inserts records, each with its index in the batch. Those that can be no row are `rejected`.
+    /// Inserts records, each with its index in the batch. Those that cannot be a row are `rejected`.
     pub(super) fn insert_all<'r>(
         &mut self,
         transaction: &Connection,
@@ -115,8 +115,8 @@ impl Target {
         left_out_if_none(statement.raw_execute()?)
     }
 
-    /// Makes sure that SQLite has a number for the row, if it is to give it one. When it has none it says that the disk is
-    /// full, and rolls back the transaction.
+    /// Makes sure that SQLite has a number for the row, if it is to give it one. When it has none it says that the disk
+    /// is full, and rolls back the transaction.
     fn check_numbers(&self, transaction: &Connection) -> Result<(), Refusal> {
         let place = self.row_number.and_then(|column| self.finder.places().get(column));
         if !self.table.has_sequence || place.is_some_and(Option::is_some) {
@@ -174,9 +174,9 @@ impl Target {
         Ok(())
     }
 
-    /// The row was `refused` because of a conflict that is not known to be one of this table. In others, a trigger may have its
-    /// own way with conflicts. *Costs:* a trigger that then replaces rows of this very table is not noticed, because SQLite
-    /// calls no trigger for a row that is replaced.
+    /// The row was `refused` because of a conflict that is not known to be one of this table. In others, a trigger may
+    /// have its own way with conflicts. *Costs:* a trigger that then replaces rows of this very table is not noticed,
+    /// because SQLite calls no trigger for a row that is replaced.
     fn execute_gently(&self, transaction: &Connection, fields: &Fields<'_>, refused: Refusal) -> Result<(), Refusal> {
         let Some(insert) = self.table.insert_gently(&self.name, &self.omitted) else { return Err(refused) };
         let mut statement = transaction.prepare_cached(&insert).map_err(Refusal::Database)?;
@@ -241,7 +241,7 @@ impl Target {
     fn misfit(&self, fit: Fit, mut reason: String) -> Refusal {
         if self.is_inferred {
             let because = format!(
-                "; the column is {} because of the first records, name it in `columns` to have another type",
+                "; the first records made the column {}, name it in `columns` to give it another type",
                 fit.words()
             );
             reason.push_str(&because);
@@ -274,7 +274,7 @@ impl Target {
             check_name(name).map_err(Refusal::Record)?;
             if ROW_NUMBERS.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
                 return Err(Refusal::Record(format!(
-                    "the field \"{name}\" cannot be added as a column: it is what SQLite calls the number of a row"
+                    "the field \"{name}\" cannot be added as a column: SQLite uses this name for the number of a row"
                 )));
             }
         }
@@ -311,7 +311,6 @@ fn left_out_if_none(rows: usize) -> Result<(), Refusal> {
 fn null_as_row_number(name: &str, value: &Value<'_>) -> String {
     let shown = if matches!(value, Value::Null) { "null" } else { "an empty string" };
     format!(
-        "the field \"{name}\" holds {shown}, in place of which SQLite would store a number of its own: leave the field out \
-         to have the row numbered"
+        "the field \"{name}\" holds {shown}, which SQLite would replace with a number of its own: leave the field out to have the row numbered"
     )
 }

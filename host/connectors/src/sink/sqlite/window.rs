@@ -1,9 +1,9 @@
 //! The first records of a table whose columns nobody has named: they decide what the columns are.
 //!
-//! The table is there from the first record on. While this window is open, a value that its column does not hold exactly
-//! changes the column's type: the table is made again, of the records that the window keeps. So the types are a function of
-//! the first records alone, whatever batches they come in. A checkpoint keeps the window, so a run that is resumed decides
-//! as one that was not interrupted.
+//! The table is there from the first record on. While this window is open, a value that its column does not hold
+//! exactly changes the column's type: the table is made again, of the records that the window keeps. So the types are a
+//! function of the first records alone, whatever batches they come in. A checkpoint keeps the window, so a run that is
+//! resumed decides as one that was not interrupted.
 //!
 //! Bounds: [`RECORDS_MAX`], [`BYTES_MAX`].
 
@@ -16,7 +16,7 @@ use crate::{Column, ColumnType};
 use sandmill_engine::edge::Rejected;
 use sandmill_engine::record;
 
-/// So many records decide.
+/// How many records decide.
 pub(super) const RECORDS_MAX: usize = 1000;
 
 /// Or those that are so long together, bytes: what a checkpoint may have to keep.
@@ -31,7 +31,7 @@ pub(super) struct Window {
     is_closed: bool,
 }
 
-/// What a column has been given.
+/// The values that a column has been given.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     /// Text, arrays, objects, numbers that SQLite has no number for.
@@ -110,7 +110,7 @@ impl Window {
         Table::of(&columns)
     }
 
-    /// Takes records until it is closed. Gives what was looked at; those that can be no row are `rejected`.
+    /// Takes records until it is closed. Returns what was looked at; records that cannot be a row are `rejected`.
     pub(super) fn take(&mut self, records: &record::Column, rejected: &mut Vec<Rejected>) -> Looked {
         let mut looked = Looked::default();
         for (index, record) in records.iter().enumerate() {
@@ -148,7 +148,7 @@ impl Window {
             .map(|(name, _)| name.as_ref())
             .collect();
         if self.finder.len() + new.len() == 0 {
-            return Err("the object has no field, so that there is no column to make".to_owned());
+            return Err("the object has no fields, so there is no column to create".to_owned());
         }
         check_room(self.finder.len(), new.len())?;
         new.iter().try_for_each(|name| check_name(name))?;
@@ -168,11 +168,11 @@ impl Window {
     }
 }
 
-/// Which records of a batch a window has looked at.
+/// The records of a batch that a window has looked at.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     /// How many, from the first on.
     pub(super) count: usize,
-    /// Those of them that it has taken.
+    /// The records that it has taken.
     pub(super) taken: Vec<usize>,
 }

@@ -11,9 +11,9 @@ use super::visitors::{Client, Page, PageKind, clients, pages, skewed};
 const SECONDS: u64 = 2 * 24 * 3600;
 /// How busy each hour of a day is, relative to the others.
 const BUSY: [u64; 24] = [9, 6, 4, 3, 3, 5, 11, 22, 34, 41, 44, 46, 49, 45, 43, 42, 44, 48, 55, 61, 58, 46, 30, 17];
-/// One line in so many is broken.
+/// One line in this many is broken.
 const BROKEN_ONE_IN: u32 = 5000;
-/// One line in so many is a health check.
+/// One line in this many is a health check.
 const HEALTH_ONE_IN: u32 = 16;
 
 /// Makes lines up.
@@ -26,7 +26,7 @@ pub(super) struct AccessLog {
 }
 
 impl AccessLog {
-    /// A log of so many lines.
+    /// A log of this many lines.
     pub(super) fn new(mut rng: Rng, lines: u64) -> Self {
         let clients = clients(&mut rng);
         let pages = pages(&mut rng);
@@ -211,7 +211,7 @@ impl Clock {
         clock
     }
 
-    /// Goes on to the next line.
+    /// Continues with the next line.
     fn advance(&mut self) {
         let second = second_of(self.line, self.lines);
         self.line += 1;

@@ -5,7 +5,7 @@ use fastrand::Rng;
 /// Letters about as often as in English, and spaces: six bits choose one.
 const LETTERS: &[u8; 64] = b"          eeeeeeetttttaaaaoooiiinnnsssrrrhhhdddlluccmmffyywgpbvk";
 
-/// So many letters are made of one draw of 64 bits.
+/// Number of letters made from one draw of 64 bits.
 const LETTERS_PER_DRAW: usize = 10;
 
 /// How long the text is that passages are taken from. Arbitrary: it stays in a first-level cache.

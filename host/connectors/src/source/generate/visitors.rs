@@ -8,9 +8,9 @@ use super::agents::{BOTS, BROWSERS};
 
 /// Addresses that visit. A few thousand, as in the log of a middling shop.
 const CLIENTS: usize = 4000;
-/// Every so many of them is a bot, so that a fifth of the requests is theirs.
+/// One in this many is a bot, so that a fifth of the requests is theirs.
 const BOT_EVERY: usize = 5;
-/// Every so many of the people comes over IPv6.
+/// One in this many people comes over IPv6.
 const SIX_EVERY: usize = 6;
 
 /// Somebody who asks.
@@ -30,7 +30,7 @@ pub(super) struct Page {
     pub(super) bytes: u64,
 }
 
-/// What sort of answer there is.
+/// The kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageKind {
     /// A page with text.
@@ -72,7 +72,7 @@ fn person(rng: &mut Rng, index: usize) -> Client {
     Client { address, agent, is_bot: false }
 }
 
-/// What the site holds, the most visited first.
+/// The site's pages, the most visited first.
 pub(super) fn pages(rng: &mut Rng) -> Vec<Page> {
     let mut pages = Vec::new();
     let mut add = |path: &str, kind, bytes| pages.push(Page { path: path.to_owned(), kind, bytes });
@@ -128,7 +128,8 @@ const FIXED: &[(&str, PageKind, u64)] = &[
     ("/xmlrpc.php", PageKind::Missing, 1_245),
 ];
 
-/// A number below `count`; small ones are much more likely than large ones: the first hundredth is hit every fifth time.
+/// A number below `count`; small ones are much more likely than large ones: the first hundredth is hit every fifth
+/// time.
 #[inline]
 pub(super) fn skewed(rng: &mut Rng, count: usize) -> usize {
     let uniform = rng.f64();

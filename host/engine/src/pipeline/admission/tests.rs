@@ -1,4 +1,4 @@
-//! A source, and a pipeline that is done with so many records a second, on a clock that stands still until all wait.
+//! A source, and a pipeline that is done with a number of records a second, on a clock that stands still until all wait.
 
 use std::collections::VecDeque;
 

@@ -1,19 +1,19 @@
-//! Which paths mean the same to everybody.
+//! Tells which paths mean the same to every server.
 //!
-//! A prefix is a promise only if the server reads the path as we do. Servers differ: they decode once or twice, before or
-//! after they resolve `.` and `..`; they drop what follows a semicolon or a NUL, blanks at the end of a name, and
-//! characters that they do not show; they take a backslash or a fullwidth dot for what it looks like, and overlong UTF-8
-//! for what it meant. So this is a list of what is allowed, not of tricks: the characters that a URL may hold as they are,
-//! and `%XX` for the rest, whose meaning must be text without a control character, in every reading.
+//! A prefix is a promise only if the server reads the path as we do. Servers differ: they decode once or twice, before
+//! or after they resolve `.` and `..`; they drop what follows a semicolon or a NUL, blanks at the end of a name, and
+//! characters that they do not show; they take a backslash or a fullwidth dot for what it looks like, and overlong
+//! UTF-8 for what it meant. So this is a list of what is allowed, not of tricks: the characters that a URL may hold as
+//! they are, and `%XX` for the rest, whose meaning must be text without a control character, in every reading.
 
 /// A path that is encoded more often than this means nothing to anybody.
 const READINGS_MAX: usize = 4;
 
-/// What may stand in a path beside letters, digits and `%`: the marks of RFC 3986.
+/// The characters that a path may have beside letters, digits and `%`: the marks of RFC 3986.
 const MARKS: &[u8] = b"-._~!$&'()*+,;=:@/";
 
-/// What some server or file system takes for a dot, a slash or a backslash: fullwidth and small forms, leaders, the
-/// ideographic full stop, and other slashes.
+/// Characters that some server or file system takes for a dot, a slash or a backslash: fullwidth and small forms,
+/// leaders, the ideographic full stop, and other slashes.
 const LOOKALIKES: [char; 16] = [
     '\u{2024}', '\u{2025}', '\u{2026}', '\u{2044}', '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}', '\u{29f9}',
     '\u{3002}', '\u{fe52}', '\u{fe68}', '\u{ff0e}', '\u{ff0f}', '\u{ff3c}', '\u{ff61}',
@@ -38,9 +38,9 @@ pub(super) fn is_unambiguous(path: &str) -> bool {
     false
 }
 
-/// Whether a segment is a name to everybody, and not a way to where it is or to what is above it. One or two dots may begin
-/// a name (`.well-known`); what makes it one is the letter behind them, and not a blank, a semicolon or anything else that
-/// somebody may drop. A `+` is a blank to some.
+/// Whether a segment is a name to everybody, and not a way to where it is or to what is above it. One or two dots may
+/// begin a name (`.well-known`); what makes it one is the letter behind them, and not a blank, a semicolon or anything
+/// else that somebody may drop. A `+` is a blank to some.
 fn is_a_name(segment: &str) -> bool {
     let seen = segment.trim_start_matches(|c: char| c.is_whitespace() || c == '+' || is_unseen(c));
     let name = seen.trim_start_matches('.');

@@ -202,8 +202,8 @@ fn a_path_that_may_mean_another_is_within_no_prefix() {
 #[test]
 fn a_rule_that_is_written_wrong_is_told_what_was_expected_and_found() {
     for (text, flaw) in [
-        ("", "expected http:// or https:// in front of the host, found nothing"),
-        ("example.com", "expected http:// or https:// in front of the host, found \"example.com\""),
+        ("", "expected http:// or https:// before the host, found nothing"),
+        ("example.com", "expected http:// or https:// before the host, found \"example.com\""),
         ("ftp://example.com", "expected the scheme http or https, found \"ftp\""),
         ("https://", "expected a host: a name, *.name, *, an IPv4 address or an [IPv6 address], found nothing"),
         ("https://*example.com", "expected *.name or *, found \"*example.com\""),
@@ -343,8 +343,8 @@ fn piece() -> impl Strategy<Value = String> {
         .prop_map(|(spelled, times)| (0..times).fold(spelled.to_owned(), |text, _| text.replace('%', "%25")))
 }
 
-/// Decodes so many times, `%uXXXX` and overlong forms too; takes what looks like a dot or a slash for one; drops blanks,
-/// control characters and whatever cannot be seen; cuts names at `;`, `?`, `#` and `,`.
+/// Decodes `times` times, `%uXXXX` and overlong forms too; takes what looks like a dot or a slash for one; drops
+/// blanks, control characters and whatever cannot be seen; cuts names at `;`, `?`, `#` and `,`.
 fn as_a_lax_server_reads(path: &[u8], times: usize) -> String {
     let hex = |digits: Option<&[u8]>| {
         digits.and_then(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())

@@ -98,7 +98,7 @@ async fn an_instance_that_lives_on_is_one_for_each_worker() {
     assert_eq!((seen.most_living.load(SeqCst), seen.workers.lock().unwrap().len()), (2, 2));
 }
 
-/// A record that waits for its next attempt, and everything behind it for its turn, leaves the workers their places.
+/// A record that waits for its next attempt, and everything after it for its turn, leaves the workers their places.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_tried_again_finds_a_place() {
     let (mut floor, seen) =

@@ -1,4 +1,4 @@
-//! How much, how long, how many; and that a connection ends with whoever wanted it.
+//! How much, how long, how many; and that a connection ends with the task that wanted it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -182,7 +182,7 @@ async fn the_connection_ends_when_the_response_is_dropped_or_no_longer_waited_fo
     timeout(PATIENCE, closed.notified()).await.expect("closed with the response");
 
     let mut waiting: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(stage.start(get(&uri), None));
-    // Under way, and then given up.
+    // Under way, and then dropped.
     drop(timeout(Duration::ZERO, &mut waiting).await);
     until(|| server.heads().len() == 2).await;
     drop(waiting);

@@ -1,4 +1,4 @@
-//! A way out of a stage, a resolver that says what it is told to, and servers that count who connects.
+//! A way out of a stage, a resolver with fixed answers, and servers that count who connects.
 
 use std::collections::HashMap;
 use std::io;

@@ -117,8 +117,7 @@ async fn a_name_that_lies_inside_is_told_how_to_be_granted_and_a_metadata_servic
     stage.refusal("http://wiki.corp/").await;
     assert_eq!(
         stage.warning().await,
-        "GET http://wiki.corp:80/: refused: wiki.corp is at 10.0.0.7, which is not a public address; if it is meant, \
-         grant it by name, with \"private:http://wiki.corp\" in the rule",
+        "GET http://wiki.corp:80/: refused: wiki.corp is at 10.0.0.7, which is not a public address; if this is intended, grant it by name, with \"private:http://wiki.corp\" in the rule",
     );
     stage.refusal("http://meta.corp/").await;
     let warning = stage.warning().await;

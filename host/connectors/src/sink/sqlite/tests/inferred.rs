@@ -82,7 +82,7 @@ fn the_first_thousand_records_decide_and_no_others() {
     values.push("{\"id\":0.5,\"late\":1}".to_owned());
     values.push("{\"id\":7,\"late\":\"anything\"}".to_owned());
     values.push("{\"id\":8,\"late\":0.5}".to_owned());
-    let advice = "; the column is INTEGER because of the first records, name it in `columns` to have another type";
+    let advice = "; the first records made the column INTEGER, name it in `columns` to give it another type";
     for batch in [1, 7, 999, 1000, 1001, 5000] {
         let database = Database::new();
         let rejected = write(&database, &values, batch, &[1]);

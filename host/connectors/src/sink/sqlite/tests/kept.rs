@@ -1,5 +1,6 @@
-//! A record is delivered when its row is in the table as it was sent, and no other row has gone or changed for it: whatever
-//! the table's rules, its triggers and the references between tables do. What does not stay costs its record alone.
+//! A record is delivered when its row is in the table as it was sent, and no other row has gone or changed for it:
+//! whatever the table's rules, its triggers and the references between tables do. What does not stay costs its record
+//! alone.
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -80,8 +81,7 @@ fn null_never_becomes_the_default() {
 fn null_never_becomes_the_number_of_the_row() {
     let refused = |shown: &str| {
         format!(
-            "the field \"id\" holds {shown}, in place of which SQLite would store a number of its own: leave the field out to \
-             have the row numbered"
+            "the field \"id\" holds {shown}, which SQLite would replace with a number of its own: leave the field out to have the row numbered"
         )
     };
     for columns in [
@@ -109,9 +109,8 @@ fn null_never_becomes_the_number_of_the_row() {
 fn what_triggers_do_to_the_rows_is_not_delivered() {
     let gone = "the table \"t\" refuses it: a trigger deletes a row of it";
     let changed = "the table \"t\" refuses it: a trigger or a default changes the values of the row";
-    let others = "the table \"t\" refuses it: a trigger changes other rows of it; if it is to, name the columns that the \
-                  records have in `columns`: it may change the others";
-    let left_out = "the table \"t\" leaves it out: a trigger ignores it";
+    let others = "the table \"t\" refuses it: a trigger changes other rows of it; if that is intended, list the columns of the records in `columns`: the trigger may change all other columns";
+    let left_out = "the table \"t\" does not store it: a trigger ignores it";
     for (when, does, told) in [
         ("AFTER", "DELETE FROM t WHERE a = new.a", Some(gone)),
         ("AFTER", "DELETE FROM t WHERE a = 1", Some(gone)),
@@ -129,7 +128,7 @@ fn what_triggers_do_to_the_rows_is_not_delivered() {
             "INSERT OR ROLLBACK INTO log VALUES (new.a)",
             Some("the table \"t\" refuses it: UNIQUE constraint failed: log.a"),
         ),
-        // What is no field of the record, and what other tables hold, is the trigger's business.
+        // What is not a field of the record, and what other tables hold, is the trigger's business.
         ("AFTER", "UPDATE t SET c = 'new' WHERE a = new.a", None),
         ("AFTER", "UPDATE t SET b = b WHERE a = 1", None),
         ("AFTER", "INSERT OR IGNORE INTO log VALUES (1)", None),
@@ -262,7 +261,7 @@ fn a_table_without_numbers_for_more_rows_refuses_those_that_need_one() {
          INSERT INTO t VALUES (9223372036854775807, 0)",
     );
     let rejected = write(&database, &[r#"{"a":1}"#, r#"{"id":5,"a":2}"#, r#"{"a":3}"#]);
-    let told = "the table \"t\" refuses it: an AUTOINCREMENT has given its last number, 9223372036854775807";
+    let told = "the table \"t\" refuses it: an AUTOINCREMENT has used its last number, 9223372036854775807";
     assert_eq!(reasons(&rejected), [(0, told), (2, told)]);
     assert_eq!(rows(&database.path, "SELECT a FROM t ORDER BY id").concat(), [integer(2), integer(0)]);
     // Of a table that a trigger writes to, too.
