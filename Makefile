@@ -56,7 +56,7 @@ lint:
 	cd tests/guests && cargo clippy --locked --workspace --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd tests/works && cargo clippy --locked --workspace --all-targets --all-features --target-dir $(TARGET_DIR)/guests-native -- -D warnings
 	cd fuzz && cargo clippy --locked --target-dir $(TARGET_DIR) -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps -p sandmill
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --exclude tests
 
 # The program as it is given to others: without symbols, which lie beside it. A backtrace finds them there, by name.
 dist:

@@ -183,33 +183,8 @@ fn every_file_says_what_it_owns_and_stays_small() {
     assert_eq!(offenders(large), [""; 0]);
 }
 
-/// The words in quotes of every list of keys in the sources.
-fn keys_of_the_pipeline_file() -> BTreeSet<String> {
-    let list = Regex::new(
-        r#"(?s)(?:refuse_unknown\(|part\("[a-z_]+", |keys: |(?:KEYS|COMMON|LIMITS): &\[&str\] =)\s*&\[(.*?)\]"#,
-    );
-    let (list, word) = (list.expect("a pattern"), Regex::new(r#""([a-z_]+)""#).expect("a pattern"));
-    let files =
-        sources().into_iter().filter(|(name, _)| name.starts_with("config/") || name.starts_with("connectors/kind/"));
-    let found = |text: &str| -> Vec<String> {
-        let lists = list.captures_iter(text).map(|list| list[1].to_owned()).collect::<Vec<_>>().join(",");
-        word.captures_iter(&lists).map(|word| word[1].to_owned()).collect()
-    };
-    files.flat_map(|(_, text)| found(&text)).collect()
-}
-
 fn page(name: &str) -> String {
     fs::read_to_string(root().join("docs").join(name)).expect(name)
-}
-
-/// `ports`, `record_max` and `delimiter` were in no document (issue 12).
-#[test]
-fn every_key_of_the_pipeline_file_is_documented() {
-    let keys = keys_of_the_pipeline_file();
-    assert!(keys.len() > 60 && keys.contains("record_max") && keys.contains("linger"), "{keys:?}");
-    let page = page("pipeline-file.md");
-    let missing: Vec<_> = keys.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
-    assert!(missing.is_empty(), "docs/pipeline-file.md does not name {missing:?}");
 }
 
 #[test]

@@ -282,8 +282,7 @@ mod tests {
         let report = check(plan(&format!("{SOURCE}[sink]\nkind = \"null\"\n")), &mut |path| Ok(path.to_owned())).await;
         assert_eq!(report.problems, []);
         let lines: Vec<_> = report.nodes.iter().map(|node| (node.role, node.detail.as_str())).collect();
-        let expected =
-            [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are only counted")];
+        let expected = [(Role::Source, "3 generated numbers, seed 1"), (Role::Sink, "nowhere: records are counted")];
         assert_eq!(lines, expected);
         assert_eq!(report.nodes[1].fed_by, [report.nodes[0].name.clone()]);
     }

@@ -122,7 +122,7 @@ mod tests {
             let ignored = fs::read_to_string(folder.join(".gitignore")).unwrap();
             assert!(ignored.lines().any(|line| line == ".sandmill/"), "{language}: {ignored}");
             assert_eq!(super::super::folder::Stage::find(&folder).unwrap().language.name(), language);
-            assert!(new_stage("shout", language, parent.path()).unwrap_err().to_string().ends_with("is there already"));
+            assert!(new_stage("shout", language, parent.path()).unwrap_err().to_string().ends_with("already exists"));
         }
     }
 

@@ -127,7 +127,7 @@ mod tests {
             assert!(pipeline.contains(&format!("name = \"my-{language}\"")) && !pipeline.contains("{{"), "{pipeline}");
             assert!(made.folder.join(made.entry).is_file());
             let again = new_script(&format!("my-{language}"), language, parent.path()).unwrap_err();
-            assert!(again.to_string().ends_with("is there already"), "{again}");
+            assert!(again.to_string().ends_with("already exists"), "{again}");
         }
         let unknown = new_script("x", "javascrpt", parent.path()).unwrap_err();
         assert_eq!(unknown.hints(), ["did you mean \"javascript\"?"]);

@@ -149,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("other.wasm");
         let packed = zstd::encode_all(&b"another"[..], 1).unwrap();
-        assert!(put(&file, &packed, sum("jq").unwrap()).unwrap_err().to_string().contains("the hash"));
+        assert!(put(&file, &packed, sum("jq").unwrap()).unwrap_err().to_string().contains("its hash is not"));
         assert!(!file.exists());
         fs::write(&file, "half of it").unwrap();
         put(&file, &packed, &hash(b"another")).unwrap();

@@ -4,20 +4,22 @@ mod command;
 mod for_each;
 mod order;
 mod partial;
+mod sink;
+
+pub use self::sink::SinkBuilder;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use self::for_each::ForEach;
-use crate::edge::{OpenedSink, OpenedSource, Sink, SinkSpec, Source};
+use crate::edge::{OpenedSource, Source};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
-use crate::plan::bounds::{BATCH_DEFAULT, SINK_QUEUE_DEFAULT, STAGE_QUEUE_DEFAULT};
+use crate::plan::bounds::{BATCH_DEFAULT, STAGE_QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
-    SinkPlan, SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+    SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
 use crate::program::NativeStage;
 use crate::queue::QueueBounds;
@@ -25,33 +27,6 @@ use crate::record::{BatchBounds, RecordKey};
 
 /// Builds a [`Plan`]. By default, records flow from the sources through the stages, in the order in which these
 /// were added, to the sinks.
-///
-/// ```
-/// use sandmill::connector::{Generate, Generated, NullSink};
-/// use sandmill::program::{NativeStage, Verdict};
-/// use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
-///
-/// let even = NativeStage::new(|_key, value, out| {
-///     if value.last().is_some_and(|digit| digit % 2 == 0) {
-///         out.push(None, value);
-///     }
-///     Verdict::Done
-/// });
-/// let numbers = Generate { what: Generated::Numbers, records: 10, seed: 1 };
-/// let plan = PipelineBuilder::new("even")
-///     .source(SourceBuilder::new("numbers", numbers))
-///     .stage(StageBuilder::native("keep-even", even))
-///     .sink(SinkBuilder::new("nowhere", NullSink))
-///     .plan()?;
-/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-/// # runtime.block_on(async {
-/// let report = sandmill::prepare(plan).await?.run().await;
-/// assert_eq!(report.stats.accounting.delivered, 5);
-/// assert_eq!(report.stats.accounting.dropped, 5);
-/// # Ok::<(), sandmill::Error>(())
-/// # })?;
-/// # Ok::<(), sandmill::Error>(())
-/// ```
 #[derive(Debug)]
 pub struct PipelineBuilder {
     parts: Parts,
@@ -327,76 +302,6 @@ impl StageBuilder {
     }
 
     /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added before it.
-    #[must_use]
-    pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());
-        self
-    }
-}
-
-/// A sink of a [`PipelineBuilder`].
-#[derive(Debug)]
-pub struct SinkBuilder {
-    plan: SinkPlan,
-    inputs: Inputs,
-}
-
-impl SinkBuilder {
-    /// Makes a sink of one of the kinds that the pipeline file knows.
-    ///
-    /// A kind of the program's own implements [`SinkSpec`].
-    pub fn new(name: &str, spec: impl SinkSpec + 'static) -> Self {
-        let plan = SinkPlan {
-            name: Arc::from(name),
-            spec: Box::new(spec),
-            appends: false,
-            queue: SINK_QUEUE_DEFAULT,
-            batch: BATCH_DEFAULT,
-            on_error: OnError::default(),
-            retry: Retry::OF_EDGES,
-        };
-        Self { plan, inputs: Inputs::Before }
-    }
-
-    /// A sink that the program has opened.
-    pub fn custom(name: &str, sink: impl Sink + 'static) -> Self {
-        Self::new(name, OpenedSink::new(Box::new(sink)))
-    }
-
-    /// Calls a function for each record (key, value): results without keeping every record in memory.
-    pub fn for_each(name: &str, function: impl FnMut(Option<&[u8]>, &[u8]) + Send + 'static) -> Self {
-        Self::custom(name, ForEach(function))
-    }
-
-    /// Sets how much waits before the sink.
-    #[must_use]
-    pub fn queue(mut self, queue: QueueBounds) -> Self {
-        self.plan.queue = queue;
-        self
-    }
-
-    /// Sets how much is written at once.
-    #[must_use]
-    pub fn batch(mut self, batch: BatchBounds) -> Self {
-        self.plan.batch = batch;
-        self
-    }
-
-    /// What happens with a record that the sink refuses; by default it goes to the dead letters.
-    #[must_use]
-    pub fn on_error(mut self, on_error: OnError) -> Self {
-        self.plan.on_error = on_error;
-        self
-    }
-
-    /// How often a write that may succeed later is retried; [`Retry::OF_EDGES`] by default.
-    #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.plan.retry = retry;
-        self
-    }
-
-    /// Reads from these sources and stages (`name`, or `stage.port`), not from what was added last.
     #[must_use]
     pub fn from(mut self, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.inputs = Inputs::Named(inputs.into_iter().map(Into::into).collect());

@@ -1,14 +1,13 @@
 //! Reads `command`: how to run a program that reads lines and writes lines.
 
+use super::keys;
 use crate::plan::{CommandPlan, Each, Framing, Isolation};
 use crate::settings::Fault;
 use crate::settings::Table;
 
-const KEYS: &[&str] = &["args", "framing", "each"];
-
 /// `command` of a stage whose instances live that long.
 pub(super) fn command(section: &Table<'_>, reuse: Isolation) -> Result<Option<CommandPlan>, Fault> {
-    let Some(command) = section.part("command", KEYS)? else { return Ok(None) };
+    let Some(command) = section.part("command", keys::COMMAND)? else { return Ok(None) };
     let framings = [("lines", Framing::Lines), ("jsonl", Framing::Jsonl), ("nul", Framing::Nul)];
     let each = [("record", Each::Record), ("batch", Each::Batch)];
     let each = command.or("each", Each::default(), |value| value.choice(&each))?;

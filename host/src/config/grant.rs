@@ -4,18 +4,18 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use super::keys;
 use crate::plan::{Clock, FolderGrant, Grants, HttpRule, Randomness, Variable, VariableSource};
 use crate::settings::Fault;
 use crate::settings::Table;
 use crate::settings::Value;
 
-const KEYS: &[&str] = &["read", "write", "env", "secret", "http", "clock", "random"];
 /// What TOML's whole numbers reach.
 const SEED_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// `grant`. A key grants its interface even if its value is empty.
 pub(super) fn grants(section: &Table<'_>, folder: &Path) -> Result<Grants, Fault> {
-    let Some(grant) = section.part("grant", KEYS)? else { return Ok(Grants::default()) };
+    let Some(grant) = section.part("grant", keys::GRANT)? else { return Ok(Grants::default()) };
     Ok(Grants {
         folders: both(folders(&grant, "read", folder)?, folders(&grant, "write", folder)?),
         variables: both(environment(&grant, folder)?, secrets(&grant, folder).map_err(Fault::in_private)?),
@@ -127,7 +127,7 @@ fn variables(
 /// `{ env = "NAME" }` or `{ file = "path" }`.
 fn elsewhere(value: &Value<'_>, folder: &Path) -> Result<VariableSource, Fault> {
     let table = value.table()?;
-    table.refuse_unknown(&["env", "file"])?;
+    table.refuse_unknown(keys::VARIABLE)?;
     match (table.get("env"), table.get("file")) {
         (Some(env), None) => Ok(VariableSource::Environment(env.text()?.to_owned())),
         (None, Some(file)) => Ok(VariableSource::File(file.path(folder)?)),

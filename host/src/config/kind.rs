@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keys;
 use crate::plan::OnError;
 use crate::plan::bounds::{
     BATCH_BYTES_MAX, BATCH_DEFAULT, BATCH_RECORDS_MAX, LINGER_MAX, QUEUE_BYTES_MAX, QUEUE_RECORDS_MAX,
@@ -31,7 +32,7 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<OnError, Fault> {
 
 /// `queue`.
 pub(super) fn queue(section: &Table<'_>, default: QueueBounds) -> Result<QueueBounds, Fault> {
-    let Some(queue) = section.part("queue", &["records", "bytes"])? else { return Ok(default) };
+    let Some(queue) = section.part("queue", keys::QUEUE)? else { return Ok(default) };
     Ok(QueueBounds {
         records: queue.or("records", default.records, |value| value.count(QUEUE_RECORDS_MAX))?,
         bytes: queue.or("bytes", default.bytes, |value| value.bytes(QUEUE_BYTES_MAX))?,
@@ -40,7 +41,7 @@ pub(super) fn queue(section: &Table<'_>, default: QueueBounds) -> Result<QueueBo
 
 /// `batch`.
 pub(super) fn batch(section: &Table<'_>) -> Result<BatchBounds, Fault> {
-    let Some(batch) = section.part("batch", &["records", "bytes", "linger"])? else { return Ok(BATCH_DEFAULT) };
+    let Some(batch) = section.part("batch", keys::BATCH)? else { return Ok(BATCH_DEFAULT) };
     Ok(BatchBounds {
         records: batch.or("records", BATCH_DEFAULT.records, |value| value.count(BATCH_RECORDS_MAX))?,
         bytes: batch.or("bytes", BATCH_DEFAULT.bytes, |value| value.bytes(BATCH_BYTES_MAX))?,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::keys;
 use crate::plan::bounds::{
     COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, SHARE_OF_MAX, TABLE_MAX, TIME_MAX,
 };
@@ -11,26 +12,10 @@ use crate::settings::Fault;
 use crate::settings::Table;
 use crate::settings::Value;
 
-const LIMITS: &[&str] = &[
-    "memory",
-    "table",
-    "instances",
-    "cpu",
-    "wall",
-    "fuel",
-    "output",
-    "output_records",
-    "log",
-    "component",
-    "compile",
-    "response",
-    "exchange",
-];
-
 /// `limits`.
 pub(super) fn limits(section: &Table<'_>) -> Result<Limits, Fault> {
     let default = Limits::default();
-    let Some(limits) = section.part("limits", LIMITS)? else { return Ok(default) };
+    let Some(limits) = section.part("limits", keys::LIMITS)? else { return Ok(default) };
     let time = |key, default| limits.or(key, default, |value| value.duration(Duration::from_nanos(1)..=TIME_MAX));
     let size = |key, default, least, most| limits.or(key, default, |value| nonzero(value, value.size(least..=most)?));
     let count = |key, default, most| limits.or(key, default, |value| nonzero(value, value.whole(1..=most)?));
@@ -53,7 +38,7 @@ pub(super) fn limits(section: &Table<'_>) -> Result<Limits, Fault> {
 
 /// `recycle`: only where instances live long enough for it.
 pub(super) fn recycle(section: &Table<'_>, reuse: Isolation) -> Result<Recycle, Fault> {
-    let Some(recycle) = section.part("recycle", &["records", "memory"])? else { return Ok(Recycle::default()) };
+    let Some(recycle) = section.part("recycle", keys::RECYCLE)? else { return Ok(Recycle::default()) };
     if reuse != Isolation::Worker {
         let fault = Fault::at(recycle.span, format!("\"recycle\" of {} needs reuse = \"worker\"", section.label));
         return Err(fault.hint("an instance that lives for one record or one batch is fresh anyway: leave it out"));
@@ -72,7 +57,7 @@ pub(super) fn breaker(section: &Table<'_>) -> Result<Breaker, Fault> {
         return value.choice(&[("off", Breaker::OFF)]);
     }
     let table = value.table()?;
-    table.refuse_unknown(&["crashes", "failures", "more_than", "of"])?;
+    table.refuse_unknown(keys::BREAKER)?;
     let count = |key, default| {
         table.or(key, default, |value| match value.value.is_str() {
             true => value.choice(&[("off", None)]),

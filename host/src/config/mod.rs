@@ -12,12 +12,14 @@ mod command;
 mod contradiction;
 mod grant;
 mod json;
+mod keys;
 mod kind;
 mod limits;
 mod pipeline;
+#[cfg(test)]
+mod reference;
 mod retry;
 mod script;
-mod sink;
 mod source;
 mod stage;
 mod state;

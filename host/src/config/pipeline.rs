@@ -11,7 +11,7 @@ use toml::de::DeTable;
 use super::contradiction::{linger, queue_and_batch};
 use super::kind::on_error;
 use super::retry::of_edge;
-use super::{sink, source, stage, state};
+use super::{keys, source, stage, state};
 use crate::connector::SINKS;
 use crate::plan::bounds::SINK_QUEUE_DEFAULT;
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, StagePlan, name};
@@ -33,7 +33,7 @@ pub(super) struct Setting<'a> {
 /// Reads a whole file.
 pub(super) fn read(root: &DeTable<'_>, setting: &Setting<'_>) -> Result<Plan, Fault> {
     let root = Table { entries: root, span: 0..0, label: "the pipeline file".to_owned() };
-    root.refuse_unknown(&["name", "source", "stage", "sink", "state"])?;
+    root.refuse_unknown(keys::FILE)?;
     let file = Sections {
         sources: root.or("source", Vec::new(), |value| value.sections("source"))?,
         stages: root.or("stage", Vec::new(), |value| value.sections("stage"))?,
@@ -138,7 +138,7 @@ impl Names {
 }
 
 fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SourcePlan, Fault> {
-    let kind = Kind::of(section, &source::kinds(), source::COMMON)?;
+    let kind = Kind::of(section, &source::kinds(), keys::SOURCE)?;
     Ok(SourcePlan {
         name: names.of(section, kind.word)?,
         kind: (kind.read)(section, folder)?,
@@ -148,7 +148,7 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 }
 
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
-    let kind = Kind::of(section, SINKS, sink::COMMON)?;
+    let kind = Kind::of(section, SINKS, keys::SINK)?;
     let (queue, batch) = queue_and_batch(section, SINK_QUEUE_DEFAULT)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::keys;
 use super::kind::ON_ERROR;
 use crate::plan::bounds::{BACKOFF_MAX, RETRIES_MAX};
 use crate::plan::{OnError, Retry};
@@ -19,7 +20,7 @@ pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
         return if value.value.is_str() { chosen } else { chosen.map_err(|fault| fault.hint(table)) };
     }
     let table = value.table()?;
-    table.refuse_unknown(&["retry", "backoff", "backoff_max", "then"])?;
+    table.refuse_unknown(keys::ON_ERROR)?;
     let then = table.or("then", OnError::default(), |value| value.choice(&ON_ERROR))?;
     let rule = table.or("retry", Retry::default(), |value| times(value).map(Retry::times))?;
     Ok((then, backoffs(&table, rule)?))
@@ -33,7 +34,7 @@ pub(super) fn of_edge(section: &Table<'_>) -> Result<Retry, Fault> {
         return Ok(Retry { times, ..Retry::OF_EDGES });
     }
     let table = value.table()?;
-    table.refuse_unknown(&["times", "backoff", "backoff_max"])?;
+    table.refuse_unknown(keys::RETRY)?;
     let times = table.or("times", Retry::OF_EDGES.times, |value| times(value))?;
     backoffs(&table, Retry { times, ..Retry::OF_EDGES })
 }

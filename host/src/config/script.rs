@@ -8,12 +8,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::json;
+use super::keys;
 use super::pipeline::Setting;
 use crate::kept;
 use crate::plan::{Code, Script, Show};
-use crate::settings::Fault;
 use crate::settings::Table;
 use crate::settings::Value;
+use crate::settings::{Fault, Key};
 
 /// Longest script, bytes. Arbitrary, as of the pipeline file.
 const SCRIPT_BYTES_MAX: u64 = 4 << 20;
@@ -56,11 +57,11 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
         }
     }
     if let Some(value) = section.get("jq") {
-        let text = text(&value, folder, &["file"])?;
+        let text = text(&value, folder, keys::JQ)?;
         return scripted(section, setting, text, ("std:jq", "filter"));
     }
     if let Some(value) = section.get("script") {
-        let text = text(&value, folder, &["file", "code", "input"])?;
+        let text = text(&value, folder, keys::SCRIPT)?;
         let component = section.get("language").map_or(Ok(LANGUAGES[0].1), |language| language.choice(&LANGUAGES))?;
         return scripted(section, setting, text, (component, "script"));
     }
@@ -78,14 +79,14 @@ fn component(value: &Value<'_>, folder: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// `"…"`, `{ file = "…" }` or `{ code = "…" }`.
-fn text<'a>(value: &Value<'a>, folder: &Path, known: &[&str]) -> Result<Text<'a>, Fault> {
+fn text<'a>(value: &Value<'a>, folder: &Path, known: &[Key]) -> Result<Text<'a>, Fault> {
     if !value.value.is_table() {
         let text = value.text()?.to_owned();
         return Ok(Text { text, file: None, options: None, span: value.span.clone() });
     }
     let table = value.table()?;
     table.refuse_unknown(known)?;
-    let (file, code) = (table.get("file"), table.get("code").filter(|_| known.contains(&"code")));
+    let (file, code) = (table.get("file"), table.get("code").filter(|_| Key::names(known).contains(&"code")));
     match (file, code) {
         (Some(_), Some(code)) => Err(code.fault("write the script here or name a file, not both")),
         (None, Some(code)) => {

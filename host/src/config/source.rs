@@ -4,17 +4,13 @@ use std::path::Path;
 
 use super::contradiction::consistent_limits;
 use super::grant::grants;
-use super::json;
+use super::{json, keys};
 use crate::connector::{SOURCES, SourceReader};
 use crate::plan::{ComponentSource, SourceKind};
 use crate::settings::{Fault, Kind, Table};
 
-/// Keys of every source.
-pub(super) const COMMON: &[&str] = &["name", "kind", "on_error", "retry"];
-
 /// The kind that runs in the sandbox; all others are connectors.
-const COMPONENT: SourceReader =
-    Kind { word: "component", keys: &["component", "config", "limits", "grant"], read: component };
+const COMPONENT: SourceReader = Kind { word: "component", keys: keys::COMPONENT, read: component };
 
 /// All kinds of sources.
 pub(super) fn kinds() -> Vec<&'static SourceReader> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::command::command;
 use super::contradiction::{limits_of_stage, queue_and_batch};
 use super::grant::grants;
+use super::keys;
 use super::limits::{breaker, recycle};
 use super::pipeline::Setting;
 use super::retry::on_error;
@@ -14,35 +15,9 @@ use crate::plan::{Isolation, Order, StagePlan, Unsaid, Warm};
 use crate::record::{JsonPointer, PointerError, RecordKey};
 use crate::settings::{Fault, Table, Value};
 
-const KEYS: &[&str] = &[
-    "name",
-    "component",
-    "jq",
-    "script",
-    "language",
-    "command",
-    "from",
-    "workers",
-    "queue",
-    "batch",
-    "order",
-    "key",
-    "reuse",
-    "warm",
-    "recycle",
-    "partial",
-    "limits",
-    "grant",
-    "deterministic",
-    "config",
-    "on_error",
-    "breaker",
-    "ports",
-];
-
 /// Reads one stage.
 pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePlan, Fault> {
-    section.refuse_unknown(KEYS)?;
+    section.refuse_unknown(keys::STAGE)?;
     let orders = [("none", Order::None), ("input", Order::Input), ("key", Order::Key)];
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
+use super::keys;
 use crate::plan::bounds::{COUNT_MAX, TIME_MAX};
 use crate::plan::{Checkpoints, Start, StatePlan};
 use crate::settings::Fault;
@@ -14,7 +15,7 @@ const EVERY_MIN: Duration = Duration::from_millis(10);
 
 /// `[state]`, or what holds when there is none.
 pub(super) fn read(root: &Table<'_>, name: &str, folder: &Path) -> Result<StatePlan, Fault> {
-    let table = root.part("state", &["path", "checkpoint"])?;
+    let table = root.part("state", keys::STATE)?;
     let path = match table.as_ref().and_then(|table| table.get("path")) {
         Some(path) => path.path(folder)?,
         None => folder.join(format!("{name}.state.db")),
@@ -36,7 +37,7 @@ fn checkpoints(state: &Table<'_>) -> Result<Option<Checkpoints>, Fault> {
         return value.choice(&[("off", None)]).map_err(refused);
     }
     let table = value.table().map_err(|fault| fault.hint(as_table("1s")))?;
-    table.refuse_unknown(&["every", "records"])?;
+    table.refuse_unknown(keys::CHECKPOINT)?;
     let every = table.or("every", default.every, |value| value.duration(EVERY_MIN..=TIME_MAX))?;
     let records = table.or("records", None, |value| value.whole(1..=COUNT_MAX).map(NonZeroU64::new))?;
     Ok(Some(Checkpoints { every, records }))

@@ -4,15 +4,30 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::format::{IfExists, LineFormat, if_exists, line_format, lines_in_words, sink_format};
+use super::format::{
+    IfExists, LINE_DELIMITER, LINE_FORMAT, LineFormat, if_exists, line_format, lines_in_words, sink_format,
+};
 use super::{SinkReader, opened};
 use crate::sink;
 use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
 use sandmill_engine::error::Result;
-use sandmill_engine::settings::{Fault, Kind, Table};
+use sandmill_engine::settings::{Fault, Key, Kind, Table};
+
+/// Its keys.
+const KEYS: &[Key] = &[
+    Key { name: "path", value: "path", default: "required", meaning: "the file" },
+    LINE_FORMAT,
+    LINE_DELIMITER,
+    Key {
+        name: "if_exists",
+        value: "text",
+        default: "`\"replace\"`",
+        meaning: "`\"replace\"`, `\"append\"` or `\"fail\"`",
+    },
+];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SinkReader = Kind { word: "file", keys: &["path", "format", "delimiter", "if_exists"], read };
+pub(super) const KIND: SinkReader = Kind { word: "file", keys: KEYS, read };
 
 /// A sink that writes one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

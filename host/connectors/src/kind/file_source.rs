@@ -5,17 +5,40 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::format::{Matter, matter, matter_in_words, record_max, record_max_line, source_format};
+use super::format::{
+    COLUMNS, DELIMITER, HEADER, LENIENT, Matter, RECORD_MAX, matter, matter_in_words, record_max, record_max_line,
+    source_format,
+};
 use super::{SourceReader, opened};
 use crate::source;
 use sandmill_engine::edge::{PipelineFolder, Reads, Source, SourceSpec, setting, texts};
 use sandmill_engine::error::Result;
 use sandmill_engine::plan::SourceKind;
-use sandmill_engine::settings::{Fault, Kind, Table, Value};
+use sandmill_engine::settings::{Fault, Key, Kind, Table, Value};
+
+/// Its keys.
+const KEYS: &[Key] = &[
+    Key {
+        name: "path",
+        value: "path, or array of paths",
+        default: "required",
+        meaning: "a file, a pattern (`\"logs/**/*.log\"`), or several; [patterns](files.md#paths)",
+    },
+    Key {
+        name: "format",
+        value: "text",
+        default: "`\"lines\"`",
+        meaning: "`\"lines\"`, `\"jsonl\"`, `\"csv\"` or `\"bytes\"`: each file is a record",
+    },
+    RECORD_MAX,
+    DELIMITER,
+    HEADER,
+    COLUMNS,
+    LENIENT,
+];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SourceReader =
-    Kind { word: "file", keys: &["path", "format", "delimiter", "lenient", "header", "columns", "record_max"], read };
+pub(super) const KIND: SourceReader = Kind { word: "file", keys: KEYS, read };
 
 /// Files, read one after the other in the order of their names. `.gz` and `.zst` are read as what they hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,13 @@ use super::{SinkReader, opened};
 use crate::sink;
 use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
 use sandmill_engine::error::Result;
-use sandmill_engine::settings::{Fault, Kind, Table};
+use sandmill_engine::settings::{Fault, Key, Kind, Table};
+
+/// Its keys.
+const KEYS: &[Key] = &[Key { name: "path", value: "path", default: "required", meaning: "the folder" }];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SinkReader = Kind { word: "folder", keys: &["path"], read };
+pub(super) const KIND: SinkReader = Kind { word: "folder", keys: KEYS, read };
 
 /// A sink that writes one file per record, named by the record's key, which must be a plain relative path.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,50 @@ use std::collections::HashSet;
 
 use sandmill_engine::edge::setting;
 use sandmill_engine::plan::bounds::{BATCH_BYTES_MAX, FIELDS_MAX, RECORD_BYTES_DEFAULT, size_text};
-use sandmill_engine::settings::{Fault, Table};
+use sandmill_engine::settings::{Fault, Key, Table};
 use std::num::NonZeroUsize;
+
+/// How long a record may be.
+pub(super) const RECORD_MAX: Key = Key {
+    name: "record_max",
+    value: "size",
+    default: "`\"16MiB\"`",
+    meaning: "the longest record, 1 byte to 1 GiB; a longer one is bad input",
+};
+/// `delimiter` of a source.
+pub(super) const DELIMITER: Key = Key {
+    name: "delimiter",
+    value: "text",
+    default: "`\",\"`",
+    meaning: "CSV only: one ASCII character between two fields, not a quote or a line break",
+};
+/// `header` of a source.
+pub(super) const HEADER: Key = Key {
+    name: "header",
+    value: "true or false",
+    default: "`true`",
+    meaning: "CSV only: whether the first row is a header",
+};
+/// `columns` of a source.
+pub(super) const COLUMNS: Key = Key {
+    name: "columns",
+    value: "array of texts",
+    default: "the header's",
+    meaning: "CSV only: the names of the columns, at most 16,384; required with `header = false`",
+};
+/// `lenient` of a source.
+pub(super) const LENIENT: Key = Key {
+    name: "lenient",
+    value: "true or false",
+    default: "`false`",
+    meaning: "CSV only: whether rows that are not well quoted are read anyway; [CSV](csv.md)",
+};
+/// `format` of a sink of text.
+pub(super) const LINE_FORMAT: Key =
+    Key { name: "format", value: "text", default: "`\"lines\"`", meaning: "`\"lines\"`, `\"jsonl\"` or `\"csv\"`" };
+/// `delimiter` of a sink of text.
+pub(super) const LINE_DELIMITER: Key =
+    Key { name: "delimiter", value: "text", default: "`\",\"`", meaning: "CSV only" };
 
 /// The formats that a source can read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,14 +11,26 @@ use sandmill_engine::edge::{PipelineFolder, Source, SourceSpec, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::plan::SourceKind;
 use sandmill_engine::plan::bounds::BATCH_BYTES_MAX;
-use sandmill_engine::settings::{Fault, Kind, Table};
+use sandmill_engine::settings::{Fault, Key, Kind, Table};
 
 /// What TOML's whole numbers reach.
 const NUMBER_MAX: u64 = i64::MAX.cast_unsigned();
 
+/// Its keys.
+const KEYS: &[Key] = &[
+    Key { name: "what", value: "text", default: "required", meaning: "`\"numbers\"`, `\"text\"` or `\"access-log\"`" },
+    Key { name: "records", value: "count", default: "required", meaning: "how many records, from 0" },
+    Key { name: "seed", value: "count", default: "1", meaning: "the same seed gives the same records" },
+    Key {
+        name: "record_bytes",
+        value: "size",
+        default: "100",
+        meaning: "`\"text\"` only: the length of each record, 1 byte to 1 GiB",
+    },
+];
+
 /// The kind in the pipeline file.
-pub(super) const KIND: SourceReader =
-    Kind { word: "generate", keys: &["what", "records", "seed", "record_bytes"], read };
+pub(super) const KIND: SourceReader = Kind { word: "generate", keys: KEYS, read };
 
 /// Records made up from a seed: for demos and benches.
 #[derive(Clone, Debug, PartialEq, Eq)]

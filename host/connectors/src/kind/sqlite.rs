@@ -10,11 +10,39 @@ use super::{SinkReader, opened};
 use crate::sink;
 use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
 use sandmill_engine::error::Result;
-use sandmill_engine::settings::{Fault, Kind, Table, Value};
+use sandmill_engine::settings::{Fault, Key, Kind, Table, Value};
+
+/// Its keys.
+const KEYS: &[Key] = &[
+    Key { name: "path", value: "path", default: "required", meaning: "the database" },
+    Key {
+        name: "table",
+        value: "text",
+        default: "required",
+        meaning: "the table; not a name that begins with `sqlite_`",
+    },
+    Key {
+        name: "columns",
+        value: "table",
+        default: "from the records",
+        meaning: "from names to `\"integer\"`, `\"real\"`, `\"text\"` or `\"any\"`: [types](sqlite.md#types)",
+    },
+    Key {
+        name: "extra_columns",
+        value: "text",
+        default: "`\"add\"` if the columns come from the records, else `\"refuse\"`",
+        meaning: "what becomes of a field that has no column: `\"add\"` or `\"refuse\"`",
+    },
+    Key {
+        name: "if_exists",
+        value: "text",
+        default: "`\"append\"`",
+        meaning: "`\"append\"`, `\"replace\"` or `\"fail\"`",
+    },
+];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SinkReader =
-    Kind { word: "sqlite", keys: &["path", "table", "columns", "extra_columns", "if_exists"], read };
+pub(super) const KIND: SinkReader = Kind { word: "sqlite", keys: KEYS, read };
 
 /// A sink that writes to a table of an SQLite database, with one transaction per batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,17 +5,28 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::format::{Matter, matter, matter_in_words, record_max, source_format};
+use super::format::{
+    COLUMNS, DELIMITER, HEADER, LENIENT, Matter, RECORD_MAX, matter, matter_in_words, record_max, source_format,
+};
 use super::{SourceReader, opened};
 use crate::source;
 use sandmill_engine::edge::{PipelineFolder, Reads, Source, SourceSpec, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::plan::SourceKind;
-use sandmill_engine::settings::{Fault, Kind, Table};
+use sandmill_engine::settings::{Fault, Key, Kind, Table};
+
+/// Its keys.
+const KEYS: &[Key] = &[
+    Key { name: "format", value: "text", default: "`\"lines\"`", meaning: "`\"lines\"`, `\"jsonl\"` or `\"csv\"`" },
+    RECORD_MAX,
+    DELIMITER,
+    HEADER,
+    COLUMNS,
+    LENIENT,
+];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SourceReader =
-    Kind { word: "stdin", keys: &["format", "delimiter", "lenient", "header", "columns", "record_max"], read };
+pub(super) const KIND: SourceReader = Kind { word: "stdin", keys: KEYS, read };
 
 /// Standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]

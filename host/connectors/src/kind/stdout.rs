@@ -4,15 +4,18 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::format::{LineFormat, line_format, lines_in_words, sink_format};
+use super::format::{LINE_DELIMITER, LINE_FORMAT, LineFormat, line_format, lines_in_words, sink_format};
 use super::{SinkReader, opened};
 use crate::sink;
 use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
 use sandmill_engine::error::Result;
-use sandmill_engine::settings::{Fault, Kind, Table};
+use sandmill_engine::settings::{Fault, Key, Kind, Table};
+
+/// Its keys.
+const KEYS: &[Key] = &[LINE_FORMAT, LINE_DELIMITER];
 
 /// The kind in the pipeline file.
-pub(super) const KIND: SinkReader = Kind { word: "stdout", keys: &["format", "delimiter"], read };
+pub(super) const KIND: SinkReader = Kind { word: "stdout", keys: KEYS, read };
 
 /// Standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,10 +19,10 @@ use crate::flow::Stopwatch;
 use crate::record::Receipts;
 use crate::time::sleep;
 
-/// So many records may wait for their fates. Arbitrary: several times what fast pipelines have in flight.
+/// Most records that may wait for their fates. Arbitrary: several times what fast pipelines have in flight.
 const OUTSTANDING_MAX: u64 = 1 << 16;
 
-/// So many records may be held by instances. Arbitrary: some tens of bytes each.
+/// Most records that instances may hold. Arbitrary: some tens of bytes each.
 const KEPT_MAX: u64 = 1 << 20;
 
 /// How long a pull may take, at first, when there is something to tell. It is doubled each time that a pull is dropped for

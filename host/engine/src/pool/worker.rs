@@ -1,5 +1,4 @@
 //! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out.
-//!
 //! It holds one batch and at most one instance at a time. An instance that failed is dropped, never called again.
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::fault::Fault;
+use super::key::Key;
 use super::table::Table;
 
 /// A section whose `kind` decides which keys it may have.
@@ -11,14 +12,14 @@ pub struct Kind<T: 'static> {
     /// The word in the file.
     pub word: &'static str,
     /// Its keys, apart from those that all kinds have.
-    pub keys: &'static [&'static str],
+    pub keys: &'static [Key],
     /// Reads the section.
     pub read: fn(&Table<'_>, &Path) -> Result<T, Fault>,
 }
 
 impl<T> Kind<T> {
     /// Finds the section's kind among `kinds`, and checks its keys.
-    pub fn of(section: &Table<'_>, kinds: &[&'static Self], common: &[&str]) -> Result<&'static Self, Fault> {
+    pub fn of(section: &Table<'_>, kinds: &[&'static Self], common: &[Key]) -> Result<&'static Self, Fault> {
         let Some(value) = section.get("kind") else {
             // A typing mistake in "kind" itself is reported as such.
             let all: Vec<_> = kinds.iter().flat_map(|kind| kind.keys).chain(common).copied().collect();

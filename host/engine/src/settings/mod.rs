@@ -4,12 +4,14 @@
 //! value is. Nothing is ignored: an unknown key is a fault.
 
 mod fault;
+mod key;
 mod kind;
 mod snippet;
 mod table;
 mod value;
 
 pub use self::fault::Fault;
+pub use self::key::Key;
 pub use self::kind::Kind;
 pub use self::snippet::Snippet;
 pub use self::table::Table;

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Fault;
+use super::key::Key;
 use super::value::Value;
 
 /// A table with its place and its name in messages.
@@ -22,14 +23,15 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// Refuses keys that are not among `known`.
-    pub fn refuse_unknown(&self, known: &[&str]) -> Result<(), Fault> {
+    pub fn refuse_unknown(&self, known: &[Key]) -> Result<(), Fault> {
+        let known = Key::names(known);
         let unknown = self.entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         // The map is sorted by name; the reader begins at the top.
         match unknown.min_by_key(|key| key.span().start) {
             None => Ok(()),
             Some(key) => {
                 let message = format!("unknown key {:?} in {}", key.get_ref(), self.label);
-                Err(Fault::at(key.span(), message).suggest(key.get_ref(), known))
+                Err(Fault::at(key.span(), message).suggest(key.get_ref(), &known))
             }
         }
     }
@@ -83,7 +85,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table in a key, with its known keys checked.
-    pub fn part(&self, key: &'static str, known: &[&str]) -> Result<Option<Self>, Fault> {
+    pub fn part(&self, key: &'static str, known: &[Key]) -> Result<Option<Self>, Fault> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let table = value.table()?;
         table.refuse_unknown(known)?;

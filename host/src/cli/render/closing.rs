@@ -460,11 +460,14 @@ mask      912 k  912 k       0      0
 visits    912 k  912 k              0
 
 stage "parse": 2,961 further attempts
-    on failed records; 1 record recovered
+    on failed records; 1 record
+    recovered
 stage "parse": 3 invocations failed as
     a whole (trap, limit, contract),
     after 312 ms in guests
-stage "parse" wrote 68.4 KiB of log beyond limits.log, which was discarded
+stage "parse" wrote 68.4 KiB of log
+    beyond limits.log, which was
+    discarded
 not shown, because they came too fast:
     412 log lines or failures
 
@@ -542,7 +545,7 @@ read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in fligh
     fn more_workers_are_not_advised_where_no_core_is_idle() {
         let report = samples::report(Ending::Completed);
         assert!(closing(&report, 4, None).contains("more workers, or cheaper work"));
-        assert!(closing(&report, 2, None).contains("all cores work"));
+        assert!(closing(&report, 2, None).contains("all cores are busy"));
     }
 
     #[test]

@@ -145,7 +145,7 @@ mod tests {
         let at = |columns| anstream::adapter::strip_str(&letter_line(&sample(), columns)).to_string();
         assert_eq!(
             at(None),
-            "    17  1970-01-01T00:00:00Z  normalise-addresses  output-records-limit  in.txt:4: made 2,000 outputs of one \
+            "    17  1970-01-01T00:00:00Z  normalise-addresses  output-records-limit  in.txt:4: made 2,000 outputs from one \
              record; limits.output_records allows 1,000 of them\n"
         );
         for columns in [39, 79, 119, 199] {
@@ -154,7 +154,7 @@ mod tests {
             assert!(text.contains("normalise-addresses") && text.contains("output-records-limit"), "{columns}: {text}");
         }
         let narrow = "    17  1970-01-01T00:00:00Z\n        normalise-addresses\n        output-records-limit\n        \
-                      in.txt:4: made 2,000 outputs o…\n";
+                      in.txt:4: made 2,000 outputs f…\n";
         assert_eq!(at(Some(39)), narrow);
     }
 

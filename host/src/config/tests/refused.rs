@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, from, workers, queue, batch, order, key, reuse, warm, recycle, partial, limits, grant, deterministic, config, on_error, breaker, ports"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, config, from, ports, workers, queue, batch, order, key, reuse, recycle, partial, warm, deterministic, limits, grant, on_error, breaker"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -52,7 +52,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (source("kidn = 'stdin'"), r#"4:1: unknown key "kidn" in the source | did you mean "kind"?"#),
         (
             source("kind = 'stdin'\npath = 'x'"),
-            r#"5:1: unknown key "path" in the source of kind "stdin" | known: name, kind, on_error, retry, format, delimiter, lenient, header, columns, record_max"#,
+            r#"5:1: unknown key "path" in the source of kind "stdin" | known: kind, name, on_error, retry, format, record_max, delimiter, header, columns, lenient"#,
         ),
         (
             sink("kind = 'file'\npth = 'x'"),

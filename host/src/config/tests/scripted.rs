@@ -90,7 +90,7 @@ fn a_stage_runs_one_thing() {
     refused("script = 'x'\nlanguage = 'javscript'", "did you mean \"javascript\"?");
     refused("jq = ''", "must not be empty");
     refused("jq = { fil = 'x' }", "did you mean \"file\"?");
-    refused("script = { file = 'x', code = 'y' }", "in a file or here, not both");
+    refused("script = { file = 'x', code = 'y' }", "write the script here or name a file, not both");
     refused("component = 'std:parse-acces-log'", "did you mean \"parse-access-log\"?");
     assert!(read(&file("jq = 1")).is_err());
 }
