@@ -270,3 +270,33 @@ fn messages_are_in_plain_english() {
     assert!(found.is_empty(), "say it plainly:\n{}", found.join("\n"));
     assert!(not_plain.is_match("\"x\" is no component") && not_plain.is_match("the run goes on"));
 }
+
+/// A map that names what has moved leads nowhere.
+#[test]
+fn every_module_that_the_map_and_the_decisions_name_is_there() {
+    let named = Regex::new(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+)`").expect("a pattern");
+    // What is not a module of the host.
+    let elsewhere = ["guest-sdk/", "tests/", "docs/", "host/", "examples/", "stages/", "scripts/", "target/", "user/"];
+    let modules: Vec<String> = sources()
+        .into_iter()
+        .map(|(name, _)| format!("/{}", name.trim_end_matches(".rs").trim_end_matches("/mod")))
+        .chain(CRATES.iter().map(|(name, _)| format!("/{name}")))
+        .collect();
+    let is_there = |name: &str| {
+        let (end, folder) = (format!("/{name}"), format!("/{name}/"));
+        modules.iter().any(|module| module.ends_with(&end) || module.contains(&folder))
+    };
+    let mut pages = vec![root().join("host/ARCHITECTURE.md")];
+    pages.extend(fs::read_dir(root().join("docs/decisions")).expect("a folder").map(|entry| entry.expect("a note").path()));
+    assert!(pages.len() > 60, "the decisions are not where they are looked for");
+    let mut gone = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page");
+        for name in named.captures_iter(&text).map(|name| name[1].to_owned()) {
+            if !elsewhere.iter().any(|start| name.starts_with(start)) && !is_there(&name) {
+                gone.push(format!("{}: {name}", page.display()));
+            }
+        }
+    }
+    assert!(gone.is_empty(), "these are not there:\n{}", gone.join("\n"));
+}
