@@ -240,7 +240,7 @@ async fn a_command_that_keeps_something_back_is_found_out_and_run_for_each_recor
         assert_eq!(by_batch.outputs, by_record.outputs, "{name}");
         assert!(by_batch.outputs.len() >= 89, "{name}: {}", by_batch.outputs.len());
         let [warning] = by_batch.warnings.as_slice() else { panic!("{name}: {:?}", by_batch.warnings) };
-        assert!(warning.starts_with("it is run once for each record from now on"), "{name}: {warning}");
+        assert!(warning.starts_with("from now on it runs once for each record"), "{name}: {warning}");
         assert_eq!(by_record.warnings, [""; 0], "{name}");
     }
 }
@@ -352,7 +352,7 @@ async fn a_value_that_would_be_two_lines_fails_and_nul_passes_it() {
     let nul = CommandPlan { framing: Framing::Nul, ..CommandPlan::default() };
     let came = run(&program(ECHO, ""), nul, &["a", "b\nb", "c\0"]).await;
     assert_eq!(came.outputs, ["0=a", "1=b\nb"]);
-    assert!(came.letters[0].starts_with("3: returned: the value has a NUL"), "{:?}", came.letters);
+    assert!(came.letters[0].starts_with("3: returned: the value contains a NUL"), "{:?}", came.letters);
 }
 
 #[tokio::test]

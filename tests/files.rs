@@ -80,7 +80,7 @@ async fn a_sink_does_not_destroy_its_input_whatever_that_is_called() {
     place.pipeline("kind = \"file\", path = \"*.txt\"", "kind = \"file\", path = \"soft\"");
     place.is_refused("would overwrite \"soft\"").await;
     place.pipeline(SOURCE, "kind = \"folder\", path = \"x/..\"");
-    place.is_refused("writes files into \"x/..\", where ").await;
+    place.is_refused("writes files into \"x/..\", which contains ").await;
     place.pipeline("kind = \"stdin\"", "kind = \"file\", path = \"data.txt\"");
     let said = place.ends("sandmill run < data.txt", 2).await;
     assert!(said.contains("would overwrite \"data.txt\": it is read by source \"stdin\""), "{said}");

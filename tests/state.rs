@@ -172,8 +172,8 @@ async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held()
         cut.run("mv c in-c.txt && mv d in-d.txt").await;
     };
     is_refused("printf thi > in-c.txt", "in-c.txt\" has 3 bytes now, and had 6").await;
-    is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-c.txt\" holds something else").await;
-    is_refused("printf 'other\\n' > in-c.txt", "in-c.txt\" holds something else").await;
+    is_refused("mv in-c.txt x && mv in-d.txt in-c.txt && mv x in-d.txt", "in-c.txt\" has other content now").await;
+    is_refused("printf 'other\\n' > in-c.txt", "in-c.txt\" has other content now").await;
     is_refused("rm in-d.txt", "in-d.txt\" is gone").await;
     // What grew is read as it is, what came is read last; what was read to its end may be gone.
     let change = "echo more >> in-c.txt && echo new > in-aa.txt && rm in-a.txt";
@@ -187,7 +187,7 @@ async fn files_that_were_not_begun_must_still_be_there_and_hold_what_they_held()
 async fn a_file_that_was_read_to_its_end_must_not_be_another_one() {
     let cut = cut_among_files().await;
     cut.write("in-a.txt", "other!\n");
-    cut.is_refused(&["in-a.txt\" holds something else", "--fresh"]).await;
+    cut.is_refused(&["in-a.txt\" has other content now", "--fresh"]).await;
 }
 
 /// The sources of a checkpoint were told by their numbers (12).

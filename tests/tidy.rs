@@ -287,7 +287,9 @@ fn every_module_that_the_map_and_the_decisions_name_is_there() {
         modules.iter().any(|module| module.ends_with(&end) || module.contains(&folder))
     };
     let mut pages = vec![root().join("host/ARCHITECTURE.md")];
-    pages.extend(fs::read_dir(root().join("docs/decisions")).expect("a folder").map(|entry| entry.expect("a note").path()));
+    pages.extend(
+        fs::read_dir(root().join("docs/decisions")).expect("a folder").map(|entry| entry.expect("a note").path()),
+    );
     assert!(pages.len() > 60, "the decisions are not where they are looked for");
     let mut gone = Vec::new();
     for page in pages {

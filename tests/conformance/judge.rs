@@ -162,7 +162,7 @@ impl Failed {
 fn is_bounded(reason: &str) -> bool {
     let parts: Vec<&str> = reason.split("… (").collect();
     let is_x = |text: &&str| text.trim_start_matches('x').is_empty();
-    reason.len() < 10_000 && parts.len() > 1 && parts.first().is_some_and(is_x) && reason.contains("bytes cut)")
+    reason.len() < 10_000 && parts.len() > 1 && parts.first().is_some_and(is_x) && reason.contains("bytes left out)")
 }
 
 /// The text with its long integers as strings, because most readers round them.

@@ -41,7 +41,7 @@ table! {
         }),
         limits: output(1 << 20),
         reuse: &[Record, Batch, Worker],
-        expected: MarkedFail("output-limit", &["made 7.0 MiB of output of one record", "limits.output allows 1.0 MiB"]),
+        expected: MarkedFail("output-limit", &["made 7.0 MiB of output from one record", "limits.output allows 1.0 MiB"]),
         growth_mib: Some(128),
         ..Row::default()
     };

@@ -113,7 +113,7 @@ table! {
     a_component_of_too_many_parts_is_refused_for_that: refused(
         Wasm::Bytes(wat::parse_str(format!("(component {})", "(core module)".repeat(1_001))).expect("sound WAT")),
         Config,
-        &["cannot be run: it has 1001 components and modules; at most 1000 are allowed", "of fewer parts"],
+        &["cannot be run: it has 1001 components and modules; at most 1000 are allowed", "from fewer parts"],
     );
 
     a_trap_in_flush_costs_the_records_of_its_instance_only: Row {

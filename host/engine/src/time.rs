@@ -3,7 +3,7 @@
 //! A process that is stopped (Ctrl-Z, `docker pause`, a debugger) finds when it continues that the clock has moved by
 //! seconds or hours in which it could do nothing. No record, request or node may fail for that time, and no rate may
 //! count it. So a thread takes the pulse of the process, and everybody who asks for the time shows that the process
-//! runs; when all of them were silent for [`SILENCE`], the process did not run, and the time is subtracted. Whoever
+//! runs; when all of them were silent for `SILENCE` (100 ms), the process did not run, and the time is subtracted. Whoever
 //! asks first notices, so no deadline fires before the pause is known. A pause shorter than that is counted as time
 //! that passed. (While a machine is suspended, the clock of Linux stands still by itself.)
 //!
@@ -277,7 +277,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of steps of any length, those of at least [`SILENCE`] are missed and the others are not.
+        /// Of steps of any length, those of at least `SILENCE` (100 ms) are missed and the others are not.
         #[test]
         fn exactly_the_long_gaps_are_missed(steps in prop::collection::vec(0_u32..1_000, 1..50)) {
             let presence = watched();

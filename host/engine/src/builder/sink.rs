@@ -9,7 +9,7 @@ use crate::plan::{Inputs, OnError, Retry, SinkPlan};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
 
-/// A sink of a [`PipelineBuilder`].
+/// A sink of a [`PipelineBuilder`](super::PipelineBuilder).
 #[derive(Debug)]
 pub struct SinkBuilder {
     pub(super) plan: SinkPlan,
