@@ -1,7 +1,7 @@
 //! Sets a ready pipeline in motion: queues between its nodes, a task for each source, worker and sink.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, OwnedRwLockWriteGuard, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(floor.wiring);
     let (begun, missed, ledger) = (Instant::now(), missed(), floor.ledger);
-    let watch = Arc::new(Watch { begun, missed, ledger, sources, stages, sinks });
+    let watch = Arc::new(Watch { begun, missed, lasted: OnceLock::new(), ledger, sources, stages, sinks });
     let supervisor = Supervisor {
         name,
         promises,

@@ -1,6 +1,6 @@
 //! Takes snapshots of a run: reads the counters that its tasks write.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::edge::Extent;
@@ -18,6 +18,8 @@ pub(super) struct Watch {
     pub(super) begun: Instant,
     /// What the process had missed by then.
     pub(super) missed: Duration,
+    /// How long the run took and how long the process was stopped, once it has ended.
+    pub(super) lasted: OnceLock<(Duration, Duration)>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<WatchedSource>,
     pub(super) stages: Vec<WatchedStage>,
@@ -58,6 +60,7 @@ impl Watch {
 
     /// The counts once all tasks are gone: in flight is what was abandoned.
     pub(super) fn at_the_end(&self) -> Stats {
+        self.lasted.get_or_init(|| self.so_far());
         self.snapshot(self.ledger.accounting())
     }
 
@@ -67,10 +70,16 @@ impl Watch {
         self.stages.iter().flat_map(of_stage).collect()
     }
 
+    /// Time since the start, and how long the process was stopped meanwhile.
+    fn so_far(&self) -> (Duration, Duration) {
+        (self.begun.elapsed(), missed().saturating_sub(self.missed))
+    }
+
     fn snapshot(&self, accounting: Accounting) -> Stats {
+        let (elapsed, stopped) = self.lasted.get().copied().unwrap_or_else(|| self.so_far());
         Stats {
-            elapsed: self.begun.elapsed(),
-            stopped: missed().saturating_sub(self.missed),
+            elapsed,
+            stopped,
             accounting,
             sources: self.sources.iter().map(WatchedSource::stats).collect(),
             stages: self.stages.iter().map(WatchedStage::stats).collect(),

@@ -3,13 +3,15 @@
 
 mod audience;
 mod event;
+mod feed;
 mod inspection;
 mod promise;
 mod stats;
 mod warning;
 
 pub use audience::Audience;
-pub use event::{Event, EventSender, EventStream, LogLevel, event_channel};
+pub use event::{Event, LogLevel};
+pub use feed::{EventFeed, EventSender, EventStream, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
 pub use promise::Promise;
 pub use stats::{

@@ -1,0 +1,71 @@
+//! Any number of observers watch a run: all see the same, and none changes or delays it.
+
+use std::time::Duration;
+
+use sandmill::plan::OnError;
+use sandmill::program::{NativeStage, Verdict};
+use sandmill::report::{Ending, Event, EventStream};
+use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use tests::edges::{Keeper, Numbers};
+use tokio::time::timeout;
+
+const BOUND: Duration = Duration::from_secs(30);
+
+fn builder(name: &str) -> PipelineBuilder {
+    PipelineBuilder::new(name).state_file(std::env::temp_dir().join(format!("sandmill-test-{name}.db")))
+}
+
+async fn prepared(builder: PipelineBuilder) -> Pipeline {
+    sandmill::prepare(builder.plan().expect("a sound plan")).await.expect("a sound pipeline")
+}
+
+/// A pipeline of this many records, all of which fail, which is an event each.
+async fn failing(name: &str, records: u64) -> Pipeline {
+    let fails = NativeStage::new(|_key, _value, _out| Verdict::Failed("as it should".into()));
+    let pipeline = builder(name)
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(records)))
+        .stage(StageBuilder::native("fails", fails).on_error(OnError::Drop))
+        .sink(SinkBuilder::custom("kept", Keeper::default()));
+    prepared(pipeline).await
+}
+
+/// The records whose failure the stream tells, until the run ends.
+async fn failures(stream: &mut EventStream) -> Vec<String> {
+    let mut places = Vec::new();
+    while let Some(event) = timeout(BOUND, stream.next()).await.expect("every run ends") {
+        if let Event::Failed { place, .. } = event {
+            places.push(place);
+        }
+    }
+    places
+}
+
+#[tokio::test]
+async fn two_observers_both_see_all_events_and_the_final_counts() {
+    let running = failing("two-observers", 500).await.start();
+    let (one, other) = (running.observer(), running.observer().clone());
+    let (mut events, mut others) = (one.events(), other.events());
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    // A third one comes when all is over, and sees what is kept.
+    let (seen, also_seen, late) =
+        (failures(&mut events).await, failures(&mut others).await, failures(&mut one.events()).await);
+    assert_eq!((seen.len(), events.lost()), (500, 0));
+    assert_eq!((&seen, &seen), (&also_seen, &late));
+    for snapshot in [one.snapshot(), other.snapshot()] {
+        assert_eq!(snapshot.accounting, report.stats.accounting);
+        assert_eq!(snapshot.elapsed, report.stats.elapsed, "time does not run on after the end");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_does_not_look_loses_events_and_counts_them_and_the_run_ends_without_it() {
+    let running = failing("slow-observer", 5_000).await.start();
+    let (mut lagging, mut quick) = (running.observer().events(), running.observer().events());
+    let (report, seen) = tokio::join!(timeout(BOUND, running.wait()), failures(&mut quick));
+    let report = report.expect("every run ends");
+    assert_eq!((report.ending, report.stats.accounting.dropped), (Ending::Completed, 5_000));
+    assert_eq!(lagging.lost(), 5_000 - 1_024);
+    assert_eq!(failures(&mut lagging).await.len(), 1_024);
+    assert_eq!(seen.len() as u64 + quick.lost(), 5_000);
+    assert_eq!(report.events_lost, quick.lost(), "what one of them has seen is not lost");
+}
