@@ -69,3 +69,30 @@ async fn an_observer_that_does_not_look_loses_events_and_counts_them_and_the_run
     assert_eq!(seen.len() as u64 + quick.lost(), 5_000);
     assert_eq!(report.events_lost, quick.lost(), "what one of them has seen is not lost");
 }
+
+#[tokio::test]
+async fn the_latency_covers_every_settled_record_once_whatever_became_of_it() {
+    let fates = NativeStage::new(|key, value, out| match value.last() {
+        Some(b'0') => Verdict::Failed("ends in 0".into()),
+        Some(b'1') => Verdict::Done,
+        digit => {
+            // Some have two outputs.
+            (0..1 + usize::from(digit == Some(&b'2'))).for_each(|_| out.push(key, value));
+            Verdict::Done
+        }
+    });
+    let pipeline = builder("latency")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000)))
+        .stage(StageBuilder::native("fates", fates))
+        .sink(SinkBuilder::custom("left", Keeper::default()).from(["fates"]))
+        .sink(SinkBuilder::custom("right", Keeper::default()).from(["fates", "numbers"]));
+    let report = timeout(BOUND, prepared(pipeline).await.run()).await.expect("every run ends");
+    let account = report.stats.accounting;
+    assert_eq!((account.dead_lettered, account.dropped, account.delivered), (100, 100, 2 * 900 + 1_000));
+    let latency = report.stats.latency.expect("records were settled");
+    assert_eq!(latency.records, account.settled());
+    assert!(latency.p50 <= latency.p90 && latency.p90 <= latency.p99 && latency.p99 <= latency.max, "{latency:?}");
+    assert!(latency.max <= report.stats.elapsed, "{latency:?}");
+    let json = serde_json::to_value(&report).expect("a report is JSON");
+    assert_eq!(json["latency_seconds"]["max"].as_f64(), Some(latency.max.as_secs_f64()));
+}

@@ -81,6 +81,7 @@ impl Watch {
             elapsed,
             stopped,
             accounting,
+            latency: self.ledger.latency(),
             sources: self.sources.iter().map(WatchedSource::stats).collect(),
             stages: self.stages.iter().map(WatchedStage::stats).collect(),
             sinks: self.sinks.iter().map(WatchedSink::stats).collect(),

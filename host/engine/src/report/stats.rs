@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
-use crate::record::Accounting;
+use crate::record::{Accounting, Latency};
 use crate::redact::Redactor;
 use crate::settings::Snippet;
 use crate::time::seconds;
@@ -27,6 +27,10 @@ pub struct Stats {
     pub stopped: Duration,
     /// The account of all records.
     pub accounting: Accounting,
+    /// How long records took from being read until they were settled; `None` before the first one is. It covers the
+    /// settled records of the account, each once.
+    #[serde(rename = "latency_seconds")]
+    pub latency: Option<Latency>,
     /// In the order of the plan.
     pub sources: Vec<SourceStats>,
     /// In the order of the plan.
