@@ -1,12 +1,17 @@
 //! Any number of observers watch a run: all see the same, and none changes or delays it.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use sandmill::plan::OnError;
+use sandmill::plan::{OnError, Order, Retry};
 use sandmill::program::{NativeStage, Verdict};
-use sandmill::report::{Ending, Event, EventStream};
-use sandmill::{Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::queue::QueueBounds;
+use sandmill::record::BatchBounds;
+use sandmill::report::{Activity, Ending, Event, EventStream};
+use sandmill::{Observer, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 use tests::edges::{Keeper, Numbers};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -95,4 +100,78 @@ async fn the_latency_covers_every_settled_record_once_whatever_became_of_it() {
     assert!(latency.max <= report.stats.elapsed, "{latency:?}");
     let json = serde_json::to_value(&report).expect("a report is JSON");
     assert_eq!(json["latency_seconds"]["max"].as_f64(), Some(latency.max.as_secs_f64()));
+}
+
+/// Waits until the first task of the only stage is doing this, whatever it does before.
+async fn until_it_does(observer: &Observer, wanted: Activity) {
+    let look = async {
+        while observer.snapshot().stages[0].tasks.first() != Some(&wanted) {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(BOUND, look).await.is_ok(), "{wanted:?}: {:?}", observer.snapshot().stages[0].tasks);
+}
+
+/// Three records in one batch, for one worker.
+fn three(name: &str, stage: StageBuilder, sink: SinkBuilder) -> PipelineBuilder {
+    builder(name)
+        .source(SourceBuilder::custom("numbers", Numbers { chunk: 3, ..Numbers::up_to(3) }))
+        .stage(stage.workers(NonZeroUsize::MIN))
+        .sink(sink)
+}
+
+#[tokio::test]
+async fn a_worker_at_work_says_with_how_many_records_and_at_the_end_nobody_says_anything() {
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = Mutex::new(gone);
+    let waits = NativeStage::new(move |_key, _value, _out| {
+        // An error when the other end has gone.
+        let _gone = gone.lock().expect("no panic").recv();
+        Verdict::Done
+    });
+    let keeper = SinkBuilder::custom("kept", Keeper::default());
+    let running = prepared(three("working", StageBuilder::native("waits", waits), keeper)).await.start();
+    let observer = running.observer();
+    until_it_does(&observer, Activity::Processing { records: 3 }).await;
+    let json = serde_json::to_value(observer.snapshot()).expect("a snapshot is JSON");
+    assert_eq!(json["stages"][0]["tasks"][0], serde_json::json!({ "doing": "processing", "records": 3 }));
+    drop(go);
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert_eq!((&report.stats.stages[0].tasks, &observer.snapshot().stages[0].tasks), (&vec![], &vec![]));
+}
+
+#[tokio::test]
+async fn a_worker_before_a_full_queue_says_that_it_waits_for_room() {
+    let echo = NativeStage::new(|key, value, out| {
+        out.push(key, value);
+        Verdict::Done
+    });
+    // First it goes fast: a pipeline that has shown nothing is let in for little.
+    let gate = Arc::new(Semaphore::new(500));
+    let keeper = Keeper { gate: Some(Arc::clone(&gate)), ..Keeper::default() };
+    let [one, ten] = [1, 10].map(|number| NonZeroUsize::new(number).expect("positive"));
+    let bytes = NonZeroUsize::new(1 << 20).expect("positive");
+    let batch = BatchBounds { records: ten, bytes, linger: Duration::ZERO };
+    let sink = SinkBuilder::custom("kept", keeper).queue(QueueBounds { records: ten, bytes }).batch(batch);
+    let numbers = Numbers { chunk: 10, ..Numbers::up_to(100_000) };
+    let pipeline = builder("full")
+        .source(SourceBuilder::custom("numbers", numbers))
+        .stage(StageBuilder::native("echo", echo).workers(one).batch(batch))
+        .sink(sink);
+    let running = prepared(pipeline).await.start();
+    until_it_does(&running.observer(), Activity::WaitingForRoom).await;
+    running.stopper().abort();
+    timeout(BOUND, running.wait()).await.expect("every run ends");
+}
+
+#[tokio::test]
+async fn a_worker_that_keeps_a_record_for_its_retry_says_so() {
+    let hour = Duration::from_secs(3_600);
+    let not_yet = NativeStage::new(|_key, _value, _out| Verdict::Retryable("not yet".into()));
+    let retry = Retry { backoff_max: hour, ..Retry::times(1).backoff(hour) };
+    let stage = StageBuilder::native("not-yet", not_yet).order(Order::Input).retry(retry);
+    let running = prepared(three("retrying", stage, SinkBuilder::custom("kept", Keeper::default()))).await.start();
+    until_it_does(&running.observer(), Activity::WaitingForRetry).await;
+    running.stopper().abort();
+    timeout(BOUND, running.wait()).await.expect("every run ends");
 }

@@ -87,5 +87,6 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
         waiting_for_input: Duration::from_micros(12_400),
         blocked_on_output: Duration::from_micros(217),
         queue: QueueStats { depth: 0, high_water: 8_192, capacity: 8_192 },
+        tasks: Vec::new(),
     }
 }

@@ -229,6 +229,7 @@ impl Floor {
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),
+            tasks: Arc::clone(&stage.activities),
         };
         (watched, stage)
     }

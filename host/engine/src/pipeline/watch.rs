@@ -9,7 +9,7 @@ use crate::plan::Divided;
 use crate::program::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
-use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
+use crate::report::{ActivityCell, QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
 
 /// What is watched. Shared by the supervisor and all who ask for snapshots.
@@ -42,6 +42,8 @@ pub(super) struct WatchedStage {
     pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
+    /// What each task is doing.
+    pub(super) tasks: Arc<[ActivityCell]>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Watch {
             accounting,
             latency: self.ledger.latency(),
             sources: self.sources.iter().map(WatchedSource::stats).collect(),
-            stages: self.stages.iter().map(WatchedStage::stats).collect(),
+            stages: self.stages.iter().map(|stage| stage.stats(self.lasted.get().is_none())).collect(),
             sinks: self.sinks.iter().map(WatchedSink::stats).collect(),
         }
     }
@@ -130,8 +132,9 @@ impl WatchedStage {
         (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
     }
 
-    fn stats(&self) -> StageStats {
+    fn stats(&self, is_running: bool) -> StageStats {
         let counters = &self.counters;
+        let tasks = self.tasks.iter().filter(|_| is_running);
         StageStats {
             name: self.name.to_string(),
             workers: self.workers,
@@ -152,6 +155,7 @@ impl WatchedStage {
             waiting_for_input: counters.waiting.time(),
             blocked_on_output: counters.blocked.time(),
             queue: queue(&self.queue),
+            tasks: tasks.map(ActivityCell::get).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::redact::Redactor;
 use crate::settings::Snippet;
 use crate::time::seconds;
 
-use super::{Promise, Warning};
+use super::{Activity, Promise, Warning};
 use crate::program::Warmth;
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
@@ -111,6 +111,9 @@ pub struct StageStats {
     pub blocked_on_output: Duration,
     /// The queue before it.
     pub queue: QueueStats,
+    /// What each of its tasks is doing; empty once the run has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Activity>,
 }
 
 /// Counts and times of one sink.
