@@ -9,7 +9,7 @@ use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
 use sandmill::report::{Activity, Ending, Event, EventStream};
-use sandmill::{Observer, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+use sandmill::{Observer, Pipeline, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder, Tap};
 use tests::edges::{Keeper, Numbers};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -174,4 +174,40 @@ async fn a_worker_that_keeps_a_record_for_its_retry_says_so() {
     until_it_does(&running.observer(), Activity::WaitingForRetry).await;
     running.stopper().abort();
     timeout(BOUND, running.wait()).await.expect("every run ends");
+}
+
+#[tokio::test]
+async fn a_tap_copies_every_nth_record_within_its_bound_and_changes_nothing_that_is_delivered() {
+    let gate = Arc::new(Semaphore::new(0));
+    let keeper = Keeper { gate: Some(Arc::clone(&gate)), ..Keeper::default() };
+    let kept = keeper.kept.clone();
+    let pipeline = builder("tapped")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(20_000)))
+        .sink(SinkBuilder::custom("kept", keeper));
+    let running = prepared(pipeline).await.start();
+    let observer = running.observer();
+    let [one, seven] = [1, 7].map(|number| NonZeroUsize::new(number).expect("positive"));
+    assert!(observer.tap("kept", one).is_none() && observer.tap("other", one).is_none(), "nothing leaves a sink");
+    let mut all = observer.tap("numbers", one).expect("a node");
+    let mut some = observer.tap("numbers", seven).expect("a node");
+    // The sink stands still until here, so most of the records are still to come.
+    gate.add_permits(1_000_000);
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert_eq!((report.ending, report.stats.accounting.delivered), (Ending::Completed, 20_000));
+    let numbers: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+    assert_eq!(kept.records(), numbers);
+    // Nobody has looked before the end: what is kept is what came first, and the rest is counted.
+    let (copies, some_copies) = (numbers_of(&mut all).await, numbers_of(&mut some).await);
+    assert!(copies.len() == 1_024 && all.lost() > 0, "{} copies, {} lost", copies.len(), all.lost());
+    assert!(copies.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{copies:?}");
+    assert!(some_copies.windows(2).all(|pair| pair[0] + 7 == pair[1]), "{some_copies:?}");
+    assert!(some_copies.len() > 1 && some_copies.len() as u64 + some.lost() <= 20_000 / 7 + 1, "{some_copies:?}");
+}
+
+async fn numbers_of(tap: &mut Tap) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while let Some(copy) = timeout(BOUND, tap.next()).await.expect("a tap ends with the run") {
+        numbers.push(String::from_utf8(copy.value).expect("a number").parse().expect("a number"));
+    }
+    numbers
 }

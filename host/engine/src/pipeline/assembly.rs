@@ -168,7 +168,9 @@ impl Floor {
     ) -> WatchedSource {
         let ReadySource { name, source, settlement, guests, on_error, retry } = ready;
         let node = Node::Source(position);
-        let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
+        let output = self.wiring.outlet(node, 1);
+        let (counters, tap) = (Arc::default(), output.tap());
+        let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters, tap };
         let traffic = Arc::new(Traffic::default());
         let receipts = match settlement {
             Settlement::Receipt(per) => Some(Arc::new(Receipts::new(per))),
@@ -176,7 +178,7 @@ impl Floor {
         };
         let task = SourceTask {
             bounds: self.wiring.bounds_behind(node),
-            output: self.wiring.outlet(node, 1),
+            output,
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
             admission: Admission::new(rule, &traffic),
@@ -230,6 +232,7 @@ impl Floor {
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),
             tasks: Arc::clone(&stage.activities),
+            tap: output.tap(),
         };
         (watched, stage)
     }

@@ -16,7 +16,7 @@ use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::DeadLetters;
 use crate::redact::Redactor;
-use crate::report::{Ending, EventFeed, EventSender, EventStream, Problem, Promise, Report, Stats};
+use crate::report::{Ending, EventSender, EventStream, Problem, Promise, Report, Stats};
 use crate::task::Tasks;
 use crate::time::sleep;
 
@@ -75,13 +75,13 @@ impl Running {
     ) -> Self {
         let stopper = Stopper { stop: supervisor.stop.clone(), cut: supervisor.cut.clone() };
         let feed = supervisor.events.feed();
-        let observer = Observer::new(watch, feed.clone());
-        let last_event = LastEvent(feed);
+        let observer = Observer::new(watch, feed);
+        let last = Last(observer.clone());
         let over = CancellationToken::new();
         let told = over.clone().drop_guard();
         let supervisor = runtimes.io().spawn(async move {
             let ended = supervisor.run().await;
-            drop(last_event);
+            drop(last);
             drop(told);
             ended
         });
@@ -154,11 +154,11 @@ impl Drop for Running {
     }
 }
 
-/// Ends the streams of events when it is dropped, however the run has ended: guests that an observer keeps in memory
+/// Ends the streams of events and the taps when it is dropped, however the run has ended: guests that an observer keeps in memory
 /// could still send events.
-struct LastEvent(EventFeed);
+struct Last(Observer);
 
-impl Drop for LastEvent {
+impl Drop for Last {
     fn drop(&mut self) {
         self.0.close();
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::edge::Extent;
-use crate::flow::{SinkCounters, SourceCounters, StageCounters};
+use crate::flow::{SinkCounters, SourceCounters, StageCounters, TapPoint};
 use crate::plan::Divided;
 use crate::program::Program;
 use crate::queue::Probe;
@@ -31,6 +31,7 @@ pub(super) struct WatchedSource {
     pub(super) name: Arc<str>,
     pub(super) extent: Extent,
     pub(super) counters: Arc<SourceCounters>,
+    pub(super) tap: Arc<TapPoint>,
 }
 
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(super) struct WatchedStage {
     pub(super) queue: Probe,
     /// What each task is doing.
     pub(super) tasks: Arc<[ActivityCell]>,
+    pub(super) tap: Arc<TapPoint>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,12 @@ impl Watch {
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let of_stage = |stage: &WatchedStage| stage.partial_results().into_iter().chain(stage.without_key());
         self.stages.iter().flat_map(of_stage).collect()
+    }
+
+    /// The sources and stages by name, and where each can be tapped.
+    pub(super) fn taps(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<TapPoint>)> {
+        let sources = self.sources.iter().map(|source| (&source.name, &source.tap));
+        sources.chain(self.stages.iter().map(|stage| (&stage.name, &stage.tap)))
     }
 
     /// Time since the start, and how long the process was stopped meanwhile.
