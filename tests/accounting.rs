@@ -228,6 +228,7 @@ proptest! {
         let account = report.stats.accounting;
         prop_assert!(account.balances(), "{:?}", account);
         prop_assert_eq!((account.read, account.in_flight), (count, 0));
+        prop_assert_eq!(report.stats.latency.map_or(0, |latency| latency.records), account.settled());
         prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
         let keeps = |order| layouts.iter().all(|layout| layout.order == order || layout.order == Order::Input);
         let (in_order, by_key) = (keeps(Order::Input), keeps(Order::Key));
@@ -276,6 +277,7 @@ proptest! {
         });
         let account = report.stats.accounting;
         prop_assert!(account.balances(), "{:?}", account);
+        prop_assert_eq!(report.stats.latency.map_or(0, |latency| latency.records), account.settled());
         let known = kept.records().len() as u64;
         match report.ending {
             Ending::Completed => prop_assert!(false, "a million numbers cannot be through"),

@@ -22,6 +22,7 @@ mod hostile;
 mod imports;
 mod interrupts;
 mod limits;
+mod observers;
 mod reaching;
 mod receipts;
 mod resume;

@@ -118,10 +118,8 @@ fn only_the_sandbox_names_wasmtime() {
 
 #[test]
 fn only_the_queue_and_the_named_control_channels_make_channels() {
-    // Events (lossy, 1,024), completions (the subscriber's number), an edge's own thread (one chunk), and the lines that a
-    // compiler prints (64).
-    const ALLOWED: [&str; 4] =
-        ["engine/report/event.rs", "engine/flow/completion.rs", "connectors/thread.rs", "build/process.rs"];
+    // Completions (the subscriber's number), an edge's own thread (one chunk), and the lines that a compiler prints (64).
+    const ALLOWED: [&str; 3] = ["engine/flow/completion.rs", "connectors/thread.rs", "build/process.rs"];
     let makes = |name: &str, code: &str| {
         !ALLOWED.contains(&name) && code_lines(code).any(|line| line.contains("mpsc::") || line.contains("broadcast::"))
     };

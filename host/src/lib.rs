@@ -15,9 +15,9 @@ pub use sandmill_build as build;
 pub use sandmill_component::{defaults, kept};
 pub use sandmill_connectors as connector;
 pub use sandmill_engine::{
-    Completion, Completions, Error, ErrorKind, Host, Pipeline, PipelineBuilder, Result, Running, SinkBuilder,
-    SourceBuilder, StageBuilder, Stopper, edge, error, failpoint, loader, pipeline, plan, program, queue, record,
-    report, settings, state,
+    Completion, Completions, Error, ErrorKind, Host, Observer, Pipeline, PipelineBuilder, Result, Running, Sample,
+    SinkBuilder, SourceBuilder, StageBuilder, Stopper, Tap, edge, error, failpoint, loader, pipeline, plan, program,
+    queue, record, report, settings, state,
 };
 pub use sandmill_sandbox as sandbox;
 

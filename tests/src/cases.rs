@@ -154,11 +154,13 @@ fn redactions(sandbox: &Path) -> Result<Redactions> {
     let mut redactions = Redactions::new();
     redactions.insert("[SANDBOX]", sandbox.display().to_string())?;
     // With the room before it: the columns of a table are as wide as what is in them.
-    // And with the speed after it, which a short run does not have.
-    let speed = r"(?:, [\d,]+ records/s(?:, [\d.]+ [KMG]?i?B/s)?)?";
+    // And with the speed after it, and the line of latency, which a short run does not have.
+    let speed = r"(?:, [\d,]+ records/s(?:, [\d.]+ [KMG]?i?B/s)?(?:\nlatency: [^\n]*)?)?";
     let duration = Regex::new(&format!(r"(?<redacted>(?: {{2,}})?\b\d+(?:\.\d+)? (?:µs|ms|s){speed})\b"))?;
     redactions.insert("[DURATION]", duration)?;
     redactions.insert("[HASH]", Regex::new(r"\b(?<redacted>[0-9a-f]{64})\b")?)?;
+    let latency = Regex::new(r#""latency_seconds":(?<redacted>\{[^}]*\})"#)?;
+    redactions.insert("[LATENCY]", latency)?;
     redactions.insert("[SECONDS]", Regex::new(r#""(?:time|\w+_seconds)":(?<redacted>[\d.e-]+)"#)?)?;
     // Which node is the busiest in a run of milliseconds is chance.
     redactions.insert("[BOTTLENECK]", Regex::new(r#""bottleneck":(?<redacted>null|\{[^}]*\})"#)?)?;

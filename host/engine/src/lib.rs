@@ -34,5 +34,5 @@ pub mod time;
 
 pub use builder::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 pub use error::{Error, ErrorKind, Result};
-pub use flow::{Completion, Completions};
-pub use pipeline::{Host, Pipeline, Running, Stopper};
+pub use flow::{Completion, Completions, Sample, Tap};
+pub use pipeline::{Host, Observer, Pipeline, Running, Stopper};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::edge::{Delivery, Extent};
 use crate::program::Warmth;
-use crate::record::Accounting;
+use crate::record::{Accounting, Latency};
 use crate::report::{Bottleneck, Ending, Promise, QueueStats, Report, SinkStats, SourceStats, StageStats, Stats};
 
 /// A million lines of a web server's log: parsed, filtered, masked, stored.
@@ -29,6 +29,13 @@ fn stats() -> Stats {
         elapsed: Duration::from_millis(1_240),
         stopped: Duration::ZERO,
         accounting: Accounting { read: 1_000_000, delivered: 913_000, dropped: 87_000, ..Accounting::default() },
+        latency: Some(Latency {
+            records: 1_000_000,
+            p50: Duration::from_micros(12_040),
+            p90: Duration::from_micros(31_500),
+            p99: Duration::from_micros(80_100),
+            max: Duration::from_millis(1_204),
+        }),
         sources: vec![SourceStats {
             name: "log".into(),
             read: 1_000_000,
@@ -80,5 +87,6 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
         waiting_for_input: Duration::from_micros(12_400),
         blocked_on_output: Duration::from_micros(217),
         queue: QueueStats { depth: 0, high_water: 8_192, capacity: 8_192 },
+        tasks: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod counters;
 mod dead_letters;
 mod failed;
 mod outlet;
+mod tap;
 
 pub(crate) use attempt::Earlier;
 pub(crate) use backoff::Backoff;
@@ -18,3 +19,5 @@ pub(crate) use counters::{Counter, Hold, SinkCounters, SourceCounters, StageCoun
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use failed::{BAD_INPUT, Failed, FailurePolicy, Reason};
 pub(crate) use outlet::Outlet;
+pub(crate) use tap::TapPoint;
+pub use tap::{Sample, Tap};

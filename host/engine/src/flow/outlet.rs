@@ -1,5 +1,8 @@
 //! The outputs of a source or stage: each port leads to one queue or more.
 
+use std::sync::Arc;
+
+use super::tap::TapPoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::queue::{Closed, Sender};
@@ -11,11 +14,17 @@ pub(crate) struct Outlet {
     /// The consumers, by port. Every port has a consumer: the plan has made sure of that.
     ports: Vec<Vec<Sender>>,
     failpoints: Failpoints,
+    tap: Arc<TapPoint>,
 }
 
 impl Outlet {
     pub(crate) fn new(ports: Vec<Vec<Sender>>, failpoints: Failpoints) -> Self {
-        Self { ports, failpoints }
+        Self { ports, failpoints, tap: Arc::default() }
+    }
+
+    /// Where what is sent can be tapped. Shared by all clones.
+    pub(crate) fn tap(&self) -> Arc<TapPoint> {
+        Arc::clone(&self.tap)
     }
 
     /// Sends a batch to the first port.
@@ -27,6 +36,7 @@ impl Outlet {
     /// [`ErrorKind::Cancelled`] when a consumer has gone: the run is ending.
     pub(crate) async fn send(&self, batch: Batch) -> Result<()> {
         self.failpoints.pass(Failpoint::BeforeSend)?;
+        self.tap.pass(batch.payload());
         match self.ports.first() {
             Some(consumers) => send_to(consumers, batch).await,
             None => Ok(()),
@@ -45,6 +55,7 @@ impl Outlet {
             return self.send(Batch::new(payload, claims)).await;
         };
         self.failpoints.pass(Failpoint::BeforeSend)?;
+        self.tap.pass(&payload);
         let dealt = claims.deal(hands, self.ports.len());
         for ((port, consumers), claims) in (0_u16..).zip(&self.ports).zip(dealt) {
             let chosen = hands.iter().enumerate().filter(|(_, hand)| **hand == port).map(|(index, _)| index);

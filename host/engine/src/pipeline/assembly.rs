@@ -1,7 +1,7 @@
 //! Sets a ready pipeline in motion: queues between its nodes, a task for each source, worker and sink.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, OwnedRwLockWriteGuard, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(floor.wiring);
     let (begun, missed, ledger) = (Instant::now(), missed(), floor.ledger);
-    let watch = Arc::new(Watch { begun, missed, ledger, sources, stages, sinks });
+    let watch = Arc::new(Watch { begun, missed, lasted: OnceLock::new(), ledger, sources, stages, sinks });
     let supervisor = Supervisor {
         name,
         promises,
@@ -168,7 +168,9 @@ impl Floor {
     ) -> WatchedSource {
         let ReadySource { name, source, settlement, guests, on_error, retry } = ready;
         let node = Node::Source(position);
-        let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters: Arc::default() };
+        let output = self.wiring.outlet(node, 1);
+        let (counters, tap) = (Arc::default(), output.tap());
+        let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters, tap };
         let traffic = Arc::new(Traffic::default());
         let receipts = match settlement {
             Settlement::Receipt(per) => Some(Arc::new(Receipts::new(per))),
@@ -176,7 +178,7 @@ impl Floor {
         };
         let task = SourceTask {
             bounds: self.wiring.bounds_behind(node),
-            output: self.wiring.outlet(node, 1),
+            output,
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
             admission: Admission::new(rule, &traffic),
@@ -229,6 +231,8 @@ impl Floor {
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue: input.probe(),
+            tasks: Arc::clone(&stage.activities),
+            tap: output.tap(),
         };
         (watched, stage)
     }

@@ -18,6 +18,7 @@ mod host;
 mod images;
 mod interval;
 mod keeping;
+mod observer;
 mod opened;
 mod opening;
 mod overlap;
@@ -34,6 +35,7 @@ mod watch;
 
 pub use closing::Conclusion;
 pub use host::Host;
+pub use observer::Observer;
 pub use prepare::Pipeline;
 pub use running::Ended;
 pub use running::{Running, Stopper};

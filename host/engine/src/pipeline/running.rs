@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::bottleneck;
 use super::closing::{Closing, Conclusion};
 use super::images::Images;
+use super::observer::Observer;
 use super::runtimes::Runtimes;
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +28,7 @@ const TELL_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Running {
     supervisor: JoinHandle<Ended>,
-    watch: Arc<Watch>,
+    observer: Observer,
     events: Option<EventStream>,
     stopper: Stopper,
     /// Cancelled when the report is there.
@@ -73,20 +74,30 @@ impl Running {
         runtimes: Runtimes,
     ) -> Self {
         let stopper = Stopper { stop: supervisor.stop.clone(), cut: supervisor.cut.clone() };
+        let feed = supervisor.events.feed();
+        let observer = Observer::new(watch, feed);
+        let last = Last(observer.clone());
         let over = CancellationToken::new();
         let told = over.clone().drop_guard();
         let supervisor = runtimes.io().spawn(async move {
             let ended = supervisor.run().await;
+            drop(last);
             drop(told);
             ended
         });
-        Self { supervisor, watch, events: Some(events), stopper, over, _runtimes: runtimes }
+        Self { supervisor, observer, events: Some(events), stopper, over, _runtimes: runtimes }
     }
 
     /// The counts now.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.watch.now()
+        self.observer.snapshot()
+    }
+
+    /// An observer of the run: snapshots, and streams of events, as many as are wanted.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Whether the run has not ended yet.
@@ -103,7 +114,7 @@ impl Running {
         self.over.cancelled().await;
     }
 
-    /// A stream of what happens; `None` when it has been taken already.
+    /// A stream of what happens; `None` when it has been taken already. [`Observer::events`] gives more of them.
     pub fn events(&mut self) -> Option<EventStream> {
         self.events.take()
     }
@@ -140,6 +151,16 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stopper.abort();
+    }
+}
+
+/// Ends the streams of events and the taps when it is dropped, however the run has ended: guests that an observer keeps in memory
+/// could still send events.
+struct Last(Observer);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -1,15 +1,15 @@
 //! Takes snapshots of a run: reads the counters that its tasks write.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::edge::Extent;
-use crate::flow::{SinkCounters, SourceCounters, StageCounters};
+use crate::flow::{SinkCounters, SourceCounters, StageCounters, TapPoint};
 use crate::plan::Divided;
 use crate::program::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger};
-use crate::report::{QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
+use crate::report::{ActivityCell, QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
 
 /// What is watched. Shared by the supervisor and all who ask for snapshots.
@@ -18,6 +18,8 @@ pub(super) struct Watch {
     pub(super) begun: Instant,
     /// What the process had missed by then.
     pub(super) missed: Duration,
+    /// How long the run took and how long the process was stopped, once it has ended.
+    pub(super) lasted: OnceLock<(Duration, Duration)>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) sources: Vec<WatchedSource>,
     pub(super) stages: Vec<WatchedStage>,
@@ -29,6 +31,7 @@ pub(super) struct WatchedSource {
     pub(super) name: Arc<str>,
     pub(super) extent: Extent,
     pub(super) counters: Arc<SourceCounters>,
+    pub(super) tap: Arc<TapPoint>,
 }
 
 #[derive(Debug)]
@@ -40,6 +43,9 @@ pub(super) struct WatchedStage {
     pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
+    /// What each task is doing.
+    pub(super) tasks: Arc<[ActivityCell]>,
+    pub(super) tap: Arc<TapPoint>,
 }
 
 #[derive(Debug)]
@@ -58,6 +64,7 @@ impl Watch {
 
     /// The counts once all tasks are gone: in flight is what was abandoned.
     pub(super) fn at_the_end(&self) -> Stats {
+        self.lasted.get_or_init(|| self.so_far());
         self.snapshot(self.ledger.accounting())
     }
 
@@ -67,13 +74,26 @@ impl Watch {
         self.stages.iter().flat_map(of_stage).collect()
     }
 
+    /// The sources and stages by name, and where each can be tapped.
+    pub(super) fn taps(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<TapPoint>)> {
+        let sources = self.sources.iter().map(|source| (&source.name, &source.tap));
+        sources.chain(self.stages.iter().map(|stage| (&stage.name, &stage.tap)))
+    }
+
+    /// Time since the start, and how long the process was stopped meanwhile.
+    fn so_far(&self) -> (Duration, Duration) {
+        (self.begun.elapsed(), missed().saturating_sub(self.missed))
+    }
+
     fn snapshot(&self, accounting: Accounting) -> Stats {
+        let (elapsed, stopped) = self.lasted.get().copied().unwrap_or_else(|| self.so_far());
         Stats {
-            elapsed: self.begun.elapsed(),
-            stopped: missed().saturating_sub(self.missed),
+            elapsed,
+            stopped,
             accounting,
+            latency: self.ledger.latency(),
             sources: self.sources.iter().map(WatchedSource::stats).collect(),
-            stages: self.stages.iter().map(WatchedStage::stats).collect(),
+            stages: self.stages.iter().map(|stage| stage.stats(self.lasted.get().is_none())).collect(),
             sinks: self.sinks.iter().map(WatchedSink::stats).collect(),
         }
     }
@@ -120,8 +140,9 @@ impl WatchedStage {
         (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
     }
 
-    fn stats(&self) -> StageStats {
+    fn stats(&self, is_running: bool) -> StageStats {
         let counters = &self.counters;
+        let tasks = self.tasks.iter().filter(|_| is_running);
         StageStats {
             name: self.name.to_string(),
             workers: self.workers,
@@ -142,6 +163,7 @@ impl WatchedStage {
             waiting_for_input: counters.waiting.time(),
             blocked_on_output: counters.blocked.time(),
             queue: queue(&self.queue),
+            tasks: tasks.map(ActivityCell::get).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::pending::Pending;
 use super::retries::{Cause, Retries, Tried, Waiting};
 use crate::flow::{Earlier, Reason};
 use crate::record::{Batch, Lineage, Payload};
+use crate::report::Activity;
 use crate::time::Instant;
 
 /// Records with their claims, and what happened to them before. Claims leave it from the front.
@@ -50,6 +51,12 @@ impl Load {
     /// Whether its records have been tried before.
     pub(crate) fn is_retry(&self) -> bool {
         !self.tried.is_empty()
+    }
+
+    /// What a worker does that tries these records.
+    pub(super) fn activity(&self) -> Activity {
+        let records = self.len() as u64;
+        if self.is_retry() { Activity::Retrying { records } } else { Activity::Processing { records } }
     }
 
     /// The numbers of the records at `positions` in the stage's input, in ranges.

@@ -15,6 +15,7 @@ mod places;
 mod retries;
 mod room;
 mod rows;
+mod sending;
 mod shift;
 mod stage;
 mod words;

@@ -18,6 +18,7 @@ use super::worker::Worker;
 use crate::error::Result;
 use crate::flow::Stopwatch;
 use crate::queue::{Lease, Received};
+use crate::report::Activity;
 use crate::task::Onward;
 use crate::time::{Instant, sleep_until};
 
@@ -98,7 +99,9 @@ impl Worker {
     async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
         self.stage.places.end();
         self.end_instance(&mut watch).await?;
-        self.end_lanes(&mut watch).await
+        self.end_lanes(&mut watch).await?;
+        self.does(Activity::Ended);
+        Ok(())
     }
 
     /// Ends a long-lived instance, and sends on what it held.
@@ -138,9 +141,13 @@ impl Worker {
     /// not wait for them: the worker that lets a record wait comes back for it.
     async fn next(&mut self) -> Option<Next> {
         let wanted = || self.stage.pace.batches_take_long();
+        if self.is_spare {
+            self.does(Activity::Spare);
+        }
         if self.is_spare && !self.stage.places.are_short_of_hands(wanted).await {
             return None;
         }
+        self.does(Activity::WaitingForInput);
         let mut is_closed = false;
         loop {
             let changed = self.stage.changed();

@@ -18,6 +18,7 @@ use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
 use crate::program::Program;
 use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
+use crate::report::ActivityCell;
 
 /// The state that all workers of a stage share.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(crate) struct Stage {
     /// Of a stage that keeps state by key.
     pub(super) lanes: Option<LaneInstances>,
     pub(super) places: Places,
+    /// What each task is doing.
+    pub(crate) activities: Arc<[ActivityCell]>,
 }
 
 impl Stage {
@@ -55,7 +58,7 @@ impl Stage {
         ledger: &Arc<Ledger>,
     ) -> Self {
         let retries = Retries::new(plan.retry, &plan.name, &failures.redactor);
-        Self {
+        let mut stage = Self {
             name: Arc::clone(&plan.name),
             program,
             workers: plan.workers,
@@ -75,7 +78,10 @@ impl Stage {
             lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
             places: Places::new(plan.workers.get()),
-        }
+            activities: Arc::default(),
+        };
+        stage.activities = std::iter::repeat_with(ActivityCell::default).take(stage.tasks()).collect();
+        stage
     }
 
     /// The key of a record, where order is kept by key.

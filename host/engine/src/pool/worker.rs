@@ -19,7 +19,8 @@ use crate::flow::{Hold, Outlet, Stopwatch};
 use crate::plan::{Isolation, Recycle};
 use crate::program::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::queue::Receiver;
-use crate::record::{Fate, Kept, Lineage, Payload, Ticket};
+use crate::record::{Kept, Payload};
+use crate::report::Activity;
 use crate::time::{Instant, sleep_until};
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records
@@ -30,8 +31,10 @@ pub(super) const SEND_ON_BYTES: usize = 16 << 20;
 pub(crate) struct Worker {
     pub(super) stage: Arc<Stage>,
     id: WorkerId,
+    /// Its number among the tasks of the stage.
+    task: usize,
     pub(super) input: Receiver,
-    output: Outlet,
+    pub(super) output: Outlet,
     pub(super) instance: Option<Living>,
     pub(super) homes: Homes,
     pub(super) is_shared: bool,
@@ -61,7 +64,12 @@ impl Worker {
         let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
         let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
         let (turn, kept) = (Duration::ZERO, Kept::default());
-        Self { stage, id, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
+        Self { stage, id, task, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
+    }
+
+    /// Tells whoever watches what it is doing from now on; returns what it was doing.
+    pub(super) fn does(&self, activity: Activity) -> Activity {
+        self.stage.activities.get(self.task).map_or(activity, |cell| cell.replace(activity))
     }
 
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at
@@ -147,6 +155,7 @@ impl Worker {
                 self.send_on(done, Vec::new(), Some(turn)).await?;
                 return Err(self.stage.breaker.error(&self.stage.name, &last));
             }
+            self.does(Activity::WaitingForRetry);
             tokio::select! {
                 biased;
                 () = sleep_until(due) => {}
@@ -195,6 +204,7 @@ impl Worker {
     ) -> Result<Gathered> {
         let stage = Arc::clone(&self.stage);
         let records = load.records();
+        self.does(load.activity());
         let again = |position: usize, cause| stage.retries.allow(cause, load.failures(position));
         let mut gathered = Gathered::from(base);
         // What an instance returns at its end goes directly after its own records: which others share a batch is
@@ -327,55 +337,17 @@ impl Worker {
             || memory.is_some_and(|most| living.instance.memory_bytes() >= most.get())
     }
 
-    pub(super) async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
-        let last = sorted.last_reason();
-        let Sorted { emitted, claims, ports, failed, dropped } = sorted;
-        self.kept.keep(&dropped);
-        let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
-        let counters = &self.stage.counters;
-        counters.records_out.add(emitted.len());
-        counters.failed.add(failed.reasons.len());
-        counters.dropped.add(dropped.len());
-        if let Some(turn) = turn {
-            turn.wait().await;
-        }
-        self.stage.failures.settler.settle(dropped, Fate::Dropped, &self.stage.name).await;
-        self.stage.failures.apply(failed).await?;
-        self.output.send_to_ports(emitted, claims, ports.as_deref()).await?;
-        for flushed in flushed {
-            self.send_flushed(flushed).await?;
-        }
-        match self.stage.breaker.is_open() {
-            true => Err(self.stage.breaker.error(&self.stage.name, &last)),
-            false => Ok(()),
-        }
-    }
-
-    /// Claims for what an instance returned at its end. They are made before those of the records that it was made of
-    /// end: in between, a checkpoint would be taken without both.
-    pub(super) fn claim(&mut self, flushed: Flushed) -> (Flushed, Lineage) {
-        let (records, keepsake) = (flushed.outcome.emitted.len(), self.kept.come_out());
-        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake))
-    }
-
-    pub(super) async fn send_flushed(&mut self, (flushed, claims): (Flushed, Lineage)) -> Result<()> {
-        let Flushed { outcome, hold } = flushed;
-        // What was held is on its way now, with claims of its own.
-        hold.into_iter().for_each(Hold::release);
-        self.stage.counters.records_out.add(claims.len());
-        self.stage.counters.flushed.add(usize::from(!claims.is_empty()));
-        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
-    }
-
     /// Ends a long-lived instance, and returns what it held.
     pub(super) async fn retire(&mut self) -> Result<Option<Flushed>> {
         let Some(mut living) = self.instance.take() else {
             return Ok(None);
         };
         let before = living.instance.time_in_guest();
+        let was = self.does(Activity::Flushing);
         self.stage.counters.invocations.add(1);
         let flushed = living.instance.flush(flush_budget(&self.stage.limits, living.held)).await;
         self.charge(living.instance.time_in_guest().saturating_sub(before), flushed.is_err());
+        self.does(was);
         match flushed {
             Ok(outcome) => Ok(Some(Flushed { outcome, hold: living.hold.take() })),
             Err(failure) => Err(state_lost(&self.stage.name, living.held, failure)),
@@ -384,7 +356,10 @@ impl Worker {
 
     async fn instantiate(&mut self) -> Result<Box<dyn Instance>> {
         self.stage.counters.instances.add(1);
-        self.stage.program.instantiate(&self.id).await.map_err(|failure| {
+        let was = self.does(Activity::MakingInstance);
+        let made = self.stage.program.instantiate(&self.id).await;
+        self.does(was);
+        made.map_err(|failure| {
             // It could be made before the run began: neither configuration nor component is at fault now.
             Error::guest(format!("another instance of stage \"{}\" cannot be made", self.stage.name)).caused_by(failure)
         })

@@ -8,8 +8,12 @@
 //! [`Lineage`]: super::Lineage
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::Latency;
+use super::latency::Histogram;
 
 /// The fates of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +39,7 @@ pub struct Ledger {
     dead_lettered: AtomicU64,
     abandoned: AtomicU64,
     moving: AtomicU64,
+    latency: Histogram,
 }
 
 impl Ledger {
@@ -64,6 +69,12 @@ impl Ledger {
         self.moving.load(Acquire)
     }
 
+    /// How long the settled records took. In the account and here, each of them counts once.
+    #[must_use]
+    pub fn latency(&self) -> Option<Latency> {
+        self.latency.latency()
+    }
+
     /// More claims or instances that a checkpoint waits for.
     pub(crate) fn start(&self, count: usize) {
         self.moving.fetch_add(count as u64, Relaxed);
@@ -82,6 +93,11 @@ impl Ledger {
     pub(super) fn add_created(&self, records: usize) {
         self.created.fetch_add(records as u64, Relaxed);
         self.start(records);
+    }
+
+    /// These records were settled after this time.
+    pub(super) fn add_latency(&self, took: Duration, records: usize) {
+        self.latency.add(took, records);
     }
 
     pub(super) fn add(&self, fate: Fate, records: usize) {

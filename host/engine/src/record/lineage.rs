@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Fate, Place, RecordId, Ticket, id};
+use crate::time::Instant;
 
 /// The claims of a batch: one per record, in the order of the records.
 #[derive(Debug, Default)]
@@ -248,8 +249,13 @@ impl Lineage {
 
     fn close(&mut self, fate: Fate) {
         self.len = 0;
+        if self.spans.is_empty() {
+            return;
+        }
+        // One look at the clock for a batch, whatever its number of tickets.
+        let now = Instant::now();
         for span in self.spans.drain(..) {
-            span.ticket.settle(fate, span.rows.len());
+            span.ticket.settle(fate, span.rows.len(), now);
             span.ticket.end(span.rows.iter(), fate);
         }
     }
@@ -422,6 +428,29 @@ mod tests {
         assert!(account.balances());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn latency_runs_from_the_issue_of_a_ticket_to_the_end_of_each_claim() {
+        let wait = async |millis| tokio::time::advance(std::time::Duration::from_millis(millis)).await;
+        let ledger = Arc::new(Ledger::default());
+        let mut early = claims(&ledger, &[3]);
+        wait(10).await;
+        let late = claims(&ledger, &[100]);
+        early.split_front(2).settle(Fate::Dropped);
+        wait(20).await;
+        // Written together, read apart.
+        early.append(late);
+        let left = early.split_front(51);
+        left.settle(Fate::Delivered);
+        assert_eq!(ledger.latency().map(|latency| latency.records), Some(53));
+        wait(1_000).await;
+        drop(early);
+        let latency = ledger.latency().expect("records were settled");
+        let micros = [latency.p50, latency.p99, latency.max].map(|time| time.as_micros());
+        let within = |exact: u128, found: u128| (exact..=exact + exact / 16).contains(&found);
+        assert!(within(20_000, micros[0]) && micros[1] == 30_000 && micros[2] == 30_000, "{micros:?}");
+        assert_eq!(latency.records, ledger.accounting().settled(), "what was in flight is not among them");
+    }
+
     #[test]
     fn a_place_names_file_and_line_where_there_are_any() {
         let ledger = Arc::new(Ledger::default());
@@ -553,6 +582,7 @@ mod tests {
             drop(copy);
             let account = ledger.accounting();
             prop_assert!(account.balances(), "{account:?}");
+            prop_assert_eq!(ledger.latency().map_or(0, |latency| latency.records), account.settled());
             prop_assert_eq!(account.read, fates.len() as u64);
             prop_assert_eq!(account.dropped, silent.len() as u64);
             prop_assert_eq!(account.delivered, origins.len() as u64);

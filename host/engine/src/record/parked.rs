@@ -55,6 +55,7 @@ mod tests {
         drop(parked);
         let account = ledger.accounting();
         assert_eq!((ledger.moving(), account.delivered, account.in_flight), (0, 5, 0));
+        assert_eq!(ledger.latency().map(|latency| latency.records), Some(5));
     }
 
     /// Without it, a checkpoint could be taken between the failure of a task and the end of its run (issue 12).

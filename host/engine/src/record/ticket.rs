@@ -263,14 +263,18 @@ impl Ticket {
         self.first_record + self.places.before(row)
     }
 
-    pub(super) fn settle(&self, fate: Fate, records: usize) {
+    /// These claims end now. The account knows how long their records took, unless they were in flight at the end.
+    pub(super) fn settle(&self, fate: Fate, records: usize, now: crate::time::Instant) {
+        if fate != Fate::InFlight {
+            self.of.ledger.add_latency(now - self.begun, records);
+        }
         self.of.ledger.add(fate, records);
-        self.leave(records);
+        self.leave(records, || now);
     }
 
     pub(super) fn stop(&self, records: usize) {
         self.of.ledger.stop(records);
-        self.leave(records);
+        self.leave(records, crate::time::Instant::now);
     }
 
     pub(super) fn start(&self, records: usize) {
@@ -302,10 +306,10 @@ impl Ticket {
         self.wake(records);
     }
 
-    fn leave(&self, records: usize) {
+    fn leave(&self, records: usize, now: impl FnOnce() -> crate::time::Instant) {
         let records_left = self.open.fetch_sub(records as u64, AcqRel) - records as u64;
         if records_left == 0 && self.of.traffic.is_some() {
-            let took = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
+            let took = u64::try_from((now() - self.begun).as_nanos()).unwrap_or(u64::MAX).max(1);
             // Only the first time: claims that a sink kept until its commit end once more.
             let _was = self.took.compare_exchange(0, took, AcqRel, Relaxed);
         }

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::edge::Extent;
 use crate::error::{Error, ErrorKind};
-use crate::record::Accounting;
+use crate::record::{Accounting, Latency};
 use crate::redact::Redactor;
 use crate::settings::Snippet;
 use crate::time::seconds;
 
-use super::{Promise, Warning};
+use super::{Activity, Promise, Warning};
 use crate::program::Warmth;
 
 /// A snapshot of a run. Taken without stopping it: counts of different nodes may be a few batches apart until the run
@@ -27,6 +27,10 @@ pub struct Stats {
     pub stopped: Duration,
     /// The account of all records.
     pub accounting: Accounting,
+    /// How long records took from being read until they were settled; `None` before the first one is. It covers the
+    /// settled records of the account, each once.
+    #[serde(rename = "latency_seconds")]
+    pub latency: Option<Latency>,
     /// In the order of the plan.
     pub sources: Vec<SourceStats>,
     /// In the order of the plan.
@@ -107,6 +111,9 @@ pub struct StageStats {
     pub blocked_on_output: Duration,
     /// The queue before it.
     pub queue: QueueStats,
+    /// What each of its tasks is doing; empty once the run has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Activity>,
 }
 
 /// Counts and times of one sink.

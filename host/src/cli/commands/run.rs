@@ -152,8 +152,8 @@ struct Watch {
 }
 
 impl Watch {
-    async fn accompany(mut self, mut running: Running, mut signals: Signals) -> Ended {
-        let mut events = running.events();
+    async fn accompany(mut self, running: Running, mut signals: Signals) -> Ended {
+        let mut events = running.observer().events();
         let stopper = running.stopper();
         let mut continued = Continued::listen();
         let mut redraw = interval(REDRAW_EVERY);
@@ -166,7 +166,7 @@ impl Watch {
                 () = at(self.until) => self.lose_patience(&stopper),
                 () = continued.next() => self.screen.come_back(),
                 _ = redraw.tick() => self.screen.draw(&running.stats()),
-                event = next(&mut events) => match event {
+                event = events.next() => match event {
                     Some(event) => self.tell(&event),
                     None => break,
                 },
@@ -227,19 +227,11 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// The next event; `None` when the run has ended.
-async fn next(events: &mut Option<EventStream>) -> Option<Event> {
-    match events {
-        Some(events) => events.next().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The next event that is there already.
-async fn taken(events: &mut Option<EventStream>) -> Option<Event> {
+async fn taken(events: &mut EventStream) -> Option<Event> {
     tokio::select! {
         biased;
-        event = next(events) => event,
+        event = events.next() => event,
         () = std::future::ready(()) => None,
     }
 }

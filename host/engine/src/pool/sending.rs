@@ -1,0 +1,55 @@
+//! How a worker sends on what came of its records: each of them meets its fate here, or goes to the next queue.
+
+use super::attempts::{Flushed, Sorted};
+use super::order::Turn;
+use super::worker::Worker;
+use crate::error::Result;
+use crate::flow::Hold;
+use crate::record::{Fate, Lineage, Ticket};
+use crate::report::Activity;
+
+impl Worker {
+    /// Settles what was dropped, gives failures to the error policy, and sends outputs on: at its turn, if order is kept.
+    pub(super) async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
+        let last = sorted.last_reason();
+        let Sorted { emitted, claims, ports, failed, dropped } = sorted;
+        self.kept.keep(&dropped);
+        let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
+        let counters = &self.stage.counters;
+        counters.records_out.add(emitted.len());
+        counters.failed.add(failed.reasons.len());
+        counters.dropped.add(dropped.len());
+        if let Some(turn) = turn {
+            self.does(Activity::WaitingForTurn);
+            turn.wait().await;
+        }
+        self.does(Activity::WaitingForRoom);
+        self.stage.failures.settler.settle(dropped, Fate::Dropped, &self.stage.name).await;
+        self.stage.failures.apply(failed).await?;
+        self.output.send_to_ports(emitted, claims, ports.as_deref()).await?;
+        for flushed in flushed {
+            self.send_flushed(flushed).await?;
+        }
+        match self.stage.breaker.is_open() {
+            true => Err(self.stage.breaker.error(&self.stage.name, &last)),
+            false => Ok(()),
+        }
+    }
+
+    /// Claims for what an instance returned at its end. They are made before those of the records that it was made of
+    /// end: in between, a checkpoint would be taken without both.
+    pub(super) fn claim(&mut self, flushed: Flushed) -> (Flushed, Lineage) {
+        let (records, keepsake) = (flushed.outcome.emitted.len(), self.kept.come_out());
+        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake))
+    }
+
+    pub(super) async fn send_flushed(&mut self, (flushed, claims): (Flushed, Lineage)) -> Result<()> {
+        self.does(Activity::WaitingForRoom);
+        let Flushed { outcome, hold } = flushed;
+        // What was held is on its way now, with claims of its own.
+        hold.into_iter().for_each(Hold::release);
+        self.stage.counters.records_out.add(claims.len());
+        self.stage.counters.flushed.add(usize::from(!claims.is_empty()));
+        self.output.send_to_ports(outcome.emitted, claims, outcome.ports.as_deref()).await
+    }
+}
