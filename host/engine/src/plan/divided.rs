@@ -19,8 +19,9 @@ impl StagePlan {
             _ if self.partial => return None,
             Isolation::Record => "fresh instances, one for each record".to_owned(),
             Isolation::Batch => "fresh instances, one for each batch".to_owned(),
-            // Of each key, one instance sees all.
-            Isolation::Worker if self.keeps_state_by_key() && self.recycle == Recycle::default() => return None,
+            Isolation::Worker if self.keeps_state_by_key() && self.workers.get() > 1 => {
+                "instances that each see all records of some keys".to_owned()
+            }
             Isolation::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
             Isolation::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
             Isolation::Worker => return None,
@@ -41,11 +42,13 @@ impl StagePlan {
             what.push_str(if keys.is_empty() { "leave recycle out" } else { " and leave recycle out" });
         }
         let name = &self.name;
+        let intended = match self.keeps_state_by_key() {
+            true => "if each result is of one key, the one that `order` goes by, it is complete: ",
+            false => "if partial results are intended (a later stage adds them up), ",
+        };
         vec![
             format!("for one result of the whole input, {what} in stage \"{name}\""),
-            format!(
-                "if partial results are intended (a later stage adds them up), write partial = true in stage \"{name}\""
-            ),
+            format!("{intended}write partial = true in stage \"{name}\""),
         ]
     }
 }
@@ -91,7 +94,10 @@ mod tests {
         assert_eq!(of_two.1, whole("write workers = 1 and leave recycle out"));
         let recycled = divided(|stage| living(stage).recycle(recycle)).unwrap();
         assert_eq!(recycled, ("instances that are recycled".to_owned(), whole("leave recycle out")));
-        assert_eq!(divided(|stage| living(stage).workers(two).order(Order::Key)), None, "each key has one instance");
+        // Whether its results go by the same key, only its author knows.
+        let by_key = divided(|stage| living(stage).workers(two).order(Order::Key)).unwrap();
+        assert_eq!(by_key.0, "instances that each see all records of some keys");
+        assert_eq!(divided(|stage| living(stage).order(Order::Key)), None, "one instance sees all");
         assert!(divided(|stage| living(stage).workers(two).order(Order::Key).recycle(recycle)).is_some());
         assert_eq!(divided(|stage| stage.partial(true)), None, "it is meant");
     }

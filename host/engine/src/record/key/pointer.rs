@@ -176,20 +176,39 @@ fn hash(json: &str) -> Option<KeyHash> {
     }
 }
 
-/// Integers by their digits, whatever their length; other numbers by their value, and `1.0` is 1.
+/// Longest integer that is written out. Arbitrary: longer than any id.
+const WRITTEN_OUT_MAX: usize = 40;
+
+/// Numbers of one value are one key, exactly: `1`, `1.0` and `10e-1`; also where a float would round them.
 fn number(json: &str) -> KeyHash {
-    const EXACT_MAX: f64 = (1_u64 << 53) as f64;
-    let is_integer = json.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if is_integer && json != "-0" {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    let is_plain = digits.len() <= WRITTEN_OUT_MAX && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain && digits != "0" {
         return KeyHash::of(Kind::Number, json.as_bytes());
     }
-    match json.parse::<f64>() {
-        // In this form, an integral value is written as an integer is. "-0" becomes "0".
-        Ok(value) if value.fract() == 0.0 && value.abs() <= EXACT_MAX => {
-            KeyHash::of(Kind::Number, format!("{}", value + 0.0).as_bytes())
+    KeyHash::of(Kind::Number, value(digits, digits.len() < json.len()).as_bytes())
+}
+
+/// The value of a number in one spelling: an integer as such, and what is longer or has a fraction as `123e-2`.
+fn value(number: &str, is_negative: bool) -> String {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    // Beyond what anybody can mean, all exponents of one sign are the same: such keys share their order.
+    let saturated = if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
+    let exponent = exponent.parse::<i64>().map_or(saturated, |exponent| exponent.clamp(i64::MIN / 2, i64::MAX / 2));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let significant = all.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return "0".to_owned();
+    }
+    let zeros = all.len() - all.trim_end_matches('0').len();
+    let exponent = exponent.saturating_add(zeros as i64).saturating_sub(fraction.len() as i64);
+    let sign = if is_negative { "-" } else { "" };
+    match usize::try_from(exponent) {
+        Ok(more) if more.saturating_add(significant.len()) <= WRITTEN_OUT_MAX => {
+            format!("{sign}{significant}{}", "0".repeat(more))
         }
-        Ok(value) => KeyHash::of(Kind::Fraction, &value.to_bits().to_le_bytes()),
-        Err(_) => KeyHash::of(Kind::Other, json.as_bytes()),
+        Ok(_) | Err(_) => format!("{sign}{significant}e{exponent}"),
     }
 }
 
@@ -232,6 +251,12 @@ mod tests {
         for (a, b) in [
             (r#""a""#, r#""\u0061""#),
             ("1", "1.0"),
+            ("12345678901234567", "1.2345678901234567e16"),
+            ("12345678901234567", "12345678901234567.0"),
+            ("1000000000000000000000000000000", "1e30"),
+            ("0.5", "5e-1"),
+            ("1e99999999999999999999", "1e99999999999999999998"),
+            ("-0.0", "0"),
             ("1000", "1e3"),
             ("-0", "0"),
             ("0", "0.0"),
