@@ -56,6 +56,9 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
             return Err(language.fault("is only for a stage that has a \"script\""));
         }
     }
+    if let (Some(command), false) = (section.get("command"), section.get("component").is_some() || kinds.is_empty()) {
+        return Err(command.fault("is only for a \"component\" that is a program which reads lines and writes lines"));
+    }
     if let Some(value) = section.get("jq") {
         let text = text(&value, folder, keys::JQ)?;
         return scripted(section, setting, text, ("std:jq", "filter"));

@@ -81,7 +81,9 @@ fn key(section: &Table<'_>, order: Order) -> Result<RecordKey, Fault> {
         }
     })?;
     if order != Order::Key {
-        return Err(value.fault("only order = \"key\" needs it").hint("write order = \"key\", or leave \"key\" out"));
+        return Err(value
+            .fault("is used only with order = \"key\"")
+            .hint("write order = \"key\", or leave \"key\" out"));
     }
     Ok(RecordKey::Json(pointer))
 }

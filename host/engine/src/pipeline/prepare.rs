@@ -246,11 +246,14 @@ impl ReadySource {
     /// What a resumed run does not give again, though an earlier one may have lost it.
     fn not_resumed(&self, keeping: &Keeping) -> Option<Event> {
         let point = keeping.from.sources.iter().find(|point| *point.name == *self.name)?;
-        let is_lost = self.settlement == Settlement::Never && keeping.resumes && point.records > 0 && !point.done;
-        let message = format!(
-            "it cannot resume: what the interrupted run had read of it after record {} is not read again",
-            point.records
-        );
+        let is_lost = self.settlement == Settlement::Never && keeping.resumes && point.records > 0;
+        let message = match point.done {
+            true => "the interrupted run had read it to its end: what it gives now is not read".to_owned(),
+            false => format!(
+                "it cannot resume: records after {} that the interrupted run had read are not read again",
+                point.records
+            ),
+        };
         is_lost.then(|| Event::Remark { node: self.name.to_string(), message })
     }
 

@@ -133,10 +133,10 @@ impl WatchedStage {
         let (without, all) = (self.queue.without_key(), self.counters.records_in.get());
         let node = self.name.to_string();
         let message = format!(
-            "{without} of {all} records came to stage \"{node}\" without the key that orders them: they were kept in order among \
-             each other, and one worker at a time had them"
+            "{without} of {all} records of stage \"{node}\" have no key: they count as one key, so only one worker at a time \
+             processes them"
         );
-        let hints = vec![format!("look at \"key\" of stage \"{node}\", or give every record a key before it")];
+        let hints = vec![format!("check \"key\" of stage \"{node}\", or let an earlier stage give each record a key")];
         (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
     }
 

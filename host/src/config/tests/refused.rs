@@ -284,7 +284,7 @@ fn words_come_from_their_lists() {
         ),
         (
             keys("key = '/id'"),
-            r#"7:7: "key" of stage "s": only order = "key" needs it | write order = "key", or leave "key" out"#,
+            r#"7:7: "key" of stage "s": is used only with order = "key" | write order = "key", or leave "key" out"#,
         ),
         (
             keys("order = 'key'\nkey = 'customer.id'"),

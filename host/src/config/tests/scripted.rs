@@ -86,6 +86,7 @@ fn a_stage_runs_one_thing() {
     refused("jq = '.'\nscript = 'x => x'", "7:10: \"script\" of stage \"s\": a stage has one of");
     refused("component = 'x'\njq = '.'", "7:6: ");
     refused("", "missing key \"component\"");
+    refused("jq = '.'\ncommand = {}", "is only for a \"component\" that is a program");
     refused("component = 'x'\nlanguage = 'javascript'", "is only for a stage that has a \"script\"");
     refused("script = 'x'\nlanguage = 'javscript'", "did you mean \"javascript\"?");
     refused("jq = ''", "must not be empty");
