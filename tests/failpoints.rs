@@ -76,7 +76,7 @@ struct Shape {
     workers: usize,
     /// What 3 divides comes out twice.
     doubles: bool,
-    /// Instances live on, for so many records: they hold what comes to nothing.
+    /// Instances live for this number of records: they hold those without outputs.
     recycle: Option<NonZeroUsize>,
     /// Another program adds lines to the file between the runs.
     stranger: bool,
