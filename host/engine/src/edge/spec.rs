@@ -27,7 +27,7 @@ pub trait SourceSpec: Any + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Names and values of what no report, message or log may show: passwords, tokens.
+    /// Names and values of what no report, message or log may show: passwords, tokens. Each has at least 4 bytes.
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
     }
@@ -57,7 +57,7 @@ pub trait SinkSpec: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// Names and values of what no report, message or log may show: passwords, tokens.
+    /// Names and values of what no report, message or log may show: passwords, tokens. Each has at least 4 bytes.
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
     }

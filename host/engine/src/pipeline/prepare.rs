@@ -18,13 +18,13 @@ use super::running::Running;
 use super::runtimes::Runtimes;
 use super::stages::{self, ReadyStage, in_node, ready_stage};
 use crate::edge::{Settlement, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::loader::{Loader, Loading, SourceToLoad};
 use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
 use crate::program::Warmth;
-use crate::redact::Redactor;
+use crate::redact::{Redactor, SECRET_BYTES_MIN};
 use crate::report::{Audience, Event, EventSender, EventStream, Promise, Report, Resumed, event_channel};
 use crate::state::{InputPoint, StateFile};
 
@@ -74,7 +74,7 @@ impl Pipeline {
         let runtimes = host.runtimes();
         let loading = host.loader().begin(&plan, runtimes.io())?;
         let (events, stream) = event_channel();
-        let redactor = Arc::new(Redactor::new(&secrets(&plan, &*loading)));
+        let redactor = Arc::new(Redactor::new(&secrets(&plan, &*loading)?));
         let making = Making { loading, runtimes, audience: Audience { events, redactor: Arc::clone(&redactor) } };
         making.pipeline(plan, stream).await.map_err(|error| redactor.error(error))
     }
@@ -227,13 +227,29 @@ impl Making {
 }
 
 /// All that no message may show: what is granted to components, and what the settings of sources and sinks hold.
-fn secrets(plan: &Plan, loading: &dyn Loading) -> Vec<(String, String)> {
-    let of_sources = plan.sources.iter().filter_map(|source| match &source.kind {
-        SourceKind::Connector(spec) => Some(spec.secrets()),
-        SourceKind::Component(_) => None,
-    });
-    let of_sinks = plan.sinks.iter().map(|sink| sink.spec.secrets());
-    loading.secrets().into_iter().chain(of_sources.flatten()).chain(of_sinks.flatten()).collect()
+///
+/// # Errors
+/// When a secret of a source or a sink is too short to be removed. The loader has refused such among those that are granted.
+fn secrets(plan: &Plan, loading: &dyn Loading) -> Result<Vec<(String, String)>> {
+    let mut secrets = loading.secrets();
+    for source in &plan.sources {
+        if let SourceKind::Connector(spec) = &source.kind {
+            secrets.extend(long_enough("source", &source.name, spec.secrets())?);
+        }
+    }
+    for sink in &plan.sinks {
+        secrets.extend(long_enough("sink", &sink.name, sink.spec.secrets())?);
+    }
+    Ok(secrets)
+}
+
+fn long_enough(role: &str, node: &str, secrets: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
+    match secrets.iter().find(|(_, value)| value.len() < SECRET_BYTES_MIN) {
+        None => Ok(secrets),
+        Some((name, _)) => Err(Error::config(format!("the secret \"{name}\" of {role} \"{node}\" is too short")).hint(
+            format!("a secret has at least {SECRET_BYTES_MIN} bytes: a shorter one cannot be told from other text"),
+        )),
+    }
 }
 
 impl ReadySource {
@@ -294,4 +310,63 @@ fn take_suggestions(plan: &mut Plan, loader: &dyn Loader) -> Result<()> {
         suggested.iter().for_each(|suggested| stage.suggest(suggested));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::edge::{PipelineFolder, Sink, SinkSpec, SinkStart};
+    use crate::testing::{Numbers, prepare};
+    use crate::{PipelineBuilder, SinkBuilder, SourceBuilder};
+
+    /// A sink with a password, which is in its identity and in its errors.
+    #[derive(Debug)]
+    struct Locked(&'static str);
+
+    #[async_trait]
+    impl SinkSpec for Locked {
+        fn summary(&self) -> String {
+            "locked".to_owned()
+        }
+
+        fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
+            vec![format!("url = \"db://user:{}@host\"", self.0)]
+        }
+
+        fn secrets(&self) -> Vec<(String, String)> {
+            vec![("PASSWORD".to_owned(), self.0.to_owned())]
+        }
+
+        async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {
+            Err(Error::edge(format!("{} is refused", self.0)))
+        }
+    }
+
+    fn plan(password: &'static str) -> Plan {
+        let source = SourceBuilder::new("source", Numbers(1));
+        let sink = SinkBuilder::new("sink", Locked(password));
+        PipelineBuilder::new("p").source(source).sink(sink).plan().expect("a sound plan")
+    }
+
+    /// A password in a database's address would reach errors, and the state file with the settings of the pipeline.
+    #[tokio::test]
+    async fn a_secret_of_a_sink_is_in_no_error_and_in_no_fingerprint() {
+        let error = prepare(plan("hunter22")).await.expect_err("it is refused");
+        assert!(error.to_string().contains("[secret PASSWORD] is refused"), "{error}");
+
+        let plan = plan("hunter22");
+        let redactor = Redactor::new(&[("PASSWORD".to_owned(), "hunter22".to_owned())]);
+        let Plan { sources, sinks, graph, state, .. } = &plan;
+        let described = Described { sources, stages: &[], sinks, graph, folder: &state.folder };
+        let nodes = points(&described, &redactor);
+        assert!(nodes[1].what.contains("db://user:[secret PASSWORD]@host"), "{nodes:?}");
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_too_short_to_be_removed_is_refused() {
+        let error = prepare(plan("abc")).await.expect_err("it is too short");
+        assert_eq!(error.to_string(), "the secret \"PASSWORD\" of sink \"sink\" is too short");
+    }
 }
