@@ -610,3 +610,25 @@ async fn a_new_link_that_comes_before_the_file_that_was_being_read_changes_nothi
     assert_eq!(seen.code, 0, "{}", seen.stderr);
     assert_eq!(cut.read("out.txt"), format!("first\n{}mended\nthird\nfourth\n", lines()));
 }
+
+/// What standard input gave to a resumed run was passed over without a word, when the interrupted one had read it to its end.
+#[tokio::test]
+async fn a_run_that_resumes_says_that_standard_input_had_ended() {
+    let cut = Cut(Sandbox::new().expect("a sandbox"));
+    let file = "source = { kind = \"file\", path = \"in.txt\", format = \"lines\" }";
+    let both =
+        PIPELINE.replace(file, &file.replace(" }", " }]").replace("source = {", "source = [{ kind = \"stdin\" }, {"));
+    assert_ne!(both, PIPELINE);
+    cut.write("pipeline.toml", &both);
+    cut.write("in.txt", &format!("{}!last\n", lines()));
+    cut.write("early.txt", "early\n");
+    assert_eq!(cut.run("sandmill run < early.txt").await.code, 4);
+    cut.write("in.txt", &format!("{}mended\n", lines()));
+    let seen = cut.run("echo late > late.txt && sandmill run < late.txt").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    let told = "the interrupted run had read it to its end: what it gives now is not read";
+    assert!(seen.stderr.contains(told), "{}", seen.stderr);
+    let output = cut.read("out.txt");
+    assert_eq!(output.matches("early").count(), 1, "what it gave before is there once");
+    assert!(!output.contains("late") && output.lines().count() == LINES as usize + 2);
+}
