@@ -4,6 +4,7 @@
 //! Whatever guests, files and paths say is made harmless before it reaches a terminal.
 
 mod args;
+mod code_pages;
 mod commands;
 mod documents;
 mod entry;

@@ -18,7 +18,7 @@ use crate::cli::notices::Notices;
 use crate::cli::progress::{Progress, Screen};
 use crate::cli::report_file::ReportFile;
 use crate::cli::signals::{Continued, Signals};
-use crate::cli::{print, render};
+use crate::cli::{code_pages, print, render};
 use crate::config;
 use crate::edge::{Reads, Writes};
 use crate::error::{Error, Result};
@@ -134,6 +134,7 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
         }
         // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
         let signals = Signals::listen()?;
+        code_pages::give_back();
         Ok(watch.accompany(pipeline.start(), signals).await)
     });
     // A thread that still waits for a terminal's input must not keep the process.
