@@ -16,7 +16,7 @@ use crate::plan::{
     Code, Divided, Each, Grants, Isolation, Limits, Node, OnError, Order, Plan, Retry, SourceKind, StagePlan,
 };
 use crate::program::Warmth;
-use crate::record::RecordKey;
+use crate::record::{Pairing, RecordKey};
 use crate::report::{CheckReport, CheckedNode, Inspection, Problem, Role, Warning, WarningKind};
 use crate::sandbox::{Component, Engine, Sizing, World};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -239,6 +239,9 @@ fn stage(of: &StagePlan) -> String {
         (Order::Input, _) => "in input order".to_owned(),
         (Order::Key, RecordKey::Own) => "in order by the record's key".to_owned(),
         (Order::Key, RecordKey::Json(pointer)) => format!("in order by {pointer}"),
+        (Order::Key, RecordKey::Pair(Pairing { left, right, buckets, .. })) => {
+            format!("kept apart by {buckets} buckets of {left} and {right}")
+        }
     };
     let reuse = match of.reuse {
         _ if of.command.as_ref().is_some_and(|command| command.each == Each::Record) => "a run per record",

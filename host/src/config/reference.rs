@@ -22,6 +22,7 @@ pub(super) fn tables() -> Vec<(String, String)> {
         ("variable", keys::VARIABLE),
         ("on_error", keys::ON_ERROR),
         ("breaker", keys::BREAKER),
+        ("partition", keys::PARTITION),
         ("sink", keys::SINK),
         ("retry", keys::RETRY),
         ("state", keys::STATE),

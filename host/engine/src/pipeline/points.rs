@@ -103,16 +103,16 @@ fn code(ReadyStage { plan, sha256, .. }: &ReadyStage, folder: &PipelineFolder) -
 
 /// What a stage keeps of the order, unless it keeps all of it.
 fn order(plan: &StagePlan) -> Vec<String> {
-    let word = match plan.order {
-        Order::Input => return Vec::new(),
-        Order::None => "none",
-        Order::Key => "key",
-    };
-    let key = match &plan.key {
-        RecordKey::Own => None,
-        RecordKey::Json(pointer) => Some(setting("key", format_args!("{:?}", pointer.to_string()))),
-    };
-    std::iter::once(setting("order", format_args!("{word:?}"))).chain(key).collect()
+    let order = |word: &str| setting("order", format_args!("{word:?}"));
+    match (plan.order, &plan.key) {
+        (Order::Input, _) => Vec::new(),
+        (Order::None, _) => vec![order("none")],
+        (Order::Key, RecordKey::Own) => vec![order("key")],
+        (Order::Key, RecordKey::Json(pointer)) => {
+            vec![order("key"), setting("key", format_args!("{:?}", pointer.to_string()))]
+        }
+        (Order::Key, RecordKey::Pair(pairing)) => vec![setting("partition", pairing)],
+    }
 }
 
 /// The configuration that `open` receives, if it is not empty.

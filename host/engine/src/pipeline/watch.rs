@@ -8,7 +8,7 @@ use crate::flow::{SinkCounters, SourceCounters, StageCounters, TapPoint};
 use crate::plan::Divided;
 use crate::program::Program;
 use crate::queue::Probe;
-use crate::record::{Accounting, Ledger};
+use crate::record::{Accounting, Ledger, RecordKey};
 use crate::report::{ActivityCell, QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
 
@@ -130,14 +130,25 @@ impl WatchedStage {
 
     /// Records without a key are kept in order as one key, so they had one worker at a time.
     fn without_key(&self) -> Option<Warning> {
-        let (without, all) = (self.queue.without_key(), self.counters.records_in.get());
-        let node = self.name.to_string();
+        let (without, key) = self.queue.without_key()?;
+        let (node, all) = (self.name.to_string(), self.counters.records_in.get());
+        let (lack, as_one, hint) = match key {
+            RecordKey::Own | RecordKey::Json(_) => (
+                "have no key",
+                "key",
+                format!("check \"key\" of stage \"{node}\", or let an earlier stage give each record a key"),
+            ),
+            RecordKey::Pair(_) => (
+                "lack one of the two ids",
+                "pair",
+                format!("check \"left\" and \"right\" of the partition of stage \"{node}\""),
+            ),
+        };
         let message = format!(
-            "{without} of {all} records of stage \"{node}\" have no key: they count as one key, so only one worker at a time \
+            "{without} of {all} records of stage \"{node}\" {lack}: they count as one {as_one}, so only one worker at a time \
              processes them"
         );
-        let hints = vec![format!("check \"key\" of stage \"{node}\", or let an earlier stage give each record a key")];
-        (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
+        Some(Warning { node, kind: WarningKind::WithoutKey, message, hints: vec![hint] })
     }
 
     fn stats(&self, is_running: bool) -> StageStats {

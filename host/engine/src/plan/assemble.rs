@@ -11,7 +11,7 @@ use crate::edge::Reads;
 use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
-use crate::record::{BatchBounds, RecordKey};
+use crate::record::{BatchBounds, Pairing, RecordKey};
 
 /// The parts of a plan, before they are checked.
 #[derive(Debug)]
@@ -223,6 +223,11 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.key != RecordKey::default() && stage.order != Order::Key {
         return Some("only order = \"key\" has a key".to_owned());
     }
+    if let RecordKey::Pair(Pairing { buckets, .. }) = &stage.key
+        && !(2..=bounds::BUCKETS_MAX).contains(&usize::from(buckets.get()))
+    {
+        return Some(format!("its partition must have 2 to {} buckets", bounds::BUCKETS_MAX));
+    }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
     stage.limits.excess().or_else(|| stage.retry.excess()).or(too_far)
@@ -244,7 +249,7 @@ fn check_edges(parts: &Parts) -> Result<(), Flaw> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
     use std::time::Duration;
 
     use super::*;
@@ -316,7 +321,7 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 20] = [
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 21] = [
             |stage, much| stage.workers = much,
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
@@ -332,6 +337,11 @@ mod tests {
             |stage, _| stage.limits.component = NonZeroU64::MAX,
             |stage, much| stage.recycle.records = Some(much),
             |stage, _| stage.key = RecordKey::Json("/id".parse().expect("a pointer")),
+            |stage, _| {
+                let [left, right] = ["/a", "/b"].map(|id| id.parse().expect("a pointer"));
+                stage.order = Order::Key;
+                stage.key = RecordKey::Pair(Pairing { left, right, buckets: NonZeroU16::MIN, same_nodes: false });
+            },
             |stage, _| (stage.warm, stage.reuse) = (Warm::Always, Isolation::Worker),
             |stage, _| stage.retry.times = u32::MAX,
             |stage, _| stage.breaker.share = Some(Share { more_than: 1, of: NonZeroU64::MAX }),

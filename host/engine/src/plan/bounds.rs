@@ -1,6 +1,6 @@
 //! Bounds and defaults of a plan's numbers.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
 use crate::queue::QueueBounds;
@@ -12,6 +12,10 @@ pub const WORKERS_MAX: usize = 1024;
 /// number of them.
 /// With fewer, keys are divided unevenly among them; more cut batches into smaller pieces. Arbitrary between 4 and 16.
 pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(8);
+/// Largest number of buckets of a partition: there is a lane for each pair of them. Arbitrary.
+pub const BUCKETS_MAX: usize = 64;
+/// Default number of buckets of a partition.
+pub const BUCKETS_DEFAULT: NonZeroU16 = NonZeroU16::new(10).expect("positive");
 /// Largest number of records in a batch. Arbitrary: more gains nothing.
 pub const BATCH_RECORDS_MAX: usize = 1_000_000;
 /// Largest number of bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than

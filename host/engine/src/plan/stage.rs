@@ -68,7 +68,12 @@ impl StagePlan {
     /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each
     /// worker: as many as it may have at once anyway.
     pub fn keeps_state_by_key(&self) -> bool {
-        self.order == Order::Key && self.reuse == Isolation::Worker
+        self.order == Order::Key && self.reuse == Isolation::Worker && !self.is_partitioned()
+    }
+
+    /// Whether its records are dealt by pairs of ids (mix-and-batch).
+    pub fn is_partitioned(&self) -> bool {
+        self.order == Order::Key && matches!(self.key, RecordKey::Pair(_))
     }
 }
 

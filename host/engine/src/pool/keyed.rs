@@ -17,16 +17,16 @@ use crate::record::{BatchBounds, KeyHash, Payload};
 use crate::time::Instant;
 
 impl Worker {
-    /// Takes records that wait and are due, and looks at the others. Where state is kept by key, those of one lane, with a
+    /// Takes records that wait and are due, and looks at the others. Where retries need a lease, those of one lane, with a
     /// lease on it.
     pub(super) fn look(&self, bounds: &BatchBounds) -> (Look, Lease) {
         let Some(keys) = &self.stage.keys else { return (self.stage.room.look(bounds), Lease::default()) };
-        if self.stage.lanes.is_none() {
+        if !self.stage.retries_need_lease {
             return (keys.look(bounds, |_| true), Lease::default());
         }
-        let mut lease = None;
-        let look = keys.look(bounds, |key| match lease.as_ref().and_then(Lease::lane) {
-            Some(lane) => lane == self.input.lane(key),
+        let mut lease: Option<Lease> = None;
+        let look = keys.look(bounds, |key| match &lease {
+            Some(lease) => lease.covers(key),
             None => {
                 lease = self.input.lease(self.input.lane(key));
                 lease.is_some()
@@ -42,7 +42,7 @@ impl Worker {
         self.leave(lease, watch).await
     }
 
-    /// Tries records again, where state is kept by key under the lease of their lane and with its instance.
+    /// Tries records again: where they need it under the lease of their lane, and where it has an instance with that.
     pub(super) async fn try_again_on_lane(
         &mut self,
         waiting: Vec<Waiting>,
@@ -54,20 +54,22 @@ impl Worker {
         self.leave(lease, watch).await
     }
 
-    /// Leaves the lanes to others. Before, it tries again what has become due on the lane: nobody else could, and new input
+    /// Leaves the lanes to others. Before, it tries again what has become due on them: nobody else could, and new input
     /// would come before it each time.
     async fn leave(&mut self, lease: Lease, watch: &mut Stopwatch) -> Result<()> {
-        let (Some(_), Some(lane)) = (&self.stage.lanes, lease.lane()) else { return Ok(()) };
+        if !self.stage.retries_need_lease {
+            return Ok(());
+        }
         loop {
             let bounds = self.stage.pace.batch(&self.stage.bounds);
             let Some(keys) = &self.stage.keys else { break };
-            let due = keys.look(&bounds, |key| self.input.lane(key) == lane).due;
+            let due = keys.look(&bounds, |key| lease.covers(key)).due;
             if due.is_empty() {
                 break;
             }
             self.try_again_by_key(due, watch).await?;
         }
-        if let Some(lanes) = &self.stage.lanes {
+        if let (Some(lanes), Some(lane)) = (&self.stage.lanes, lease.lane()) {
             lanes.put(lane, self.instance.take());
         }
         self.release(lease);

@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) keys: Option<Keys>,
     /// Of a stage that keeps state by key.
     pub(super) lanes: Option<LaneInstances>,
+    /// Whether a record is tried again only under a lease on its lane: what the lane keeps apart is more than its key.
+    pub(super) retries_need_lease: bool,
     pub(super) places: Places,
     /// What each task is doing.
     pub(crate) activities: Arc<[ActivityCell]>,
@@ -76,6 +78,7 @@ impl Stage {
             turns: Turns::default(),
             room: Room::new(plan.queue.bytes.get()),
             lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
+            retries_need_lease: (plan.keeps_state_by_key() || plan.is_partitioned()) && plan.workers.get() > 1,
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
             places: Places::new(plan.workers.get()),
             activities: Arc::default(),

@@ -25,6 +25,7 @@ use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 mod flushed;
 mod homes;
 mod keys;
+mod pairs;
 mod places;
 mod retries;
 

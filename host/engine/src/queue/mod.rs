@@ -23,7 +23,7 @@ use lanes::{Dealt, Lanes};
 
 pub use lanes::{ByKey, Lease};
 
-use crate::record::{Batch, BatchBounds};
+use crate::record::{Batch, BatchBounds, RecordKey};
 
 /// The bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,10 +180,11 @@ impl Probe {
         self.shared.line().depth
     }
 
-    /// Records that came without a key to a queue with several lanes that deals by it.
+    /// Records that came without a key to a queue with several lanes that deals by it, and that key.
     #[must_use]
-    pub fn without_key(&self) -> u64 {
-        self.shared.by_key.as_ref().map_or(0, ByKey::without_key)
+    pub fn without_key(&self) -> Option<(u64, &RecordKey)> {
+        let by_key = self.shared.by_key.as_ref()?;
+        Some((by_key.without_key(), by_key.key())).filter(|(records, _)| *records > 0)
     }
 
     /// Largest number of records it holds.
@@ -279,7 +280,7 @@ impl Shared {
 
     fn take(self: &Arc<Self>, bounds: &BatchBounds) -> Option<Received> {
         let mut line = self.line();
-        let (batch, leased) = line.lanes.take(bounds)?;
+        let (batch, taken) = line.lanes.take(bounds)?;
         if line.lingering > 0 {
             batch.lineage().wake();
         }
@@ -294,7 +295,7 @@ impl Shared {
         if is_ready || (is_empty && self.is_closed()) {
             self.arrived.notify_one();
         }
-        Some(Received { sequence, first_record, batch, lease: Lease::of(self, leased) })
+        Some(Received { sequence, first_record, batch, lease: Lease::of(self, taken) })
     }
 
     fn is_closed(&self) -> bool {

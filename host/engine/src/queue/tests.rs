@@ -12,6 +12,7 @@ use super::{QueueBounds, Received, Receiver, Sender, bounded};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 
 mod lanes;
+mod pairs;
 
 /// Long enough for anything that can happen to have happened: the clock is paused, so it costs nothing.
 const LONG: Duration = Duration::from_secs(3600);

@@ -4,6 +4,9 @@
 
 mod pointer;
 
+use std::fmt;
+use std::num::NonZeroU16;
+
 pub use pointer::{JsonPointer, PointerError};
 
 use super::Payload;
@@ -16,6 +19,22 @@ pub enum RecordKey {
     Own,
     /// In its value, which is JSON.
     Json(JsonPointer),
+    /// A pair of ids in its value, which is JSON: mix-and-batch.
+    Pair(Pairing),
+}
+
+/// A pair of ids, and the buckets over which ids are dealt: no two batches that share a bucket are worked on at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairing {
+    /// Where the first id is.
+    pub left: JsonPointer,
+    /// Where the second id is.
+    pub right: JsonPointer,
+    /// Over this many buckets, each kind of ids is dealt by its hash.
+    pub buckets: NonZeroU16,
+    /// Both ids are of one kind (the nodes of one graph), so a batch shares a bucket also with one that has it on the other
+    /// side.
+    pub same_nodes: bool,
 }
 
 /// The hash of a key; by default, that of records without one.
@@ -30,6 +49,16 @@ enum Kind {
     Other,
 }
 
+/// As the pipeline file has it.
+impl fmt::Display for Pairing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { left, right, buckets, same_nodes } = self;
+        let [left, right] = [left, right].map(ToString::to_string);
+        write!(f, "{{ kind = \"mix-and-batch\", left = {left:?}, right = {right:?}, buckets = {buckets}")?;
+        f.write_str(if *same_nodes { ", same_nodes = true }" } else { " }" })
+    }
+}
+
 impl RecordKey {
     /// The hash of a record's key; `None` when the record has no key.
     #[must_use]
@@ -37,6 +66,10 @@ impl RecordKey {
         match self {
             Self::Own => records.key(index).map(|key| KeyHash::of(Kind::Bytes, key)),
             Self::Json(pointer) => pointer.find(records.value(index)?),
+            Self::Pair(Pairing { left, right, .. }) => {
+                let record = records.value(index)?;
+                Some(KeyHash::pair(left.find(record)?, right.find(record)?))
+            }
         }
     }
 
@@ -63,6 +96,16 @@ impl KeyHash {
         let words = words.iter().map(|word| u64::from_le_bytes(*word));
         let hash = words.fold(FACTORS[1], |hash, word| fold(hash, word, FACTORS[0]));
         Self(fold(fold(hash, u64::from_le_bytes(last), FACTORS[0]), length, FACTORS[1]))
+    }
+
+    /// The upper halves of two hashes: the pairs of one hash only wait for each other, too.
+    fn pair(left: Self, right: Self) -> Self {
+        Self(left.0 >> 32 << 32 | right.0 >> 32)
+    }
+
+    /// The buckets of the two ids of a pair.
+    pub(crate) fn buckets(self, buckets: usize) -> [usize; 2] {
+        [Self(self.0), Self(self.0 << 32)].map(|half| half.lane(buckets))
     }
 
     /// One of `lanes`.

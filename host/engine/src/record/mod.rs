@@ -16,7 +16,7 @@ mod traffic;
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
 pub use id::RecordId;
-pub use key::{JsonPointer, KeyHash, PointerError, RecordKey};
+pub use key::{JsonPointer, KeyHash, Pairing, PointerError, RecordKey};
 pub use latency::Latency;
 pub use ledger::{Accounting, Fate, Ledger};
 pub use lineage::{Divided, Lineage};

@@ -79,6 +79,12 @@ pub(in crate::config) const STAGE: &[Key] = &[
         meaning: "with `order = \"key\"`: a JSON pointer into the record, `\"/customer/id\"`",
     },
     Key {
+        name: "partition",
+        value: "table",
+        default: "",
+        meaning: "instead of `order`: [no two batches at once that share a bucket of ids](#partition)",
+    },
+    Key {
         name: "reuse",
         value: "text",
         default: "`\"batch\"`",
@@ -203,6 +209,25 @@ pub(in crate::config) const ON_ERROR: &[Key] = &[
         value: "text",
         default: "`\"dead-letter\"`",
         meaning: "what becomes of a record that failed at every attempt",
+    },
+];
+
+/// `partition`.
+pub(in crate::config) const PARTITION: &[Key] = &[
+    Key { name: "kind", value: "`\"mix-and-batch\"`", default: "required", meaning: "how records are dealt" },
+    Key { name: "left", value: "text", default: "required", meaning: "a JSON pointer to the first id" },
+    Key { name: "right", value: "text", default: "required", meaning: "a JSON pointer to the second id" },
+    Key {
+        name: "buckets",
+        value: "count, 2 to 64",
+        default: "10",
+        meaning: "over this many buckets, ids are dealt by their hashes. At most this number of batches is worked on at once (half of it with `same_nodes`)",
+    },
+    Key {
+        name: "same_nodes",
+        value: "true or false",
+        default: "false",
+        meaning: "both ids are of one kind: no two batches at once that have a bucket in common on either side",
     },
 ];
 

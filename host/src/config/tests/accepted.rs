@@ -1,4 +1,4 @@
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::plan::{
     Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Isolation, Limits, Node, OnError, Order, Plan,
     Recycle, Retry, Share, Suggested, Warm, Wire,
 };
-use crate::record::RecordKey;
+use crate::record::{Pairing, RecordKey};
 
 const LEAST: &str =
     "name = 'p'\n[source]\nkind = 'stdin'\n[[stage]]\nname = 's'\ncomponent = 'x'\n[sink]\nkind = 'null'\n";
@@ -112,6 +112,20 @@ fn a_stage_keeps_order_by_the_records_own_key_or_by_a_part_of_its_value() {
     assert_eq!((own.order, own.key), (Order::Key, RecordKey::Own));
     let part = stage("order = 'key'\nkey = '/customer/id'");
     assert_eq!((part.order, part.key), (Order::Key, RecordKey::Json("/customer/id".parse().unwrap())));
+}
+
+#[test]
+fn a_partition_takes_the_place_of_the_order() {
+    let stage = |keys: &str| good(&LEAST.replace("[sink]", &format!("{keys}\n[sink]"))).stages.remove(0);
+    let pairing = |buckets, same_nodes| {
+        let [left, right] = ["/from", "/to/id"].map(|id| id.parse().unwrap());
+        RecordKey::Pair(Pairing { left, right, buckets: NonZeroU16::new(buckets).unwrap(), same_nodes })
+    };
+    let least = stage("partition = { kind = 'mix-and-batch', left = '/from', right = '/to/id' }");
+    assert_eq!((least.order, least.key), (Order::Key, pairing(10, false)));
+    let most =
+        "partition = { kind = 'mix-and-batch', left = '/from', right = '/to/id', buckets = 64, same_nodes = true }";
+    assert_eq!(stage(most).key, pairing(64, true));
 }
 
 /// A word on one side of a pair that belongs together: the default on the other side gives way (issue 12).

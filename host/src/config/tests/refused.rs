@@ -38,7 +38,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
-            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, config, from, ports, workers, queue, batch, order, key, reuse, recycle, partial, warm, deterministic, limits, grant, on_error, breaker"#,
+            r#"7:1: unknown key "colour" in stage "s" | known: name, component, jq, script, language, command, config, from, ports, workers, queue, batch, order, key, partition, reuse, recycle, partial, warm, deterministic, limits, grant, on_error, breaker"#,
         ),
         (
             keys("queue = { record = 2 }"),
@@ -255,6 +255,32 @@ fn times_keep_their_bounds() {
         (
             keys("limits.wall = '2days'"),
             r#"7:15: "wall" of "limits" of stage "s": expected a time above zero and up to "1day", such as "20ms", found "2days""#,
+        ),
+    ]);
+}
+
+#[test]
+fn a_partition_names_two_ids_and_takes_the_place_of_the_order() {
+    check(&[
+        (
+            keys("partition = { kind = 'mix', left = '/a', right = '/b' }"),
+            r#"7:22: "kind" of "partition" of stage "s": expected "mix-and-batch", found "mix" | did you mean "mix-and-batch"?"#,
+        ),
+        (
+            keys("partition = { kind = 'mix-and-batch', left = '/a' }"),
+            r#"7:13: missing key "right" in "partition" of stage "s""#,
+        ),
+        (
+            keys("partition = { kind = 'mix-and-batch', left = 'a.b', right = '/b' }"),
+            r#"7:46: "left" of "partition" of stage "s": a JSON pointer begins with "/" | write left = "/a/b""#,
+        ),
+        (
+            keys("partition = { kind = 'mix-and-batch', left = '/a', right = '/b', buckets = 1 }"),
+            r#"7:76: "buckets" of "partition" of stage "s": must be at least 2 | with one bucket, only one batch is worked on at a time"#,
+        ),
+        (
+            keys("order = 'input'\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b' }"),
+            r#"7:9: "order" of stage "s": cannot be combined with "partition" | a partition keeps the order of the records of each pair of ids, and no other"#,
         ),
     ]);
 }

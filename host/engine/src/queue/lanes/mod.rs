@@ -1,0 +1,301 @@
+//! The lanes of a queue: batches side by side, dealt by the keys of their records.
+//!
+//! Whoever takes from lanes locks them until its lease is dropped, so records of one key are never in two hands. A lease has
+//! at most a share of the locks, so one receiver does not lock out the others. Lanes wait in line, and the one that has waited
+//! longest is taken first. Where a lane needs two locks, one that waits for them is overtaken by those that need neither of
+//! them, and by no others: so none starves. A queue with one lane knows no locks: any number of receivers take from it.
+
+mod deal;
+mod grid;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use self::grid::Grid;
+use super::{Queued, Receiver, Shared, linger};
+use crate::record::{Batch, BatchBounds, KeyHash};
+
+pub use self::deal::ByKey;
+pub(super) use self::deal::Dealt;
+
+/// Lanes and locks that nobody else has. Dropping it frees them.
+#[derive(Debug, Default)]
+pub struct Lease(Option<Leased>);
+
+#[derive(Debug)]
+struct Leased {
+    shared: Arc<Shared>,
+    taken: Taken,
+}
+
+/// What a lease has.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    lanes: Vec<usize>,
+    locks: Vec<usize>,
+}
+
+/// All batches of a queue.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// At least one.
+    lanes: Vec<Lane>,
+    grid: Grid,
+    /// Whether each lock is in a lease. Not used with a single lane.
+    locked: Vec<bool>,
+    /// Lanes with batches and without a lease, in the order in which they became so. Not used with a single lane.
+    waiting: VecDeque<usize>,
+    share: usize,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    batches: VecDeque<Queued>,
+    is_leased: bool,
+}
+
+impl Receiver {
+    /// A lease on a lane, unless somebody else has one, or one of its locks. `None`, too, where there are no lanes.
+    pub(crate) fn lease(&self, lane: usize) -> Option<Lease> {
+        self.shared.by_key.as_ref().filter(|by_key| by_key.lanes() > 1)?;
+        let taken = self.shared.line().lanes.lock(lane)?;
+        Some(Lease::of(&self.shared, taken))
+    }
+
+    /// The lane of a key; 0 where there are no lanes.
+    pub(crate) fn lane(&self, key: KeyHash) -> usize {
+        self.shared.by_key.as_ref().map_or(0, |by_key| by_key.lane(key))
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(by_key: Option<&ByKey>) -> Self {
+        let (grid, share) = by_key.map_or((Grid::Keys(1), 1), |by_key| (by_key.grid(), by_key.share()));
+        let lanes = std::iter::repeat_with(Lane::default).take(grid.lanes()).collect();
+        Self { lanes, grid, locked: vec![false; grid.locks()], waiting: VecDeque::new(), share }
+    }
+
+    /// Whether something can be taken.
+    pub(super) fn has_ready(&self) -> bool {
+        match self.lanes.as_slice() {
+            [only] => !only.batches.is_empty(),
+            _ => self.next(&Taken::default()).is_some(),
+        }
+    }
+
+    /// Puts a batch at the end of a lane.
+    pub(super) fn put(&mut self, index: usize, queued: Queued) {
+        let is_single = self.lanes.len() == 1;
+        let Some(lane) = self.lanes.get_mut(index) else { return };
+        if lane.batches.is_empty() && !lane.is_leased && !is_single {
+            self.waiting.push_back(index);
+        }
+        lane.batches.push_back(queued);
+    }
+
+    /// Takes what fits from the lanes that have waited longest, and locks these.
+    pub(super) fn take(&mut self, bounds: &BatchBounds) -> Option<(Batch, Taken)> {
+        if let [only] = self.lanes.as_mut_slice() {
+            return only.take(None, bounds).map(|batch| (batch, Taken::default()));
+        }
+        let (mut batch, mut taken) = (None, Taken::default());
+        while let Some((place, index)) = self.next(&taken)
+            && let Some(lane) = self.lanes.get_mut(index)
+            && lane.fits(batch.as_ref(), bounds)
+        {
+            batch = lane.take(batch, bounds);
+            self.waiting.remove(place);
+            self.lease(index, &mut taken);
+        }
+        batch.map(|batch| (batch, taken))
+    }
+
+    /// The lane that is next for who has taken this already, and its place in the line. The first lane in the line that lacks a
+    /// lock keeps others from what it needs: else it could wait for ever, because it never finds both free at one time.
+    fn next(&self, taken: &Taken) -> Option<(usize, usize)> {
+        if taken.locks.len() >= self.share && !self.grid.shares_locks() {
+            return None;
+        }
+        let mut kept = None;
+        for (place, &index) in self.waiting.iter().enumerate() {
+            let locks = self.grid.locks_of(index);
+            if self.are_free(locks, taken, kept) && self.has_room(locks, taken) {
+                return Some((place, index));
+            }
+            // What this lease has no room for, another one may take.
+            if kept.is_none() && !self.are_free(locks, &Taken::default(), None) {
+                kept = Some(locks);
+            }
+        }
+        None
+    }
+
+    /// The locks that are kept for the first lane in the line that lacks one.
+    fn kept(&self) -> Option<[usize; 2]> {
+        let mut locks = self.waiting.iter().map(|&index| self.grid.locks_of(index));
+        locks.find(|locks| !self.are_free(*locks, &Taken::default(), None))
+    }
+
+    /// Whether a lease that has taken this may have these locks, too: of no kind more than its share.
+    fn has_room(&self, [first, second]: [usize; 2], taken: &Taken) -> bool {
+        let is_new = |lock: usize| !taken.locks.contains(&lock);
+        let mut of_kind = [0, 0];
+        let new = [Some(first), (second != first).then_some(second)].into_iter().flatten().filter(|lock| is_new(*lock));
+        for lock in taken.locks.iter().copied().chain(new) {
+            if let Some(count) = of_kind.get_mut(self.grid.kind(lock)) {
+                *count += 1;
+            }
+        }
+        of_kind.into_iter().all(|count| count <= self.share)
+    }
+
+    /// Whether each of these locks is free and not kept for another lane, or taken already.
+    fn are_free(&self, locks: [usize; 2], taken: &Taken, kept: Option<[usize; 2]>) -> bool {
+        locks.iter().all(|lock| {
+            let is_kept = kept.is_some_and(|kept| kept.contains(lock));
+            let is_locked = self.locked.get(*lock).copied().unwrap_or(true);
+            taken.locks.contains(lock) || !(is_kept || is_locked)
+        })
+    }
+
+    /// Adds a lane, and the locks that it needs, to what is taken.
+    fn lease(&mut self, index: usize, taken: &mut Taken) {
+        if let Some(lane) = self.lanes.get_mut(index) {
+            lane.is_leased = true;
+            taken.lanes.push(index);
+        }
+        for lock in self.grid.locks_of(index) {
+            if let Some(is_locked) = self.locked.get_mut(lock).filter(|is_locked| !**is_locked) {
+                *is_locked = true;
+                taken.locks.push(lock);
+            }
+        }
+    }
+
+    /// Locks a lane, if it is free and its locks are not kept for another one.
+    fn lock(&mut self, index: usize) -> Option<Taken> {
+        let mut taken = Taken::default();
+        let locks = self.grid.locks_of(index);
+        if !self.are_free(locks, &taken, self.kept()) {
+            return None;
+        }
+        self.waiting.retain(|waiting| *waiting != index);
+        self.lease(index, &mut taken);
+        Some(taken)
+    }
+
+    /// Frees lanes and locks.
+    fn free(&mut self, taken: &Taken) {
+        for lock in &taken.locks {
+            if let Some(is_locked) = self.locked.get_mut(*lock) {
+                *is_locked = false;
+            }
+        }
+        for &index in &taken.lanes {
+            if let Some(lane) = self.lanes.get_mut(index) {
+                lane.is_leased = false;
+                if !lane.batches.is_empty() {
+                    self.waiting.push_back(index);
+                }
+            }
+        }
+    }
+
+    /// All batches.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.lanes.iter().flat_map(|lane| &lane.batches)
+    }
+
+    /// Takes all batches out, whoever has a lease.
+    pub(super) fn drain(&mut self) -> Vec<Queued> {
+        self.waiting.clear();
+        self.lanes.iter_mut().flat_map(|lane| lane.batches.drain(..)).collect()
+    }
+}
+
+impl Lane {
+    /// Whether its first batch may be added to what is taken. The first of all may always be taken.
+    fn fits(&self, taken: Option<&Batch>, bounds: &BatchBounds) -> bool {
+        let (Some(next), Some(taken)) = (self.batches.front(), taken) else { return true };
+        let room = bounds.records.get().saturating_sub(taken.len());
+        next.batch.len() <= room && next.batch.bytes() + taken.bytes() <= bounds.bytes.get()
+    }
+
+    /// Adds batches from the front to what is taken already, while they fit.
+    fn take(&mut self, taken: Option<Batch>, bounds: &BatchBounds) -> Option<Batch> {
+        let mut batch = match taken {
+            Some(taken) => taken,
+            None => take_front(&mut self.batches, bounds)?,
+        };
+        while !self.batches.is_empty() && self.fits(Some(&batch), bounds) {
+            batch.append(take_front(&mut self.batches, bounds)?);
+        }
+        if !bounds.linger.is_zero() {
+            linger::top_up(&mut self.batches, &mut batch, bounds);
+        }
+        Some(batch)
+    }
+}
+
+impl Lease {
+    pub(super) fn of(shared: &Arc<Shared>, taken: Taken) -> Self {
+        Self((!taken.lanes.is_empty()).then(|| Leased { shared: Arc::clone(shared), taken }))
+    }
+
+    /// The lane, where it is a lease on a single one.
+    pub(crate) fn lane(&self) -> Option<usize> {
+        match self.0.as_ref()?.taken.lanes.as_slice() {
+            [lane] => Some(*lane),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody else may work on records of this key while it is held.
+    pub(crate) fn covers(&self, key: KeyHash) -> bool {
+        self.0.as_ref().is_some_and(|Leased { shared, taken }| {
+            let locks = shared.by_key.as_ref().map(|by_key| by_key.grid().locks_of(by_key.lane(key)));
+            locks.is_some_and(|locks| locks.iter().all(|lock| taken.locks.contains(lock)))
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(Leased { shared, taken }) = self.0.take() else { return };
+        let mut line = shared.line();
+        line.lanes.free(&taken);
+        let has_ready = line.lanes.has_ready();
+        drop(line);
+        if has_ready {
+            shared.arrived.notify_one();
+        }
+    }
+}
+
+/// Takes the front batch. One that does not fit is cut, all at once, and its pieces take its place.
+fn take_front(batches: &mut VecDeque<Queued>, bounds: &BatchBounds) -> Option<Batch> {
+    let Queued { batch, mut records, mut bytes } = batches.pop_front()?;
+    if batch.payload().fitting(bounds) >= batch.len() {
+        return Some(batch);
+    }
+    let mut pieces = batch.cut(bounds).into_iter();
+    let first = pieces.next();
+    // The last piece keeps what the others leave of the permits: a batch larger than the queue holds fewer than it has
+    // records, and those are given back last.
+    let rest = pieces.rev().map(|batch| {
+        let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
+        Queued { batch, records, bytes }
+    });
+    for queued in rest {
+        batches.push_front(queued);
+    }
+    first
+}
+
+/// As much of a permit as there is, up to `wanted`.
+pub(super) fn portion(permit: &mut OwnedSemaphorePermit, wanted: usize) -> OwnedSemaphorePermit {
+    let available = wanted.min(permit.num_permits());
+    permit.split(available).expect("no more is split off than there is")
+}
