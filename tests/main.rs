@@ -19,6 +19,7 @@ mod full_disk;
 mod fuzzing;
 mod grants;
 mod hostile;
+mod hosts;
 mod imports;
 mod interrupts;
 mod limits;

@@ -56,5 +56,5 @@ use sandmill_engine::{descriptor, legible, suggest, time};
 /// # Errors
 /// As [`Pipeline::prepare`].
 pub async fn prepare(plan: plan::Plan) -> Result<Pipeline> {
-    Pipeline::prepare(plan, &Host::start(sandbox::Sandbox)?).await
+    Pipeline::prepare(plan, &Host::start(sandbox::Sandbox::new())?).await
 }

@@ -1,5 +1,4 @@
-//! The engine: one for a pipeline, its pools of memories and stacks sized from the plan, its epochs ticked by one
-//! thread.
+//! The engine: its pools of memories and stacks have room for a number of instances, and one thread ticks its epochs.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,6 +8,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use super::cache::CodeCache;
 use super::compiler::Settings;
+use super::engines::Room;
 use super::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::plan::bounds::{MEMORY_MAX, TABLE_MAX};
@@ -19,7 +19,7 @@ use sandmill_engine::time::Pulse;
 pub(super) const TICK: Duration = Duration::from_millis(2);
 
 /// Instances made beyond one per worker: those of a pool that is being replaced while the old ones still unwind.
-const SPARE_INSTANCES: u32 = 8;
+pub(super) const SPARE_INSTANCES: u32 = 8;
 /// Kept mapped in a pool slot when its instance goes, at most, and only of what that has touched: a guest's own pages
 /// and the largest batch by default, thrice. So the next one faults less.
 const RESIDENT_BYTES: usize = 4 << 20;
@@ -29,10 +29,10 @@ const RESIDENT_TABLE_BYTES: usize = 64 << 10;
 /// One page of a guest: the least that catches an access just past the end.
 const GUARD_BYTES: u64 = 64 << 10;
 
-/// What the plan requires of the engine.
+/// What is required of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizing {
-    /// Instances alive at one time: the workers of all stages, and the component sources.
+    /// Instances alive at one time: for a pipeline, the workers of all stages, and the component sources.
     pub instances: u32,
     /// The largest memory limit, bytes.
     pub memory_bytes_max: u64,
@@ -43,7 +43,7 @@ pub struct Sizing {
     pub deterministic: bool,
 }
 
-/// The engine of a pipeline, with its cache of compiled code.
+/// An engine, with the cache of compiled code.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
@@ -52,6 +52,8 @@ pub struct Engine {
     /// What code is compiled for it.
     pub(super) settings: Settings,
     pub(super) cache: CodeCache,
+    /// What a pipeline has taken of an engine that several share.
+    _room: Option<Arc<Room>>,
     /// Calls and compilations have deadlines.
     _pulse: Arc<Pulse>,
 }
@@ -76,7 +78,24 @@ impl Engine {
         };
         tick(&wasmtime)?;
         let settings = Settings { fuel, deterministic, frugal_memory };
-        Ok(Self { cache: CodeCache::of_user(&wasmtime), fuel, settings, wasmtime, _pulse: Pulse::take()? })
+        let cache = CodeCache::of_user(&wasmtime);
+        Ok(Self { cache, fuel, settings, wasmtime, _room: None, _pulse: Pulse::take()? })
+    }
+
+    /// Whether instances have slots in pools, and are not mapped one by one.
+    pub(super) fn has_pools(&self) -> bool {
+        self.settings.frugal_memory == 0
+    }
+
+    /// The same engine, for whoever has taken this room in it.
+    pub(super) fn keeping(self, room: Room) -> Self {
+        Self { _room: Some(Arc::new(room)), ..self }
+    }
+
+    /// Whether both are one engine.
+    #[cfg(test)]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        wasmtime::Engine::same(&self.wasmtime, &other.wasmtime)
     }
 }
 

@@ -16,6 +16,7 @@ mod deadline;
 pub mod doors;
 mod egress;
 mod engine;
+mod engines;
 mod failure;
 mod instance;
 mod interface;

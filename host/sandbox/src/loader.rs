@@ -1,13 +1,14 @@
 //! The sandbox as the engine sees it: components of a plan become programs and sources.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
+use super::engines::{EngineKind, Engines};
 use super::instance::Rehearsal;
 use super::log::Voice;
 use super::{Command, Component, EgressBounds, Engine, ImageToMake, Provisions, Sandboxed, SandboxedSource, Sizing};
@@ -20,8 +21,28 @@ use sandmill_engine::program::{GuestFailure, Program, Warmth, cannot_open};
 use sandmill_engine::report::Audience;
 
 /// Runs components in wasmtime.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sandbox;
+#[derive(Clone, Debug, Default)]
+pub struct Sandbox {
+    /// `None`: each pipeline has engines of its own.
+    shared: Option<Arc<Engines>>,
+}
+
+impl Sandbox {
+    /// Each pipeline has engines of its own, with as much room as its plan needs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Pipelines share engines, which start when they are first needed: one for each kind of code, with room for this many
+    /// instances at one time. A pipeline needs room for one for each worker and for each source that is a component, and for 8
+    /// more while some are replaced. That is address space, about 16 GiB for each instance, not memory. A pipeline that finds less
+    /// room than it needs has engines of its own.
+    #[must_use]
+    pub fn with_room_for(instances: NonZeroU32) -> Self {
+        Self { shared: Some(Arc::new(Engines::new(instances))) }
+    }
+}
 
 impl Loader for Sandbox {
     fn suggested(&self, component: &Path) -> Result<Option<Suggested>> {
@@ -29,38 +50,22 @@ impl Loader for Sandbox {
     }
 
     fn begin(&self, plan: &Plan, io: &Handle) -> Result<Box<dyn Loading>> {
-        Ok(Box::new(PlanLoading::begin(plan, io)?))
+        Ok(Box::new(PlanLoading::begin(plan, io, self.shared.clone())?))
     }
-}
-
-/// Code of one kind is slower than of another, so each kind has an engine of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct EngineKind {
-    fuel: bool,
-    deterministic: bool,
 }
 
 /// What one plan shares, and what its nodes are granted, in the order of the plan.
 struct PlanLoading {
     sizings: HashMap<EngineKind, Sizing>,
     engines: HashMap<EngineKind, Engine>,
+    shared: Option<Arc<Engines>>,
     sources: Vec<Option<Provisions>>,
     stages: Vec<Option<Provisions>>,
 }
 
-impl EngineKind {
-    fn of_stage(plan: &StagePlan) -> Self {
-        Self { fuel: plan.limits.fuel.is_some(), deterministic: plan.deterministic }
-    }
-
-    fn of_source(limits: &Limits) -> Self {
-        Self { fuel: limits.fuel.is_some(), deterministic: false }
-    }
-}
-
 impl PlanLoading {
     /// Before any guest runs: whatever one says, the secrets of all are struck out of it.
-    fn begin(plan: &Plan, io: &Handle) -> Result<Self> {
+    fn begin(plan: &Plan, io: &Handle, shared: Option<Arc<Engines>>) -> Result<Self> {
         let of_source = |source: &SourcePlan| match source.kind.component() {
             Some(component) => {
                 let bounds = egress_bounds(&component.limits, 1);
@@ -74,7 +79,7 @@ impl PlanLoading {
         };
         let sources = plan.sources.iter().map(of_source).collect::<Result<_>>()?;
         let stages = plan.stages.iter().map(of_stage).collect::<Result<_>>()?;
-        Ok(Self { sizings: sizings(plan), engines: HashMap::new(), sources, stages })
+        Ok(Self { sizings: sizings(plan), engines: HashMap::new(), shared, sources, stages })
     }
 
     /// The engine for code of one kind; started when it is first asked for.
@@ -83,7 +88,9 @@ impl PlanLoading {
             return Ok(engine.clone());
         }
         let sizing = self.sizings.get(&kind).copied();
-        let engine = Engine::new(sizing.ok_or_else(|| Error::internal("an engine that no node of the plan wants"))?)?;
+        let sizing = sizing.ok_or_else(|| Error::internal("an engine that no node of the plan wants"))?;
+        let shared = self.shared.as_ref().map_or(Ok(None), |shared| shared.engine(sizing))?;
+        let engine = shared.map_or_else(|| Engine::new(sizing), Ok)?;
         Ok(self.engines.entry(kind).or_insert(engine).clone())
     }
 }
