@@ -212,19 +212,35 @@ async fn a_subscriber_hears_of_every_record_exactly_once() {
     let mut pipeline = sandmill::prepare(plan).await.expect("a sound pipeline");
     // A small subscription: the pipeline must wait for the subscriber, not run ahead of it.
     let mut completions = pipeline.subscribe(NonZeroUsize::new(3).expect("positive"));
+    // Others may listen, too, and leave.
+    let mut others = pipeline.subscribe(NonZeroUsize::new(1).expect("positive"));
+    drop(pipeline.subscribe(NonZeroUsize::new(1).expect("positive")));
     let running = pipeline.start();
-    let mut heard = Vec::new();
-    while let Some(completion) = timeout(BOUND, completions.next()).await.expect("every run ends") {
-        let expected = if completion.place.record.is_multiple_of(2) {
-            (Fate::Dropped, "drop-odd")
-        } else {
-            (Fate::Delivered, "kept")
-        };
-        assert_eq!((completion.fate, &*completion.node), expected, "record {}", completion.place.record);
-        heard.push(completion.place.record);
+    let listen = async {
+        let mut heard = Vec::new();
+        while let Some(completion) = completions.next().await {
+            let expected = if completion.place.record.is_multiple_of(2) {
+                (Fate::Dropped, "drop-odd")
+            } else {
+                (Fate::Delivered, "kept")
+            };
+            assert_eq!((completion.fate, &*completion.node), expected, "record {}", completion.place.record);
+            heard.push(completion.place.record);
+        }
+        heard
+    };
+    let listen_too = async {
+        let mut heard = Vec::new();
+        while let Some(completion) = others.next().await {
+            heard.push(completion.place.record);
+        }
+        heard
+    };
+    let (heard, heard_too) = timeout(BOUND, async { tokio::join!(listen, listen_too) }).await.expect("every run ends");
+    for mut heard in [heard, heard_too] {
+        heard.sort_unstable();
+        assert_eq!(heard, (1..=1_000).collect::<Vec<_>>());
     }
-    heard.sort_unstable();
-    assert_eq!(heard, (1..=1_000).collect::<Vec<_>>());
     assert_eq!(running.wait().await.ending, Ending::Completed);
 }
 

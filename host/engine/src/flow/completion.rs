@@ -1,4 +1,4 @@
-//! Reports to a subscriber what became of each record, and ends the record's claim.
+//! Reports to subscribers what became of each record, and ends the record's claim.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -43,19 +43,20 @@ impl Completions {
     }
 }
 
-/// Ends claims, and tells the subscriber where there is one. Without one it costs a branch per batch.
+/// Ends claims, and tells those who have subscribed. Without a subscriber it costs a branch per batch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settler {
-    subscriber: Option<mpsc::Sender<Completion>>,
-}
-
-/// A settler, and the stream it tells: at most `capacity` completions wait in it.
-pub(crate) fn completion_channel(capacity: NonZeroUsize) -> (Settler, Completions) {
-    let (sender, receiver) = mpsc::channel(capacity.get());
-    (Settler { subscriber: Some(sender) }, Completions { receiver })
+    subscribers: Vec<mpsc::Sender<Completion>>,
 }
 
 impl Settler {
+    /// One more stream to tell: at most `capacity` completions wait in it.
+    pub(crate) fn subscribe(&mut self, capacity: NonZeroUsize) -> Completions {
+        let (sender, receiver) = mpsc::channel(capacity.get());
+        self.subscribers.push(sender);
+        Completions { receiver }
+    }
+
     /// This is what became of these records, at `node`.
     pub(crate) async fn settle(&self, claims: Lineage, fate: Fate, node: &Arc<str>) {
         self.settle_with(claims, fate, node, |_| None).await;
@@ -69,11 +70,11 @@ impl Settler {
         node: &Arc<str>,
         reason: impl Fn(usize) -> Option<String> + Send,
     ) {
-        let subscriber = self.subscriber.as_ref().filter(|subscriber| !subscriber.is_closed());
-        let Some(subscriber) = subscriber else {
+        let subscribers = || self.subscribers.iter().filter(|subscriber| !subscriber.is_closed());
+        if subscribers().next().is_none() {
             claims.settle(fate);
             return;
-        };
+        }
         let told: Vec<Completion> = claims
             .claims()
             .enumerate()
@@ -85,13 +86,13 @@ impl Settler {
                 latency: ticket.issued().elapsed(),
             })
             .collect();
-        // Settled before the subscriber is notified: a run that is interrupted while a slow subscriber listens still
+        // Settled before a subscriber is notified: a run that is interrupted while a slow subscriber listens still
         // counts what is done.
         claims.settle(fate);
         for completion in told {
-            // A subscriber that has gone wants to hear no more.
-            if subscriber.send(completion).await.is_err() {
-                return;
+            for subscriber in subscribers() {
+                // A subscriber that has gone wants to hear no more.
+                drop(subscriber.send(completion.clone()).await);
             }
         }
     }

@@ -13,8 +13,8 @@ mod tap;
 
 pub(crate) use attempt::Earlier;
 pub(crate) use backoff::Backoff;
+pub(crate) use completion::Settler;
 pub use completion::{Completion, Completions};
-pub(crate) use completion::{Settler, completion_channel};
 pub(crate) use counters::{Counter, Hold, SinkCounters, SourceCounters, StageCounters, Stopwatch};
 pub(crate) use dead_letters::DeadLetters;
 pub(crate) use failed::{BAD_INPUT, Failed, FailurePolicy, Reason};

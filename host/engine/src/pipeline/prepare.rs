@@ -20,7 +20,7 @@ use super::stages::{self, ReadyStage, in_node, ready_stage};
 use crate::edge::{Settlement, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
-use crate::flow::{Completions, Settler, completion_channel};
+use crate::flow::{Completions, Settler};
 use crate::loader::{Loader, Loading, SourceToLoad};
 use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
 use crate::program::Warmth;
@@ -104,11 +104,9 @@ impl Pipeline {
     }
 
     /// Subscribes to what became of each record. At most `capacity` completions wait to be taken; then the pipeline
-    /// waits too. A second subscription replaces the first.
+    /// waits too. There may be several subscriptions: each is told of every record, and the pipeline waits for the slowest.
     pub fn subscribe(&mut self, capacity: NonZeroUsize) -> Completions {
-        let (settler, completions) = completion_channel(capacity);
-        self.settler = settler;
-        completions
+        self.settler.subscribe(capacity)
     }
 
     /// Sets the pipeline in motion, in the background.

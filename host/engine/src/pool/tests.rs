@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Homes, Stage, Worker};
 use crate::error::{Error, Result};
-use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
+use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
 use crate::program::{NativeStage, Program, Verdict};
 use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
 use crate::record::{Accounting, Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};

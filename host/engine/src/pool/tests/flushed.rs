@@ -42,7 +42,8 @@ impl Instance for Kept {
 /// Issue 12: claims of the inputs had ended, and those of what came out of them were not made before somebody had heard of it.
 #[tokio::test(start_paused = true)]
 async fn records_that_live_on_in_a_flush_are_never_without_a_claim() {
-    let (settler, told) = completion_channel(count(1));
+    let mut settler = Settler::default();
+    let told = settler.subscribe(count(1));
     let stage = StageBuilder::native("keeping", flaky()).workers(count(1)).batch(batch(1_000));
     let mut floor = Floor::start_told(stage, |_| Arc::new(Keeping), settler);
     floor.give(["1", "2", "3"]).await;
