@@ -16,7 +16,7 @@ use crate::language::{Job, Language, Made, Read, Scaffold};
 use crate::settings::{Settings, World};
 use crate::toolchain::{Origin, Tool};
 use sandmill_engine::error::{Error, Result};
-use sandmill_engine::plan::{Isolation, Suggested};
+use sandmill_engine::plan::{Reuse, Suggested};
 
 /// The language.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Language for Ruby {
             memory: Some(256 << 20),
             cpu: Some(Duration::from_secs(1)),
             compile: Some(Duration::from_secs(300)),
-            reuse: Some(Isolation::Worker),
+            reuse: Some(Reuse::Worker),
             ..Suggested::default()
         }
     }

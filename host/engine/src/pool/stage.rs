@@ -15,7 +15,7 @@ use super::retries::Retries;
 use super::room::Room;
 use super::shift::Turns;
 use crate::flow::{FailurePolicy, StageCounters};
-use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
+use crate::plan::{Limits, Order, Recycle, Reuse, StagePlan};
 use crate::program::Program;
 use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 use crate::report::ActivityCell;
@@ -28,7 +28,7 @@ pub(crate) struct Stage {
     pub(crate) workers: NonZeroUsize,
     pub(crate) bounds: BatchBounds,
     pub(crate) limits: Limits,
-    pub(crate) reuse: Isolation,
+    pub(crate) reuse: Reuse,
     pub(crate) recycle: Recycle,
     pub(crate) breaker: Breaker,
     pub(crate) counters: Arc<StageCounters>,
@@ -101,7 +101,7 @@ impl Stage {
     /// their task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
         let workers = self.workers.get();
-        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Isolation::Worker;
+        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Reuse::Worker;
         if may_wait { workers * 2 } else { workers }
     }
 }

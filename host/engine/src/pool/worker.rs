@@ -16,7 +16,7 @@ use super::stage::Stage;
 use super::words::state_lost;
 use crate::error::{Error, Result};
 use crate::flow::{Hold, Outlet, Stopwatch};
-use crate::plan::{Isolation, Recycle};
+use crate::plan::{Recycle, Reuse};
 use crate::program::{GuestFailure, Instance, Outcome, WorkerId};
 use crate::queue::Receiver;
 use crate::record::{Kept, Payload};
@@ -186,10 +186,10 @@ impl Worker {
     /// How many records the next attempt may be given.
     fn piece_max(&self) -> usize {
         match (self.stage.reuse, self.stage.recycle.records) {
-            (Isolation::Record, _) => 1,
-            (Isolation::Batch, _) if self.stage.program.takes_one() => 1,
-            (Isolation::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
-            (Isolation::Batch | Isolation::Worker, _) => usize::MAX,
+            (Reuse::Record, _) => 1,
+            (Reuse::Batch, _) if self.stage.program.takes_one() => 1,
+            (Reuse::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
+            (Reuse::Batch | Reuse::Worker, _) => usize::MAX,
         }
     }
 
@@ -256,8 +256,8 @@ impl Worker {
     /// One attempt, on a pristine instance or on the long-lived one.
     async fn attempt(&mut self, records: &Payload) -> Result<Attempted> {
         match self.stage.reuse {
-            Isolation::Worker => self.attempt_living(records).await,
-            Isolation::Record | Isolation::Batch => {
+            Reuse::Worker => self.attempt_living(records).await,
+            Reuse::Record | Reuse::Batch => {
                 let begun = Instant::now();
                 let mut instance = self.instantiate().await?;
                 self.stage.pace.learn_opening(begun.elapsed());
