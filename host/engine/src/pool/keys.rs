@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::attempts::{Part, Sorted};
+use super::gathered::{Part, Sorted};
 use super::retries::Waiting;
-use super::room::{Look, RECORDS_MAX};
+use super::retry_queue::{Look, RECORDS_MAX};
 use crate::record::{BatchBounds, KeyHash, Lineage, Payload, RecordKey};
 use crate::time::Instant;
 

@@ -23,10 +23,10 @@ use crate::testing::{Nowhere, Numbers};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod flushed;
-mod homes;
 mod keys;
-mod places;
 mod retries;
+mod slots;
+mod threads;
 
 /// Longer than any backoff here, all together: a pool that has not ended by then hangs.
 const BOUND: Duration = Duration::from_secs(24 * 60 * 60);

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::mem;
 
-use super::attempts::{Part, Sorted};
-use super::keys::Keys;
-use super::lanes::LaneInstances;
-use super::load::Load;
-use super::retries::Waiting;
-use super::room::Look;
-use super::worker::{SEND_ON_BYTES, Worker};
+use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
+use crate::pool::gathered::{Part, Sorted};
+use crate::pool::keys::Keys;
+use crate::pool::lanes::LaneInstances;
+use crate::pool::load::Load;
+use crate::pool::retries::Waiting;
+use crate::pool::retry_queue::Look;
 use crate::queue::Lease;
 use crate::record::{BatchBounds, KeyHash, Payload};
 use crate::time::Instant;

@@ -1,10 +1,10 @@
 //! How a worker sends on what came of its records: each of them meets its fate here, or goes to the next queue.
 
-use super::attempts::{Flushed, Sorted};
-use super::order::Turn;
-use super::worker::Worker;
+use super::Worker;
 use crate::error::Result;
 use crate::flow::Hold;
+use crate::pool::gathered::{Flushed, Sorted};
+use crate::pool::order::Turn;
 use crate::record::{Fate, Lineage, Ticket};
 use crate::report::Activity;
 

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::load::Load;
-use super::retries::Waiting;
-use super::room::Look;
-use super::worker::Worker;
+use super::Worker;
 use crate::error::Result;
 use crate::flow::Stopwatch;
+use crate::pool::load::Load;
+use crate::pool::retries::Waiting;
+use crate::pool::retry_queue::Look;
 use crate::queue::{Lease, Received};
 use crate::report::Activity;
 use crate::task::Onward;

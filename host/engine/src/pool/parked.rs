@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::attempts::{Flushed, Part, Sorted};
+use super::gathered::{Flushed, Part, Sorted};
 use super::retries::Waiting;
 use crate::time::Instant;
 
