@@ -87,13 +87,13 @@ impl Sandboxed {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: Voice,
+        voice: &Voice,
     ) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
             image: OnceLock::new(),
             warmth: Mutex::new(Warmth::Unneeded),
-            terms: Terms::new(component, plan.limits, (granted, voice)),
+            terms: Terms::new(component, plan.limits, granted, voice),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
         })

@@ -11,7 +11,7 @@ pub(super) fn command(section: &Table<'_>, reuse: Reuse) -> Result<Option<Comman
     let framings = [("lines", Framing::Lines), ("jsonl", Framing::Jsonl), ("nul", Framing::Nul)];
     let each = [("record", Each::Record), ("batch", Each::Batch)];
     let each = command.or("each", Each::default(), |value| value.choice(&each))?;
-    refuse_reuse(section, &command, (reuse, each))?;
+    refuse_reuse(section, &command, reuse, each)?;
     Ok(Some(CommandPlan {
         args: args(&command)?,
         framing: command.or("framing", Framing::default(), |value| value.choice(&framings))?,
@@ -29,7 +29,7 @@ fn args(command: &Table<'_>) -> Result<Vec<String>, Fault> {
 }
 
 /// A command ends with its input, so nothing of it lives longer; and one record is not a batch.
-fn refuse_reuse(section: &Table<'_>, command: &Table<'_>, (reuse, each): (Reuse, Each)) -> Result<(), Fault> {
+fn refuse_reuse(section: &Table<'_>, command: &Table<'_>, reuse: Reuse, each: Each) -> Result<(), Fault> {
     let Some(written) = section.get("reuse") else { return Ok(()) };
     let fault = match (reuse, each) {
         (Reuse::Worker, _) => written.fault("a command ends with its input, so no instance of it lives longer"),

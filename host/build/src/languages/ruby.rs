@@ -84,7 +84,7 @@ impl Language for Ruby {
             .hint(format!("it is dist/ruby+stdlib.wasm of npm's @ruby/4.0-wasm-wasi {}", TOOL.version))
         };
         let module = with_text(&interpreter, &sources.bundle()).map_err(|error| unusable(error.to_string()))?;
-        let component = encode::adapted(&module, (ADAPTER, GLUE), sources.world());
+        let component = encode::adapted(&module, ADAPTER, GLUE, sources.world());
         let wasm = component.map_err(|error| unusable(format!("{error:#}")))?;
         let toolchain = format!("@ruby/4.0-wasm-wasi {}", found.version);
         Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: sources.flushes() })

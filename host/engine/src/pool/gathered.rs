@@ -223,7 +223,7 @@ impl Gathered {
         while position < self.through {
             let at = index(position - self.base);
             if let Some(Failing { reason, cause, .. }) = again.next_if(|failing| failing.index == at) {
-                parts.push((position, Part::Waiting(load.wait(position, (cause, &reason), retries))));
+                parts.push((position, Part::Waiting(load.wait(position, cause, &reason, retries))));
                 position += 1;
                 continue;
             }

@@ -24,4 +24,4 @@ mod tests;
 pub(crate) use gathered::Gathered;
 pub(crate) use load::Load;
 pub(crate) use stage::Stage;
-pub(crate) use worker::{Homes, Worker};
+pub(crate) use worker::{Runtimes, Worker, Workplace};

@@ -11,9 +11,9 @@ use super::lanes::LaneInstances;
 use super::order::Turnstile;
 use super::pace::Pace;
 use super::retries::Retries;
-use super::retry_queue::Room;
-use super::slots::Places;
-use super::worker::Turns;
+use super::retry_queue::RetryQueue;
+use super::slots::Slots;
+use super::worker::Slices;
 use crate::flow::{FailurePolicy, StageCounters};
 use crate::plan::{Limits, Order, Recycle, Reuse, StagePlan};
 use crate::program::Program;
@@ -38,14 +38,14 @@ pub(crate) struct Stage {
     pub(crate) turnstile: Option<Turnstile>,
     pub(crate) pace: Pace,
     pub(crate) retries: Retries,
-    pub(super) turns: Turns,
-    /// The waiting room of a stage that keeps no order: its records wait there for their next attempt.
-    pub(crate) room: Room,
+    pub(super) slices: Slices,
+    /// The retry queue of a stage that keeps no order: its records wait there for their next attempt.
+    pub(crate) retry_queue: RetryQueue,
     /// Of a stage that keeps order by key: where they wait, and what is behind them.
     pub(crate) keys: Option<Keys>,
     /// Of a stage that keeps state by key.
     pub(super) lanes: Option<LaneInstances>,
-    pub(super) places: Places,
+    pub(super) slots: Slots,
     /// What each task is doing.
     pub(crate) activities: Arc<[ActivityCell]>,
 }
@@ -73,11 +73,11 @@ impl Stage {
             turnstile: (plan.order == Order::Input).then(Turnstile::default),
             pace: Pace::default(),
             retries,
-            turns: Turns::default(),
-            room: Room::new(plan.queue.bytes.get()),
+            slices: Slices::default(),
+            retry_queue: RetryQueue::new(plan.queue.bytes.get()),
             lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
-            places: Places::new(plan.workers.get()),
+            slots: Slots::new(plan.workers.get()),
             activities: Arc::default(),
         };
         stage.activities = std::iter::repeat_with(ActivityCell::default).take(stage.tasks()).collect();
@@ -93,7 +93,7 @@ impl Stage {
     pub(super) fn changed(&self) -> Notified<'_> {
         match &self.keys {
             Some(keys) => keys.changed(),
-            None => self.room.changed(),
+            None => self.retry_queue.changed(),
         }
     }
 

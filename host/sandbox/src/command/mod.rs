@@ -94,7 +94,7 @@ impl Command {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: Voice,
+        voice: &Voice,
     ) -> SandmillResult<Self> {
         refuse(plan)?;
         let (linked, run) = component.command(&plan.grants, plan.deterministic)?;
@@ -105,7 +105,7 @@ impl Command {
         Ok(Self(Arc::new(Shared {
             linked,
             run,
-            terms: Terms::new(component, plan.limits, (granted, voice)),
+            terms: Terms::new(component, plan.limits, granted, voice),
             plan: command,
             argument_bytes: arguments.iter().flat_map(|argument| [argument.as_bytes(), b"\0"].concat()).collect(),
             arguments,

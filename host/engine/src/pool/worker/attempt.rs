@@ -213,7 +213,7 @@ impl Worker {
     }
 
     fn charge(&mut self, time: Duration, failed: bool) {
-        self.lengthen_turn(time);
+        self.lengthen_slice(time);
         self.stage.counters.in_guest.add_time(time);
         if failed {
             self.stage.counters.in_failed.add_time(time);

@@ -20,7 +20,7 @@ impl Worker {
     /// Takes records that wait and are due, and looks at the others. Where state is kept by key, those of one lane, with a
     /// lease on it.
     pub(super) fn look(&self, bounds: &BatchBounds) -> (Look, Lease) {
-        let Some(keys) = &self.stage.keys else { return (self.stage.room.look(bounds), Lease::default()) };
+        let Some(keys) = &self.stage.keys else { return (self.stage.retry_queue.look(bounds), Lease::default()) };
         if self.stage.lanes.is_none() {
             return (keys.look(bounds, |_| true), Lease::default());
         }
@@ -112,11 +112,11 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let place = self.stage.places.take().await;
+            let slot = self.stage.slots.take().await;
             watch.lap(&self.stage.counters.waiting);
             let begun = Instant::now();
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(place);
+            drop(slot);
             self.stage.pace.learn_batch(begun.elapsed());
             done = gathered.through();
             let flushed = mem::take(&mut gathered.flushed);
@@ -141,10 +141,10 @@ impl Worker {
         let mut load = Load::again(waiting);
         let hashes = self.hashes(load.records());
         let mut in_hand: HashSet<KeyHash> = hashes.iter().copied().collect();
-        let place = self.stage.places.take().await;
+        let slot = self.stage.slots.take().await;
         watch.lap(&self.stage.counters.waiting);
         let mut gathered = self.gather(&load, &mut load.pending(), 0, SEND_ON_BYTES).await?;
-        drop(place);
+        drop(slot);
         let (tried, mut flushed) = (gathered.through(), mem::take(&mut gathered.flushed));
         let mut parts = gathered.cut(&mut load, |_| true, &self.stage.retries);
         parts.extend((tried..).zip(load.rest(tried).into_iter().map(Part::Waiting)));

@@ -18,12 +18,23 @@ use crate::record::Kept;
 use crate::report::Activity;
 
 pub(super) use attempt::Living;
-pub(crate) use run::Homes;
-pub(super) use run::Turns;
+pub(crate) use run::Runtimes;
+pub(super) use run::Slices;
 
 /// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records
 /// may make large outputs, and an attempt at each may fill the guest's memory again. Arbitrary.
 const SEND_ON_BYTES: usize = 16 << 20;
+
+/// Where the workers of a stage stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Workplace {
+    /// The queue that they take from.
+    pub(crate) input: Receiver,
+    /// Where their outputs go.
+    pub(crate) output: Outlet,
+    /// The threads on which they run.
+    pub(crate) runtimes: Runtimes,
+}
 
 /// One worker.
 pub(crate) struct Worker {
@@ -34,24 +45,33 @@ pub(crate) struct Worker {
     input: Receiver,
     output: Outlet,
     instance: Option<Living>,
-    homes: Homes,
+    runtimes: Runtimes,
     is_shared: bool,
     /// A spare task: it works only while it is wanted.
     is_spare: bool,
     /// Time inside guests for what it has in hand.
-    turn: Duration,
+    slice: Duration,
     /// Of what its instance may hold, for sources that are told what became of it.
     kept: Kept,
 }
 
 impl Worker {
-    /// A task of the stage between a queue and an outlet, that begins apart from the other stages. Those beyond one for
-    /// each worker are spare ones.
-    pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
-        let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
-        let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
-        let (turn, kept) = (Duration::ZERO, Kept::default());
-        Self { stage, id, task, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
+    /// A task of the stage, which begins on threads of the stage's own. Those beyond one for each worker are spare ones.
+    pub(crate) fn new(stage: &Arc<Stage>, task: usize, workplace: Workplace) -> Self {
+        let Workplace { input, output, runtimes } = workplace;
+        Self {
+            id: WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers },
+            is_spare: task >= stage.workers.get(),
+            stage: Arc::clone(stage),
+            task,
+            input,
+            output,
+            instance: None,
+            runtimes,
+            is_shared: false,
+            slice: Duration::ZERO,
+            kept: Kept::default(),
+        }
     }
 
     /// Tells whoever watches what it is doing from now on; returns what it was doing.

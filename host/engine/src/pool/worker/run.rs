@@ -1,8 +1,10 @@
 //! The loop of a worker: what it takes next, and on whose threads it runs.
 //!
-//! Threads that guests share are held up by those that take long turns; but to hand a batch to another thread costs as
-//! much as a short stage's work on it. So a stage begins on threads of its own, shares those of all others once it has
-//! shown that its turns are short, and goes back for good after the first long one.
+//! A worker waits, changes threads with what it has taken, is at work, and in the end flushes its instance.
+//!
+//! Threads that guests share are held up by those that take long; but to hand a batch to another thread costs as much as
+//! a short stage's work on it. So a stage begins on threads of its own, shares those of all others once it has shown that
+//! its slices (the time inside guests for one load) are short, and goes back for good after the first long one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,16 +21,26 @@ use crate::pool::retries::Waiting;
 use crate::pool::retry_queue::Look;
 use crate::queue::{Lease, Received};
 use crate::report::Activity;
-use crate::task::Onward;
+use crate::task::Migrate;
 use crate::time::{Instant, sleep_until};
 
-/// More than this inside guests for one load is a long turn: a tick of the engine, after which others are let run.
-const LONG_TURN: Duration = Duration::from_millis(2);
-/// After this many short turns a stage shares its threads. Arbitrary: enough for a bad record or two to have shown up.
-const TRIAL_TURNS: u32 = 16;
+/// More than this inside guests for one load is a long slice: a tick of the engine, after which others are let run.
+const LONG_SLICE: Duration = Duration::from_millis(2);
+/// After this many short slices a stage shares its threads. Arbitrary: enough for a bad record or two to have shown up.
+const TRIAL_SLICES: u32 = 16;
 
-/// The next thing that a worker takes up.
-enum Next {
+/// What a worker does.
+enum State {
+    /// It waits for records.
+    Waiting,
+    /// It works on these, on the threads on which such work is done.
+    AtWork(InHand),
+    /// No records are left for it: it flushes what its instance holds.
+    Ending,
+}
+
+/// What a worker has taken.
+enum InHand {
     Input(Received),
     /// Records that have waited, and are due.
     Due(Vec<Waiting>, Lease),
@@ -36,27 +48,27 @@ enum Next {
 
 /// The threads on which the workers of a stage may run.
 #[derive(Clone, Debug)]
-pub(crate) struct Homes {
+pub(crate) struct Runtimes {
     /// The threads that all share.
     pub(crate) shared: Handle,
     /// The threads of the stage's own workers.
-    pub(crate) apart: Handle,
+    pub(crate) own: Handle,
 }
 
-/// The knowledge about a stage's turns.
+/// The knowledge about a stage's slices.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct Slices {
     tried: AtomicU32,
     any_long: AtomicBool,
 }
 
-impl Turns {
+impl Slices {
     fn are_short(&self) -> bool {
-        self.tried.load(Relaxed) >= TRIAL_TURNS && !self.any_long.load(Relaxed)
+        self.tried.load(Relaxed) >= TRIAL_SLICES && !self.any_long.load(Relaxed)
     }
 }
 
-type Shift = Pin<Box<dyn Future<Output = Result<Option<Onward>>> + Send>>;
+type Run = Pin<Box<dyn Future<Output = Result<Option<Migrate>>> + Send>>;
 
 impl Worker {
     /// Works until the queue is closed and empty and no record waits for another attempt, then flushes what a
@@ -65,39 +77,50 @@ impl Worker {
     /// # Errors
     /// When a failure ends the run: by the stage's error policy, because state was lost, or because no instance can be
     /// made.
-    pub(crate) fn run(self) -> Shift {
-        self.shift(None, Stopwatch::start())
+    pub(crate) fn run(self) -> Run {
+        self.resume(State::Waiting, Stopwatch::start())
     }
 
     /// Boxed, because it may lead to another one.
-    fn shift(mut self, mut in_hand: Option<Next>, mut watch: Stopwatch) -> Shift {
+    fn resume(mut self, mut state: State, mut watch: Stopwatch) -> Run {
         Box::pin(async move {
             loop {
-                let next = match in_hand.take() {
-                    None => self.next().await,
-                    in_hand => in_hand,
-                };
-                let is_shared = match next {
-                    Some(_) => self.stage.turns.are_short(),
-                    // To flush what an instance holds may take any time.
-                    None => self.is_shared && self.instance.is_none() && self.stage.lanes.is_none(),
-                };
-                if is_shared != self.is_shared {
-                    self.is_shared = is_shared;
-                    let home = if is_shared { &self.homes.shared } else { &self.homes.apart }.clone();
-                    return Ok(Some(Onward::on(home, self.shift(next, watch))));
+                if let Some(runtime) = self.change_threads(&state) {
+                    return Ok(Some(Migrate::to(runtime, self.resume(state, watch))));
                 }
-                watch.lap(&self.stage.counters.waiting);
-                match next {
-                    Some(next) => self.take_up(next, &mut watch).await?,
-                    None => return self.end(watch).await.map(|()| None),
-                }
+                state = match state {
+                    State::Waiting => self.wait().await.map_or(State::Ending, State::AtWork),
+                    State::AtWork(in_hand) => {
+                        watch.lap(&self.stage.counters.waiting);
+                        self.take_up(in_hand, &mut watch).await?;
+                        State::Waiting
+                    }
+                    State::Ending => {
+                        watch.lap(&self.stage.counters.waiting);
+                        return self.end(watch).await.map(|()| None);
+                    }
+                };
             }
         })
     }
 
+    /// The threads to which it has to move for what it does next; `None`: it is on them.
+    fn change_threads(&mut self, state: &State) -> Option<Handle> {
+        let is_shared = match state {
+            State::Waiting => return None,
+            State::AtWork(_) => self.stage.slices.are_short(),
+            // To flush what an instance holds may take any time.
+            State::Ending => self.is_shared && self.instance.is_none() && self.stage.lanes.is_none(),
+        };
+        if is_shared == self.is_shared {
+            return None;
+        }
+        self.is_shared = is_shared;
+        Some(if is_shared { &self.runtimes.shared } else { &self.runtimes.own }.clone())
+    }
+
     async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
-        self.stage.places.end();
+        self.stage.slots.end();
         self.end_instance(&mut watch).await?;
         self.end_lanes(&mut watch).await?;
         self.does(Activity::Ended);
@@ -116,11 +139,11 @@ impl Worker {
         Ok(())
     }
 
-    async fn take_up(&mut self, next: Next, watch: &mut Stopwatch) -> Result<()> {
-        self.turn = Duration::ZERO;
-        self.stage.turns.tried.fetch_add(1, Relaxed);
-        match next {
-            Next::Input(Received { sequence, first_record, batch, lease }) => {
+    async fn take_up(&mut self, in_hand: InHand, watch: &mut Stopwatch) -> Result<()> {
+        self.slice = Duration::ZERO;
+        self.stage.slices.tried.fetch_add(1, Relaxed);
+        match in_hand {
+            InHand::Input(Received { sequence, first_record, batch, lease }) => {
                 self.stage.counters.records_in.add(batch.len());
                 let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
                 let load = Load::first(batch, first_record);
@@ -130,21 +153,21 @@ impl Worker {
                     None => self.work(load, turn, watch).await,
                 }
             }
-            Next::Due(waiting, lease) if self.stage.keys.is_some() => {
+            InHand::Due(waiting, lease) if self.stage.keys.is_some() => {
                 self.try_again_on_lane(waiting, lease, watch).await
             }
-            Next::Due(waiting, _) => self.work(Load::again(waiting), None, watch).await,
+            InHand::Due(waiting, _) => self.work(Load::again(waiting), None, watch).await,
         }
     }
 
     /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need
     /// not wait for them: the worker that lets a record wait comes back for it.
-    async fn next(&mut self) -> Option<Next> {
+    async fn wait(&mut self) -> Option<InHand> {
         let wanted = || self.stage.pace.batches_take_long();
         if self.is_spare {
             self.does(Activity::Spare);
         }
-        if self.is_spare && !self.stage.places.are_short_of_hands(wanted).await {
+        if self.is_spare && !self.stage.slots.wait_until_wanted(wanted).await {
             return None;
         }
         self.does(Activity::WaitingForInput);
@@ -154,7 +177,7 @@ impl Worker {
             let bounds = self.stage.pace.batch(&self.stage.bounds);
             let (Look { due, next, is_full, is_kept }, lease) = self.look(&bounds);
             if !due.is_empty() {
-                return Some(Next::Due(due, lease));
+                return Some(InHand::Due(due, lease));
             }
             if is_closed && next.is_none() && !is_kept {
                 return None;
@@ -165,7 +188,7 @@ impl Worker {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
                 () = changed => {}
                 received = self.input.recv(&bounds), if !is_full && !is_closed => match received {
-                    Some(received) => return Some(Next::Input(received)),
+                    Some(received) => return Some(InHand::Input(received)),
                     None => is_closed = true,
                 },
             }
@@ -173,10 +196,10 @@ impl Worker {
     }
 
     /// Counts time inside guests for what is in hand.
-    pub(super) fn lengthen_turn(&mut self, time: Duration) {
-        self.turn += time;
-        if self.turn > LONG_TURN {
-            self.stage.turns.any_long.store(true, Relaxed);
+    pub(super) fn lengthen_slice(&mut self, time: Duration) {
+        self.slice += time;
+        if self.slice > LONG_SLICE {
+            self.stage.slices.any_long.store(true, Relaxed);
         }
     }
 }

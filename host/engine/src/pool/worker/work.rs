@@ -6,7 +6,7 @@ use crate::flow::Stopwatch;
 use crate::pool::gathered::{Part, Sorted};
 use crate::pool::load::Load;
 use crate::pool::order::Turn;
-use crate::pool::parked::Held;
+use crate::pool::parked::ParkedBatch;
 use crate::report::Activity;
 use crate::time::{Instant, sleep_until};
 
@@ -17,14 +17,14 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let place = self.stage.places.take().await;
+            let slot = self.stage.slots.take().await;
             watch.lap(&self.stage.counters.waiting);
             let begun = Instant::now();
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(place);
+            drop(slot);
             self.stage.pace.learn_batch(begun.elapsed());
             if self.stage.pace.batches_take_long() {
-                self.stage.places.call();
+                self.stage.slots.wake_spares();
             }
             done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
@@ -33,7 +33,7 @@ impl Worker {
                 watch.lap(&self.stage.counters.busy);
                 match &turn {
                     Some(turn) => {
-                        self.see_through(Held::new(parts, flushed), turn, watch).await?;
+                        self.see_through(ParkedBatch::new(parts, flushed), turn, watch).await?;
                         self.let_go();
                         continue;
                     }
@@ -50,7 +50,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Puts the records that are tried again into the room; the others continue.
+    /// Puts the records that are tried again into the retry queue; the others continue.
     fn let_wait(&self, parts: Vec<(usize, Part)>) -> Sorted {
         let (mut sorted, mut waiting) = (Sorted::default(), Vec::new());
         for (_, part) in parts {
@@ -59,21 +59,21 @@ impl Worker {
                 Part::Waiting(record) => waiting.push(record),
             }
         }
-        self.stage.room.put(waiting);
+        self.stage.retry_queue.put(waiting);
         sorted
     }
 
     /// Tries the waiting records of a batch that keeps its order, each when it is due, until all have their outcomes.
-    /// What leads is sent at the batch's turn, and what is after a waiting record is held: while that is much, only the
+    /// What leads is sent at the batch's turn, and what is after a waiting record is parked: while that is much, only the
     /// foremost record is tried.
-    async fn see_through(&mut self, mut held: Held, turn: &Turn, watch: &mut Stopwatch) -> Result<()> {
+    async fn see_through(&mut self, mut parked: ParkedBatch, turn: &Turn, watch: &mut Stopwatch) -> Result<()> {
         loop {
-            let is_full = held.bytes() >= SEND_ON_BYTES;
-            let due = held.next_due(is_full);
-            let can_go = held.leads() || (is_full && !held.flushed.is_empty());
+            let is_full = parked.bytes() >= SEND_ON_BYTES;
+            let due = parked.next_due(is_full);
+            let can_go = parked.leads() || (is_full && !parked.flushed.is_empty());
             if due.is_none() || (can_go && (is_full || turn.has_come())) {
-                let flushed = if due.is_none() || is_full { std::mem::take(&mut held.flushed) } else { Vec::new() };
-                self.send_on(held.take_leading(), flushed, Some(turn)).await?;
+                let flushed = if due.is_none() || is_full { std::mem::take(&mut parked.flushed) } else { Vec::new() };
+                self.send_on(parked.take_leading(), flushed, Some(turn)).await?;
                 watch.lap(&self.stage.counters.blocked);
                 if due.is_some() {
                     continue;
@@ -82,7 +82,7 @@ impl Worker {
             let Some(due) = due else { return Ok(()) };
             if self.stage.breaker.is_open() {
                 // What has an outcome still gets its fate: the error sends its reader to the dead letters.
-                let done = held.into_done();
+                let done = parked.into_done();
                 let last = done.last_reason();
                 self.send_on(done, Vec::new(), Some(turn)).await?;
                 return Err(self.stage.breaker.error(&self.stage.name, &last));
@@ -91,27 +91,27 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = sleep_until(due) => {}
-                () = turn.wait(), if held.leads() => continue,
+                () = turn.wait(), if parked.leads() => continue,
             }
-            let place = self.stage.places.take().await;
+            let slot = self.stage.slots.take().await;
             watch.lap(&self.stage.counters.blocked);
-            self.try_again(&mut held, if is_full { 1 } else { usize::MAX }).await?;
-            drop(place);
+            self.try_again(&mut parked, if is_full { 1 } else { usize::MAX }).await?;
+            drop(slot);
             watch.lap(&self.stage.counters.busy);
         }
     }
 
-    /// Tries the records of `held` that are due, the foremost first, at most `most` of them.
-    async fn try_again(&mut self, held: &mut Held, most: usize) -> Result<()> {
-        let (positions, waiting) = held.take_due(most);
+    /// Tries the records of `parked` that are due, the foremost first, at most `most` of them.
+    async fn try_again(&mut self, parked: &mut ParkedBatch, most: usize) -> Result<()> {
+        let (positions, waiting) = parked.take_due(most);
         let mut load = Load::again(waiting);
-        let room = SEND_ON_BYTES.saturating_sub(held.bytes());
-        let mut gathered = self.gather(&load, &mut load.pending(), 0, room).await?;
+        let left = SEND_ON_BYTES.saturating_sub(parked.bytes());
+        let mut gathered = self.gather(&load, &mut load.pending(), 0, left).await?;
         let tried = gathered.through();
-        held.flushed.append(&mut gathered.flushed);
+        parked.flushed.append(&mut gathered.flushed);
         let parts = gathered.cut(&mut load, |_| true, &self.stage.retries).into_iter().map(|(_, part)| part);
         let untried = load.rest(tried).into_iter().map(Part::Waiting);
-        held.put(positions.into_iter().zip(parts.chain(untried)));
+        parked.put(positions.into_iter().zip(parts.chain(untried)));
         Ok(())
     }
 }
