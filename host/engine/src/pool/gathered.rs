@@ -15,7 +15,7 @@ use super::breaker::Came;
 use super::load::Load;
 use super::retries::{Cause, Retries, Waiting, crash};
 use crate::flow::{Failed, Hold, Reason};
-use crate::program::{GuestFailure, Instance, Outcome};
+use crate::program::{FailureKind, GuestFailure, Instance, Outcome};
 use crate::record::{Lineage, Payload};
 
 /// The results of attempts at parts of one batch. Indices are those of the whole batch.
@@ -122,7 +122,7 @@ impl Gathered {
         for failure in failures {
             let cause = if failure.retryable { Cause::Retryable } else { Cause::Final };
             let again = again(range.start + failure.index as usize, cause);
-            let reason = Reason::new("returned", failure.message);
+            let reason = Reason::new(FailureKind::Returned, failure.message);
             self.failures.push(Failing { index: first + failure.index, reason, cause, again });
         }
         if range.len() == whole {
