@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::gathered::{Part, Sorted};
+use super::outcome::{Part, Sorted};
 use super::retries::Waiting;
 use super::retry_queue::{Look, RECORDS_MAX};
 use crate::record::{BatchBounds, KeyHash, Lineage, Payload, RecordKey};

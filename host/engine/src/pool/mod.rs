@@ -1,5 +1,6 @@
 //! A stage's pool: workers that take batches from one queue and give them to instances of their own.
 
+mod attempted;
 mod breaker;
 mod gathered;
 mod keys;
@@ -7,6 +8,7 @@ mod lanes;
 mod line;
 mod load;
 mod order;
+mod outcome;
 mod pace;
 mod parked;
 mod pending;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::gathered::{Flushed, Part, Sorted};
+use super::attempted::Flushed;
+use super::outcome::{Part, Sorted};
 use super::retries::Waiting;
 use crate::time::Instant;
 

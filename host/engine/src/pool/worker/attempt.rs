@@ -1,4 +1,8 @@
 //! Attempts at records: whole batches, then pieces where they fail, on pristine instances or on one that lives on.
+//!
+//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split
+//! in halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among
+//! n, at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +11,9 @@ use super::Worker;
 use crate::error::{Error, Result};
 use crate::flow::Hold;
 use crate::plan::{Recycle, Reuse};
+use crate::pool::attempted::{Attempted, Flushed, last_words};
 use crate::pool::breaker::Came;
-use crate::pool::gathered::{Attempted, Flushed, Gathered, last_words};
+use crate::pool::gathered::Gathered;
 use crate::pool::load::Load;
 use crate::pool::pace::{Took, flush_budget};
 use crate::pool::pending::{Next, Pending};

@@ -3,8 +3,9 @@
 use super::Worker;
 use crate::error::Result;
 use crate::flow::Hold;
-use crate::pool::gathered::{Flushed, Sorted};
+use crate::pool::attempted::Flushed;
 use crate::pool::order::Turn;
+use crate::pool::outcome::Sorted;
 use crate::record::{Fate, Lineage, Ticket};
 use crate::report::Activity;
 

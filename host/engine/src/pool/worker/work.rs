@@ -3,9 +3,9 @@
 use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
-use crate::pool::gathered::{Part, Sorted};
 use crate::pool::load::Load;
 use crate::pool::order::Turn;
+use crate::pool::outcome::{Part, Sorted};
 use crate::pool::parked::ParkedBatch;
 use crate::report::Activity;
 use crate::time::{Instant, sleep_until};
