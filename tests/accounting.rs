@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sandmill::plan::{Isolation, OnError, Order, Recycle, Retry};
+use sandmill::plan::{OnError, Order, Recycle, Retry, Reuse};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
@@ -111,7 +111,7 @@ struct Layout {
     queue: usize,
     batch: usize,
     order: Order,
-    reuse: Isolation,
+    reuse: Reuse,
     recycle: Option<NonZeroUsize>,
     retry: Retry,
     on_error: OnError,
@@ -138,12 +138,12 @@ fn layout() -> impl Strategy<Value = Layout> {
     let retry = (crashes, backoff).prop_map(|(crashes, backoff)| Retry { crashes, ..Retry::times(2).backoff(backoff) });
     let order = prop_oneof![Just(Order::None), Just(Order::Input), Just(Order::Key)];
     let recycle = prop::option::of((1_usize..50).prop_map(nonzero));
-    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
+    let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
     (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, (reuse, recycle), (retry, on_error)).prop_map(
         |(behaviour, workers, queue, batch, order, (reuse, recycle), (retry, on_error))| Layout {
             // An instance that lives on and panics takes what it holds with it, which ends the run.
-            behaviour: Behaviour { panic: behaviour.panic.filter(|_| reuse != Isolation::Worker), ..behaviour },
+            behaviour: Behaviour { panic: behaviour.panic.filter(|_| reuse != Reuse::Worker), ..behaviour },
             workers,
             queue,
             batch,
@@ -163,7 +163,7 @@ fn stage(index: usize, layout: &Layout) -> StageBuilder {
         .batch(batch(layout.batch))
         .order(layout.order)
         .reuse(layout.reuse)
-        .recycle(Recycle { records: layout.recycle.filter(|_| layout.reuse == Isolation::Worker), memory: None })
+        .recycle(Recycle { records: layout.recycle.filter(|_| layout.reuse == Reuse::Worker), memory: None })
         .retry(layout.retry)
         .on_error(layout.on_error)
 }

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use sandmill::plan::{Clock, Grants, Isolation, Limits};
+use sandmill::plan::{Clock, Grants, Limits, Reuse};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -18,7 +18,7 @@ const BOUND: Duration = Duration::from_secs(60);
 struct Trial {
     guest: Guest,
     limits: Limits,
-    reuse: Isolation,
+    reuse: Reuse,
     records: u64,
     /// All of an invocation, unless one fails.
     batch: usize,
@@ -28,10 +28,10 @@ impl Trial {
     fn of(guest: Guest, limits: impl FnOnce(&mut Limits)) -> Self {
         let mut all = Limits { cpu: Duration::from_secs(20), ..Limits::default() };
         limits(&mut all);
-        Self { guest, limits: all, reuse: Isolation::Batch, records: 1, batch: 1 }
+        Self { guest, limits: all, reuse: Reuse::Batch, records: 1, batch: 1 }
     }
 
-    fn batches(self, reuse: Isolation, records: u64, batch: usize) -> Self {
+    fn batches(self, reuse: Reuse, records: u64, batch: usize) -> Self {
         Self { reuse, records, batch, ..self }
     }
 
@@ -112,7 +112,7 @@ fn sleeping(time: Duration) -> Guest {
 /// The time that one record takes of a guest that works for some milliseconds, on this machine. A busy machine may need
 /// several times as long for the next one.
 async fn time_of_a_record(guest: Guest) -> Duration {
-    Trial::of(guest, |_| {}).batches(Isolation::Worker, 10, 1).passes().await.time_in_guest / 10
+    Trial::of(guest, |_| {}).batches(Reuse::Worker, 10, 1).passes().await.time_in_guest / 10
 }
 
 async fn thrice_a_record(guest: Guest) -> Duration {
@@ -124,7 +124,7 @@ async fn thrice_a_record(guest: Guest) -> Duration {
 async fn the_fuel_of_a_batch_is_the_sum_of_its_records_to_the_unit() {
     let trial = |fuel: u64, records: u64| {
         let limits = |limits: &mut Limits| limits.fuel = std::num::NonZeroU64::new(fuel);
-        Trial::of(counting(100_000, false), limits).batches(Isolation::Batch, records, 5)
+        Trial::of(counting(100_000, false), limits).batches(Reuse::Batch, records, 5)
     };
     let (mut too_little, mut enough) = (1, 1_000_000);
     while enough - too_little > 1 {
@@ -149,16 +149,16 @@ async fn the_cpu_of_a_batch_is_the_sum_of_its_records() {
     let guest = counting(20_000_000, true);
     let limit = thrice_a_record(guest).await;
     let limits = |limits: &mut Limits| limits.cpu = limit;
-    let stage = Trial::of(guest, limits).batches(Isolation::Batch, 50, 10).passes().await;
+    let stage = Trial::of(guest, limits).batches(Reuse::Batch, 50, 10).passes().await;
     assert!(stage.failed_invocations <= 4, "{} of {} attempts failed", stage.failed_invocations, stage.invocations);
-    Trial::of(guest, |limits| limits.cpu = limit / 8).batches(Isolation::Batch, 10, 10).fails_all().await;
+    Trial::of(guest, |limits| limits.cpu = limit / 8).batches(Reuse::Batch, 10, 10).fails_all().await;
 }
 
 #[tokio::test]
 async fn the_wall_of_a_batch_is_the_sum_of_its_records() {
     let limits = |limits: &mut Limits| limits.wall = Duration::from_secs(1);
     let guest = sleeping(Duration::from_millis(200));
-    let stage = Trial::of(guest, limits).batches(Isolation::Batch, 30, 10).passes().await;
+    let stage = Trial::of(guest, limits).batches(Reuse::Batch, 30, 10).passes().await;
     assert!(stage.failed_invocations <= 4, "{} of {} attempts failed", stage.failed_invocations, stage.invocations);
 }
 
@@ -168,7 +168,7 @@ async fn the_wall_of_a_batch_is_the_sum_of_its_records() {
 async fn cpu_is_armed_anew_for_every_invocation_of_an_instance_that_lives_on() {
     let guest = counting(20_000_000, true);
     let limit = time_of_a_record(guest).await * 8;
-    let stage = Trial::of(guest, |limits| limits.cpu = limit).batches(Isolation::Worker, 60, 1).passes().await;
+    let stage = Trial::of(guest, |limits| limits.cpu = limit).batches(Reuse::Worker, 60, 1).passes().await;
     assert_eq!((stage.instances, stage.failed_invocations), (1, 0));
     assert!(stage.time_in_guest > limit * 2, "{:?} in all of {limit:?} for each", stage.time_in_guest);
 }
@@ -178,7 +178,7 @@ async fn cpu_is_armed_anew_for_every_invocation_of_an_instance_that_lives_on() {
 async fn wall_is_armed_anew_for_every_invocation_of_an_instance_that_lives_on() {
     let limits = |limits: &mut Limits| limits.wall = Duration::from_secs(1);
     let guest = sleeping(Duration::from_millis(200));
-    let stage = Trial::of(guest, limits).batches(Isolation::Worker, 10, 1).passes().await;
+    let stage = Trial::of(guest, limits).batches(Reuse::Worker, 10, 1).passes().await;
     assert_eq!((stage.instances, stage.failed_invocations), (1, 0));
 }
 
@@ -204,7 +204,7 @@ async fn what_a_stage_does_in_flush_is_known_to_take_its_time() {
                 (local.get 4) (local.get 5) (local.get 6) (local.get 7))",
         )
     };
-    let stage = Trial::of(guest, |limits| limits.cpu = limit).batches(Isolation::Batch, 50, 10).passes().await;
+    let stage = Trial::of(guest, |limits| limits.cpu = limit).batches(Reuse::Batch, 50, 10).passes().await;
     assert!(stage.failed_invocations <= 4, "{} of {} attempts failed", stage.failed_invocations, stage.invocations);
 }
 

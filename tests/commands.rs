@@ -7,9 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sandmill::plan::{
-    Clock, CommandPlan, Each, Framing, Grants, Isolation, Limits, Randomness, Variable, VariableSource,
-};
+use sandmill::plan::{Clock, CommandPlan, Each, Framing, Grants, Limits, Randomness, Reuse, Variable, VariableSource};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, LogLevel, Report};
 use sandmill::{Error, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -462,7 +460,7 @@ async fn what_no_command_has_is_refused() {
         async move { run_with(&module, &["a"], stage).await.map(drop).expect_err("refused").to_string() }
     };
     let begins = "stage \"filter\": it is a command, ";
-    assert!(refused(|stage| stage.reuse(Isolation::Worker)).await.starts_with(begins));
+    assert!(refused(|stage| stage.reuse(Reuse::Worker)).await.starts_with(begins));
     assert!(refused(|stage| stage.config("{\"a\":1}")).await.starts_with(begins));
     let other = wat::parse_str("(component)").expect("WAT");
     let error = run_with(&other, &["a"], |stage| stage.command(by(Each::Batch))).await.map(drop).expect_err("refused");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use sandmill::plan::{Isolation, Limits, Warm};
+use sandmill::plan::{Limits, Reuse, Warm};
 use sandmill::record::{Accounting, BatchBounds, Payload};
 use sandmill::report::Ending;
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -101,7 +101,7 @@ type Record = (Option<Vec<u8>>, Vec<u8>);
 /// One way to run a stage.
 #[derive(Clone, Copy, Debug)]
 struct Way {
-    reuse: Isolation,
+    reuse: Reuse,
     warm: Warm,
     workers: usize,
     batch: usize,
@@ -109,8 +109,8 @@ struct Way {
 
 /// All ways, the plainest first.
 fn ways() -> impl Iterator<Item = Way> {
-    let never = [Isolation::Record, Isolation::Batch, Isolation::Worker].map(|reuse| (reuse, Warm::Never));
-    let always = [Isolation::Record, Isolation::Batch].map(|reuse| (reuse, Warm::Always));
+    let never = [Reuse::Record, Reuse::Batch, Reuse::Worker].map(|reuse| (reuse, Warm::Never));
+    let always = [Reuse::Record, Reuse::Batch].map(|reuse| (reuse, Warm::Always));
     never.into_iter().chain(always).flat_map(|(reuse, warm)| {
         [1, 3].into_iter().flat_map(move |workers| [1, 7, 1024].map(|batch| Way { reuse, warm, workers, batch }))
     })

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{Checkpoints, Isolation, Order, Recycle, Retry};
+use sandmill::plan::{Checkpoints, Order, Recycle, Retry, Reuse};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
@@ -121,7 +121,7 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
     let stage = StageBuilder::native("sieve", sieve(shape.doubles)).order(shape.order).batch(batch);
     let stage = stage.workers(NonZeroUsize::new(shape.workers).expect("positive"));
     let stage = match shape.recycle {
-        Some(records) => stage.reuse(Isolation::Worker).recycle(Recycle { records: Some(records), memory: None }),
+        Some(records) => stage.reuse(Reuse::Worker).recycle(Recycle { records: Some(records), memory: None }),
         None => stage,
     };
     let mut builder = PipelineBuilder::new("p")

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use rustix::fs::{RenameFlags, renameat_with};
 use sandmill::edge::{Chunk, Source};
-use sandmill::plan::{Clock, FolderGrant, Grants, HttpRule, Isolation, Limits, Randomness, Variable, VariableSource};
+use sandmill::plan::{Clock, FolderGrant, Grants, HttpRule, Limits, Randomness, Reuse, Variable, VariableSource};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::report::{Ending, Event, Report};
 use sandmill::{Error, ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -298,7 +298,7 @@ impl Trial {
 }
 
 fn alone(grants: Grants) -> impl FnOnce(StageBuilder) -> StageBuilder {
-    |stage| stage.grants(grants).reuse(Isolation::Record)
+    |stage| stage.grants(grants).reuse(Reuse::Record)
 }
 
 fn variable(name: &str, value: VariableSource) -> Variable {
@@ -599,7 +599,7 @@ async fn the_start_of_a_line_does_not_outlive_its_instance() {
 fn one_by_one(stage: StageBuilder) -> StageBuilder {
     let one = std::num::NonZeroUsize::MIN;
     let batch = BatchBounds { records: one, bytes: one, linger: Duration::ZERO };
-    stage.reuse(Isolation::Worker).workers(one).batch(batch)
+    stage.reuse(Reuse::Worker).workers(one).batch(batch)
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use sandmill::defaults;
-use sandmill::plan::{Breaker, ComponentSource, Grants, Isolation, Limits, Recycle, Suggested};
+use sandmill::plan::{Breaker, ComponentSource, Grants, Limits, Recycle, Reuse, Suggested};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Column, Payload};
 use sandmill::report::{Ending, Event, Report};
@@ -96,7 +96,7 @@ const LOG_AND_TRAP: &str = "(local $start i32)
 #[tokio::test]
 async fn what_is_said_of_a_record_is_told_once_however_its_batch_is_split() {
     let process: &'static str = format!("{LOG_AND_TRAP} {}", tests::guest::PROCESS_TRAP_ON_BANG).leak();
-    for reuse in [Isolation::Batch, Isolation::Worker, Isolation::Record] {
+    for reuse in [Reuse::Batch, Reuse::Worker, Reuse::Record] {
         let folder = tempfile::tempdir().expect("a folder");
         let component = Guest::processing(process).write(folder.path(), "guest").expect("a component");
         let values: Column = ["a", "b", "!", "c", "d", "e", "f", "g"].into_iter().collect();
@@ -263,7 +263,7 @@ async fn fuel_trips_at_the_same_place_in_every_run() {
 async fn fuel_is_given_anew_for_every_invocation() {
     let guest = echo_after(COUNT_DOWN, MEMORY);
     let limits = default_with(|limits| limits.fuel = Some(bytes(1_000_000)));
-    let living = |stage: StageBuilder| stage.limits(limits).reuse(Isolation::Worker);
+    let living = |stage: StageBuilder| stage.limits(limits).reuse(Reuse::Worker);
     assert!(run(living, &guest, 1_000).await.expect("a sound pipeline").passed(1_000));
 }
 
@@ -276,7 +276,7 @@ async fn a_stage_without_a_fuel_limit_beside_one_that_has_it_never_runs_out() {
     let plan = PipelineBuilder::new("fuel")
         .state_file(folder.path().join("dead.db"))
         .source(SourceBuilder::custom("numbers", Numbers::up_to(100)))
-        .stage(StageBuilder::component("free", &component).reuse(Isolation::Worker))
+        .stage(StageBuilder::component("free", &component).reuse(Reuse::Worker))
         .stage(
             StageBuilder::component("counted", &component)
                 .limits(default_with(|limits| limits.fuel = Some(bytes(10_000_000)))),
@@ -435,7 +435,7 @@ fn counts_its_calls() -> Guest {
     Guest { declarations, ..Guest::processing(process) }
 }
 
-async fn calls_seen(reuse: Isolation, recycle: Recycle) -> String {
+async fn calls_seen(reuse: Reuse, recycle: Recycle) -> String {
     let stage = |stage: StageBuilder| stage.reuse(reuse).recycle(recycle);
     run(stage, &counts_its_calls(), 7).await.expect("a sound pipeline").kept.concat()
 }
@@ -443,14 +443,14 @@ async fn calls_seen(reuse: Isolation, recycle: Recycle) -> String {
 #[tokio::test]
 async fn an_instance_lives_as_long_as_the_pipeline_says() {
     let never = Recycle::default();
-    assert_eq!(calls_seen(Isolation::Record, never).await, "aaaaaaa");
-    assert_eq!(calls_seen(Isolation::Batch, never).await, "aaaaaaa");
-    assert_eq!(calls_seen(Isolation::Worker, never).await, "abcdefg");
+    assert_eq!(calls_seen(Reuse::Record, never).await, "aaaaaaa");
+    assert_eq!(calls_seen(Reuse::Batch, never).await, "aaaaaaa");
+    assert_eq!(calls_seen(Reuse::Worker, never).await, "abcdefg");
     let after_three = Recycle { records: Some(count(3)), memory: None };
-    assert_eq!(calls_seen(Isolation::Worker, after_three).await, "abcabca");
+    assert_eq!(calls_seen(Reuse::Worker, after_three).await, "abcabca");
     // Two pages to begin with, one more each call.
     let at_four_pages = Recycle { records: None, memory: Some(bytes(4 * PAGE)) };
-    assert_eq!(calls_seen(Isolation::Worker, at_four_pages).await, "abababa");
+    assert_eq!(calls_seen(Reuse::Worker, at_four_pages).await, "abababa");
 }
 
 #[tokio::test]
@@ -465,7 +465,7 @@ async fn no_instance_is_given_more_records_than_it_may() {
         .stage(
             StageBuilder::component("guest", component)
                 .workers(NonZeroUsize::MIN)
-                .reuse(Isolation::Worker)
+                .reuse(Reuse::Worker)
                 .recycle(recycle),
         )
         .sink(SinkBuilder::custom("kept", keeper))

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sandmill::build::{self, BuildOptions};
 use sandmill::plan::{
-    Clock, CommandPlan, Each, FolderGrant, Grants, Isolation, Limits, Randomness, Variable, VariableSource,
+    Clock, CommandPlan, Each, FolderGrant, Grants, Limits, Randomness, Reuse, Variable, VariableSource,
 };
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::Ending;
@@ -204,7 +204,7 @@ async fn go_keeps_its_memory_and_its_clock_while_its_collector_works() {
     for place in (0..values.len()).step_by(10) {
         values[place] = ["read geo/a.txt", "random", "year", "env GREETING"][place / 10 % 4];
     }
-    let asks = stage(world.stage("go", ALL), world.grants()).reuse(Isolation::Worker);
+    let asks = stage(world.stage("go", ALL), world.grants()).reuse(Reuse::Worker);
     let came = world.run(asks, &values).await.expect("granted");
     let year = this_year();
     let expected = ["hello", "true", &year, "good day"];

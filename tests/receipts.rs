@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
 use sandmill::edge::{Chunk, Records, Rejected, Sink, Source};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{Checkpoints, Isolation, Order, Plan, Recycle, Retry};
+use sandmill::plan::{Checkpoints, Order, Plan, Recycle, Retry, Reuse};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate, Payload, Per};
 use sandmill::report::{Ending, Report};
@@ -162,7 +162,7 @@ fn pipeline(folder: &Path, shape: Shape, broker: &Broker, failpoints: Failpoints
     let stage =
         StageBuilder::native("sieve", sieve()).order(shape.order).batch(batch()).workers(nonzero(shape.workers));
     let stage = match shape.recycle {
-        Some(records) => stage.reuse(Isolation::Worker).recycle(Recycle { records: Some(records), memory: None }),
+        Some(records) => stage.reuse(Reuse::Worker).recycle(Recycle { records: Some(records), memory: None }),
         None => stage,
     };
     let subscription = broker.subscribe(shape.per, shape.chunk, true);

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sandmill::plan::{ComponentSource, Grants, Isolation, Limits, Order, Retry};
+use sandmill::plan::{ComponentSource, Grants, Limits, Order, Retry, Reuse};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report, StageStats};
 use sandmill::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
@@ -94,12 +94,12 @@ async fn a_guest_that_is_ready_later_gives_its_records_in_their_order() {
     let declarations = format!("{RETRYABLE} (global $calls (mut i32) (i32.const 0))").leak();
     let guest = Guest { declarations, ..Guest::processing(FAIL_ON_BANG_TWICE) };
     for (order, expected) in [(Order::Input, ["a", "!", "b"]), (Order::None, ["a", "b", "!"])] {
-        let outcome = run(&guest, |stage| stage.reuse(Isolation::Worker).order(order)).await;
+        let outcome = run(&guest, |stage| stage.reuse(Reuse::Worker).order(order)).await;
         assert_eq!(outcome.kept, expected, "{order:?}");
         assert_eq!((outcome.stage.retries, outcome.stage.recovered, outcome.stage.failed), (2, 1, 0));
     }
     // Every attempt has an instance of its own, which has failed at nothing yet.
-    let fresh = run(&guest, |stage| stage.reuse(Isolation::Batch).retry(soon(3))).await;
+    let fresh = run(&guest, |stage| stage.reuse(Reuse::Batch).retry(soon(3))).await;
     assert_eq!((fresh.stage.retries, fresh.stage.recovered, fresh.stage.failed), (3, 0, 1));
 }
 
@@ -108,7 +108,7 @@ async fn traps_and_limits_are_retried_when_the_pipeline_says_so() {
     let limits = Limits { cpu: Duration::from_millis(20), ..Limits::default() };
     for (process, kind) in [(PROCESS_TRAP_ON_BANG, "trap"), (PROCESS_SPIN_ON_BANG, "cpu-limit")] {
         let guest = Guest::processing(process);
-        for reuse in [Isolation::Record, Isolation::Batch, Isolation::Worker] {
+        for reuse in [Reuse::Record, Reuse::Batch, Reuse::Worker] {
             let outcome = run(&guest, |stage| stage.limits(limits).reuse(reuse).retry(soon(2))).await;
             assert_eq!(outcome.kind_and_attempts(), Some((kind, 3)), "{reuse:?}");
             assert_eq!((outcome.stage.retries, outcome.stage.failed_invocations), (2, 3));

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat};
 use sandmill::edge::{Chunk, Source};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{Checkpoints, Isolation, Limits, OnError};
+use sandmill::plan::{Checkpoints, Limits, OnError, Reuse};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::{BatchBounds, Fate};
 use sandmill::report::{Ending, Event, EventStream, Report};
@@ -84,7 +84,7 @@ async fn an_instance_that_is_cut_in_the_middle_of_a_call_is_never_called_again()
     };
     let hours = Limits { cpu: 100 * BOUND, wall: 100 * BOUND, ..Limits::default() };
     let component = guest.write(folder.path(), "guest").expect("a component");
-    for reuse in [Isolation::Record, Isolation::Batch, Isolation::Worker] {
+    for reuse in [Reuse::Record, Reuse::Batch, Reuse::Worker] {
         let plan = builder("cut")
             .source(SourceBuilder::custom("numbers", Numbers::up_to(3)))
             .stage(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Source};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
-use sandmill::plan::{Grants, Isolation, Limits, OnError, Variable, VariableSource, Warm};
+use sandmill::plan::{Grants, Limits, OnError, Reuse, Variable, VariableSource, Warm};
 use sandmill::program::Warmth;
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Event, Report};
@@ -198,7 +198,7 @@ impl<'a> Try<'a> {
         let batch =
             BatchBounds { records: one, bytes: NonZeroUsize::new(1 << 20).expect("positive"), linger: Duration::ZERO };
         let numbers = Numbers { chunk: 1, ..Numbers::up_to(records) };
-        let stage = StageBuilder::component("guest", component).workers(one).batch(batch).reuse(Isolation::Record);
+        let stage = StageBuilder::component("guest", component).workers(one).batch(batch).reuse(Reuse::Record);
         let plan = PipelineBuilder::new("warm")
             .state_file(component.with_file_name("dead.db"))
             .failpoints(failpoints)
@@ -277,9 +277,9 @@ async fn what_has_nothing_to_gain_is_opened_as_ever() {
     let cheap = home(&Guest { open: OPEN_OK, ..COSTLY });
     assert_eq!(run(&cheap.component, |of| of, 3).await.expect("a sound pipeline").warmth(), &Warmth::Unneeded);
     let costly = home(&COSTLY);
-    let kept = run(&costly.component, |of| of.reuse(Isolation::Worker), 3).await.expect("a sound pipeline");
+    let kept = run(&costly.component, |of| of.reuse(Reuse::Worker), 3).await.expect("a sound pipeline");
     assert_eq!(kept.warmth(), &Warmth::Unneeded);
-    let batch = run(&costly.component, |of| of.reuse(Isolation::Batch), 3).await.expect("a sound pipeline");
+    let batch = run(&costly.component, |of| of.reuse(Reuse::Batch), 3).await.expect("a sound pipeline");
     assert!(batch.is_warm(), "{:?}", batch.warmth());
 }
 

@@ -13,7 +13,7 @@ use crate::connector::{Generate, Generated, NullSink};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, Divided, Each, Grants, Isolation, Limits, Node, OnError, Order, Plan, Retry, SourceKind, StagePlan,
+    Code, Divided, Each, Grants, Limits, Node, OnError, Order, Plan, Retry, Reuse, SourceKind, StagePlan,
 };
 use crate::program::Warmth;
 use crate::record::{Pairing, RecordKey};
@@ -245,11 +245,11 @@ fn stage(of: &StagePlan) -> String {
     };
     let reuse = match of.reuse {
         _ if of.command.as_ref().is_some_and(|command| command.each == Each::Record) => "a run per record",
-        Isolation::Batch if of.command.is_some() => "a run per batch",
-        Isolation::Record => "a fresh instance per record",
-        Isolation::Batch => "a fresh instance per batch",
-        Isolation::Worker if of.keeps_state_by_key() => "an instance per lane of keys",
-        Isolation::Worker => "an instance per worker",
+        Reuse::Batch if of.command.is_some() => "a run per batch",
+        Reuse::Record => "a fresh instance per record",
+        Reuse::Batch => "a fresh instance per batch",
+        Reuse::Worker if of.keeps_state_by_key() => "an instance per lane of keys",
+        Reuse::Worker => "an instance per worker",
     };
     let failures = match of.on_error {
         OnError::Fail => "failures end the run",

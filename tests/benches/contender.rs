@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use anyhow::Result;
 use sandmill::StageBuilder;
-use sandmill::plan::{Isolation, Limits, Order};
+use sandmill::plan::{Limits, Order, Reuse};
 use sandmill::record::BatchBounds;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) struct Contender {
 pub(crate) struct Setting {
     /// Most records of an invocation.
     pub(crate) batch: usize,
-    pub(crate) reuse: Isolation,
+    pub(crate) reuse: Reuse,
     /// As many as processors, when it is nobody's question.
     pub(crate) workers: Option<usize>,
 }
@@ -90,7 +90,7 @@ impl Run {
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { batch: CHUNK_RECORDS, reuse: Isolation::Batch, workers: None }
+        Self { batch: CHUNK_RECORDS, reuse: Reuse::Batch, workers: None }
     }
 }
 

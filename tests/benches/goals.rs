@@ -2,7 +2,7 @@
 
 use std::fmt::{Result as Written, Write};
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use works::Work;
 use works::harness::Job;
 
@@ -71,7 +71,7 @@ fn speed(rounds: Rounds<'_>) -> Vec<Goal> {
             goal,
         )
     };
-    let fresh = Setting { reuse: Isolation::Record, ..usual };
+    let fresh = Setting { reuse: Reuse::Record, ..usual };
     let best = best_python(rounds);
     let mut goals = vec![
         native(Work::Upper, 0.9),

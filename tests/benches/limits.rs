@@ -9,7 +9,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use serde::{Deserialize, Serialize};
 use tests::guest::{Guest, PROCESS_ECHO};
 use tokio::runtime::{Builder, Runtime};
@@ -37,19 +37,19 @@ pub(crate) enum Code {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Cost {
     pub(crate) work: Code,
-    pub(crate) reuse: Isolation,
+    pub(crate) reuse: Reuse,
     pub(crate) stop: Stop,
     /// Processor time.
     pub(crate) nanos_per_record: f64,
 }
 
 /// The columns of the table, with how many records make up a turn.
-const COLUMNS: [(Code, Isolation, usize); 5] = [
-    (Code::Upper, Isolation::Record, CHUNK_RECORDS),
-    (Code::Upper, Isolation::Batch, 128 * CHUNK_RECORDS),
-    (Code::Upper, Isolation::Worker, 128 * CHUNK_RECORDS),
-    (Code::TightLoop, Isolation::Batch, 32 * CHUNK_RECORDS),
-    (Code::TightLoop, Isolation::Worker, 32 * CHUNK_RECORDS),
+const COLUMNS: [(Code, Reuse, usize); 5] = [
+    (Code::Upper, Reuse::Record, CHUNK_RECORDS),
+    (Code::Upper, Reuse::Batch, 128 * CHUNK_RECORDS),
+    (Code::Upper, Reuse::Worker, 128 * CHUNK_RECORDS),
+    (Code::TightLoop, Reuse::Batch, 32 * CHUNK_RECORDS),
+    (Code::TightLoop, Reuse::Worker, 32 * CHUNK_RECORDS),
 ];
 
 /// Measures all of it: what a child does.
@@ -73,7 +73,7 @@ pub(crate) fn measure() -> Result<Vec<Cost>> {
 fn take_turns(
     runtime: &Runtime,
     ways: &[(Stop, Raw)],
-    (work, reuse, records): (Code, Isolation, usize),
+    (work, reuse, records): (Code, Reuse, usize),
     input: &Input,
 ) -> Result<Vec<Cost>> {
     let mut turns: Vec<Vec<f64>> = ways.iter().map(|_| Vec::new()).collect();
@@ -92,14 +92,14 @@ fn take_turns(
     Ok(ways.iter().zip(turns).map(cost).collect())
 }
 
-async fn one_turn(raw: &Raw, reuse: Isolation, records: usize, input: &Input) -> Result<Duration> {
+async fn one_turn(raw: &Raw, reuse: Reuse, records: usize, input: &Input) -> Result<Duration> {
     let ticking = raw.tick()?;
     let begun = thread_time();
     let batches = input.chunks().iter().cycle().take(records / CHUNK_RECORDS);
     match reuse {
-        Isolation::Record => by_record(raw, batches).await?,
-        Isolation::Batch => by_batch(raw, batches).await?,
-        Isolation::Worker => by_worker(raw, batches).await?,
+        Reuse::Record => by_record(raw, batches).await?,
+        Reuse::Batch => by_batch(raw, batches).await?,
+        Reuse::Worker => by_worker(raw, batches).await?,
     }
     let took = thread_time().saturating_sub(begun);
     drop(ticking);
@@ -185,12 +185,12 @@ pub(crate) fn write(rounds: &[Vec<Cost>], page: &mut String) -> Written {
 }
 
 /// How many times as long a record takes, on average over rounds.
-pub(crate) fn ratio(rounds: &[Vec<Cost>], (work, reuse): (Code, Isolation), stop: Stop) -> Option<f64> {
+pub(crate) fn ratio(rounds: &[Vec<Cost>], (work, reuse): (Code, Reuse), stop: Stop) -> Option<f64> {
     let of_round = |costs: &Vec<Cost>| Some(find(costs, work, reuse, stop)? / find(costs, work, reuse, Stop::Nothing)?);
     Spread::of(rounds.iter().filter_map(of_round)).map(|spread| spread.median)
 }
 
-fn find(costs: &[Cost], work: Code, reuse: Isolation, stop: Stop) -> Option<f64> {
+fn find(costs: &[Cost], work: Code, reuse: Reuse, stop: Stop) -> Option<f64> {
     let is_it = |cost: &&Cost| (cost.work, cost.reuse, cost.stop) == (work, reuse, stop);
     costs.iter().find(is_it).map(|cost| cost.nanos_per_record)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Result as Written, Write};
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use serde::{Serialize, Serializer};
 use works::harness::{CHUNK_RECORDS, Job};
 
@@ -173,7 +173,7 @@ impl Results {
         )?;
         limits::write(&self.limits, page)?;
         let of = |column, stop| limits::ratio(&self.limits, column, stop).map_or_else(String::new, short);
-        let (batch, worst) = ((Code::Upper, Isolation::Batch), (Code::TightLoop, Isolation::Batch));
+        let (batch, worst) = ((Code::Upper, Reuse::Batch), (Code::TightLoop, Reuse::Batch));
         writeln!(
             page,
             "**The default is the epoch.** Sandmill needs one of the two, or nothing ends a guest that spins: the \
@@ -229,11 +229,11 @@ impl Results {
 }
 
 /// How long an instance lives, as the pipeline file says it.
-pub(crate) fn words_of(reuse: Isolation) -> &'static str {
+pub(crate) fn words_of(reuse: Reuse) -> &'static str {
     match reuse {
-        Isolation::Record => "`record`",
-        Isolation::Batch => "`batch`",
-        Isolation::Worker => "`worker`",
+        Reuse::Record => "`record`",
+        Reuse::Batch => "`batch`",
+        Reuse::Worker => "`worker`",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::{Result as Written, Write};
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use works::Work;
 use works::harness::{CHUNK_RECORDS, Job};
 
@@ -41,7 +41,7 @@ enum Number {
 }
 
 /// Two workers, whatever the machine.
-pub(crate) const TWO: Setting = Setting { batch: CHUNK_RECORDS, reuse: Isolation::Batch, workers: Some(2) };
+pub(crate) const TWO: Setting = Setting { batch: CHUNK_RECORDS, reuse: Reuse::Batch, workers: Some(2) };
 
 /// The trivial job in so many stages.
 pub(crate) const fn trivial(stages: usize) -> Job {
@@ -189,7 +189,7 @@ fn plain(label: String, job: Job) -> (String, Job, Setting) {
 }
 
 fn reuses() -> [(String, Job, Setting); 3] {
-    [Isolation::Record, Isolation::Batch, Isolation::Worker]
+    [Reuse::Record, Reuse::Batch, Reuse::Worker]
         .map(|reuse| (words_of(reuse).to_owned(), Job::TRIVIAL, Setting { reuse, ..Setting::default() }))
 }
 

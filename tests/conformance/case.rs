@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use serde::Deserialize;
 
 /// All rows.
@@ -123,14 +123,6 @@ fn one() -> usize {
     1
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Reuse {
-    Record,
-    Batch,
-    Worker,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Failed {
@@ -206,12 +198,8 @@ impl Case {
         self.config.clone().unwrap_or_else(|| default.to_owned())
     }
 
-    pub(super) fn isolation(&self) -> Isolation {
-        match self.reuse {
-            None | Some(Reuse::Batch) => Isolation::Batch,
-            Some(Reuse::Record) => Isolation::Record,
-            Some(Reuse::Worker) => Isolation::Worker,
-        }
+    pub(super) fn reuse(&self) -> Reuse {
+        self.reuse.unwrap_or_default()
     }
 }
 

@@ -132,7 +132,7 @@ impl Case {
         stage
             .workers(NonZeroUsize::MIN)
             .batch(batch)
-            .reuse(self.isolation())
+            .reuse(self.reuse())
             .limits(limits)
             .retry(retry)
             .config(self.config())

@@ -43,7 +43,7 @@ table! {
     /// The length of each record, in four bytes, is written over the record: the guest harms only itself.
     an_allocator_that_gives_the_same_memory_twice_harms_only_its_own_records: Row {
         guest: opened("(return (i32.const 8192))"),
-        reuse: &[sandmill::plan::Isolation::Record],
+        reuse: &[sandmill::plan::Reuse::Record],
         expected: Delivered(|number| {
             let length = marked(number).len();
             format!("{:\0<length$}", char::from_u32(length as u32).expect("a small number"))

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sandmill::ErrorKind::Config;
-use sandmill::plan::Isolation::{Batch, Record, Worker};
+use sandmill::plan::Reuse::{Batch, Record, Worker};
 use sandmill::plan::{Breaker, Limits};
 use tests::guest::Guest;
 use tests::on_bang;

@@ -3,7 +3,7 @@
 //!
 //! Below, 2048 is zero up to the heap at 4096, and the bytes at 1024 are `onono`.
 
-use sandmill::plan::Isolation::{Batch, Record};
+use sandmill::plan::Reuse::{Batch, Record};
 use tests::guest::Guest;
 use tests::on_bang;
 

@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use sandmill::plan::{Isolation, Limits};
+use sandmill::plan::{Limits, Reuse};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::record::BatchBounds;
 use sandmill::report::{Ending, Report};
@@ -28,7 +28,7 @@ pub(super) struct Row {
     pub(super) guest: Wasm,
     pub(super) limits: Limits,
     /// The row holds for each of these.
-    pub(super) reuse: &'static [Isolation],
+    pub(super) reuse: &'static [Reuse],
     pub(super) records: u64,
     /// Records of an invocation, as long as none fails.
     pub(super) batch: usize,
@@ -74,7 +74,7 @@ pub(super) struct Aftermath {
     pub(super) kept: Vec<String>,
     pub(super) beside: Vec<String>,
     pub(super) letters: Vec<serde_json::Value>,
-    pub(super) reuse: Isolation,
+    pub(super) reuse: Reuse,
 }
 
 impl Default for Row {
@@ -88,7 +88,7 @@ impl Default for Row {
         Self {
             guest: Wasm::Guest(Guest::default()),
             limits,
-            reuse: &[Isolation::Batch],
+            reuse: &[Reuse::Batch],
             records: 100,
             batch: 25,
             stage: |stage, _| stage,
@@ -162,7 +162,7 @@ pub(super) async fn check(row: Row) {
 struct Trial<'a> {
     wasm: &'a [u8],
     limits: Limits,
-    reuse: Isolation,
+    reuse: Reuse,
     records: u64,
     batch: usize,
     stage: fn(StageBuilder, &Path) -> StageBuilder,

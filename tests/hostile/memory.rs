@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sandmill::ErrorKind;
-use sandmill::plan::Isolation::{Batch, Record};
+use sandmill::plan::Reuse::{Batch, Record};
 use tests::guest::Guest;
 use tests::on_bang;
 use wasmparser::{Parser, Payload};

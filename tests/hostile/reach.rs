@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, mkfifoat};
 use sandmill::ErrorKind::Config;
 use sandmill::StageBuilder;
-use sandmill::plan::Isolation::{Batch, Worker};
+use sandmill::plan::Reuse::{Batch, Worker};
 use sandmill::plan::{Breaker, Clock, FolderGrant, Grants, Randomness};
 use tests::guest::Guest;
 

@@ -1,7 +1,7 @@
 //! Guests that are not what they should be, or do not start: refused before a record moves.
 
 use sandmill::ErrorKind::{Config, Guest as GuestFault};
-use sandmill::plan::Isolation::{Batch, Record, Worker};
+use sandmill::plan::Reuse::{Batch, Record, Worker};
 use tests::guest::{Guest, source_of_ones};
 
 use super::harness::Expected::{Aborted, AllFail, Refused};

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use sandmill::plan::Isolation::{Batch, Record, Worker};
+use sandmill::plan::Reuse::{Batch, Record, Worker};
 use tests::guest::{Guest, PROCESS_TRAP_ON_BANG};
 
 use super::harness::Expected::{Aborted, Completed, Delivered, MarkedFail};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandmill::plan::Isolation::{Batch, Record, Worker};
+use sandmill::plan::Reuse::{Batch, Record, Worker};
 use tests::guest::Guest;
 use tests::on_bang;
 

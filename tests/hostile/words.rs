@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sandmill::ErrorKind;
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 use tests::guest::Guest;
 use tests::on_bang;
 
@@ -176,7 +176,7 @@ table! {
     /// JavaScript cannot trap: the exception would become an error of the whole batch, or an outcome like any other.
     a_panic_ends_an_instance_that_would_return: Row {
         guest: talker!("onono", "(call $panicked (i32.const 1024) (i32.const 5) (i32.const 1024) (i32.const 1))"),
-        reuse: &[Isolation::Batch, Isolation::Worker],
+        reuse: &[Reuse::Batch, Reuse::Worker],
         expected: MarkedFail("trap", &["panicked: onono at o"]),
         ..Row::default()
     };

@@ -82,11 +82,11 @@ fn describe(module: &mut Vec<u8>, looks: &Looks, stage: &Stage) -> Result<()> {
 }
 
 /// Makes a component of a program that knows nothing of stages, and of an adapter that exports one. The adapter answers
-/// what the program imports from the module of that name.
+/// what the program imports from the module that it `answers` for.
 ///
 /// # Errors
 /// When the two do not fit.
-pub(super) fn adapted(program: &[u8], (name, adapter): (&str, &[u8]), world: World) -> anyhow::Result<Vec<u8>> {
+pub(super) fn adapted(program: &[u8], answers: &str, adapter: &[u8], world: World) -> anyhow::Result<Vec<u8>> {
     let mut adapter = adapter.to_vec();
     let mut resolve = Resolve::default();
     let package = resolve.push_str("stage.wit", INTERFACE)?;
@@ -94,7 +94,7 @@ pub(super) fn adapted(program: &[u8], (name, adapter): (&str, &[u8]), world: Wor
     embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8, false)?;
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(program)?;
-    encoder.adapter(name, &adapter)?;
+    encoder.adapter(answers, &adapter)?;
     encoder.encode()
 }
 

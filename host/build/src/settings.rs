@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::folder::unreadable;
 use super::language::Language;
 use sandmill_engine::error::{Error, Result};
-use sandmill_engine::plan::{Isolation, Suggested};
+use sandmill_engine::plan::{Reuse, Suggested};
 
 /// The file's name.
 pub(super) const FILE: &str = "sandmill.toml";
@@ -34,7 +34,7 @@ pub(super) struct Settings {
     #[serde(default)]
     limits: Limits,
     /// How long an instance should live when the pipeline file says nothing.
-    reuse: Option<Isolation>,
+    reuse: Option<Reuse>,
     /// `custom` only: the command that builds the module.
     #[serde(default)]
     pub(super) build: Vec<String>,
@@ -230,7 +230,7 @@ mod tests {
     fn settings_are_read() {
         let settings =
             read("language = \"c\"\nreach = [\"time\"]\nreuse = \"worker\"\n[limits]\nmemory = \"1MiB\"\n").unwrap();
-        assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Isolation::Worker)));
+        assert_eq!((settings.language.as_deref(), settings.reuse), (Some("c"), Some(Reuse::Worker)));
         assert_eq!((settings.world.name(), &settings.reach[..]), ("stage", &[Reach::Time][..]));
     }
 

@@ -27,7 +27,7 @@ use wasmparser::{BinaryReader, ComponentExportSectionReader, Export, ExportSecti
 use crate::section;
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::legible::one_line;
-use sandmill_engine::plan::{Isolation, Suggested};
+use sandmill_engine::plan::{Reuse, Suggested};
 
 /// The export of a command, before the version.
 pub const RUN: &str = "wasi:cli/run@0.2.";
@@ -52,7 +52,7 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     compile: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reuse: Option<Isolation>,
+    reuse: Option<Reuse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warm: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,7 +254,7 @@ mod tests {
             memory: Some(128 << 20),
             cpu: Some(Duration::from_millis(500)),
             compile: Some(Duration::from_secs(300)),
-            reuse: Some(Isolation::Batch),
+            reuse: Some(Reuse::Batch),
             warm: Some(true),
             language: Some("python".to_owned()),
             toolchain: Some("componentize-py 0.25.1".to_owned()),

@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, STAGE_QUEUE_DEFAULT};
 use crate::plan::{
-    Breaker, Checkpoints, Code, Grants, Inputs, Isolation, Limits, OnError, Order, Parts, Plan, Recycle, Retry,
-    SourceKind, SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+    Breaker, Checkpoints, Code, Grants, Inputs, Limits, OnError, Order, Parts, Plan, Recycle, Retry, Reuse, SourceKind,
+    SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
 };
 use crate::program::NativeStage;
 use crate::queue::QueueBounds;
@@ -147,7 +147,7 @@ pub struct StageBuilder {
     plan: StagePlan,
     inputs: Inputs,
     /// `None` by default: then it depends on whether the stage is deterministic.
-    reuse: Option<Isolation>,
+    reuse: Option<Reuse>,
 }
 
 impl StageBuilder {
@@ -173,7 +173,7 @@ impl StageBuilder {
             batch: BATCH_DEFAULT,
             order: Order::default(),
             key: RecordKey::default(),
-            reuse: Isolation::default(),
+            reuse: Reuse::default(),
             warm: Warm::default(),
             unsaid: Unsaid::ALL,
             recycle: Recycle::default(),
@@ -190,7 +190,7 @@ impl StageBuilder {
     }
 
     fn parts(self) -> (StagePlan, Inputs) {
-        let reuse = self.reuse.unwrap_or(Isolation::default_of(self.plan.deterministic));
+        let reuse = self.reuse.unwrap_or(Reuse::default_of(self.plan.deterministic));
         (StagePlan { reuse, ..self.plan }, self.inputs)
     }
 
@@ -230,7 +230,7 @@ impl StageBuilder {
 
     /// How long an instance lives; by default for one batch, or for one record if the stage is deterministic.
     #[must_use]
-    pub fn reuse(mut self, reuse: Isolation) -> Self {
+    pub fn reuse(mut self, reuse: Reuse) -> Self {
         self.reuse = Some(reuse);
         self.plan.unsaid.reuse = false;
         self

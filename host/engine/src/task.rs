@@ -16,18 +16,18 @@ use crate::panic::panic_message;
 /// The tasks of one run: at most one per source, worker (or its spare) and sink.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    set: JoinSet<Result<Option<Onward>>>,
+    set: JoinSet<Result<Option<Migrate>>>,
     cut: CancellationToken,
 }
 
 /// The rest of a task, and the runtime on which it continues.
-pub(crate) struct Onward {
+pub(crate) struct Migrate {
     runtime: Handle,
     rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>,
 }
 
-impl Onward {
-    pub(crate) fn on(runtime: Handle, rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>) -> Self {
+impl Migrate {
+    pub(crate) fn to(runtime: Handle, rest: Pin<Box<dyn Future<Output = Result<Option<Self>>> + Send>>) -> Self {
         Self { runtime, rest }
     }
 }
@@ -40,14 +40,14 @@ impl Tasks {
 
     /// Starts a task on `runtime`.
     pub(crate) fn spawn(&mut self, runtime: &Handle, task: impl Future<Output = Result<()>> + Send + 'static) {
-        self.spawn_moving(runtime, async move { task.await.map(|()| None) });
+        self.spawn_migrating(runtime, async move { task.await.map(|()| None) });
     }
 
     /// Starts a task on `runtime` that may move to another runtime.
-    pub(crate) fn spawn_moving(
+    pub(crate) fn spawn_migrating(
         &mut self,
         runtime: &Handle,
-        task: impl Future<Output = Result<Option<Onward>>> + Send + 'static,
+        task: impl Future<Output = Result<Option<Migrate>>> + Send + 'static,
     ) {
         let cut = self.cut.clone();
         let guarded = async move {
@@ -69,8 +69,8 @@ impl Tasks {
     pub(crate) async fn next(&mut self) -> Option<Result<()>> {
         loop {
             return Some(match self.set.join_next().await? {
-                Ok(Ok(Some(Onward { runtime, rest }))) => {
-                    self.spawn_moving(&runtime, rest);
+                Ok(Ok(Some(Migrate { runtime, rest }))) => {
+                    self.spawn_migrating(&runtime, rest);
                     continue;
                 }
                 Ok(ended) => ended.map(drop),

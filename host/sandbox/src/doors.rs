@@ -103,5 +103,5 @@ fn program(component: &Path, plan: &StagePlan) -> sandmill_engine::error::Result
         connections: EgressBounds::CONNECTIONS_MIN,
     };
     let granted = Provisions::read("the stage", &plan.grants, bounds, &Handle::current())?;
-    Sandboxed::new(&component, plan, granted, voice)
+    Sandboxed::new(&component, plan, granted, &voice)
 }

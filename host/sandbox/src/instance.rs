@@ -20,7 +20,7 @@ use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use super::warm::Opening;
 use sandmill_engine::error::Result as SandmillResult;
-use sandmill_engine::plan::{Grants, Isolation, Limits, StagePlan, Warm};
+use sandmill_engine::plan::{Grants, Limits, Reuse, StagePlan, Warm};
 use sandmill_engine::program::Warmth;
 use sandmill_engine::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use sandmill_engine::record::{Column, Payload};
@@ -59,7 +59,7 @@ pub(super) struct Rehearsal {
     component: Component,
     worker: WorkerId,
     warm: Warm,
-    reuse: Isolation,
+    reuse: Reuse,
     grants: Grants,
     deterministic: bool,
 }
@@ -87,13 +87,13 @@ impl Sandboxed {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: Voice,
+        voice: &Voice,
     ) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
             image: OnceLock::new(),
             warmth: Mutex::new(Warmth::Unneeded),
-            terms: Terms::new(component, plan.limits, (granted, voice)),
+            terms: Terms::new(component, plan.limits, granted, voice),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
         })
@@ -109,7 +109,7 @@ impl Sandboxed {
         let Rehearsal { component, worker, warm, reuse, grants, deterministic } = rehearsal;
         let took = self.try_out(worker).await?;
         let wanted = match warm {
-            Warm::Auto => *reuse != Isolation::Worker && took >= WARM_WORTH,
+            Warm::Auto => *reuse != Reuse::Worker && took >= WARM_WORTH,
             Warm::Always | Warm::Preferred => true,
             Warm::Never => false,
         };

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::engines::{EngineKind, Engines};
 use super::instance::Rehearsal;
 use super::log::Voice;
+use super::store::Terms;
 use super::{Command, Component, EgressBounds, Engine, ImageToMake, Provisions, Sandboxed, SandboxedSource, Sizing};
 use sandmill_component::defaults;
 use sandmill_engine::edge::Source;
@@ -142,14 +143,14 @@ impl Loading for PlanLoading {
         let engine = self.engine(EngineKind::of_stage(plan))?;
         let granted = taken(&mut self.stages, index)?;
         let within = |error: Error| error.within(format!("stage \"{}\"", plan.name));
-        let component = load(&engine, path, (&plan.limits, &plan.grants)).await.map_err(within)?;
+        let component = load(&engine, path, &plan.limits, &plan.grants).await.map_err(within)?;
         let voice = Voice::new(audience);
         if component.is_command() || plan.command.is_some() {
-            let command = Command::new(&component, plan, granted, voice).map_err(within)?;
-            return ready_command(plan, (component, command), guests).await;
+            let command = Command::new(&component, plan, granted, &voice).map_err(within)?;
+            return ready_command(plan, component.inspection().sha256.clone(), command, guests).await;
         }
-        let sandboxed = Sandboxed::new(&component, plan, granted, voice).map_err(within)?;
-        rehearsed(plan, (component, sandboxed), guests).await
+        let sandboxed = Sandboxed::new(&component, plan, granted, &voice).map_err(within)?;
+        rehearsed(plan, &component, sandboxed, guests).await
     }
 
     async fn source(
@@ -161,11 +162,11 @@ impl Loading for PlanLoading {
         let SourceToLoad { index, name, component: plan, cursor } = source;
         let engine = self.engine(EngineKind::of_source(&plan.limits))?;
         let granted = taken(&mut self.sources, index)?;
-        let compiled = load(&engine, &plan.component, (&plan.limits, &plan.grants)).await;
+        let compiled = load(&engine, &plan.component, &plan.limits, &plan.grants).await;
         let compiled = compiled.map_err(|error| error.within(format!("source \"{name}\"")))?;
         let (name, plan, cursor, voice) = (Arc::clone(name), plan.clone(), cursor.cloned(), Voice::new(audience));
-        let opening =
-            async move { SandboxedSource::open(&compiled, &name, &plan, (granted, voice), cursor.as_ref()).await };
+        let terms = Terms::new(&compiled, plan.limits, granted, &voice);
+        let opening = async move { SandboxedSource::open(&compiled, &name, &plan, terms, cursor.as_ref()).await };
         let opened = guests.spawn(opening).await;
         let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
         Ok(Box::new(opened?))
@@ -186,12 +187,8 @@ fn mistake(script: Option<&Script>, failure: &GuestFailure) -> Option<Error> {
 }
 
 /// Makes an instance of a command before anything runs.
-async fn ready_command(
-    plan: &StagePlan,
-    (component, program): (Component, Command),
-    guests: &Handle,
-) -> Result<LoadedStage> {
-    let (name, sha256) = (Arc::clone(&plan.name), component.inspection().sha256.clone());
+async fn ready_command(plan: &StagePlan, sha256: String, program: Command, guests: &Handle) -> Result<LoadedStage> {
+    let name = Arc::clone(&plan.name);
     let rehearsal = async move { program.rehearse(&name).await.map(|()| program) };
     let program = guests
         .spawn(rehearsal)
@@ -204,12 +201,13 @@ async fn ready_command(
 /// Tries a stage once before anything runs, so that a refused configuration costs no record.
 async fn rehearsed(
     plan: &StagePlan,
-    (component, program): (Component, Sandboxed),
+    component: &Component,
+    program: Sandboxed,
     guests: &Handle,
 ) -> Result<LoadedStage> {
     let sha256 = component.inspection().sha256.clone();
     let program = Arc::new(program);
-    let (rehearsal, tried) = (Rehearsal::of(&component, plan), Arc::clone(&program));
+    let (rehearsal, tried) = (Rehearsal::of(component, plan), Arc::clone(&program));
     let wants_image = guests
         .spawn(async move { tried.rehearse(&rehearsal).await })
         .await
@@ -217,7 +215,7 @@ async fn rehearsed(
         .map_err(|failure| {
             mistake(plan.script.as_ref(), &failure).unwrap_or_else(|| cannot_open(&plan.name, failure))
         })?;
-    let mut image = wants_image.then(|| ImageToMake::new(&program, &component, plan));
+    let mut image = wants_image.then(|| ImageToMake::new(&program, component, plan));
     if plan.warm == Warm::Always {
         // That there is one is promised before the first record, so the run waits for it.
         if let Some(image) = image.take() {
@@ -241,7 +239,7 @@ fn insist(stage: &str, warmth: &Warmth) -> Result<()> {
 ///
 /// # Errors
 /// As [`Component::load`].
-async fn load(engine: &Engine, path: &Path, (limits, grants): (&Limits, &Grants)) -> Result<Component> {
+async fn load(engine: &Engine, path: &Path, limits: &Limits, grants: &Grants) -> Result<Component> {
     let (engine, path, limits, grants) = (engine.clone(), path.to_owned(), *limits, grants.clone());
     let loaded = tokio::task::spawn_blocking(move || Component::load(&engine, &path, &limits, &grants)).await;
     loaded.map_err(|error| Error::internal("compiling a component panicked").caused_by(error))?

@@ -11,9 +11,7 @@ use super::component::Component;
 use super::contract;
 use super::failure::{in_making, in_opening};
 use super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
-use super::log::Voice;
 use super::output::OutputBounds;
-use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use sandmill_engine::edge::{Chunk, Cursor, Settlement, Source};
 use sandmill_engine::error::{Error, Result};
@@ -86,7 +84,7 @@ impl Opener {
 }
 
 impl SandboxedSource {
-    /// Makes and opens the instance, with what it was granted and where its output goes; if an earlier run was
+    /// Makes and opens the instance, on these terms; if an earlier run was
     /// interrupted, at the `cursor` that it had come to.
     ///
     /// # Errors
@@ -95,12 +93,11 @@ impl SandboxedSource {
         component: &Component,
         name: &Arc<str>,
         plan: &ComponentSource,
-        given: (Provisions, Voice),
+        terms: Arc<Terms>,
         cursor: Option<&Cursor>,
     ) -> Result<Self> {
         let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
-        let terms = Terms::new(component, plan.limits, given);
         let opener = Opener { linked, terms, config: plan.config.clone(), worker };
         let opened = opener.open(cursor).await;
         let instance =

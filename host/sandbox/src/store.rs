@@ -30,7 +30,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(component: &Component, limits: Limits, (granted, voice): (Provisions, Voice)) -> Arc<Self> {
+    pub(super) fn new(component: &Component, limits: Limits, granted: Provisions, voice: &Voice) -> Arc<Self> {
         Arc::new(Self {
             limits,
             voice: voice.bounded(limits.log),

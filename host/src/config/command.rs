@@ -1,17 +1,17 @@
 //! Reads `command`: how to run a program that reads lines and writes lines.
 
 use super::keys;
-use crate::plan::{CommandPlan, Each, Framing, Isolation};
+use crate::plan::{CommandPlan, Each, Framing, Reuse};
 use crate::settings::Fault;
 use crate::settings::Table;
 
 /// `command` of a stage whose instances live that long.
-pub(super) fn command(section: &Table<'_>, reuse: Isolation) -> Result<Option<CommandPlan>, Fault> {
+pub(super) fn command(section: &Table<'_>, reuse: Reuse) -> Result<Option<CommandPlan>, Fault> {
     let Some(command) = section.part("command", keys::COMMAND)? else { return Ok(None) };
     let framings = [("lines", Framing::Lines), ("jsonl", Framing::Jsonl), ("nul", Framing::Nul)];
     let each = [("record", Each::Record), ("batch", Each::Batch)];
     let each = command.or("each", Each::default(), |value| value.choice(&each))?;
-    refuse_reuse(section, &command, (reuse, each))?;
+    refuse_reuse(section, &command, reuse, each)?;
     Ok(Some(CommandPlan {
         args: args(&command)?,
         framing: command.or("framing", Framing::default(), |value| value.choice(&framings))?,
@@ -29,15 +29,15 @@ fn args(command: &Table<'_>) -> Result<Vec<String>, Fault> {
 }
 
 /// A command ends with its input, so nothing of it lives longer; and one record is not a batch.
-fn refuse_reuse(section: &Table<'_>, command: &Table<'_>, (reuse, each): (Isolation, Each)) -> Result<(), Fault> {
+fn refuse_reuse(section: &Table<'_>, command: &Table<'_>, reuse: Reuse, each: Each) -> Result<(), Fault> {
     let Some(written) = section.get("reuse") else { return Ok(()) };
     let fault = match (reuse, each) {
-        (Isolation::Worker, _) => written.fault("a command ends with its input, so no instance of it lives longer"),
-        (Isolation::Record, Each::Batch) if command.get("each").is_some() => {
+        (Reuse::Worker, _) => written.fault("a command ends with its input, so no instance of it lives longer"),
+        (Reuse::Record, Each::Batch) if command.get("each").is_some() => {
             written.fault("contradicts each = \"batch\" of the command")
         }
-        (Isolation::Batch, Each::Record) => written.fault("contradicts each = \"record\" of the command"),
-        (Isolation::Record | Isolation::Batch, Each::Record | Each::Batch) => return Ok(()),
+        (Reuse::Batch, Each::Record) => written.fault("contradicts each = \"record\" of the command"),
+        (Reuse::Record | Reuse::Batch, Each::Record | Each::Batch) => return Ok(()),
     };
     Err(fault.hint("leave out \"reuse\": each = \"record\" or \"batch\" of the command says how much one run is given"))
 }

@@ -7,7 +7,7 @@ use super::keys;
 use crate::plan::bounds::{
     COMPONENT_BYTES_MAX, COUNT_MAX, INSTANCES_MAX, MEMORY_MAX, MEMORY_MIN, SHARE_OF_MAX, TABLE_MAX, TIME_MAX,
 };
-use crate::plan::{Breaker, Isolation, Limits, Recycle, Share};
+use crate::plan::{Breaker, Limits, Recycle, Reuse, Share};
 use crate::settings::Fault;
 use crate::settings::Table;
 use crate::settings::Value;
@@ -37,9 +37,9 @@ pub(super) fn limits(section: &Table<'_>) -> Result<Limits, Fault> {
 }
 
 /// `recycle`: only where instances live long enough for it.
-pub(super) fn recycle(section: &Table<'_>, reuse: Isolation) -> Result<Recycle, Fault> {
+pub(super) fn recycle(section: &Table<'_>, reuse: Reuse) -> Result<Recycle, Fault> {
     let Some(recycle) = section.part("recycle", keys::RECYCLE)? else { return Ok(Recycle::default()) };
-    if reuse != Isolation::Worker {
+    if reuse != Reuse::Worker {
         let fault = Fault::at(recycle.span, format!("\"recycle\" of {} needs reuse = \"worker\"", section.label));
         return Err(fault.hint("an instance that lives for one record or one batch is fresh anyway: leave it out"));
     }

@@ -23,6 +23,15 @@ const KINDS: [&str; 3] = ["component", "jq", "script"];
 /// The languages of a `script`, and what runs it. The first is the default.
 const LANGUAGES: [(&str, &str); 2] = [("javascript", "std:script-javascript"), ("python", "std:script-python")];
 
+/// What runs `jq`.
+const JQ: Interpreter = Interpreter { component: "std:jq", key: "filter" };
+
+/// A component that runs scripts, and the key of its configuration under which it finds one.
+struct Interpreter {
+    component: &'static str,
+    key: &'static str,
+}
+
 /// What a stage runs.
 pub(super) struct Work {
     pub(super) code: Code,
@@ -61,12 +70,12 @@ pub(super) fn work(section: &Table<'_>, setting: &Setting<'_>) -> Result<Work, F
     }
     if let Some(value) = section.get("jq") {
         let text = text(&value, folder, keys::JQ)?;
-        return scripted(section, setting, text, ("std:jq", "filter"));
+        return scripted(section, setting, text, &JQ);
     }
     if let Some(value) = section.get("script") {
         let text = text(&value, folder, keys::SCRIPT)?;
         let component = section.get("language").map_or(Ok(LANGUAGES[0].1), |language| language.choice(&LANGUAGES))?;
-        return scripted(section, setting, text, (component, "script"));
+        return scripted(section, setting, text, &Interpreter { component, key: "script" });
     }
     let component = component(&section.require("component")?, folder)?;
     let (config, script) = (json::config(section)?, None);
@@ -117,7 +126,7 @@ fn scripted(
     section: &Table<'_>,
     setting: &Setting<'_>,
     text: Text<'_>,
-    (component, key): (&str, &str),
+    interpreter: &Interpreter,
 ) -> Result<Work, Fault> {
     let mut config = Map::new();
     let holds_nothing = !text.text.contains("flush");
@@ -130,11 +139,11 @@ fn scripted(
         config.insert("input".to_owned(), input.choice(&inputs)?.into());
     }
     config.insert("arguments".to_owned(), json::config_value(section)?);
-    config.insert(key.to_owned(), text.text.as_str().into());
+    config.insert(interpreter.key.to_owned(), text.text.as_str().into());
     let path = text.file.clone();
     let script = Script { file: name.unwrap_or_default(), path, show: show(section, setting, text) };
     let config = Json::Object(config).to_string();
-    Ok(Work { code: Code::Component(component.into()), config, script: Some(script), holds_nothing })
+    Ok(Work { code: Code::Component(interpreter.component.into()), config, script: Some(script), holds_nothing })
 }
 
 /// Maps a place in the script to a place in the file that contains it.

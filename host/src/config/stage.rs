@@ -12,15 +12,15 @@ use super::pipeline::Setting;
 use super::retry::on_error;
 use super::script::{Work, work};
 use crate::plan::bounds::{STAGE_QUEUE_DEFAULT, WORKERS_MAX};
-use crate::plan::{Isolation, StagePlan, Unsaid, Warm};
+use crate::plan::{Reuse, StagePlan, Unsaid, Warm};
 use crate::settings::{Fault, Table, Value};
 
 /// Reads one stage.
 pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePlan, Fault> {
     section.refuse_unknown(keys::STAGE)?;
-    let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
+    let isolations = [("record", Reuse::Record), ("batch", Reuse::Batch), ("worker", Reuse::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;
-    let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
+    let reuse = section.or("reuse", Reuse::default_of(deterministic), |value| value.choice(&isolations))?;
     let (order, key) = order::read(section)?;
     let command = command(section, reuse)?;
     let (on_error, retry) = on_error(section)?;
@@ -67,10 +67,10 @@ fn unsaid(section: &Table<'_>) -> Unsaid {
 }
 
 /// `warm`: only where there is a fresh instance more than once.
-fn warm(section: &Table<'_>, reuse: Isolation) -> Result<Warm, Fault> {
+fn warm(section: &Table<'_>, reuse: Reuse) -> Result<Warm, Fault> {
     let Some(value) = section.get("warm") else { return Ok(Warm::Auto) };
     match value.truth()? {
-        true if reuse == Isolation::Worker => {
+        true if reuse == Reuse::Worker => {
             let message = format!("\"warm\" of {} needs reuse = \"record\" or \"batch\"", section.label);
             Err(Fault::at(value.span.clone(), message)
                 .hint("an instance that lives as long as its worker is opened once anyway: leave it out"))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use sandmill::StageBuilder;
-use sandmill::plan::{CommandPlan, Each, Isolation};
+use sandmill::plan::{CommandPlan, Each, Reuse};
 use sandmill::record::BatchBounds;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -25,7 +25,7 @@ const FIRST_RECORDS: usize = 128;
 pub(crate) struct Upper {
     component: PathBuf,
     is_command: bool,
-    reuse: Isolation,
+    reuse: Reuse,
     length: Length,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Repeated {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cost {
     pub(super) subject: String,
-    pub(super) reuse: Isolation,
+    pub(super) reuse: Reuse,
     /// The baseline once more: how far apart two runs of the same thing are.
     pub(super) is_control: bool,
     pub(super) micros: f64,
@@ -53,7 +53,7 @@ impl Upper {
         let usual = BatchBounds { records: nonzero(CHUNK_RECORDS), bytes: nonzero(1 << 20), linger: Duration::ZERO };
         let stage = StageBuilder::component("upper", self.component).batch(usual).workers(nonzero(machine::cores()));
         let stage = if self.is_command {
-            let each = if self.reuse == Isolation::Record { Each::Record } else { Each::Batch };
+            let each = if self.reuse == Reuse::Record { Each::Record } else { Each::Batch };
             stage.command(CommandPlan { each, ..CommandPlan::default() })
         } else {
             stage.reuse(self.reuse)
@@ -66,8 +66,8 @@ impl Upper {
 pub(super) fn field(subjects: &[Subject]) -> Result<Vec<Repeated>> {
     let mut field = Vec::new();
     for subject in subjects {
-        for reuse in [Isolation::Batch, Isolation::Worker, Isolation::Record] {
-            if reuse == Isolation::Worker && subject.is_command() {
+        for reuse in [Reuse::Batch, Reuse::Worker, Reuse::Record] {
+            if reuse == Reuse::Worker && subject.is_command() {
                 continue;
             }
             let upper = Upper {
@@ -88,8 +88,8 @@ pub(super) fn field(subjects: &[Subject]) -> Result<Vec<Repeated>> {
 }
 
 /// A pipeline takes in many records before the first is done, so where a record takes milliseconds the input ends by count.
-fn enough(reuse: Isolation, first: &Measured) -> Length {
-    if reuse != Isolation::Record {
+fn enough(reuse: Reuse, first: &Measured) -> Length {
+    if reuse != Reuse::Record {
         return Length::Millis(MILLIS);
     }
     let seconds = first.cpu_seconds / first.records as f64;

@@ -1,6 +1,6 @@
 //! What was promised of languages.
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 
 use super::Measures;
 use crate::goals::{Bound, Goal};
@@ -27,14 +27,14 @@ const SMALL: f64 = 60.0;
 pub(crate) fn goals(measures: &Measures) -> Vec<Goal> {
     let mut goals = Vec::new();
     for (name, times, micros) in COSTS {
-        let measured = measures.ratio(name, Isolation::Batch, false);
+        let measured = measures.ratio(name, Reuse::Batch, false);
         goals.push(at_most(format!("{name}: processor time of a record, times Rust"), measured, " ×", times));
         if let Some(micros) = micros {
-            let measured = measures.micros(name, Isolation::Record);
+            let measured = measures.micros(name, Reuse::Record);
             goals.push(at_most(format!("{name}: fresh instance per record"), measured, " µs", micros));
         }
     }
-    let speed = measures.micros("python", Isolation::Batch).map(|Spread { median, min, max }| {
+    let speed = measures.micros("python", Reuse::Batch).map(|Spread { median, min, max }| {
         let thousands = |micros: f64| 2e3 / micros;
         Spread { median: thousands(median), min: thousands(max), max: thousands(min) }
     });

@@ -2,7 +2,7 @@
 
 use std::fmt::{Result as Written, Write};
 
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 
 use super::subject::{BASELINE, Subject};
 use super::{Cost, Measures};
@@ -10,7 +10,7 @@ use crate::page::{short, spread, words_of};
 use crate::summary::Spread;
 use crate::{goals, peers};
 
-const REUSES: [Isolation; 3] = [Isolation::Batch, Isolation::Worker, Isolation::Record];
+const REUSES: [Reuse; 3] = [Reuse::Batch, Reuse::Worker, Reuse::Record];
 
 /// The section of the page of benchmarks.
 pub(crate) fn write(measures: &Measures, page: &mut String) -> Written {
@@ -47,16 +47,16 @@ pub(crate) fn columns(measures: &Measures) -> String {
     for subject in &measures.subjects {
         let micros =
             |reuse| measures.micros(&subject.name, reuse).map_or_else(dash, |spread: Spread| short(spread.median));
-        let times = measures.ratio(&subject.name, Isolation::Batch, false).map_or_else(dash, |it| short(it.median));
+        let times = measures.ratio(&subject.name, Reuse::Batch, false).map_or_else(dash, |it| short(it.median));
         let row = [
             subject.words().to_owned(),
             size(subject.bytes),
             measures.cold(subject),
             measures.cached(subject).map_or_else(dash, |it| short(it.median)),
-            micros(Isolation::Batch),
+            micros(Reuse::Batch),
             times,
-            micros(Isolation::Worker),
-            micros(Isolation::Record),
+            micros(Reuse::Worker),
+            micros(Reuse::Record),
             measures.made(subject).map_or_else(dash, short),
         ];
         table.push_str(&format!("| {} |\n", row.join(" | ")));
@@ -101,7 +101,7 @@ impl Measures {
         writeln!(page)
     }
 
-    fn cell(&self, subject: &str, reuse: Isolation, is_control: bool) -> String {
+    fn cell(&self, subject: &str, reuse: Reuse, is_control: bool) -> String {
         let cost = Spread::of(self.of(subject, reuse, is_control).map(|cost| cost.micros));
         let ratio = self.ratio(subject, reuse, is_control);
         match cost.zip(ratio) {
@@ -111,12 +111,12 @@ impl Measures {
         }
     }
 
-    pub(super) fn micros(&self, subject: &str, reuse: Isolation) -> Option<Spread> {
+    pub(super) fn micros(&self, subject: &str, reuse: Reuse) -> Option<Spread> {
         Spread::of(self.of(subject, reuse, false).map(|cost| cost.micros))
     }
 
     /// What a record costs, in records of Rust's, each pair taken in one round.
-    pub(super) fn ratio(&self, subject: &str, reuse: Isolation, is_control: bool) -> Option<Spread> {
+    pub(super) fn ratio(&self, subject: &str, reuse: Reuse, is_control: bool) -> Option<Spread> {
         let find = |round: &[Cost], subject: &str, is_control| {
             round
                 .iter()
@@ -132,7 +132,7 @@ impl Measures {
         Spread::of(self.costs.iter().filter_map(pair))
     }
 
-    fn of(&self, subject: &str, reuse: Isolation, is_control: bool) -> impl Iterator<Item = &Cost> {
+    fn of(&self, subject: &str, reuse: Reuse, is_control: bool) -> impl Iterator<Item = &Cost> {
         self.costs
             .iter()
             .flatten()

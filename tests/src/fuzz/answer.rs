@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result};
 use arbitrary::Unstructured;
 use sandmill::doors::Returned;
-use sandmill::plan::Isolation;
+use sandmill::plan::Reuse;
 
 use super::outcome::{number, returned, seldom};
 use super::run::{self, BATCH, PORTS};
@@ -27,8 +27,8 @@ pub(super) fn run(data: &[u8]) {
     run::run(&component, reuse).expect("it opens without looking at its answer");
 }
 
-pub(super) fn reuse(u: &mut Unstructured<'_>) -> arbitrary::Result<Isolation> {
-    u.choose(&[Isolation::Batch, Isolation::Record, Isolation::Worker]).copied()
+pub(super) fn reuse(u: &mut Unstructured<'_>) -> arbitrary::Result<Reuse> {
+    u.choose(&[Reuse::Batch, Reuse::Record, Reuse::Worker]).copied()
 }
 
 /// An outcome as it lies in memory, most of it as it should be.

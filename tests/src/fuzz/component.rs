@@ -34,7 +34,7 @@ pub(super) fn run(data: &[u8]) {
     run::run(&component, reuse);
 }
 
-fn made_of(u: &mut Unstructured<'_>) -> Result<(sandmill::plan::Isolation, Vec<u8>)> {
+fn made_of(u: &mut Unstructured<'_>) -> Result<(sandmill::plan::Reuse, Vec<u8>)> {
     static SHAPED: OnceLock<Vec<u8>> = OnceLock::new();
     let shape = SHAPED.get_or_init(|| wat::parse_str(SHAPE).expect("the shape is sound"));
     let reuse = reuse(u)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sandmill::connector::NullSink;
-use sandmill::plan::{Isolation, Limits, Warm};
+use sandmill::plan::{Limits, Reuse, Warm};
 use sandmill::record::{BatchBounds, Payload};
 use sandmill::report::{Ending, Report};
 use sandmill::{ErrorKind, Pipeline, PipelineBuilder, Result, SinkBuilder, SourceBuilder, StageBuilder};
@@ -27,7 +27,7 @@ const BOUND: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When anything that is promised about any guest does not hold.
-pub(super) fn run(component: &[u8], reuse: Isolation) -> Option<Report> {
+pub(super) fn run(component: &[u8], reuse: Reuse) -> Option<Report> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, component).expect("a disk that is not full");
@@ -40,7 +40,7 @@ pub(super) fn run(component: &[u8], reuse: Isolation) -> Option<Report> {
         })
     };
     // Half of them, by something that the bytes decide.
-    let warm = if reuse == Isolation::Worker || component.len().is_multiple_of(2) { Warm::Auto } else { Warm::Always };
+    let warm = if reuse == Reuse::Worker || component.len().is_multiple_of(2) { Warm::Auto } else { Warm::Always };
     let ended = match ended(warm) {
         Err(refusal) if refusal.to_string() == "stage \"guest\" cannot be warm" => ended(Warm::Never),
         ended => ended,
@@ -56,7 +56,7 @@ pub(super) fn run(component: &[u8], reuse: Isolation) -> Option<Report> {
     Some(report)
 }
 
-fn holds_its_promises(report: &Report, reuse: Isolation) {
+fn holds_its_promises(report: &Report, reuse: Reuse) {
     let (account, problem) = (report.stats.accounting, &report.problem);
     assert!(account.balances(), "{account:?}");
     match report.ending {
@@ -72,7 +72,7 @@ fn holds_its_promises(report: &Report, reuse: Isolation) {
     }
 }
 
-async fn prepare(component: &Path, reuse: Isolation, warm: Warm) -> Result<Pipeline> {
+async fn prepare(component: &Path, reuse: Reuse, warm: Warm) -> Result<Pipeline> {
     let nonzero = |n| NonZeroUsize::new(n).expect("positive");
     let limits = Limits {
         memory: NonZeroU64::new(2 << 20).expect("positive"),

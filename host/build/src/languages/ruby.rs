@@ -16,7 +16,7 @@ use crate::language::{Job, Language, Made, Read, Scaffold};
 use crate::settings::{Settings, World};
 use crate::toolchain::{Origin, Tool};
 use sandmill_engine::error::{Error, Result};
-use sandmill_engine::plan::{Isolation, Suggested};
+use sandmill_engine::plan::{Reuse, Suggested};
 
 /// The language.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Language for Ruby {
             .hint(format!("it is dist/ruby+stdlib.wasm of npm's @ruby/4.0-wasm-wasi {}", TOOL.version))
         };
         let module = with_text(&interpreter, &sources.bundle()).map_err(|error| unusable(error.to_string()))?;
-        let component = encode::adapted(&module, (ADAPTER, GLUE), sources.world());
+        let component = encode::adapted(&module, ADAPTER, GLUE, sources.world());
         let wasm = component.map_err(|error| unusable(format!("{error:#}")))?;
         let toolchain = format!("@ruby/4.0-wasm-wasi {}", found.version);
         Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: sources.flushes() })
@@ -96,7 +96,7 @@ impl Language for Ruby {
             memory: Some(256 << 20),
             cpu: Some(Duration::from_secs(1)),
             compile: Some(Duration::from_secs(300)),
-            reuse: Some(Isolation::Worker),
+            reuse: Some(Reuse::Worker),
             ..Suggested::default()
         }
     }

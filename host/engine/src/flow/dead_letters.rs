@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
 
-use super::attempt::Attempt;
-use super::{BAD_INPUT, Failed};
+use super::Failed;
+use super::attempt::since_1970;
 use crate::error::{Error, Result};
+use crate::program::FailureKind;
 use crate::redact::Redactor;
-use crate::state::{DeadLetter, EarlierAttempt, StateFile};
+use crate::state::{DeadLetter, StateFile};
 
 /// Where failed records are dead-lettered. Cloned for every node.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl DeadLetters {
     /// # Errors
     /// When the state file cannot be written.
     pub(crate) async fn write(&self, node: &str, component: Option<&str>, failed: &Failed) -> Result<()> {
-        let mut letters = letters((node, component), failed, &self.redactor).into_iter();
+        let mut letters = letters(node, component, failed, &self.redactor).into_iter();
         // A source that acknowledges does not give them again: no resumed run takes them back.
         let is_settled = failed.claims.claims().map(|(ticket, _)| ticket.is_answered());
         let (mut settled, mut others) = (Vec::new(), Vec::new());
@@ -71,42 +71,34 @@ fn add(state: &StateFile, settled: &[DeadLetter], others: &[DeadLetter]) -> Resu
     if others.is_empty() { Ok(()) } else { state.add(others) }
 }
 
-fn letters((node, component): (&str, Option<&str>), failed: &Failed, redactor: &Redactor) -> Vec<DeadLetter> {
+fn letters(node: &str, component: Option<&str>, failed: &Failed, redactor: &Redactor) -> Vec<DeadLetter> {
     let letter = |(index, reason): (usize, &super::Reason)| {
         let place = failed.claims.place(index);
         let key = failed.records.key(index).map(|key| redactor.bytes(key));
         let value = failed.records.value(index).unwrap_or_default();
         // A source keeps the start of what is too long to be a record.
-        let value = if reason.kind == BAD_INPUT { redactor.cut(value) } else { redactor.bytes(value) };
+        let value = if reason.kind == FailureKind::BadInput { redactor.cut(value) } else { redactor.bytes(value) };
         let redacted = [key.as_ref(), Some(&value)].into_iter().flatten().any(|bytes| matches!(bytes, Cow::Owned(_)));
         DeadLetter {
             id: 0,
-            time: seconds(reason.at),
+            time: since_1970(reason.at),
             node: node.to_owned(),
             component: component.map(str::to_owned),
             place: place.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: place.as_ref().map(|place| place.source.to_string()).unwrap_or_default(),
             record: place.map_or(0, |place| place.record),
-            kind: reason.kind.to_owned(),
+            kind: reason.kind.to_string(),
             reason: reason.message.clone(),
             backtrace: reason.backtrace.clone(),
             log: reason.log.to_vec(),
             attempts: reason.attempts(),
-            earlier: reason.earlier.kept().map(earlier).collect(),
+            earlier: reason.earlier.kept().cloned().collect(),
             key: key.map(Cow::into_owned),
             value: value.into_owned(),
             redacted,
         }
     };
     failed.reasons.iter().enumerate().map(letter).collect()
-}
-
-fn earlier(attempt: &Attempt) -> EarlierAttempt {
-    EarlierAttempt { time: seconds(attempt.at), kind: attempt.kind.to_owned(), reason: attempt.message.to_string() }
-}
-
-fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -130,7 +122,7 @@ mod tests {
         let path = folder.path().join("dead.db");
         let letters = DeadLetters::new(StateFile::at(&path), &Arc::new(Redactor::new(&[])), io.handle());
         let claims = Ticket::issue(&Arc::<Ledger>::default(), &Arc::from("source"), 1, 1, Places::default());
-        let reason = Reason::new("trap", "why");
+        let reason = Reason::new(FailureKind::Trap, "why");
         let failed =
             Failed { records: Payload::of_values(["value"].into_iter().collect()), claims, reasons: vec![reason] };
         let writing =

@@ -7,18 +7,15 @@ use std::time::SystemTime;
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, Earlier, Settler};
 use crate::plan::OnError;
+use crate::program::FailureKind;
 use crate::record::{Fate, Lineage, Payload};
 use crate::redact::Redactor;
 use crate::report::{Event, EventSender};
 
-/// The kind of a failure of what a source could not read as a record.
-pub(crate) const BAD_INPUT: &str = "bad-input";
-
 /// Why one record failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reason {
-    /// A word for the kind, as in dead letters: `returned`, `trap`, `cpu-limit`, `bad-input`, `rejected` …
-    pub(crate) kind: &'static str,
+    pub(crate) kind: FailureKind,
     /// The reason as text.
     pub(crate) message: String,
     /// The guest's call stack at a trap, innermost first.
@@ -33,7 +30,7 @@ pub(crate) struct Reason {
 
 impl Reason {
     /// Makes the reason of a record that failed just now, at its first attempt.
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         let (backtrace, log, earlier) = Default::default();
         Self { kind, message: message.into(), backtrace, log, at: SystemTime::now(), earlier }
     }
@@ -170,7 +167,8 @@ mod tests {
         let redactor = Redactor::new(&[("KEY".to_owned(), secret.to_owned())]);
         for before in (0..600).step_by(7) {
             let value = format!("{}{secret}{}", "x".repeat(before), "y".repeat(600 - before));
-            let reason = Reason::new("rejected", format!("the field \"n\" holds {value:?}, which is not a number"));
+            let reason =
+                Reason::new(FailureKind::Rejected, format!("the field \"n\" holds {value:?}, which is not a number"));
             let mut failed = Failed { reasons: vec![reason], ..Failed::default() };
             failed.redact(&redactor, REFUSAL_BYTES_MAX);
             let told = &failed.reasons[0].message;

@@ -17,7 +17,7 @@ pub(crate) use completion::Settler;
 pub use completion::{Completion, Completions};
 pub(crate) use counters::{Counter, Hold, SinkCounters, SourceCounters, StageCounters, Stopwatch};
 pub(crate) use dead_letters::DeadLetters;
-pub(crate) use failed::{BAD_INPUT, Failed, FailurePolicy, Reason};
+pub(crate) use failed::{Failed, FailurePolicy, Reason};
 pub(crate) use outlet::Outlet;
 pub(crate) use tap::TapPoint;
 pub use tap::{Sample, Tap};

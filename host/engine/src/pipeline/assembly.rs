@@ -25,7 +25,7 @@ use crate::edge::Settlement;
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
-use crate::pool::{Homes, Stage, Worker};
+use crate::pool::{Runtimes, Stage, Worker, Workplace};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
 use crate::redact::Redactor;
@@ -219,10 +219,11 @@ impl Floor {
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
         let output = self.wiring.outlet(node, plan.ports.len().max(1));
         let input = self.wiring.input(node);
+        let (queue, tap) = (input.probe(), output.tap());
+        let runtimes = Runtimes { shared: self.io.clone(), own: guests.clone() };
+        let workplace = Workplace { input, output, runtimes };
         for task in 0..stage.tasks() {
-            let homes = Homes { shared: self.io.clone(), apart: guests.clone() };
-            let worker = Worker::new(&stage, task, (input.clone(), output.clone()), homes);
-            self.tasks.spawn_moving(&guests, worker.run());
+            self.tasks.spawn_migrating(&guests, Worker::new(&stage, task, workplace.clone()).run());
         }
         let watched = WatchedStage {
             divided: plan.divided(),
@@ -230,9 +231,9 @@ impl Floor {
             workers: plan.workers.get(),
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
-            queue: input.probe(),
+            queue,
             tasks: Arc::clone(&stage.activities),
-            tap: output.tap(),
+            tap,
         };
         (watched, stage)
     }

@@ -1,5 +1,5 @@
 //! The runtimes of a pipeline: one for all that waits or copies, and one for the guests of each stage or source. Stages
-//! that take short turns share the first one (`pool/shift`).
+//! that take short turns share the first one (`pool/worker/run`).
 //!
 //! Threads are what the operating system divides the processors among. Guests take turns of 2 ms, a tick of the engine,
 //! and yield none before: on the same threads, a stage that spins would leave to one with little work at a time a tenth

@@ -8,6 +8,7 @@ use super::desk::SinkDesk;
 use crate::edge::{Records, Rejected};
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Reason, SinkCounters, Stopwatch};
+use crate::program::FailureKind;
 use crate::queue::{Received, Receiver};
 use crate::record::{Batch, BatchBounds, Lineage};
 use crate::time::{Instant, sleep_until};
@@ -64,7 +65,7 @@ impl SinkTask {
         let due = desk.settle(delivered).await?;
         drop(desk);
         let chosen = records.select(rejected.iter().map(|record| record.index));
-        let reasons = rejected.into_iter().map(|record| Reason::new("rejected", record.reason)).collect();
+        let reasons = rejected.into_iter().map(|record| Reason::new(FailureKind::Rejected, record.reason)).collect();
         self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await?;
         Ok(due)
     }

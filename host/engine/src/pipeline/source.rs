@@ -11,7 +11,8 @@ use super::patience::Patience;
 use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
-use crate::flow::{BAD_INPUT, Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
+use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
+use crate::program::FailureKind;
 use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Receipt, Slip};
 use crate::state::SourcePoint;
 use crate::time::sleep;
@@ -157,7 +158,7 @@ impl SourceTask {
         for (record, number) in bad.into_iter().zip(numbers) {
             failed.records.push(None, &record.data);
             failed.claims.append(issuer.issue_on(slip, number, 1, record.places));
-            failed.reasons.push(Reason::new(BAD_INPUT, record.reason));
+            failed.reasons.push(Reason::new(FailureKind::BadInput, record.reason));
         }
         failed
     }

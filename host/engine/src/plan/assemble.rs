@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Code, Isolation, Node, Order, Plan, Recycle, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths,
+    Code, Node, Order, Plan, Recycle, Reuse, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths,
     reach, wiring,
 };
 use crate::edge::Reads;
@@ -214,10 +214,10 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.workers.get() > bounds::WORKERS_MAX {
         return Some(format!("it may have at most {} workers", bounds::WORKERS_MAX));
     }
-    if stage.recycle != Recycle::default() && stage.reuse != Isolation::Worker {
+    if stage.recycle != Recycle::default() && stage.reuse != Reuse::Worker {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
     }
-    if stage.warm == Warm::Always && (stage.reuse == Isolation::Worker || matches!(stage.code, Code::Native(_))) {
+    if stage.warm == Warm::Always && (stage.reuse == Reuse::Worker || matches!(stage.code, Code::Native(_))) {
         return Some("only a component with reuse = \"record\" or \"batch\" can be warm".to_owned());
     }
     if stage.key != RecordKey::default() && stage.order != Order::Key {
@@ -268,7 +268,7 @@ mod tests {
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
             key: RecordKey::default(),
-            reuse: Isolation::Batch,
+            reuse: Reuse::Batch,
             warm: Warm::default(),
             unsaid: Unsaid::default(),
             recycle: Recycle::default(),
@@ -342,7 +342,7 @@ mod tests {
                 stage.order = Order::Key;
                 stage.key = RecordKey::Pair(Pairing { left, right, buckets: NonZeroU16::MIN, same_nodes: false });
             },
-            |stage, _| (stage.warm, stage.reuse) = (Warm::Always, Isolation::Worker),
+            |stage, _| (stage.warm, stage.reuse) = (Warm::Always, Reuse::Worker),
             |stage, _| stage.retry.times = u32::MAX,
             |stage, _| stage.breaker.share = Some(Share { more_than: 1, of: NonZeroU64::MAX }),
             |stage, _| stage.retry.backoff_max = Duration::MAX,

@@ -1,7 +1,7 @@
 //! Tells whether one instance of a stage sees the whole input. If not, what a stage returns at its end is a result of a
 //! part of it.
 
-use super::{Isolation, Recycle, StagePlan};
+use super::{Recycle, Reuse, StagePlan};
 
 /// The input of a stage that is divided among instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,21 +17,21 @@ impl StagePlan {
     pub fn divided(&self) -> Option<Divided> {
         let among = match self.reuse {
             _ if self.partial => return None,
-            Isolation::Record => "fresh instances, one for each record".to_owned(),
-            Isolation::Batch => "fresh instances, one for each batch".to_owned(),
-            Isolation::Worker if self.keeps_state_by_key() && self.workers.get() > 1 => {
+            Reuse::Record => "fresh instances, one for each record".to_owned(),
+            Reuse::Batch => "fresh instances, one for each batch".to_owned(),
+            Reuse::Worker if self.keeps_state_by_key() && self.workers.get() > 1 => {
                 "instances that each see all records of some keys".to_owned()
             }
-            Isolation::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
-            Isolation::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
-            Isolation::Worker => return None,
+            Reuse::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
+            Reuse::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
+            Reuse::Worker => return None,
         };
         Some(Divided { among, hints: self.undivided() })
     }
 
     fn undivided(&self) -> Vec<String> {
         let mut keys = Vec::new();
-        if self.reuse != Isolation::Worker {
+        if self.reuse != Reuse::Worker {
             keys.push("reuse = \"worker\"");
         }
         if self.workers.get() > 1 {
@@ -84,10 +84,10 @@ mod tests {
         let (among, hint) = says(|stage| stage);
         assert_eq!(among, "fresh instances, one for each batch");
         assert_eq!(hint, whole("write reuse = \"worker\""));
-        let (among, hint) = says(|stage| stage.reuse(Isolation::Record).workers(NonZeroUsize::new(2).unwrap()));
+        let (among, hint) = says(|stage| stage.reuse(Reuse::Record).workers(NonZeroUsize::new(2).unwrap()));
         assert_eq!(among, "fresh instances, one for each record");
         assert_eq!(hint, whole("write reuse = \"worker\" and workers = 1"));
-        let living = |stage: StageBuilder| stage.reuse(Isolation::Worker);
+        let living = |stage: StageBuilder| stage.reuse(Reuse::Worker);
         assert_eq!(divided(living), None);
         let of_two = divided(|stage| living(stage).workers(two).recycle(recycle)).unwrap();
         assert_eq!(of_two.0, "the instances of 2 workers");

@@ -33,7 +33,7 @@ pub use http_rule::{HttpRule, HttpTarget};
 pub use limits::Limits;
 pub use retry::Retry;
 pub use script::{Script, Show};
-pub use stage::{Breaker, Code, Isolation, OnError, Order, Recycle, Share, StagePlan, Warm};
+pub use stage::{Breaker, Code, OnError, Order, Recycle, Reuse, Share, StagePlan, Warm};
 pub use state::{Checkpoints, Start, StatePlan};
 pub use suggested::{Suggested, Unsaid};
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::{
-    Clock, Code, Flaw, FolderGrant, Grants, Isolation, Node, Order, Part, Parts, Randomness, StagePlan, Variable,
+    Clock, Code, Flaw, FolderGrant, Grants, Node, Order, Part, Parts, Randomness, Reuse, StagePlan, Variable,
     VariableSource,
 };
 
@@ -102,7 +102,7 @@ impl Owner {
         let at_odds = |keys, what: &str, why: &str| {
             Err(self.flaw(keys, &format!("it is deterministic, but {what}")).hint(why.to_owned()))
         };
-        if stage.reuse != Isolation::Record {
+        if stage.reuse != Reuse::Record {
             let why = "batch boundaries depend on timing: leave \"reuse\" out, or write \"record\"";
             return at_odds(&["reuse"], "an instance of it sees more than one record", why);
         }

@@ -33,10 +33,10 @@ pub struct StagePlan {
     /// Where the key of a record is found: only for [`Order::Key`].
     pub key: RecordKey,
     /// How long an instance lives.
-    pub reuse: Isolation,
-    /// Whether an instance is open as soon as it is made: not for [`Isolation::Worker`].
+    pub reuse: Reuse,
+    /// Whether an instance is open as soon as it is made: not for [`Reuse::Worker`].
     pub warm: Warm,
-    /// When a long-lived instance is replaced nevertheless: only for [`Isolation::Worker`].
+    /// When a long-lived instance is replaced nevertheless: only for [`Reuse::Worker`].
     pub recycle: Recycle,
     /// Whether partial results, one from each instance, are intended: then there is no warning about them.
     pub partial: bool,
@@ -68,7 +68,7 @@ impl StagePlan {
     /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each
     /// worker: as many as it may have at once anyway.
     pub fn keeps_state_by_key(&self) -> bool {
-        self.order == Order::Key && self.reuse == Isolation::Worker && !self.is_partitioned()
+        self.order == Order::Key && self.reuse == Reuse::Worker && !self.is_partitioned()
     }
 
     /// Whether its records are dealt by pairs of ids (mix-and-batch).
@@ -102,7 +102,7 @@ pub enum Order {
 /// How long an instance lives (`reuse` in the pipeline file).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Isolation {
+pub enum Reuse {
     /// A pristine instance for every record.
     Record,
     /// A pristine instance for every batch.
@@ -113,7 +113,7 @@ pub enum Isolation {
     Worker,
 }
 
-impl Isolation {
+impl Reuse {
     /// The default: one batch per instance, or one record if the stage is deterministic.
     #[must_use]
     pub fn default_of(deterministic: bool) -> Self {

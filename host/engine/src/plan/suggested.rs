@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Isolation, StagePlan, Warm, bounds};
+use super::{Reuse, StagePlan, Warm, bounds};
 
 /// The longest compilation that a component may ask for: nobody has looked at it yet.
 const COMPILE_MAX: Duration = Duration::from_secs(300);
@@ -27,7 +27,7 @@ pub struct Suggested {
     pub compile: Option<Duration>,
     /// `reuse`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reuse: Option<Isolation>,
+    pub reuse: Option<Reuse>,
     /// `warm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm: Option<bool>,
@@ -78,11 +78,11 @@ impl StagePlan {
             self.limits.compile = asked.min(COMPILE_MAX).max(self.limits.compile);
         }
         if let Some(asked) = suggested.reuse.filter(|_| reuse && !self.deterministic)
-            && (self.warm != Warm::Always || asked != Isolation::Worker)
+            && (self.warm != Warm::Always || asked != Reuse::Worker)
         {
             self.reuse = asked;
         }
-        if let Some(asked) = suggested.warm.filter(|_| warm && self.reuse != Isolation::Worker) {
+        if let Some(asked) = suggested.warm.filter(|_| warm && self.reuse != Reuse::Worker) {
             self.warm = if asked { Warm::Preferred } else { Warm::Never };
         }
     }

@@ -2,7 +2,7 @@
 //! records of its key waits behind it. Other keys pass. Nothing of it holds a worker up.
 //!
 //! Each such key has a line. Only who has the lease of a key's lane adds to its line, and only who has taken the head of a line
-//! in hand takes more from it, so order holds without any other lock. Bounded as the waiting room (`room`): while it is
+//! in hand takes more from it, so order holds without any other lock. Bounded as the retry queue (`retry_queue`): while it is
 //! full, workers take no new input. A line that is dropped drops its records: they count as in flight.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::attempts::{Part, Sorted};
+use super::outcome::{Part, Sorted};
 use super::retries::Waiting;
-use super::room::{Look, RECORDS_MAX};
+use super::retry_queue::{Look, RECORDS_MAX};
 use crate::record::{BatchBounds, KeyHash, Lineage, Payload, RecordKey};
 use crate::time::Instant;
 

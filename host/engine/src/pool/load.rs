@@ -106,7 +106,7 @@ impl Load {
     }
 
     /// The record at `position`, whose claim is the next one: it is tried again.
-    pub(super) fn wait(&mut self, position: usize, (cause, reason): (Cause, &Reason), retries: &Retries) -> Waiting {
+    pub(super) fn wait(&mut self, position: usize, cause: Cause, reason: &Reason, retries: &Retries) -> Waiting {
         let number = self.number(position);
         let mut earlier = self.take_earlier(position);
         earlier.push(reason, retries.redactor());

@@ -1,22 +1,21 @@
 //! A stage's pool: workers that take batches from one queue and give them to instances of their own.
 
-mod attempts;
+mod attempted;
 mod breaker;
-mod held;
-mod keyed;
+mod gathered;
 mod keys;
 mod lanes;
 mod line;
 mod load;
 mod order;
+mod outcome;
 mod pace;
+mod parked;
 mod pending;
-mod places;
 mod retries;
-mod room;
+mod retry_queue;
 mod rows;
-mod sending;
-mod shift;
+mod slots;
 mod stage;
 mod words;
 mod worker;
@@ -24,8 +23,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attempts::Gathered;
+pub(crate) use gathered::Gathered;
 pub(crate) use load::Load;
-pub(crate) use shift::Homes;
 pub(crate) use stage::Stage;
-pub(crate) use worker::Worker;
+pub(crate) use worker::{Runtimes, Worker, Workplace};

@@ -1,6 +1,6 @@
 //! Puts the outputs of a pool back into the order of its inputs: workers wait for their turn at a turnstile.
 //!
-//! What waits is what the workers and their spare tasks (`places`) hold, so order needs no buffer. A worker that drops
+//! What waits is what the workers and their spare tasks (`slots`) hold, so order needs no buffer. A worker that drops
 //! its turn (it failed, or its task was dropped) still lets the next one through: nobody waits for ever.
 
 use std::collections::{BTreeMap, BTreeSet};

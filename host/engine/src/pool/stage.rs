@@ -10,12 +10,12 @@ use super::keys::Keys;
 use super::lanes::LaneInstances;
 use super::order::Turnstile;
 use super::pace::Pace;
-use super::places::Places;
 use super::retries::Retries;
-use super::room::Room;
-use super::shift::Turns;
+use super::retry_queue::RetryQueue;
+use super::slots::Slots;
+use super::worker::Slices;
 use crate::flow::{FailurePolicy, StageCounters};
-use crate::plan::{Isolation, Limits, Order, Recycle, StagePlan};
+use crate::plan::{Limits, Order, Recycle, Reuse, StagePlan};
 use crate::program::Program;
 use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 use crate::report::ActivityCell;
@@ -28,7 +28,7 @@ pub(crate) struct Stage {
     pub(crate) workers: NonZeroUsize,
     pub(crate) bounds: BatchBounds,
     pub(crate) limits: Limits,
-    pub(crate) reuse: Isolation,
+    pub(crate) reuse: Reuse,
     pub(crate) recycle: Recycle,
     pub(crate) breaker: Breaker,
     pub(crate) counters: Arc<StageCounters>,
@@ -38,16 +38,16 @@ pub(crate) struct Stage {
     pub(crate) turnstile: Option<Turnstile>,
     pub(crate) pace: Pace,
     pub(crate) retries: Retries,
-    pub(super) turns: Turns,
-    /// The waiting room of a stage that keeps no order: its records wait there for their next attempt.
-    pub(crate) room: Room,
+    pub(super) slices: Slices,
+    /// The retry queue of a stage that keeps no order: its records wait there for their next attempt.
+    pub(crate) retry_queue: RetryQueue,
     /// Of a stage that keeps order by key: where they wait, and what is behind them.
     pub(crate) keys: Option<Keys>,
     /// Of a stage that keeps state by key.
     pub(super) lanes: Option<LaneInstances>,
     /// Whether a record is tried again only under a lease on its lane: what the lane keeps apart is more than its key.
     pub(super) retries_need_lease: bool,
-    pub(super) places: Places,
+    pub(super) slots: Slots,
     /// What each task is doing.
     pub(crate) activities: Arc<[ActivityCell]>,
 }
@@ -75,12 +75,12 @@ impl Stage {
             turnstile: (plan.order == Order::Input).then(Turnstile::default),
             pace: Pace::default(),
             retries,
-            turns: Turns::default(),
-            room: Room::new(plan.queue.bytes.get()),
+            slices: Slices::default(),
+            retry_queue: RetryQueue::new(plan.queue.bytes.get()),
             lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
             retries_need_lease: (plan.keeps_state_by_key() || plan.is_partitioned()) && plan.workers.get() > 1,
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
-            places: Places::new(plan.workers.get()),
+            slots: Slots::new(plan.workers.get()),
             activities: Arc::default(),
         };
         stage.activities = std::iter::repeat_with(ActivityCell::default).take(stage.tasks()).collect();
@@ -96,7 +96,7 @@ impl Stage {
     pub(super) fn changed(&self) -> Notified<'_> {
         match &self.keys {
             Some(keys) => keys.changed(),
-            None => self.room.changed(),
+            None => self.retry_queue.changed(),
         }
     }
 
@@ -104,7 +104,7 @@ impl Stage {
     /// their task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
         let workers = self.workers.get();
-        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Isolation::Worker;
+        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Reuse::Worker;
         if may_wait { workers * 2 } else { workers }
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Homes, Stage, Worker};
+use super::{Runtimes, Stage, Worker, Workplace};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
 use crate::program::{NativeStage, Program, Verdict};
@@ -23,11 +23,11 @@ use crate::testing::{Nowhere, Numbers};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod flushed;
-mod homes;
 mod keys;
 mod pairs;
-mod places;
 mod retries;
+mod slots;
+mod threads;
 
 /// Longer than any backoff here, all together: a pool that has not ended by then hangs.
 const BOUND: Duration = Duration::from_secs(24 * 60 * 60);
@@ -141,14 +141,16 @@ impl Floor {
         let outlet = Outlet::new(vec![vec![output]], crate::failpoint::Failpoints::default());
         let cut = CancellationToken::new();
         let mut tasks = Tasks::new(cut.clone());
+        let queue = receiver.probe();
+        let runtimes = Runtimes { shared: Handle::current(), own: Handle::current() };
+        let workplace = Workplace { input: receiver, output: outlet, runtimes };
         for task in 0..stage.tasks() {
-            let homes = Homes { shared: Handle::current(), apart: Handle::current() };
-            let worker = Worker::new(&stage, task, (receiver.clone(), outlet.clone()), homes);
-            tasks.spawn_moving(&Handle::current(), worker.run());
+            tasks.spawn_migrating(&Handle::current(), Worker::new(&stage, task, workplace.clone()).run());
         }
+        drop(workplace);
         let delivered = Arc::default();
         tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered)));
-        let (queue, counters) = (receiver.probe(), Arc::clone(&stage.counters));
+        let counters = Arc::clone(&stage.counters);
         let (begun, ended) = (Instant::now(), Vec::new());
         Self { input: Some(input), queue, counters, delivered, begun, ledger, cut, tasks, ended, folder }
     }

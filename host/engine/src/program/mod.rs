@@ -2,10 +2,12 @@
 //! records into outcomes. The sandbox is one maker, native functions are the other.
 
 mod cannot_open;
+mod failure_kind;
 mod native;
 mod warmth;
 
 pub use self::cannot_open::cannot_open;
+pub use self::failure_kind::FailureKind;
 pub use self::native::{NativeStage, Verdict};
 pub use self::warmth::Warmth;
 
@@ -232,40 +234,23 @@ pub enum GuestFailure {
 }
 
 impl GuestFailure {
-    /// All values of [`Self::kind`].
-    pub const KINDS: [&'static str; 13] = [
-        "trap",
-        "cpu-limit",
-        "wall-limit",
-        "fuel-limit",
-        "memory-limit",
-        "table-limit",
-        "instances-limit",
-        "output-limit",
-        "output-records-limit",
-        "returned",
-        "open-limit",
-        "no-room",
-        "contract",
-    ];
-
-    /// A word for the kind, for tables and machine-readable reports.
+    /// Its kind.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Trap { .. } => "trap",
-            Self::CpuLimit { .. } => "cpu-limit",
-            Self::WallLimit { .. } => "wall-limit",
-            Self::FuelLimit { .. } => "fuel-limit",
-            Self::MemoryLimit { .. } => "memory-limit",
-            Self::TableLimit { .. } => "table-limit",
-            Self::InstancesLimit { .. } => "instances-limit",
-            Self::OutputLimit { .. } => "output-limit",
-            Self::OutputRecordsLimit { .. } => "output-records-limit",
-            Self::Returned(_) => "returned",
-            Self::OpenLimit { .. } => "open-limit",
-            Self::NoRoom(_) => "no-room",
-            Self::Contract(_) => "contract",
+            Self::Trap { .. } => FailureKind::Trap,
+            Self::CpuLimit { .. } => FailureKind::CpuLimit,
+            Self::WallLimit { .. } => FailureKind::WallLimit,
+            Self::FuelLimit { .. } => FailureKind::FuelLimit,
+            Self::MemoryLimit { .. } => FailureKind::MemoryLimit,
+            Self::TableLimit { .. } => FailureKind::TableLimit,
+            Self::InstancesLimit { .. } => FailureKind::InstancesLimit,
+            Self::OutputLimit { .. } => FailureKind::OutputLimit,
+            Self::OutputRecordsLimit { .. } => FailureKind::OutputRecordsLimit,
+            Self::Returned(_) => FailureKind::Returned,
+            Self::OpenLimit { .. } => FailureKind::OpenLimit,
+            Self::NoRoom(_) => FailureKind::NoRoom,
+            Self::Contract(_) => FailureKind::Contract,
         }
     }
 

@@ -117,7 +117,7 @@ impl Issuer {
     pub fn issue_on(&self, slip: Option<&Arc<Slip>>, first_record: u64, records: usize, places: Places) -> Lineage {
         self.ledger.add_read(records);
         let answer = slip.map(|slip| Answer::Source(Arc::clone(slip)));
-        let ticket = Ticket { answer, ..Ticket::new(self.clone(), (first_record, places), records) };
+        let ticket = Ticket { answer, ..Ticket::new(self.clone(), first_record, records, places) };
         Lineage::of(Arc::new(ticket), records)
     }
 }
@@ -170,11 +170,11 @@ impl Ticket {
         ledger.add_created(records);
         let of =
             Issuer { ledger: Arc::clone(ledger), source: Arc::clone(stage), traffic: None, run: 0, receipts: None };
-        let ticket = Self { is_created: true, ..Self::new(of, (1, Places::default()), records) };
+        let ticket = Self { is_created: true, ..Self::new(of, 1, records, Places::default()) };
         Lineage::of(Arc::new(Self { answer: keepsake.map(Answer::Kept), ..ticket }), records)
     }
 
-    fn new(of: Issuer, (first_record, places): (u64, Places), records: usize) -> Self {
+    fn new(of: Issuer, first_record: u64, records: usize, places: Places) -> Self {
         of.traffic.iter().for_each(|traffic| traffic.enter(records));
         Self {
             of,

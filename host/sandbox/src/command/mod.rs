@@ -33,7 +33,7 @@ use super::output::OutputBounds;
 use super::reach::Provisions;
 use super::store::{HostState, Terms};
 use sandmill_engine::error::{Error, Result as SandmillResult};
-use sandmill_engine::plan::{CommandPlan, Each, Isolation, StagePlan, Warm};
+use sandmill_engine::plan::{CommandPlan, Each, Reuse, StagePlan, Warm};
 use sandmill_engine::program::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
 use sandmill_engine::record::Payload;
 
@@ -94,7 +94,7 @@ impl Command {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: Voice,
+        voice: &Voice,
     ) -> SandmillResult<Self> {
         refuse(plan)?;
         let (linked, run) = component.command(&plan.grants, plan.deterministic)?;
@@ -105,7 +105,7 @@ impl Command {
         Ok(Self(Arc::new(Shared {
             linked,
             run,
-            terms: Terms::new(component, plan.limits, (granted, voice)),
+            terms: Terms::new(component, plan.limits, granted, voice),
             plan: command,
             argument_bytes: arguments.iter().flat_map(|argument| [argument.as_bytes(), b"\0"].concat()).collect(),
             arguments,
@@ -208,7 +208,7 @@ fn undivided(doubt: Doubt) -> GuestFailure {
 /// What no command has.
 fn refuse(plan: &StagePlan) -> SandmillResult<()> {
     let refused = |what: &str, hint: &str| Err(Error::config(format!("it is a command, {what}")).hint(hint));
-    if plan.reuse == Isolation::Worker {
+    if plan.reuse == Reuse::Worker {
         return refused(
             "which ends with its input: reuse = \"worker\" has no meaning",
             "leave out \"reuse\": command = { each = \"record\" } or \"batch\" says how much one run is given",

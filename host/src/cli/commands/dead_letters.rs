@@ -11,7 +11,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::plan::Plan;
-use crate::program::GuestFailure;
+use crate::program::FailureKind;
 use crate::replay::Replay;
 use crate::state::{Choice, StateFile};
 use crate::suggest;
@@ -67,7 +67,7 @@ fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()>
     let nodes =
         sources.chain(plan.stages.iter().map(|stage| &stage.name)).chain(plan.sinks.iter().map(|sink| &sink.name));
     let mut nodes: Vec<String> = nodes.map(ToString::to_string).collect();
-    let mut kinds: Vec<String> = GuestFailure::KINDS.iter().chain(&KINDS_OF_EDGES).map(ToString::to_string).collect();
+    let mut kinds: Vec<String> = FailureKind::ALL.iter().map(ToString::to_string).collect();
     state.letters(|letter| {
         for (known, word) in [(&mut nodes, letter.node), (&mut kinds, letter.kind)] {
             if !known.contains(&word) {
@@ -85,9 +85,6 @@ fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()>
     }
     Ok(())
 }
-
-/// The kinds of failures of sources and sinks.
-const KINDS_OF_EDGES: [&str; 2] = ["bad-input", "rejected"];
 
 fn choose(arguments: &ChoiceArguments) -> Choice {
     let ChoiceArguments { ids, node, kind, since } = arguments;

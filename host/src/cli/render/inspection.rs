@@ -3,7 +3,7 @@
 use super::numbers::{bytes, plural};
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::text::{cut, left, one_line, width};
-use crate::plan::{Isolation, Suggested};
+use crate::plan::{Reuse, Suggested};
 use crate::report::{ImportUse, Inspection, Provision};
 
 /// Columns of the labels at the left.
@@ -56,11 +56,11 @@ pub(super) fn defaults(of: &Suggested) -> String {
     keys + &written.unwrap_or_default() + &built.unwrap_or_default()
 }
 
-const fn word_of(reuse: Isolation) -> &'static str {
+const fn word_of(reuse: Reuse) -> &'static str {
     match reuse {
-        Isolation::Record => "record",
-        Isolation::Batch => "batch",
-        Isolation::Worker => "worker",
+        Reuse::Record => "record",
+        Reuse::Batch => "batch",
+        Reuse::Worker => "worker",
     }
 }
 

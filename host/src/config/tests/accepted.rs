@@ -8,8 +8,8 @@ use crate::connector::{
     LineFormat, Matter, SqliteSink, StdinSource, StdoutSink,
 };
 use crate::plan::{
-    Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Isolation, Limits, Node, OnError, Order, Plan,
-    Recycle, Retry, Share, Suggested, Warm, Wire,
+    Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Limits, Node, OnError, Order, Plan, Recycle, Retry,
+    Reuse, Share, Suggested, Warm, Wire,
 };
 use crate::record::{Pairing, RecordKey};
 
@@ -53,7 +53,7 @@ fn every_default_is_as_documented() {
     assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (16_384, 16 << 20));
     assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (4096, 1 << 20));
     assert_eq!(stage.batch.linger, Duration::ZERO);
-    assert_eq!((stage.order, stage.reuse), (Order::Input, Isolation::Batch));
+    assert_eq!((stage.order, stage.reuse), (Order::Input, Reuse::Batch));
     assert_eq!(stage.limits, Limits::default());
     assert_eq!(stage.on_error, OnError::DeadLetter);
     assert!(stage.ports.is_empty());
@@ -93,7 +93,7 @@ fn every_key_of_a_stage_is_read() {
     assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (2_000_000, 2 << 30));
     assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1_000_000, 1 << 30));
     assert_eq!(stage.batch.linger, Duration::from_secs(3600));
-    assert_eq!((stage.order, stage.reuse, stage.on_error), (Order::None, Isolation::Worker, OnError::Fail));
+    assert_eq!((stage.order, stage.reuse, stage.on_error), (Order::None, Reuse::Worker, OnError::Fail));
     assert_eq!((stage.limits.memory.get(), stage.limits.cpu), (1 << 30, Duration::from_nanos(1)));
     assert_eq!(stage.limits.wall, Duration::from_secs(90));
     assert_eq!(stage.ports.iter().map(|port| &**port).collect::<Vec<_>>(), ["good", "bad"]);
@@ -380,7 +380,7 @@ fn what_a_component_suggests_counts_where_the_file_says_nothing_and_within_its_b
         memory: Some(1 << 60),
         cpu: Some(Duration::from_secs(3600)),
         compile: Some(Duration::from_secs(3600)),
-        reuse: Some(Isolation::Worker),
+        reuse: Some(Reuse::Worker),
         warm: Some(true),
         ..Suggested::default()
     };
@@ -391,18 +391,18 @@ fn what_a_component_suggests_counts_where_the_file_says_nothing_and_within_its_b
         (stage.limits.memory.get(), stage.limits.cpu, stage.reuse, stage.warm)
     };
     let (gib4, gib1, second) = (4 << 30, 1 << 30, Duration::from_secs(1));
-    assert_eq!(of("", &suggested), (gib4, Duration::from_secs(30), Isolation::Worker, Warm::Auto));
+    assert_eq!(of("", &suggested), (gib4, Duration::from_secs(30), Reuse::Worker, Warm::Auto));
     let said = "limits = { memory = '1GiB', cpu = '1s' }\nreuse = 'batch'\nwarm = false";
-    assert_eq!(of(said, &suggested), (gib1, second, Isolation::Batch, Warm::Never));
+    assert_eq!(of(said, &suggested), (gib1, second, Reuse::Batch, Warm::Never));
     let kept = of("limits = { memory = '1GiB', cpu = '1s' }\nwarm = true", &suggested);
-    assert_eq!(kept, (gib1, second, Isolation::Batch, Warm::Always), "no image of an instance that lives on");
+    assert_eq!(kept, (gib1, second, Reuse::Batch, Warm::Always), "no image of an instance that lives on");
     let compile = |keys: &str| {
         let mut plan = good(&LEAST.replace("component = 'x'", &format!("component = 'x'\n{keys}")));
         plan.stages[0].suggest(&suggested);
         plan.stages[0].limits.compile.as_secs()
     };
     assert_eq!((compile(""), compile("limits = { compile = '10s' }")), (300, 10), "not as long as it likes");
-    assert_eq!(of("deterministic = true", &suggested).2, Isolation::Record);
+    assert_eq!(of("deterministic = true", &suggested).2, Reuse::Record);
     let little = Suggested { memory: Some(1), reuse: None, ..suggested };
     let least = of("", &little);
     assert_eq!((least.0, least.3), (16 << 20, Warm::Preferred), "room for what limits.output allows");

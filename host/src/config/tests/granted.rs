@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::{component_source, good, read, refusal};
-use crate::plan::{Clock, FolderGrant, Grants, HttpRule, Isolation, Randomness, StagePlan, Variable, VariableSource};
+use crate::plan::{Clock, FolderGrant, Grants, HttpRule, Randomness, Reuse, StagePlan, Variable, VariableSource};
 use crate::settings::Snippet;
 
 /// A good file around some keys of its only stage; they begin on line 7.
@@ -190,9 +190,9 @@ fn what_is_granted_twice_is_refused() {
 
 #[test]
 fn a_deterministic_stage_sees_one_record_per_instance() {
-    assert_eq!(stage("deterministic = true").reuse, Isolation::Record);
-    assert_eq!(stage("deterministic = true\nreuse = 'record'").reuse, Isolation::Record);
-    assert_eq!(stage("deterministic = false").reuse, Isolation::Batch);
+    assert_eq!(stage("deterministic = true").reuse, Reuse::Record);
+    assert_eq!(stage("deterministic = true\nreuse = 'record'").reuse, Reuse::Record);
+    assert_eq!(stage("deterministic = false").reuse, Reuse::Batch);
 }
 
 #[test]

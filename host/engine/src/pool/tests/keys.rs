@@ -10,7 +10,7 @@ use tokio::time::{advance, sleep};
 
 use super::{BOUND, Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
-use crate::plan::{Breaker, Isolation, OnError, Order, Retry};
+use crate::plan::{Breaker, OnError, Order, Retry, Reuse};
 use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::Payload;
 
@@ -85,7 +85,7 @@ async fn a_record_behind_one_that_waits_is_not_tried_before_it() {
         out.push(None, value);
         Verdict::Done
     });
-    let mut floor = Floor::start(of(function).reuse(Isolation::Record));
+    let mut floor = Floor::start(of(function).reuse(Reuse::Record));
     floor.give_keyed(["a1 r1", "a2 r1", "b1", "a3"]).await;
     floor.give_keyed(["a4"]).await;
     floor.drain().await.unwrap();
@@ -140,7 +140,7 @@ struct Case {
     workers: usize,
     batch: usize,
     queue: usize,
-    reuse: Isolation,
+    reuse: Reuse,
     backoff: u64,
     /// When the run is cut, if it is.
     cut: Option<u64>,
@@ -148,7 +148,7 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let batches = prop::collection::vec(prop::collection::vec((0_u8..5, verb()), 1..12), 1..15);
-    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
+    let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let cut = prop::option::weighted(0.3, 0_u64..30_000);
     (batches, 1_usize..5, 1_usize..9, 1_usize..40, reuse, 0_u64..10_000, cut).prop_map(
         |(batches, workers, batch, queue, reuse, backoff, cut)| Case {
@@ -167,7 +167,7 @@ fn case() -> impl Strategy<Value = Case> {
 async fn holds(case: Case) -> Result<(), TestCaseError> {
     let retry = Retry::times(2).backoff(Duration::from_millis(case.backoff)).backoff_max(60 * SECOND);
     // What an instance that lives on has seen is lost when it panics: such records are dropped, not failed.
-    let is_living = case.reuse == Isolation::Worker;
+    let is_living = case.reuse == Reuse::Worker;
     let stage = of(flaky())
         .workers(count(case.workers))
         .queue(queue(case.queue))
@@ -312,7 +312,7 @@ proptest! {
             .workers(count(workers))
             .queue(queue(capacity))
             .batch(batch(bound))
-            .reuse(Isolation::Worker)
+            .reuse(Reuse::Worker)
             .retry(Retry::times(2).backoff(Duration::from_millis(backoff)));
         let (texts, account, instances) = runtime.block_on(async {
             let mut floor = Floor::start_with(stage, |_| Arc::new(Tallies));

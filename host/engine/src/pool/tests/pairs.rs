@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{BOUND, Floor, batch, count, queue};
 use crate::StageBuilder;
-use crate::plan::{Breaker, Isolation, Retry};
+use crate::plan::{Breaker, Retry, Reuse};
 use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::{Pairing, Payload, RecordKey};
 
@@ -119,7 +119,7 @@ struct Case {
     workers: usize,
     batch: usize,
     queue: usize,
-    reuse: Isolation,
+    reuse: Reuse,
     backoff: u64,
     /// When the run is interrupted, if it is.
     cut: Option<u64>,
@@ -133,7 +133,7 @@ fn case() -> impl Strategy<Value = Case> {
         let mut numbered = |(left, right, times)| (left, right, numbers.next().expect("endless"), times);
         batches.into_iter().map(|rows| rows.into_iter().map(&mut numbered).collect()).collect::<Vec<Vec<Row>>>()
     });
-    let reuse = prop_oneof![Just(Isolation::Record), Just(Isolation::Batch), Just(Isolation::Worker)];
+    let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let grid = (2_u16..9, any::<bool>());
     let cut = prop::option::weighted(0.3, 0_u64..3_000);
     (batches, grid, 1_usize..5, 1_usize..9, 1_usize..40, reuse, 0_u64..50, cut).prop_map(

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
-use crate::plan::{Breaker, Isolation, OnError, Order, Retry};
+use crate::plan::{Breaker, OnError, Order, Retry, Reuse};
 use crate::program::{Budget, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::Payload;
 
@@ -163,7 +163,7 @@ async fn a_record_that_is_due_is_taken_by_whoever_is_idle() {
 
 #[tokio::test(start_paused = true)]
 async fn order_is_kept_through_any_number_of_workers_and_retries() {
-    for reuse in [Isolation::Record, Isolation::Batch] {
+    for reuse in [Reuse::Record, Reuse::Batch] {
         let mut floor = Floor::start(stage().workers(count(4)).batch(batch(7)).reuse(reuse));
         let verb = |number: usize| [" r1", " r2", " p3", " d1", " f", "", "", "", "", "", ""][number % 11];
         let values: Vec<String> = (0..500).map(|number| format!("{number}{}", verb(number))).collect();
@@ -202,7 +202,7 @@ async fn a_run_that_is_cut_counts_what_waits_as_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_drains_waits_for_its_retries() {
     for order in orders() {
-        for reuse in [Isolation::Batch, Isolation::Worker] {
+        for reuse in [Reuse::Batch, Reuse::Worker] {
             let mut floor = Floor::start(stage().order(order).workers(count(3)).reuse(reuse));
             floor.give(["1 r3", "2", "3 r1"]).await;
             floor.settle().await;
@@ -286,9 +286,9 @@ async fn what_ended_an_instance_is_tried_again_by_itself() {
 async fn a_record_is_tried_once_when_it_shares_its_attempt_with_no_other() {
     let ways: [fn(StageBuilder) -> StageBuilder; 4] = [
         |stage| stage.batch(batch(8)),
-        |stage| stage.batch(batch(8)).reuse(Isolation::Record),
+        |stage| stage.batch(batch(8)).reuse(Reuse::Record),
         |stage| stage.batch(batch(1)),
-        |stage| stage.batch(batch(1)).reuse(Isolation::Worker),
+        |stage| stage.batch(batch(1)).reuse(Reuse::Worker),
     ];
     for (way, most) in ways.into_iter().zip([1 + 3, 1, 1, 1]) {
         let tried = Arc::<std::sync::Mutex<std::collections::HashMap<Vec<u8>, u32>>>::default();
@@ -309,7 +309,7 @@ async fn a_record_is_tried_once_when_it_shares_its_attempt_with_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stateful_stage_retries_on_the_instance_it_has() {
-    let mut floor = Floor::start(stage().reuse(Isolation::Worker));
+    let mut floor = Floor::start(stage().reuse(Reuse::Worker));
     floor.give(["1 r2", "2", "3 r3"]).await;
     floor.drain().await.unwrap();
     assert_eq!((floor.counters.instances.get(), floor.texts().len()), (1, 3));
@@ -329,7 +329,7 @@ async fn what_is_held_for_the_sake_of_order_is_bounded() {
     let stage = StageBuilder::native("bomb", bomb)
         .workers(count(1))
         .batch(batch(40))
-        .reuse(Isolation::Record)
+        .reuse(Reuse::Record)
         .retry(Retry::times(1).backoff(SECOND));
     let mut floor = Floor::start(stage);
     floor.give((10..50).map(|number| number.to_string())).await;

@@ -1,21 +1,22 @@
-//! A batch that keeps its order while some of its records wait for another attempt: what came of the others is held, in
+//! A batch that keeps its order while some of its records wait for another attempt: what came of the others is parked, in
 //! the order of the input, until those before it are through.
 
 use std::collections::BTreeMap;
 
-use super::attempts::{Flushed, Part, Sorted};
+use super::attempted::Flushed;
+use super::outcome::{Part, Sorted};
 use super::retries::Waiting;
 use crate::time::Instant;
 
 /// The results of a batch, by the first record that each is of.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct ParkedBatch {
     parts: BTreeMap<usize, Part>,
     /// What instances returned at their end: it goes after the records.
     pub(crate) flushed: Vec<Flushed>,
 }
 
-impl Held {
+impl ParkedBatch {
     /// Parts with the positions of their first records.
     pub(crate) fn new(parts: impl IntoIterator<Item = (usize, Part)>, flushed: Vec<Flushed>) -> Self {
         Self { parts: parts.into_iter().collect(), flushed }
@@ -70,12 +71,12 @@ impl Held {
         (positions, taken)
     }
 
-    /// Puts what came of records into their places.
+    /// Puts what came of records where they were.
     pub(crate) fn put(&mut self, parts: impl IntoIterator<Item = (usize, Part)>) {
         self.parts.extend(parts);
     }
 
-    /// Bytes of outputs that are held.
+    /// Bytes of outputs that are parked.
     pub(crate) fn bytes(&self) -> usize {
         let done = self.parts.values().map(|part| match part {
             Part::Done(sorted) => sorted.emitted.bytes(),

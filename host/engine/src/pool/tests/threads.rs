@@ -19,7 +19,7 @@ async fn threads(records: u64, long: u64) -> Vec<String> {
         out.push(None, value);
         Verdict::Done
     });
-    let plan = PipelineBuilder::new("homes")
+    let plan = PipelineBuilder::new("runtimes")
         .source(SourceBuilder::new("source", Numbers(records)))
         .stage(StageBuilder::native("stage", function).workers(count(1)).batch(batch(1)))
         .sink(SinkBuilder::new("sink", Nowhere))

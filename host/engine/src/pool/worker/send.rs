@@ -1,12 +1,19 @@
 //! How a worker sends on what came of its records: each of them meets its fate here, or goes to the next queue.
 
-use super::attempts::{Flushed, Sorted};
-use super::order::Turn;
-use super::worker::Worker;
+use super::Worker;
 use crate::error::Result;
 use crate::flow::Hold;
+use crate::pool::attempted::Flushed;
+use crate::pool::order::Turn;
+use crate::pool::outcome::Sorted;
 use crate::record::{Fate, Lineage, Ticket};
 use crate::report::Activity;
+
+/// What an instance returned at its end, with claims of its own.
+pub(super) struct ClaimedFlush {
+    flushed: Flushed,
+    claims: Lineage,
+}
 
 impl Worker {
     /// Settles what was dropped, gives failures to the error policy, and sends outputs on: at its turn, if order is kept.
@@ -14,7 +21,7 @@ impl Worker {
         let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
         self.kept.keep(&dropped);
-        let flushed: Vec<(Flushed, Lineage)> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
+        let flushed: Vec<ClaimedFlush> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());
         counters.failed.add(failed.reasons.len());
@@ -38,14 +45,15 @@ impl Worker {
 
     /// Claims for what an instance returned at its end. They are made before those of the records that it was made of
     /// end: in between, a checkpoint would be taken without both.
-    pub(super) fn claim(&mut self, flushed: Flushed) -> (Flushed, Lineage) {
+    pub(super) fn claim(&mut self, flushed: Flushed) -> ClaimedFlush {
         let (records, keepsake) = (flushed.outcome.emitted.len(), self.kept.come_out());
-        (flushed, Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake))
+        let claims = Ticket::issue_created(&self.stage.ledger, &self.stage.name, records, keepsake);
+        ClaimedFlush { flushed, claims }
     }
 
-    pub(super) async fn send_flushed(&mut self, (flushed, claims): (Flushed, Lineage)) -> Result<()> {
+    pub(super) async fn send_flushed(&mut self, claimed: ClaimedFlush) -> Result<()> {
         self.does(Activity::WaitingForRoom);
-        let Flushed { outcome, hold } = flushed;
+        let ClaimedFlush { flushed: Flushed { outcome, hold }, claims } = claimed;
         // What was held is on its way now, with claims of its own.
         hold.into_iter().for_each(Hold::release);
         self.stage.counters.records_out.add(claims.len());

@@ -1,195 +1,47 @@
-//! A worker: the task that takes batches from its stage's queue, gives them to instances, and sends on what comes out.
-//! It holds one batch and at most one instance at a time. An instance that failed is dropped, never called again.
+//! Attempts at records: whole batches, then pieces where they fail, on pristine instances or on one that lives on.
+//!
+//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split
+//! in halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among
+//! n, at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempts::{Attempted, Flushed, Gathered, Part, Sorted, last_words};
-use super::breaker::Came;
-use super::held::Held;
-use super::load::Load;
-use super::order::Turn;
-use super::pace::{Took, flush_budget};
-use super::pending::{Next, Pending};
-use super::shift::Homes;
-use super::stage::Stage;
-use super::words::state_lost;
+use super::Worker;
 use crate::error::{Error, Result};
-use crate::flow::{Hold, Outlet, Stopwatch};
-use crate::plan::{Isolation, Recycle};
-use crate::program::{GuestFailure, Instance, Outcome, WorkerId};
-use crate::queue::Receiver;
-use crate::record::{Kept, Payload};
+use crate::flow::Hold;
+use crate::plan::{Recycle, Reuse};
+use crate::pool::attempted::{Attempted, Flushed, last_words};
+use crate::pool::breaker::Came;
+use crate::pool::gathered::Gathered;
+use crate::pool::load::Load;
+use crate::pool::pace::{Took, flush_budget};
+use crate::pool::pending::{Next, Pending};
+use crate::pool::words::state_lost;
+use crate::program::{GuestFailure, Instance, Outcome};
+use crate::record::Payload;
 use crate::report::Activity;
-use crate::time::{Instant, sleep_until};
-
-/// Outputs of one batch that wait to be sent on together. What is more, is sent on in parts: a batch of small records
-/// may make large outputs, and an attempt at each may fill the guest's memory again. Arbitrary.
-pub(super) const SEND_ON_BYTES: usize = 16 << 20;
-
-/// One worker.
-pub(crate) struct Worker {
-    pub(super) stage: Arc<Stage>,
-    id: WorkerId,
-    /// Its number among the tasks of the stage.
-    task: usize,
-    pub(super) input: Receiver,
-    pub(super) output: Outlet,
-    pub(super) instance: Option<Living>,
-    pub(super) homes: Homes,
-    pub(super) is_shared: bool,
-    /// A spare task: it works only while it is wanted.
-    pub(super) is_spare: bool,
-    /// Time inside guests for what it has in hand.
-    pub(super) turn: Duration,
-    /// Of what its instance may hold, for sources that are told what became of it.
-    pub(super) kept: Kept,
-}
+use crate::time::Instant;
 
 /// An instance that is kept from batch to batch.
-pub(super) struct Living {
+pub(in crate::pool) struct Living {
     instance: Box<dyn Instance>,
     /// Records given to it since it was made.
     given: usize,
     /// Records given to it since it was made for which nothing came out: what it may hold, and lose when it traps.
-    held: usize,
+    pub(super) held: usize,
     /// While it may hold any: no checkpoint can be taken.
     hold: Option<Hold>,
 }
 
 impl Worker {
-    /// A task of the stage between a queue and an outlet, that begins apart from the other stages. Those beyond one for
-    /// each worker are spare ones.
-    pub(crate) fn new(stage: &Arc<Stage>, task: usize, (input, output): (Receiver, Outlet), homes: Homes) -> Self {
-        let id = WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers };
-        let (stage, is_spare) = (Arc::clone(stage), task >= stage.workers.get());
-        let (turn, kept) = (Duration::ZERO, Kept::default());
-        Self { stage, id, task, input, output, instance: None, homes, is_shared: false, is_spare, turn, kept }
-    }
-
-    /// Tells whoever watches what it is doing from now on; returns what it was doing.
-    pub(super) fn does(&self, activity: Activity) -> Activity {
-        self.stage.activities.get(self.task).map_or(activity, |cell| cell.replace(activity))
-    }
-
-    /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at
-    /// its turn, all at once, or in parts when there is much of it.
-    pub(super) async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
-        let mut pending = load.pending();
-        let mut done = 0;
-        while done < load.len() {
-            let place = self.stage.places.take().await;
-            watch.lap(&self.stage.counters.waiting);
-            let begun = Instant::now();
-            let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(place);
-            self.stage.pace.learn_batch(begun.elapsed());
-            if self.stage.pace.batches_take_long() {
-                self.stage.places.call();
-            }
-            done = gathered.through();
-            let flushed = std::mem::take(&mut gathered.flushed);
-            let sorted = if gathered.waits() {
-                let parts = gathered.cut(&mut load, |_| false, &self.stage.retries);
-                watch.lap(&self.stage.counters.busy);
-                match &turn {
-                    Some(turn) => {
-                        self.see_through(Held::new(parts, flushed), turn, watch).await?;
-                        self.let_go();
-                        continue;
-                    }
-                    None => self.let_wait(parts),
-                }
-            } else {
-                gathered.sort(&mut load)
-            };
-            watch.lap(&self.stage.counters.busy);
-            self.send_on(sorted, flushed, turn.as_ref()).await?;
-            self.let_go();
-            watch.lap(&self.stage.counters.blocked);
-        }
-        Ok(())
-    }
-
-    /// What records came to nothing did so for good, unless an instance lives on that may hold them.
-    pub(super) fn let_go(&mut self) {
-        if self.instance.as_ref().is_none_or(|living| living.held == 0) {
-            self.kept.release();
-        }
-    }
-
-    /// Puts the records that are tried again into the room; the others continue.
-    fn let_wait(&self, parts: Vec<(usize, Part)>) -> Sorted {
-        let (mut sorted, mut waiting) = (Sorted::default(), Vec::new());
-        for (_, part) in parts {
-            match part {
-                Part::Done(done) => sorted.append(done),
-                Part::Waiting(record) => waiting.push(record),
-            }
-        }
-        self.stage.room.put(waiting);
-        sorted
-    }
-
-    /// Tries the waiting records of a batch that keeps its order, each when it is due, until all have their outcomes.
-    /// What leads is sent at the batch's turn, and what is after a waiting record is held: while that is much, only the
-    /// foremost record is tried.
-    async fn see_through(&mut self, mut held: Held, turn: &Turn, watch: &mut Stopwatch) -> Result<()> {
-        loop {
-            let is_full = held.bytes() >= SEND_ON_BYTES;
-            let due = held.next_due(is_full);
-            let can_go = held.leads() || (is_full && !held.flushed.is_empty());
-            if due.is_none() || (can_go && (is_full || turn.has_come())) {
-                let flushed = if due.is_none() || is_full { std::mem::take(&mut held.flushed) } else { Vec::new() };
-                self.send_on(held.take_leading(), flushed, Some(turn)).await?;
-                watch.lap(&self.stage.counters.blocked);
-                if due.is_some() {
-                    continue;
-                }
-            }
-            let Some(due) = due else { return Ok(()) };
-            if self.stage.breaker.is_open() {
-                // What has an outcome still gets its fate: the error sends its reader to the dead letters.
-                let done = held.into_done();
-                let last = done.last_reason();
-                self.send_on(done, Vec::new(), Some(turn)).await?;
-                return Err(self.stage.breaker.error(&self.stage.name, &last));
-            }
-            self.does(Activity::WaitingForRetry);
-            tokio::select! {
-                biased;
-                () = sleep_until(due) => {}
-                () = turn.wait(), if held.leads() => continue,
-            }
-            let place = self.stage.places.take().await;
-            watch.lap(&self.stage.counters.blocked);
-            self.try_again(&mut held, if is_full { 1 } else { usize::MAX }).await?;
-            drop(place);
-            watch.lap(&self.stage.counters.busy);
-        }
-    }
-
-    /// Tries the records of `held` that are due, the foremost first, at most `most` of them.
-    async fn try_again(&mut self, held: &mut Held, most: usize) -> Result<()> {
-        let (positions, waiting) = held.take_due(most);
-        let mut load = Load::again(waiting);
-        let room = SEND_ON_BYTES.saturating_sub(held.bytes());
-        let mut gathered = self.gather(&load, &mut load.pending(), 0, room).await?;
-        let tried = gathered.through();
-        held.flushed.append(&mut gathered.flushed);
-        let parts = gathered.cut(&mut load, |_| true, &self.stage.retries).into_iter().map(|(_, part)| part);
-        let untried = load.rest(tried).into_iter().map(Part::Waiting);
-        held.put(positions.into_iter().zip(parts.chain(untried)));
-        Ok(())
-    }
-
     /// How many records the next attempt may be given.
     fn piece_max(&self) -> usize {
         match (self.stage.reuse, self.stage.recycle.records) {
-            (Isolation::Record, _) => 1,
-            (Isolation::Batch, _) if self.stage.program.takes_one() => 1,
-            (Isolation::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
-            (Isolation::Batch | Isolation::Worker, _) => usize::MAX,
+            (Reuse::Record, _) => 1,
+            (Reuse::Batch, _) if self.stage.program.takes_one() => 1,
+            (Reuse::Worker, Some(most)) => most.get() - self.instance.as_ref().map_or(0, |living| living.given),
+            (Reuse::Batch | Reuse::Worker, _) => usize::MAX,
         }
     }
 
@@ -256,8 +108,8 @@ impl Worker {
     /// One attempt, on a pristine instance or on the long-lived one.
     async fn attempt(&mut self, records: &Payload) -> Result<Attempted> {
         match self.stage.reuse {
-            Isolation::Worker => self.attempt_living(records).await,
-            Isolation::Record | Isolation::Batch => {
+            Reuse::Worker => self.attempt_living(records).await,
+            Reuse::Record | Reuse::Batch => {
                 let begun = Instant::now();
                 let mut instance = self.instantiate().await?;
                 self.stage.pace.learn_opening(begun.elapsed());
@@ -366,7 +218,7 @@ impl Worker {
     }
 
     fn charge(&mut self, time: Duration, failed: bool) {
-        self.lengthen_turn(time);
+        self.lengthen_slice(time);
         self.stage.counters.in_guest.add_time(time);
         if failed {
             self.stage.counters.in_failed.add_time(time);

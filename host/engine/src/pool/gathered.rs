@@ -1,22 +1,18 @@
-//! Follows one batch through the instances: attempts, splitting where they fail, until every record has an outcome.
-//!
-//! An attempt that fails as a whole (a trap, a limit, a broken contract) costs its instance, and its records are split
-//! in halves, each tried on an instance of its own, until the guilty records stand alone: for one guilty record among
-//! n, at most 2 log2(n) more attempts, and for k of them at most k times that. Outputs keep the order of the records.
-//!
-//! A record that failed has its outcome, or waits for another attempt: then what came of the others is separated from
-//! it.
+//! The results of the attempts at one batch, gathered until every record has an outcome or is to be tried again. Then what
+//! came of the ones is separated from the others, and the claims are divided among outputs, failures and dropped records.
 
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::attempted::Flushed;
 use super::breaker::Came;
 use super::load::Load;
-use super::retries::{Cause, Retries, Waiting, crash};
-use crate::flow::{Failed, Hold, Reason};
-use crate::program::{GuestFailure, Instance, Outcome};
-use crate::record::{Lineage, Payload};
+use super::outcome::{Part, Sorted, append_ports};
+use super::retries::{Cause, Retries, crash};
+use crate::flow::{Failed, Reason};
+use crate::program::{FailureKind, GuestFailure, Outcome};
+use crate::record::Payload;
 
 /// The results of attempts at parts of one batch. Indices are those of the whole batch.
 #[derive(Debug, Default)]
@@ -48,25 +44,6 @@ struct Failing {
 
 /// Whether a record (by its position in the batch) that failed so is tried again.
 pub(crate) type Again<'a> = &'a (dyn Fn(usize, Cause) -> bool + Sync);
-
-/// The sorted results of a whole batch.
-#[derive(Debug, Default)]
-pub(crate) struct Sorted {
-    pub(crate) emitted: Payload,
-    pub(crate) claims: Lineage,
-    pub(crate) ports: Option<Vec<u16>>,
-    pub(crate) failed: Failed,
-    pub(crate) dropped: Lineage,
-}
-
-/// The results of neighbouring records, or of one.
-#[derive(Debug)]
-pub(crate) enum Part {
-    /// They have their outcomes.
-    Done(Sorted),
-    /// It is tried again.
-    Waiting(Waiting),
-}
 
 impl Gathered {
     /// Nothing yet of a batch whose records before `base` are done with.
@@ -122,7 +99,7 @@ impl Gathered {
         for failure in failures {
             let cause = if failure.retryable { Cause::Retryable } else { Cause::Final };
             let again = again(range.start + failure.index as usize, cause);
-            let reason = Reason::new("returned", failure.message);
+            let reason = Reason::new(FailureKind::Returned, failure.message);
             self.failures.push(Failing { index: first + failure.index, reason, cause, again });
         }
         if range.len() == whole {
@@ -223,7 +200,7 @@ impl Gathered {
         while position < self.through {
             let at = index(position - self.base);
             if let Some(Failing { reason, cause, .. }) = again.next_if(|failing| failing.index == at) {
-                parts.push((position, Part::Waiting(load.wait(position, (cause, &reason), retries))));
+                parts.push((position, Part::Waiting(load.wait(position, cause, &reason, retries))));
                 position += 1;
                 continue;
             }
@@ -271,88 +248,6 @@ impl Gathered {
     }
 }
 
-impl Part {
-    /// All its claims.
-    pub(crate) fn claims(&self) -> impl Iterator<Item = &Lineage> {
-        let [first, second, third] = match self {
-            Self::Waiting(record) => [Some(&record.claim), None, None],
-            Self::Done(sorted) => [Some(&sorted.claims), Some(&sorted.failed.claims), Some(&sorted.dropped)],
-        };
-        first.into_iter().chain(second).chain(third)
-    }
-
-    /// Bytes of the records that it holds.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Waiting(record) => record.record.bytes(),
-            Self::Done(sorted) => sorted.emitted.bytes() + sorted.failed.records.bytes(),
-        }
-    }
-}
-
-impl Sorted {
-    /// Adds what became of the records after these.
-    pub(crate) fn append(&mut self, other: Self) {
-        append_ports(&mut self.ports, self.emitted.len(), other.ports, other.emitted.len());
-        self.emitted.append(&other.emitted);
-        self.claims.append(other.claims);
-        self.failed.append(other.failed);
-        self.dropped.append(other.dropped);
-    }
-
-    /// The reason of the last failed record; empty when none failed.
-    pub(crate) fn last_reason(&self) -> String {
-        self.failed.reasons.last().map(|reason| reason.message.clone()).unwrap_or_default()
-    }
-}
-
-/// Adds the ports of `added` outputs after those of `before`; outputs without a port go to the first.
-fn append_ports(all: &mut Option<Vec<u16>>, before: usize, ports: Option<Vec<u16>>, added: usize) {
-    if ports.is_some() || all.is_some() {
-        let all = all.get_or_insert_with(|| vec![0; before]);
-        all.extend(ports.unwrap_or_else(|| vec![0; added]));
-    }
-}
-
-/// The result of an attempt.
-pub(crate) struct Attempted {
-    /// The error is the guest's.
-    pub(crate) came: Result<(Outcome, Option<Flushed>), GuestFailure>,
-    /// The guest's last log lines, where something failed.
-    pub(crate) words: Vec<String>,
-}
-
-impl Attempted {
-    pub(crate) fn of(came: Result<(Outcome, Option<Flushed>), GuestFailure>, instance: &dyn Instance) -> Self {
-        let words = last_words(came.as_ref().map(|(outcome, _)| outcome), instance);
-        Self { came, words }
-    }
-}
-
-/// The guest's last log lines, where something failed.
-pub(crate) fn last_words<E>(came: Result<&Outcome, E>, instance: &dyn Instance) -> Vec<String> {
-    if came.is_ok_and(|outcome| outcome.failures.is_empty()) { Vec::new() } else { instance.last_words() }
-}
-
-/// What an instance returned at its end. Until it is sent on, its records are nowhere else.
-#[derive(Debug)]
-pub(crate) struct Flushed {
-    pub(crate) outcome: Outcome,
-    /// Keeps checkpoints off.
-    pub(crate) hold: Option<Hold>,
-}
-
-impl Flushed {
-    /// Itself, if there is anything in it; else nothing was held.
-    pub(crate) fn unless_empty(self) -> Option<Self> {
-        if !self.outcome.emitted.is_empty() {
-            return Some(self);
-        }
-        self.hold.into_iter().for_each(Hold::release);
-        None
-    }
-}
-
 fn index(position: usize) -> u32 {
     u32::try_from(position).expect("a batch has under 2^32 records")
 }
@@ -364,7 +259,7 @@ mod tests {
     use super::*;
     use crate::plan::Retry;
     use crate::program::Failure;
-    use crate::record::{Batch, Column, Ledger, Places, Ticket};
+    use crate::record::{Batch, Column, Ledger, Lineage, Places, Ticket};
 
     /// What comes of a record: a number of outputs, a failure for good, or a retry.
     #[derive(Clone, Copy, Debug, PartialEq)]

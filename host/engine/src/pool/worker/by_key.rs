@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::mem;
 
-use super::attempts::{Part, Sorted};
-use super::keys::Keys;
-use super::lanes::LaneInstances;
-use super::load::Load;
-use super::retries::Waiting;
-use super::room::Look;
-use super::worker::{SEND_ON_BYTES, Worker};
+use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
+use crate::pool::keys::Keys;
+use crate::pool::lanes::LaneInstances;
+use crate::pool::load::Load;
+use crate::pool::outcome::{Part, Sorted};
+use crate::pool::retries::Waiting;
+use crate::pool::retry_queue::Look;
 use crate::queue::Lease;
 use crate::record::{BatchBounds, KeyHash, Payload};
 use crate::time::Instant;
@@ -20,7 +20,7 @@ impl Worker {
     /// Takes records that wait and are due, and looks at the others. Where retries need a lease, those of one lane, with a
     /// lease on it.
     pub(super) fn look(&self, bounds: &BatchBounds) -> (Look, Lease) {
-        let Some(keys) = &self.stage.keys else { return (self.stage.room.look(bounds), Lease::default()) };
+        let Some(keys) = &self.stage.keys else { return (self.stage.retry_queue.look(bounds), Lease::default()) };
         if !self.stage.retries_need_lease {
             return (keys.look(bounds, |_| true), Lease::default());
         }
@@ -114,11 +114,11 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let place = self.stage.places.take().await;
+            let slot = self.stage.slots.take().await;
             watch.lap(&self.stage.counters.waiting);
             let begun = Instant::now();
             let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(place);
+            drop(slot);
             self.stage.pace.learn_batch(begun.elapsed());
             done = gathered.through();
             let flushed = mem::take(&mut gathered.flushed);
@@ -143,10 +143,10 @@ impl Worker {
         let mut load = Load::again(waiting);
         let hashes = self.hashes(load.records());
         let mut in_hand: HashSet<KeyHash> = hashes.iter().copied().collect();
-        let place = self.stage.places.take().await;
+        let slot = self.stage.slots.take().await;
         watch.lap(&self.stage.counters.waiting);
         let mut gathered = self.gather(&load, &mut load.pending(), 0, SEND_ON_BYTES).await?;
-        drop(place);
+        drop(slot);
         let (tried, mut flushed) = (gathered.through(), mem::take(&mut gathered.flushed));
         let mut parts = gathered.cut(&mut load, |_| true, &self.stage.retries);
         parts.extend((tried..).zip(load.rest(tried).into_iter().map(Part::Waiting)));

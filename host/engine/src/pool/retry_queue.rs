@@ -1,8 +1,8 @@
-//! The waiting room of a stage that keeps no order: records between two attempts. They hold no worker up, and workers
+//! The retry queue of a stage that keeps no order: records between two attempts. They hold no worker up, and workers
 //! take those that are due before any new input.
 //!
 //! Bounded: while it is full, workers take no new input. What they have in hand by then may still come in, so it holds
-//! at most its bound and a batch for each worker. A room that is dropped drops its records: they count as in flight.
+//! at most its bound and a batch for each worker. One that is dropped drops its records: they count as in flight.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub(super) const RECORDS_MAX: usize = 1024;
 
 /// Shared by the workers of a stage.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct RetryQueue {
     bytes_max: usize,
     state: Mutex<State>,
     changed: Notify,
@@ -33,12 +33,12 @@ struct State {
     next: u64,
 }
 
-/// A worker's look at the room.
+/// A worker's look at the retry queue.
 #[derive(Debug)]
 pub(crate) struct Look {
     /// Records that were due, and are the worker's now.
     pub(crate) due: Vec<Waiting>,
-    /// When the next one is due; `None` when the room is empty.
+    /// When the next one is due; `None` when it is empty.
     pub(crate) next: Option<Instant>,
     /// Whether no new input may be taken.
     pub(crate) is_full: bool,
@@ -46,8 +46,8 @@ pub(crate) struct Look {
     pub(crate) is_kept: bool,
 }
 
-impl Room {
-    /// An empty room, which is full at this many bytes.
+impl RetryQueue {
+    /// An empty queue, which is full at this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, state: Mutex::default(), changed: Notify::new() }
     }

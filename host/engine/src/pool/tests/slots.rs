@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 
 use super::*;
-use crate::plan::{Isolation, Order};
+use crate::plan::{Order, Reuse};
 use crate::program::{Budget, GuestFailure, Instance, Outcome, WorkerId};
 
 /// A function that takes a second for a record, and ten for one that says so.
@@ -91,7 +91,7 @@ async fn who_waits_for_a_turn_holds_nobody_up() {
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_that_lives_on_is_one_for_each_worker() {
-    let (mut floor, seen) = start(|stage| stage.order(Order::Input).reuse(Isolation::Worker));
+    let (mut floor, seen) = start(|stage| stage.order(Order::Input).reuse(Reuse::Worker));
     floor.give(["slow", "1", "2", "3", "4", "5", "6"]).await;
     floor.drain().await.unwrap();
     assert_eq!(floor.texts(), ["slow", "1", "2", "3", "4", "5", "6"]);
