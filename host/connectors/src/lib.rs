@@ -3,9 +3,9 @@
 //! `kind` has one value for each kind, which is all that the rest of the program knows of it; `source` and `sink` do the
 //! work, `format` reads and writes text.
 
-pub mod doors;
 mod fault;
 mod format;
+pub mod fuzzing;
 pub(crate) mod kind;
 mod sink;
 mod source;

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use sandmill::connector::{CsvDialect, Matter};
-use sandmill::doors::{Given, Reading, read};
+use sandmill::fuzzing::{Given, Reading, read};
 
 pub(super) fn run(data: &[u8]) {
     let Some((&how, input)) = data.split_first() else { return };

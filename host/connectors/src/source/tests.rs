@@ -184,7 +184,7 @@ mod json_lines {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::doors::{Given, Reading, read as read_in_pieces};
+    use crate::fuzzing::{Given, Reading, read as read_in_pieces};
 
     #[test]
     fn bad_lines_are_given_with_line_and_column_and_blank_ones_are_skipped() {

@@ -3,9 +3,9 @@
 
 use crate::legible;
 
-pub use sandmill_connectors::doors::{Given, Reading, fields, is_json, read};
-pub use sandmill_engine::doors::{Settled, settle};
-pub use sandmill_sandbox::doors::{Returned, call_stage, check_columns, check_outcome, legible};
+pub use sandmill_connectors::fuzzing::{Given, Reading, fields, is_json, read};
+pub use sandmill_engine::fuzzing::{Settled, settle};
+pub use sandmill_sandbox::fuzzing::{Returned, call_stage, check_columns, check_outcome, legible};
 
 /// Text of others as the command line shows it.
 #[must_use]
