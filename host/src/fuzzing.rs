@@ -1,4 +1,4 @@
-//! Doors for tests, into what is private: what a guest might return is handed to the code that checks it and to the
+//! Entry points for the fuzzer and tests to what is private: what a guest might return is handed to the code that checks it and to the
 //! code that divides claims by it, and a stage is called with batches of their own. Not a part of what the library promises.
 
 use crate::legible;

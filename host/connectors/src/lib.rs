@@ -15,6 +15,6 @@ mod thread;
 
 pub use self::kind::{
     Column, ColumnType, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate, Generated,
-    IfExists, LineFormat, Matter, NullSink, SINKS, SOURCES, SinkReader, SourceReader, SqliteSink, StdinSource,
+    IfExists, LineFormat, NullSink, SINKS, SOURCES, SinkReader, SourceFormat, SourceReader, SqliteSink, StdinSource,
     StdoutSink,
 };
