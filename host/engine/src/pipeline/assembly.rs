@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, Rule};
 use super::answering::AnsweringTask;
-use super::checkpoints::{Checkpointer, Gate};
-use super::closing::Closing;
-use super::desk::SinkDesk;
+use super::checkpoint::Closing;
+use super::checkpoint::SinkDesk;
+use super::checkpoint::{Checkpointer, Gate};
+use super::checkpoint::{Keeping, SourceDesk};
+use super::edge_retry::Patience;
 use super::images::Images;
-use super::keeping::{Keeping, SourceDesk};
 use super::opening::ReadySink;
-use super::patience::Patience;
 use super::prepare::{Pipeline, ReadySource};
 use super::running::{AnsweringSources, Running, Supervisor};
 use super::sink::SinkTask;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::failing;
-use super::keeping::Keeping;
-use super::patience::Patience;
+use super::checkpoint::Keeping;
+use super::edge_retry::Patience;
 use crate::edge::{Sink, SinkSpec, SinkStart};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
+use crate::failpoint::wrap;
 use crate::plan::{OnError, Retry, SinkPlan};
 use crate::queue::QueueBounds;
 use crate::record::BatchBounds;
@@ -43,7 +43,7 @@ pub(super) async fn ready_sinks(
     for (SinkPlan { name, spec, appends, queue, batch, on_error, retry }, answered) in plans.into_iter().zip(answered) {
         let again = Patience::new(("sink", &name), retry, audience.clone());
         let opened = open_sink(&*spec, SinkStart { resumes, appends }, &again).await?;
-        let mut sink = failing::sink(opened, failpoints);
+        let mut sink = wrap::sink(opened, failpoints);
         if *answered {
             sink.expect_receipts();
         }

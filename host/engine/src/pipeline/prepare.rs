@@ -6,13 +6,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::assembly;
-use super::failing;
+use super::checkpoint::{Keeping, Resumption};
+use super::fingerprint::{Described, points};
 use super::host::Host;
-use super::keeping::{Keeping, Resumption};
 use super::opened::{OpenSource, Opening, open_source};
 use super::opening::{ReadySink, ready_sinks};
 use super::overlap::Files;
-use super::points::{Described, points};
 use super::promises::promises;
 use super::running::Running;
 use super::runtimes::Runtimes;
@@ -20,6 +19,7 @@ use super::stages::{self, ReadyStage, in_node, ready_stage};
 use crate::edge::{Settlement, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
+use crate::failpoint::wrap;
 use crate::flow::{Completions, Settler, completion_channel};
 use crate::loader::{Loader, Loading, SourceToLoad};
 use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
@@ -166,7 +166,7 @@ impl Making {
             let not_resumed = keeping.as_ref().and_then(|keeping| ready.not_resumed(keeping));
             ready.remarks().chain(not_resumed).for_each(|remark| self.audience.events.send(remark));
             inputs.extend(ready.inputs(keeping.is_some())?);
-            sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
+            sources.push(ReadySource { source: wrap::source(ready.source, &failpoints), ..ready });
         }
         keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
         announce_headers(&sources, &mut sinks, &graph);
@@ -191,7 +191,7 @@ impl Making {
         let mut stages = Vec::with_capacity(plans.len());
         for plan in plans.into_iter().enumerate() {
             let ready = ready_stage(plan, &mut *self.loading, &self.audience, &mut self.runtimes).await?;
-            let program = failing::program(ready.program, failpoints);
+            let program = wrap::program(ready.program, failpoints);
             stages.push(ReadyStage { program, ..ready });
         }
         Ok(stages)

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bottleneck;
-use super::closing::{Closing, Conclusion};
+use super::checkpoint::{Closing, Conclusion};
 use super::images::Images;
 use super::observer::Observer;
 use super::runtimes::Runtimes;

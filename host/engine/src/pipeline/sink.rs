@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::desk::SinkDesk;
+use super::checkpoint::SinkDesk;
 use crate::edge::{Records, Rejected};
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Reason, SinkCounters, Stopwatch};

@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
-use super::checkpoints::Gate;
-use super::keeping::SourceDesk;
-use super::patience::Patience;
+use super::checkpoint::Gate;
+use super::checkpoint::SourceDesk;
+use super::edge_retry::Patience;
 use crate::edge::{BadRecord, Chunk, Cursor, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};

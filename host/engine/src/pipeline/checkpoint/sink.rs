@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use super::super::edge_retry::Patience;
 use super::answers::Answers;
-use super::patience::Patience;
 use crate::edge::{Mark, Records, Rejected, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
@@ -13,8 +13,8 @@ use crate::state::StateFile;
 use crate::time::{Instant, sleep};
 
 /// A sink with what it has written and not committed.
-pub(super) struct SinkDesk {
-    pub(super) name: Arc<str>,
+pub(in crate::pipeline) struct SinkDesk {
+    pub(in crate::pipeline) name: Arc<str>,
     sink: Box<dyn Sink>,
     /// Whether what is written is held back until it is committed.
     holds: bool,
@@ -30,7 +30,7 @@ pub(super) struct SinkDesk {
 
 impl SinkDesk {
     /// The desk of a sink; `holds` says whether what is written is held back until it is committed.
-    pub(super) fn new(
+    pub(in crate::pipeline) fn new(
         (name, sink, holds): (&Arc<str>, Box<dyn Sink>, bool),
         (settler, counters): (Settler, Arc<SinkCounters>),
         patience: Patience,
@@ -40,7 +40,7 @@ impl SinkDesk {
     }
 
     /// The same for a sink that is fed by a source that acknowledges. Where it stands is kept in `state`, if anywhere.
-    pub(super) fn answering(self, state: Option<StateFile>) -> Self {
+    pub(in crate::pipeline) fn answering(self, state: Option<StateFile>) -> Self {
         Self { answers: Some(Answers::new(state)), ..self }
     }
 
@@ -48,7 +48,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink fails for good.
-    pub(super) async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
+    pub(in crate::pipeline) async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let mut failures = 0;
         loop {
             match self.sink.write(records).await {
@@ -66,7 +66,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// As [`Self::sync`].
-    pub(super) async fn settle(&mut self, written: Lineage) -> Result<Option<Instant>> {
+    pub(in crate::pipeline) async fn settle(&mut self, written: Lineage) -> Result<Option<Instant>> {
         if self.holds {
             self.counters.held.add(written.len());
             self.held.park(written);
@@ -87,7 +87,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink or the state file fails: what was written counts as in flight.
-    pub(super) async fn sync(&mut self) -> Result<()> {
+    pub(in crate::pipeline) async fn sync(&mut self) -> Result<()> {
         if self.answers.as_ref().is_none_or(Answers::is_empty) {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl SinkDesk {
     }
 
     /// Abandons what was held back: it will not be committed any more, and counts as in flight.
-    pub(super) fn give_up(&mut self) {
+    pub(in crate::pipeline) fn give_up(&mut self) {
         drop(std::mem::take(&mut self.held));
         self.answers.iter_mut().for_each(Answers::give_up);
         self.counters.held.set(0);
@@ -117,7 +117,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink fails.
-    pub(super) async fn mark_for_checkpoint(&mut self) -> Result<Option<Mark>> {
+    pub(in crate::pipeline) async fn mark_for_checkpoint(&mut self) -> Result<Option<Mark>> {
         match self.answers {
             Some(_) => self.sync().await.map(|()| None),
             None => self.mark().await,
@@ -138,7 +138,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink fails for good. What was held back is lost, and counts as in flight.
-    pub(super) async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+    pub(in crate::pipeline) async fn commit(&mut self, note: Option<&str>) -> Result<()> {
         let mut failures = 0;
         while let Err(failure) = self.sink.commit(note).await {
             self.wait_after(failure, &mut failures).await?;
@@ -155,7 +155,7 @@ impl SinkDesk {
     ///
     /// # Errors
     /// When the sink fails for good.
-    pub(super) async fn finish(&mut self) -> Result<()> {
+    pub(in crate::pipeline) async fn finish(&mut self) -> Result<()> {
         let mut failures = 0;
         while let Err(failure) = self.sink.finish().await {
             self.wait_after(failure, &mut failures).await?;

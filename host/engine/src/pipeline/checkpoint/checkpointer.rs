@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedRwLockWriteGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
-use super::desk::SinkDesk;
 use super::interval::Took;
-use super::keeping::{Keeping, SourceDesk};
+use super::session::{Keeping, SourceDesk};
+use super::sink::SinkDesk;
 use crate::error::{Error, Result};
 use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
@@ -30,21 +30,21 @@ const LOOK_EVERY: Duration = Duration::from_micros(500);
 const COUNT_EVERY: Duration = Duration::from_millis(20);
 
 /// Open to many sources at once; closed to all while a checkpoint is taken.
-pub(super) type Gate = Arc<RwLock<()>>;
+pub(in crate::pipeline) type Gate = Arc<RwLock<()>>;
 
 /// Takes checkpoints of a run: what it looks at and writes to.
-pub(super) struct Checkpointer {
-    pub(super) keeping: Keeping,
-    pub(super) gate: Gate,
+pub(in crate::pipeline) struct Checkpointer {
+    pub(in crate::pipeline) keeping: Keeping,
+    pub(in crate::pipeline) gate: Gate,
     /// Keeps the gate closed until the run can be resumed.
-    pub(super) opening: Option<OwnedRwLockWriteGuard<()>>,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) sources: Vec<SourceDesk>,
+    pub(in crate::pipeline) opening: Option<OwnedRwLockWriteGuard<()>>,
+    pub(in crate::pipeline) ledger: Arc<Ledger>,
+    pub(in crate::pipeline) sources: Vec<SourceDesk>,
     /// Whether a checkpoint needs the cursor of each source: of one that resumes there.
-    pub(super) seeks: Vec<bool>,
-    pub(super) stages: Vec<Arc<StageCounters>>,
-    pub(super) sinks: Vec<Arc<Mutex<SinkDesk>>>,
-    pub(super) stats: CheckpointStats,
+    pub(in crate::pipeline) seeks: Vec<bool>,
+    pub(in crate::pipeline) stages: Vec<Arc<StageCounters>>,
+    pub(in crate::pipeline) sinks: Vec<Arc<Mutex<SinkDesk>>>,
+    pub(in crate::pipeline) stats: CheckpointStats,
 }
 
 impl Checkpointer {
@@ -55,7 +55,7 @@ impl Checkpointer {
     ///
     /// # Cancel safety
     /// Dropped at any point, the run can be resumed at the last checkpoint whose commit was under way or before.
-    pub(super) async fn run(&mut self, done: CancellationToken) -> Result<()> {
+    pub(in crate::pipeline) async fn run(&mut self, done: CancellationToken) -> Result<()> {
         self.begin().await?;
         let mut wait = self.keeping.checkpoints.every;
         loop {
@@ -98,19 +98,19 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When a sink or the state file fails.
-    pub(super) async fn take_last(&mut self, finished: bool) -> Result<()> {
+    pub(in crate::pipeline) async fn take_last(&mut self, finished: bool) -> Result<()> {
         if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
     }
 
     /// Whether no record has moved. Never true of a resumed run: the run before it may have written records after its
     /// last checkpoint, and only the marks in the state file say how to cut them off.
-    pub(super) fn has_done_nothing(&self) -> bool {
+    pub(in crate::pipeline) fn has_done_nothing(&self) -> bool {
         let account = self.ledger.accounting();
         !self.keeping.resumes && account.read == 0 && account.created == 0
     }
 
     /// Whether the run that is resumed had ended: nothing moves.
-    pub(super) fn had_ended(&self) -> bool {
+    pub(in crate::pipeline) fn had_ended(&self) -> bool {
         self.keeping.from.finished
     }
 
@@ -119,7 +119,7 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When the state file fails.
-    pub(super) async fn write_end(&mut self) -> Result<()> {
+    pub(in crate::pipeline) async fn write_end(&mut self) -> Result<()> {
         let mut last = self.keeping.from.clone();
         (last.epoch, last.taken, last.finished) = (last.epoch + 1, now(), true);
         last.accounting = self.total();
@@ -129,8 +129,8 @@ impl Checkpointer {
     }
 
     /// Has the sink that commits checkpoints forget its own. Of the run, the state file is left, which says that it has
-    /// ended; it goes with the [`Conclusion`](super::closing::Conclusion).
-    pub(super) async fn forget(&mut self) {
+    /// ended; it goes with the [`Conclusion`](super::lifecycle::Conclusion).
+    pub(in crate::pipeline) async fn forget(&mut self) {
         self.keeping.is_over = true;
         if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
             // Best effort: everything is where it belongs, and a note that stays belongs to a run that nobody

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoints::Checkpointer;
-use super::desk::SinkDesk;
+use super::checkpointer::Checkpointer;
+use super::sink::SinkDesk;
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::report::CheckpointStats;
@@ -20,14 +20,14 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is left to do when nothing moves any more. Cloned, because checkpoints are also taken during the run.
 #[derive(Clone)]
-pub(super) struct Closing {
+pub(in crate::pipeline) struct Closing {
     checkpointer: Option<Arc<Mutex<Checkpointer>>>,
     sinks: Vec<Arc<Mutex<SinkDesk>>>,
     failpoints: Failpoints,
 }
 
 impl Closing {
-    pub(super) fn new(
+    pub(in crate::pipeline) fn new(
         checkpointer: Option<Checkpointer>,
         sinks: Vec<Arc<Mutex<SinkDesk>>>,
         failpoints: Failpoints,
@@ -40,7 +40,7 @@ impl Closing {
     ///
     /// # Errors
     /// When one cannot be written.
-    pub(super) async fn keep(self, done: CancellationToken) -> Result<()> {
+    pub(in crate::pipeline) async fn keep(self, done: CancellationToken) -> Result<()> {
         match &self.checkpointer {
             Some(checkpointer) => checkpointer.lock().await.run(done).await,
             None => Ok(()),
@@ -51,7 +51,7 @@ impl Closing {
     ///
     /// # Errors
     /// When the last checkpoint cannot be written, or a sink cannot be closed.
-    pub(super) async fn close(self, finished: bool) -> Result<()> {
+    pub(in crate::pipeline) async fn close(self, finished: bool) -> Result<()> {
         self.failpoints.pass(Failpoint::Drain)?;
         let Some(checkpointer) = &self.checkpointer else { return finish(&self.sinks).await };
         let mut checkpointer = checkpointer.lock().await;
@@ -73,13 +73,13 @@ impl Closing {
     }
 
     /// Whether nothing is left to resume.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::pipeline) fn is_over(&self) -> bool {
         let checkpointer = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok());
         checkpointer.is_some_and(|checkpointer| checkpointer.keeping.is_over)
     }
 
     /// Ends a run whose only reader has had enough: what it did not read is not missed, so there is nothing to resume.
-    pub(super) async fn give_up(&self) {
+    pub(in crate::pipeline) async fn give_up(&self) {
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.lock().await.keeping.is_over = true;
         }
@@ -88,7 +88,7 @@ impl Closing {
     /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was
     /// left running when the run was interrupted is waited for, a while: were it still under way, a run that is started
     /// at once would find the file taken.
-    pub(super) async fn release(&self) -> Conclusion {
+    pub(in crate::pipeline) async fn release(&self) -> Conclusion {
         for sink in &self.sinks {
             sink.lock().await.give_up();
         }
@@ -108,7 +108,7 @@ impl Closing {
     }
 
     /// The checkpoints of the run, and the state file that is left. When a write is stuck, this is not known.
-    pub(super) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
+    pub(in crate::pipeline) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
         let Some(checkpointer) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok())
         else {
             return (None, None);

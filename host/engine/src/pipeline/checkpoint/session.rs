@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::patience::Patience;
-use super::points::difference;
+use super::super::edge_retry::Patience;
+use super::super::fingerprint::difference;
 use crate::edge::{Cursor, Input, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::plan::{Checkpoints, Start, StatePlan};
@@ -13,29 +13,29 @@ use crate::state::{Checkpoint, InputPoint, NodePoint, SinkPoint, SourcePoint, St
 
 /// The checkpoint session of a run: where it began, and what it keeps.
 #[derive(Debug)]
-pub(super) struct Keeping {
-    pub(super) state: StateFile,
+pub(in crate::pipeline) struct Keeping {
+    pub(in crate::pipeline) state: StateFile,
     /// Whether what is there is of no interest, even if damaged.
-    pub(super) fresh: bool,
+    pub(in crate::pipeline) fresh: bool,
     /// Whether changes to the pipeline are accepted (`--resume`).
     accepts_changes: bool,
-    pub(super) checkpoints: Checkpoints,
+    pub(in crate::pipeline) checkpoints: Checkpoints,
     /// Where the run begins.
-    pub(super) from: Checkpoint,
+    pub(in crate::pipeline) from: Checkpoint,
     /// The account of the runs before this one.
-    pub(super) before: Accounting,
+    pub(in crate::pipeline) before: Accounting,
     /// Whether it continues an interrupted run.
-    pub(super) resumes: bool,
+    pub(in crate::pipeline) resumes: bool,
     /// The sink that commits the checkpoint with its rows.
-    pub(super) ledger: Option<usize>,
+    pub(in crate::pipeline) ledger: Option<usize>,
     /// Which sinks are fed by a source that acknowledges. What they hold is not taken back to a checkpoint.
     answered: Vec<bool>,
     /// Where these stand, by name.
-    pub(super) marks: Vec<SinkPoint>,
+    pub(in crate::pipeline) marks: Vec<SinkPoint>,
     /// What the sources read: of the interrupted run, then of this one, until it is written down.
-    pub(super) inputs: Vec<InputPoint>,
+    pub(in crate::pipeline) inputs: Vec<InputPoint>,
     /// Whether nothing is left to resume.
-    pub(super) is_over: bool,
+    pub(in crate::pipeline) is_over: bool,
 }
 
 impl Keeping {
@@ -43,7 +43,7 @@ impl Keeping {
     ///
     /// # Errors
     /// When the file cannot be opened, is damaged, or another run has it.
-    pub(super) fn open(
+    pub(in crate::pipeline) fn open(
         state: &StateFile,
         plan: &StatePlan,
         checkpoints: Checkpoints,
@@ -80,7 +80,7 @@ impl Keeping {
     }
 
     /// Where a source resumes, and what it read; nothing where it begins at its beginning.
-    pub(super) fn resumption(&self, source: usize) -> Option<Resumption> {
+    pub(in crate::pipeline) fn resumption(&self, source: usize) -> Option<Resumption> {
         let point = self.from.sources.get(source).filter(|_| !self.from.finished)?;
         let cursor = point.cursor.clone()?;
         let of_it = self.inputs.iter().filter(|input| input.source == point.name);
@@ -89,12 +89,12 @@ impl Keeping {
     }
 
     /// The run, as a number: the same for all that resume it.
-    pub(super) fn run(&self) -> Option<u64> {
+    pub(in crate::pipeline) fn run(&self) -> Option<u64> {
         u64::from_str_radix(&self.from.run, 16).ok()
     }
 
     /// The interrupted run, if there is one.
-    pub(super) fn resumed_from(&self) -> Option<Resumed> {
+    pub(in crate::pipeline) fn resumed_from(&self) -> Option<Resumed> {
         let has_ended = self.from.finished;
         self.resumes.then_some(Resumed { begun: self.from.begun, accounting: self.before, has_ended })
     }
@@ -104,7 +104,7 @@ impl Keeping {
     ///
     /// # Errors
     /// When it cannot be read, or is not where it was left.
-    pub(super) async fn consult(
+    pub(in crate::pipeline) async fn consult(
         &mut self,
         answered: &[bool],
         sinks: &mut [Box<dyn Sink>],
@@ -166,7 +166,11 @@ impl Keeping {
     ///
     /// # Errors
     /// When a sink has changed meanwhile.
-    pub(super) async fn place(&mut self, sinks: &mut [Box<dyn Sink>], patience: &[Patience]) -> Result<()> {
+    pub(in crate::pipeline) async fn place(
+        &mut self,
+        sinks: &mut [Box<dyn Sink>],
+        patience: &[Patience],
+    ) -> Result<()> {
         if self.from.finished {
             return Ok(());
         }
@@ -193,12 +197,12 @@ impl Keeping {
 }
 
 /// Where a source resumes.
-pub(super) struct Resumption {
-    pub(super) cursor: Cursor,
+pub(in crate::pipeline) struct Resumption {
+    pub(in crate::pipeline) cursor: Cursor,
     /// The inputs of the earlier run.
-    pub(super) inputs: Vec<Input>,
+    pub(in crate::pipeline) inputs: Vec<Input>,
     /// Whether what comes after that may be another one.
-    pub(super) accepts_changes: bool,
+    pub(in crate::pipeline) accepts_changes: bool,
 }
 
 /// The names of all nodes of a role.
@@ -273,4 +277,4 @@ fn differences(then: &[NodePoint], now: &[NodePoint], may_change: impl Fn(&NodeP
 }
 
 /// Shared by a source's task and the checkpoints.
-pub(super) type SourceDesk = Arc<std::sync::Mutex<SourcePoint>>;
+pub(in crate::pipeline) type SourceDesk = Arc<std::sync::Mutex<SourcePoint>>;
