@@ -18,7 +18,7 @@ const WAIT_SHARE: u32 = 4;
 
 /// Claims of records that are written and may not last yet. Dropped, they count as in flight.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Answers {
+pub(super) struct Answers {
     state: Option<StateFile>,
     written: Lineage,
     /// When the first of them was written.
@@ -29,16 +29,16 @@ pub(in crate::pipeline) struct Answers {
 }
 
 impl Answers {
-    pub(in crate::pipeline) fn new(state: Option<StateFile>) -> Self {
+    pub(super) fn new(state: Option<StateFile>) -> Self {
         Self { state, written: Lineage::default(), since: Instant::now(), wait: WAIT_MIN, kept: None }
     }
 
-    pub(in crate::pipeline) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.written.is_empty()
     }
 
     /// Adds records that were written, and says by when they should last.
-    pub(in crate::pipeline) fn add(&mut self, written: Lineage) -> Instant {
+    pub(super) fn add(&mut self, written: Lineage) -> Instant {
         if self.written.is_empty() {
             self.since = Instant::now();
         }
@@ -50,7 +50,7 @@ impl Answers {
     ///
     /// # Errors
     /// When the state file cannot be written.
-    pub(in crate::pipeline) async fn keep(&mut self, sink: &str, mark: Option<Mark>) -> Result<()> {
+    pub(super) async fn keep(&mut self, sink: &str, mark: Option<Mark>) -> Result<()> {
         let (Some(state), Some(_)) = (&self.state, &mark) else { return Ok(()) };
         if self.kept == mark {
             return Ok(());
@@ -63,13 +63,13 @@ impl Answers {
     }
 
     /// Takes all claims out: their records last, which took this long.
-    pub(in crate::pipeline) fn take(&mut self, took: Duration) -> Lineage {
+    pub(super) fn take(&mut self, took: Duration) -> Lineage {
         self.wait = WAIT_MIN.max(took * WAIT_SHARE);
         std::mem::take(&mut self.written)
     }
 
     /// They will not be made to last any more.
-    pub(in crate::pipeline) fn give_up(&mut self) {
+    pub(super) fn abandon(&mut self) {
         drop(std::mem::take(&mut self.written));
     }
 }

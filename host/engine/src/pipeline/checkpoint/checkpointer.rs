@@ -6,20 +6,21 @@
 //! commits the checkpoint with its rows, then the state file. Before the second step the run resumes at the checkpoint
 //! before, after it at this one.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::interval::Took;
-use super::session::{Keeping, SourceDesk};
-use super::sink::SinkDesk;
+use super::position::SourcePosition;
+use super::session::Session;
+use super::sink::CommittedSink;
 use crate::error::{Error, Result};
 use crate::flow::StageCounters;
 use crate::record::{Accounting, Ledger};
 use crate::report::CheckpointStats;
-use crate::state::{Beginning, SinkPoint, SourcePoint, StateFile, now};
+use crate::state::{Checkpoint, SinkPoint, StateFile, now};
 use crate::time::{Instant, sleep};
 
 /// How often is looked whether the pipeline is level. Asking costs a few loads; a wake-up for every batch that is
@@ -32,22 +33,51 @@ const COUNT_EVERY: Duration = Duration::from_millis(20);
 /// Open to many sources at once; closed to all while a checkpoint is taken.
 pub(in crate::pipeline) type Gate = Arc<RwLock<()>>;
 
-/// Takes checkpoints of a run: what it looks at and writes to.
+/// What a checkpoint is taken of.
 pub(in crate::pipeline) struct Checkpointer {
-    pub(in crate::pipeline) keeping: Keeping,
+    session: Arc<Session>,
+    of: Subject,
+    /// Locked to be read or written, never while something is waited for.
+    progress: Mutex<Progress>,
+}
+
+/// How far the checkpoints of a run have come.
+struct Progress {
+    /// The last one; in the beginning, where the run began.
+    last: Checkpoint,
+    stats: CheckpointStats,
+    /// Whether nothing is left to resume.
+    is_over: bool,
+    /// Keeps the gate closed until it is written down where the run begins. When that fails it stays closed: of a run
+    /// that cannot be resumed no record moves.
+    opening: Option<OwnedRwLockWriteGuard<()>>,
+}
+
+/// A gate that is closed, and what is beyond it.
+struct Closed {
+    _gate: OwnedRwLockWriteGuard<()>,
+    begun: Instant,
+    /// Whether nothing is in flight.
+    is_level: bool,
+}
+
+/// The parts of a pipeline that checkpoints look at.
+pub(in crate::pipeline) struct Subject {
     pub(in crate::pipeline) gate: Gate,
-    /// Keeps the gate closed until the run can be resumed.
-    pub(in crate::pipeline) opening: Option<OwnedRwLockWriteGuard<()>>,
     pub(in crate::pipeline) ledger: Arc<Ledger>,
-    pub(in crate::pipeline) sources: Vec<SourceDesk>,
-    /// Whether a checkpoint needs the cursor of each source: of one that resumes there.
-    pub(in crate::pipeline) seeks: Vec<bool>,
+    pub(in crate::pipeline) sources: Vec<SourcePosition>,
     pub(in crate::pipeline) stages: Vec<Arc<StageCounters>>,
-    pub(in crate::pipeline) sinks: Vec<Arc<Mutex<SinkDesk>>>,
-    pub(in crate::pipeline) stats: CheckpointStats,
+    pub(in crate::pipeline) sinks: Vec<Arc<CommittedSink>>,
 }
 
 impl Checkpointer {
+    /// `opening` keeps the gate closed, which nobody has passed yet.
+    pub(in crate::pipeline) fn new(session: Session, opening: Option<OwnedRwLockWriteGuard<()>>, of: Subject) -> Self {
+        let stats = CheckpointStats { resumed_from: session.resumed_from(), ..CheckpointStats::default() };
+        let progress = Mutex::new(Progress { last: session.from().clone(), stats, is_over: false, opening });
+        Self { session: Arc::new(session), of, progress }
+    }
+
     /// Takes checkpoints until the run is `done`.
     ///
     /// # Errors
@@ -55,41 +85,26 @@ impl Checkpointer {
     ///
     /// # Cancel safety
     /// Dropped at any point, the run can be resumed at the last checkpoint whose commit was under way or before.
-    pub(in crate::pipeline) async fn run(&mut self, done: CancellationToken) -> Result<()> {
-        self.begin().await?;
-        let mut wait = self.keeping.checkpoints.every;
+    pub(super) async fn run(&self, done: &CancellationToken) -> Result<()> {
+        self.on_thread(Session::write_beginning).await?;
+        self.progress().opening = None;
+        let mut wait = self.session.every();
         loop {
             tokio::select! {
                 biased;
                 () = done.cancelled() => return Ok(()),
                 () = self.due(wait) => {}
             }
-            let begun = Instant::now();
             if self.held_in_stages() > 0 {
-                self.stats.held_off += 1;
+                self.progress().stats.held_off += 1;
                 continue;
             }
-            let gate = Arc::clone(&self.gate);
-            let closed = tokio::select! {
+            let taken = tokio::select! {
                 biased;
                 () = done.cancelled() => return Ok(()),
-                closed = gate.write() => closed,
+                closed = self.close_gate() => self.take_behind(closed).await?,
             };
-            let is_level = tokio::select! {
-                biased;
-                () = done.cancelled() => return Ok(()),
-                is_level = self.level() => is_level,
-            };
-            let level = begun.elapsed();
-            if is_level {
-                self.take(false).await?;
-            } else {
-                self.stats.held_off += 1;
-            }
-            drop(closed);
-            let paused = begun.elapsed();
-            self.stats.paused += paused;
-            wait = Took { level, commit: paused - level }.wait(self.keeping.checkpoints.every);
+            wait = taken.wait(self.session.every());
         }
     }
 
@@ -98,20 +113,38 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When a sink or the state file fails.
-    pub(in crate::pipeline) async fn take_last(&mut self, finished: bool) -> Result<()> {
-        if finished && self.keeping.ledger.is_none() { Ok(()) } else { self.take(finished).await }
+    pub(super) async fn take_last(&self, finished: bool) -> Result<()> {
+        if finished && self.session.committer().is_none() { Ok(()) } else { self.take(finished).await }
     }
 
     /// Whether no record has moved. Never true of a resumed run: the run before it may have written records after its
     /// last checkpoint, and only the marks in the state file say how to cut them off.
-    pub(in crate::pipeline) fn has_done_nothing(&self) -> bool {
-        let account = self.ledger.accounting();
-        !self.keeping.resumes && account.read == 0 && account.created == 0
+    pub(super) fn has_done_nothing(&self) -> bool {
+        let account = self.of.ledger.accounting();
+        !self.session.resumes() && account.read == 0 && account.created == 0
     }
 
     /// Whether the run that is resumed had ended: nothing moves.
-    pub(in crate::pipeline) fn had_ended(&self) -> bool {
-        self.keeping.from.finished
+    pub(super) fn had_ended(&self) -> bool {
+        self.session.from().finished
+    }
+
+    /// Whether nothing is left to resume.
+    pub(super) fn is_over(&self) -> bool {
+        self.progress().is_over
+    }
+
+    /// Nothing is left to resume.
+    pub(super) fn set_over(&self) {
+        self.progress().is_over = true;
+    }
+
+    pub(super) fn state(&self) -> &StateFile {
+        self.session.state()
+    }
+
+    pub(super) fn stats(&self) -> CheckpointStats {
+        self.progress().stats.clone()
     }
 
     /// Writes down that the run has ended, with all sinks closed. From here on, a run that resumes it does nothing but
@@ -119,50 +152,55 @@ impl Checkpointer {
     ///
     /// # Errors
     /// When the state file fails.
-    pub(in crate::pipeline) async fn write_end(&mut self) -> Result<()> {
-        let mut last = self.keeping.from.clone();
+    pub(super) async fn write_end(&self) -> Result<()> {
+        let mut last = self.progress().last.clone();
         (last.epoch, last.taken, last.finished) = (last.epoch + 1, now(), true);
         last.accounting = self.total();
         // What the sink forgets must not come back as a checkpoint that has lost its sink.
-        let is_durable = self.keeping.ledger.is_some();
-        self.on_thread(move |state| state.finish(&last, is_durable)).await
+        let is_durable = self.session.committer().is_some();
+        self.on_thread(move |session| session.state().finish(&last, is_durable)).await
     }
 
     /// Has the sink that commits checkpoints forget its own. Of the run, the state file is left, which says that it has
-    /// ended; it goes with the [`Conclusion`](super::lifecycle::Conclusion).
-    pub(in crate::pipeline) async fn forget(&mut self) {
-        self.keeping.is_over = true;
-        if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
+    /// ended; it goes with the [`Conclusion`](super::Conclusion).
+    pub(super) async fn forget(&self) {
+        self.set_over();
+        if let Some(sink) = self.committer() {
             // Best effort: everything is where it belongs, and a note that stays belongs to a run that nobody
             // continues.
-            let mut desk = desk.lock().await;
-            drop(desk.commit(None).await);
-            drop(desk.finish().await);
+            drop(sink.commit(None).await);
+            drop(sink.finish().await);
         }
-    }
-
-    /// The gate is closed until it is written down where the run begins. When that fails it stays closed: of a run that
-    /// cannot be resumed no record moves.
-    async fn begin(&mut self) -> Result<()> {
-        let (from, fresh) = (self.keeping.from.clone(), self.keeping.fresh);
-        let inputs = std::mem::take(&mut self.keeping.inputs);
-        let marks = std::mem::take(&mut self.keeping.marks);
-        let begin = move |state: &StateFile| {
-            state.begin(&Beginning { checkpoint: &from, inputs: &inputs, marks: &marks }, fresh)
-        };
-        self.on_thread(begin).await?;
-        self.opening = None;
-        Ok(())
     }
 
     /// The time of the next checkpoint has come.
     async fn due(&self, wait: Duration) {
-        let Some(most) = self.keeping.checkpoints.records else { return sleep(wait).await };
+        let Some(most) = self.session.checkpoints().records else { return sleep(wait).await };
         let at = Instant::now() + wait;
-        let before = self.ledger.accounting().read;
-        while Instant::now() < at && self.ledger.accounting().read - before < most.get() {
+        let before = self.of.ledger.accounting().read;
+        while Instant::now() < at && self.of.ledger.accounting().read - before < most.get() {
             sleep(COUNT_EVERY.min(wait)).await;
         }
+    }
+
+    /// Closes the gate, and waits until nothing is in flight. Dropped, it opens again.
+    async fn close_gate(&self) -> Closed {
+        let begun = Instant::now();
+        let gate = Arc::clone(&self.of.gate).write_owned().await;
+        let is_level = self.level().await;
+        Closed { _gate: gate, begun, is_level }
+    }
+
+    /// Takes a checkpoint, if nothing is in flight, and opens the gate.
+    async fn take_behind(&self, closed: Closed) -> Result<Took> {
+        let level = closed.begun.elapsed();
+        match closed.is_level {
+            true => self.take(false).await?,
+            false => self.progress().stats.held_off += 1,
+        }
+        let paused = closed.begun.elapsed();
+        self.progress().stats.paused += paused;
+        Ok(Took { level, commit: paused - level })
     }
 
     /// Waits until everything that was read has met its fate, except for what sinks keep until they commit. While the
@@ -170,7 +208,7 @@ impl Checkpointer {
     /// lost.
     async fn level(&self) -> bool {
         loop {
-            match self.ledger.moving() {
+            match self.of.ledger.moving() {
                 0 => return true,
                 // An instance is counted there first: nothing else moves. If this is a moment late, nothing is lost.
                 moving if moving <= self.held_in_stages() => return false,
@@ -181,56 +219,65 @@ impl Checkpointer {
 
     /// How many instances hold records until their flush.
     fn held_in_stages(&self) -> u64 {
-        self.stages.iter().map(|stage| stage.holding.get()).sum()
+        self.of.stages.iter().map(|stage| stage.holding.get()).sum()
     }
 
     /// Writes everything down. Only when the pipeline is level. The state file does not keep the
     /// last one of a run that has `finished`: it goes.
-    async fn take(&mut self, finished: bool) -> Result<()> {
-        let mut next = self.keeping.from.clone();
+    async fn take(&self, finished: bool) -> Result<()> {
+        let mut next = self.progress().last.clone();
         (next.epoch, next.taken) = (next.epoch + 1, now());
-        next.sources = self.sources.iter().map(|source| lock(source).clone()).collect();
-        let can_go_on = |source: &SourcePoint| source.cursor.is_some() || source.records == 0 || source.done;
-        if next.sources.iter().zip(&self.seeks).any(|(source, seeks)| *seeks && !can_go_on(source)) {
-            self.stats.held_off += 1;
+        let Some(sources) = self.of.sources.iter().map(SourcePosition::point).collect() else {
+            self.progress().stats.held_off += 1;
             return Ok(());
-        }
-        let mut marks = Vec::with_capacity(self.sinks.len());
-        for sink in &self.sinks {
-            let mut sink = sink.lock().await;
-            marks.push(SinkPoint { name: sink.name.to_string(), mark: sink.mark_for_checkpoint().await? });
-        }
-        next.sinks = marks;
+        };
+        next.sources = sources;
+        next.sinks = self.marks().await?;
         next.accounting = self.total();
-        if let Some(desk) = self.keeping.ledger.and_then(|index| self.sinks.get(index)) {
+        if let Some(sink) = self.committer() {
             let epoch = next.epoch;
-            self.on_thread(move |state| state.sync(epoch)).await?;
-            desk.lock().await.commit(Some(&next.to_json())).await?;
+            self.on_thread(move |session| session.state().sync(epoch)).await?;
+            sink.commit(Some(&next.to_json())).await?;
         }
         if !finished {
             let saved = next.clone();
-            self.on_thread(move |state| state.save(&saved)).await?;
+            self.on_thread(move |session| session.state().save(&saved)).await?;
         }
-        self.keeping.from = next;
-        self.stats.taken += 1;
+        let mut progress = self.progress();
+        progress.last = next;
+        progress.stats.taken += 1;
         Ok(())
+    }
+
+    async fn marks(&self) -> Result<Vec<SinkPoint>> {
+        let mut marks = Vec::with_capacity(self.of.sinks.len());
+        for sink in &self.of.sinks {
+            marks.push(SinkPoint { name: sink.name().to_owned(), mark: sink.mark_for_checkpoint().await? });
+        }
+        Ok(marks)
+    }
+
+    /// The sink that commits checkpoints with its rows.
+    fn committer(&self) -> Option<&CommittedSink> {
+        let name = self.session.committer()?;
+        self.of.sinks.iter().map(Arc::as_ref).find(|sink| sink.name() == name)
     }
 
     /// The account since the run began, what will be committed now counted as delivered.
     fn total(&self) -> Accounting {
-        let account = self.ledger.accounting();
+        let account = self.of.ledger.accounting();
         // Nothing moves: what has no fate yet is what sinks keep until they commit.
-        self.keeping.before.plus(Accounting { delivered: account.delivered + account.unsettled(), ..account })
+        self.session.before().plus(Accounting { delivered: account.delivered + account.unsettled(), ..account })
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something with the state file, which blocks.
-    async fn on_thread(&self, work: impl FnOnce(&StateFile) -> Result<()> + Send + 'static) -> Result<()> {
-        let state = self.keeping.state.clone();
-        let done = tokio::task::spawn_blocking(move || work(&state)).await;
+    async fn on_thread(&self, work: impl FnOnce(&Session) -> Result<()> + Send + 'static) -> Result<()> {
+        let session = Arc::clone(&self.session);
+        let done = tokio::task::spawn_blocking(move || work(&session)).await;
         done.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))?
     }
-}
-
-fn lock(desk: &SourceDesk) -> std::sync::MutexGuard<'_, SourcePoint> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,16 +22,16 @@ const COMMIT_WAIT_MOST: Duration = Duration::from_secs(10);
 
 /// How long a checkpoint took.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::pipeline) struct Took {
+pub(super) struct Took {
     /// Until the pipeline was level.
-    pub(in crate::pipeline) level: Duration,
+    pub(super) level: Duration,
     /// To write it.
-    pub(in crate::pipeline) commit: Duration,
+    pub(super) commit: Duration,
 }
 
 impl Took {
     /// The time until the next one, at least `every`.
-    pub(in crate::pipeline) fn wait(self, every: Duration) -> Duration {
+    pub(super) fn wait(self, every: Duration) -> Duration {
         let level = (self.level * LEVEL_SHARE).min(WAIT_MAX).max(self.level * SHARE_MIN);
         let commit = (self.commit * COMMIT_SHARE).min(WAIT_MAX).max((self.commit * SHARE_MIN).min(COMMIT_WAIT_MOST));
         every.max(level).max(commit)

@@ -1,59 +1,98 @@
-//! A sink with what it has written and not committed. Shared by its task and the checkpoints: one of them at a time.
-//! The lock may be held for as long as a write is retried, so nobody locks it only to look.
+//! A sink with what it has written and not committed. Shared by its task, the checkpoints and the end of the run.
+//!
+//! It is locked for one attempt to write, mark or commit. While an attempt waits to be repeated, nobody waits for the lock.
 
 use std::sync::Arc;
 
-use super::super::edge_retry::Patience;
+use tokio::sync::Mutex;
+
 use super::answers::Answers;
 use crate::edge::{Mark, Records, Rejected, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
+use crate::pipeline::edge_retry::EdgeRetry;
 use crate::record::{Fate, Lineage, Parked};
 use crate::state::StateFile;
 use crate::time::{Instant, sleep};
 
-/// A sink with what it has written and not committed.
-pub(in crate::pipeline) struct SinkDesk {
-    pub(in crate::pipeline) name: Arc<str>,
-    sink: Box<dyn Sink>,
-    /// Whether what is written is held back until it is committed.
-    holds: bool,
-    /// Claims of records that are written and not committed. Dropped, they count as in flight: the sink forgets them
-    /// too.
-    held: Parked,
-    /// Where a source that acknowledges feeds the sink.
-    answers: Option<Answers>,
-    settler: Settler,
-    counters: Arc<SinkCounters>,
-    patience: Patience,
+/// When a sink settles the records that it has written.
+#[derive(Debug)]
+pub(in crate::pipeline) enum Settling {
+    /// At once.
+    Written,
+    /// When a checkpoint commits them.
+    Committed,
+    /// When they outlast a loss of power: a source waits to be told. Where the sink stands is kept in the state file, if
+    /// there is one.
+    Answered(Option<StateFile>),
 }
 
-impl SinkDesk {
-    /// The desk of a sink; `holds` says whether what is written is held back until it is committed.
+/// Gives records their fate when they are delivered, and counts them.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Deliveries {
+    pub(in crate::pipeline) sink: Arc<str>,
+    pub(in crate::pipeline) settler: Settler,
+    pub(in crate::pipeline) counters: Arc<SinkCounters>,
+}
+
+/// A sink with what it has written and not committed.
+pub(in crate::pipeline) struct CommittedSink {
+    inner: Mutex<Inner>,
+    retry: EdgeRetry,
+    deliveries: Deliveries,
+}
+
+struct Inner {
+    sink: Box<dyn Sink>,
+    uncommitted: Uncommitted,
+}
+
+/// Claims of records that are written. Dropped, they count as in flight: the sink forgets the records too, or a source
+/// gives them again.
+enum Uncommitted {
+    /// There are none: what is written is settled.
+    None,
+    Held(Parked),
+    Answers(Answers),
+}
+
+impl Deliveries {
+    async fn settle(&self, written: Lineage) {
+        self.counters.delivered.add(written.len());
+        self.settler.settle(written, Fate::Delivered, &self.sink).await;
+    }
+}
+
+impl CommittedSink {
     pub(in crate::pipeline) fn new(
-        (name, sink, holds): (&Arc<str>, Box<dyn Sink>, bool),
-        (settler, counters): (Settler, Arc<SinkCounters>),
-        patience: Patience,
+        sink: Box<dyn Sink>,
+        settling: Settling,
+        deliveries: Deliveries,
+        retry: EdgeRetry,
     ) -> Self {
-        let (name, held) = (Arc::clone(name), Parked::default());
-        Self { name, sink, holds, held, answers: None, settler, counters, patience }
+        let uncommitted = match settling {
+            Settling::Written => Uncommitted::None,
+            Settling::Committed => Uncommitted::Held(Parked::default()),
+            Settling::Answered(state) => Uncommitted::Answers(Answers::new(state)),
+        };
+        Self { inner: Mutex::new(Inner { sink, uncommitted }), retry, deliveries }
     }
 
-    /// The same for a sink that is fed by a source that acknowledges. Where it stands is kept in `state`, if anywhere.
-    pub(in crate::pipeline) fn answering(self, state: Option<StateFile>) -> Self {
-        Self { answers: Some(Answers::new(state)), ..self }
+    pub(super) fn name(&self) -> &str {
+        &self.deliveries.sink
     }
 
     /// Writes records: as [`Sink::write`], again where that is worth it.
     ///
     /// # Errors
     /// When the sink fails for good.
-    pub(in crate::pipeline) async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
+    pub(in crate::pipeline) async fn write(&self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         let mut failures = 0;
         loop {
-            match self.sink.write(records).await {
+            let written = self.inner.lock().await.sink.write(records).await;
+            match written {
                 Ok(rejected) => {
-                    self.patience.succeeded();
+                    self.retry.succeeded();
                     return Ok(rejected);
                 }
                 Err(failure) => self.wait_after(failure, &mut failures).await?,
@@ -66,106 +105,121 @@ impl SinkDesk {
     ///
     /// # Errors
     /// As [`Self::sync`].
-    pub(in crate::pipeline) async fn settle(&mut self, written: Lineage) -> Result<Option<Instant>> {
-        if self.holds {
-            self.counters.held.add(written.len());
-            self.held.park(written);
-            return Ok(None);
+    pub(in crate::pipeline) async fn settle(&self, written: Lineage) -> Result<Option<Instant>> {
+        let mut inner = self.inner.lock().await;
+        let settles = inner.sink.settles();
+        match &mut inner.uncommitted {
+            Uncommitted::None => {
+                drop(inner);
+                self.deliveries.settle(written).await;
+                Ok(None)
+            }
+            Uncommitted::Held(held) => {
+                self.deliveries.counters.held.add(written.len());
+                held.park(written);
+                Ok(None)
+            }
+            Uncommitted::Answers(answers) => {
+                let due = answers.add(written);
+                drop(inner);
+                if settles == Settles::OnSync && Instant::now() < due {
+                    return Ok(Some(due));
+                }
+                self.sync().await.map(|()| None)
+            }
         }
-        let Some(answers) = &mut self.answers else {
-            self.deliver(written).await;
-            return Ok(None);
-        };
-        let due = answers.add(written);
-        if self.sink.settles() == Settles::OnSync && Instant::now() < due {
-            return Ok(Some(due));
-        }
-        self.sync().await.map(|()| None)
     }
 
     /// Makes what has been written since the last time there for good, and settles it. The gate may be open.
     ///
     /// # Errors
     /// When the sink or the state file fails: what was written counts as in flight.
-    pub(in crate::pipeline) async fn sync(&mut self) -> Result<()> {
-        if self.answers.as_ref().is_none_or(Answers::is_empty) {
+    pub(in crate::pipeline) async fn sync(&self) -> Result<()> {
+        let mut inner = self.inner.lock().await;
+        let Inner { sink, uncommitted: Uncommitted::Answers(answers) } = &mut *inner else { return Ok(()) };
+        if answers.is_empty() {
             return Ok(());
         }
         let begun = Instant::now();
-        let mark = self.mark().await?;
-        if let Some(answers) = &mut self.answers {
-            answers.keep(&self.name, mark).await?;
-            let written = answers.take(begun.elapsed());
-            self.deliver(written).await;
-        }
+        let mark = self.mark(&mut **sink).await?;
+        answers.keep(self.name(), mark).await?;
+        let written = answers.take(begun.elapsed());
+        drop(inner);
+        self.deliveries.settle(written).await;
         Ok(())
-    }
-
-    async fn deliver(&mut self, written: Lineage) {
-        self.counters.delivered.add(written.len());
-        self.settler.settle(written, Fate::Delivered, &self.name).await;
-    }
-
-    /// Abandons what was held back: it will not be committed any more, and counts as in flight.
-    pub(in crate::pipeline) fn give_up(&mut self) {
-        drop(std::mem::take(&mut self.held));
-        self.answers.iter_mut().for_each(Answers::give_up);
-        self.counters.held.set(0);
     }
 
     /// The mark to which a resumed run returns. Where that of a sink is kept which answers, it is not in a checkpoint.
     ///
     /// # Errors
     /// When the sink fails.
-    pub(in crate::pipeline) async fn mark_for_checkpoint(&mut self) -> Result<Option<Mark>> {
-        match self.answers {
-            Some(_) => self.sync().await.map(|()| None),
-            None => self.mark().await,
+    pub(super) async fn mark_for_checkpoint(&self) -> Result<Option<Mark>> {
+        let mut inner = self.inner.lock().await;
+        match inner.uncommitted {
+            Uncommitted::None | Uncommitted::Held(_) => self.mark(&mut *inner.sink).await,
+            Uncommitted::Answers(_) => {
+                drop(inner);
+                self.sync().await.map(|()| None)
+            }
         }
     }
 
     /// Like [`Sink::mark`]. Never called again after a failure: what the operating system could not write then, it may
     /// have thrown away, and it says so once.
-    ///
-    /// # Errors
-    /// When the sink fails.
-    async fn mark(&mut self) -> Result<Option<Mark>> {
-        let name = &self.name;
-        self.sink.mark().await.map_err(|error| error.within(format!("sink \"{name}\"")))
+    async fn mark(&self, sink: &mut dyn Sink) -> Result<Option<Mark>> {
+        sink.mark().await.map_err(|error| error.within(format!("sink \"{}\"", self.name())))
     }
 
     /// Like [`Sink::commit`], with retries where they are worth it; what was held back is delivered then.
     ///
     /// # Errors
     /// When the sink fails for good. What was held back is lost, and counts as in flight.
-    pub(in crate::pipeline) async fn commit(&mut self, note: Option<&str>) -> Result<()> {
+    pub(super) async fn commit(&self, note: Option<&str>) -> Result<()> {
         let mut failures = 0;
-        while let Err(failure) = self.sink.commit(note).await {
+        loop {
+            let mut inner = self.inner.lock().await;
+            let Err(failure) = inner.sink.commit(note).await else {
+                let held = match &mut inner.uncommitted {
+                    Uncommitted::Held(held) => held.take(),
+                    Uncommitted::None | Uncommitted::Answers(_) => Lineage::default(),
+                };
+                drop(inner);
+                self.retry.succeeded();
+                self.deliveries.counters.held.set(0);
+                self.deliveries.settle(held).await;
+                return Ok(());
+            };
+            drop(inner);
             self.wait_after(failure, &mut failures).await?;
         }
-        self.patience.succeeded();
-        let held = self.held.take();
-        self.counters.held.set(0);
-        self.counters.delivered.add(held.len());
-        self.settler.settle(held, Fate::Delivered, &self.name).await;
-        Ok(())
     }
 
     /// Like [`Sink::finish`], with retries where they are worth it.
     ///
     /// # Errors
     /// When the sink fails for good.
-    pub(in crate::pipeline) async fn finish(&mut self) -> Result<()> {
+    pub(super) async fn finish(&self) -> Result<()> {
         let mut failures = 0;
-        while let Err(failure) = self.sink.finish().await {
+        loop {
+            let finished = self.inner.lock().await.sink.finish().await;
+            let Err(failure) = finished else { return Ok(()) };
             self.wait_after(failure, &mut failures).await?;
         }
-        Ok(())
     }
 
-    async fn wait_after(&mut self, failure: Error, failures: &mut u32) -> Result<()> {
+    /// Abandons what is not committed: it will not be any more, and counts as in flight.
+    pub(super) async fn abandon(&self) {
+        match &mut self.inner.lock().await.uncommitted {
+            Uncommitted::None => {}
+            Uncommitted::Held(held) => drop(std::mem::take(held)),
+            Uncommitted::Answers(answers) => answers.abandon(),
+        }
+        self.deliveries.counters.held.set(0);
+    }
+
+    async fn wait_after(&self, failure: Error, failures: &mut u32) -> Result<()> {
         *failures += 1;
-        sleep(self.patience.after(*failures, failure, &self.counters.retries)?).await;
+        sleep(self.retry.after(*failures, failure, &self.deliveries.counters.retries)?).await;
         Ok(())
     }
 }
