@@ -151,7 +151,7 @@ async fn an_empty_batch_has_an_empty_outcome_in_every_language() {
             let Some(component) = built(folder, form).await else { continue };
             let component = component.unwrap_or_else(|why| panic!("{language}: {why}"));
             for batches in [vec![], vec![empty()], vec![empty(), empty()]] {
-                let outcomes = sandmill::doors::call_stage(&component, "{}", &batches).await;
+                let outcomes = sandmill::fuzzing::call_stage(&component, "{}", &batches).await;
                 let outcomes = outcomes.unwrap_or_else(|why| panic!("{language} {form:?}: {why}"));
                 assert_eq!(outcomes.len(), batches.len() + 1, "one for each batch, and one of `flush`");
                 for outcome in outcomes {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use regex::Regex;
 use tests::command::Sandbox;
-use tests::terminal::Terminal;
+use tests::terminal::{Terminal, WindowSize};
 
 /// The input is a pipe that a test writes to: while it is open and empty, the run stands still and can be looked at.
 const PIPELINE: &str = r#"
@@ -36,9 +36,14 @@ struct Trial {
     _sandbox: Sandbox,
 }
 
+/// A size, for short.
+fn size(rows: u16, columns: u16) -> WindowSize {
+    WindowSize { rows, columns }
+}
+
 impl Trial {
     /// `command` reads the pipe; records are given with [`Self::give`].
-    fn new(command: &str, size: (u16, u16)) -> Self {
+    fn new(command: &str, size: WindowSize) -> Self {
         let sandbox = Sandbox::new().expect("a sandbox");
         let file = |name: &str| sandbox.path().join(name);
         std::fs::write(file("pipeline.toml"), PIPELINE).expect("a file");
@@ -84,7 +89,7 @@ fn settled(screen: &str) -> String {
 #[tokio::test]
 async fn at_any_width_the_picture_has_its_lines_and_what_was_said_stays_above_it() {
     for (columns, expected) in [(40, AT_40), (80, AT_80), (120, AT_120), (200, AT_120)] {
-        let mut trial = Trial::new("sandmill run", (24, columns));
+        let mut trial = Trial::new("sandmill run", size(24, columns));
         trial.give("one\ntwo\nthree\n");
         trial.sees("3 done").await;
         trial.give("!four\n");
@@ -127,7 +132,7 @@ const AT_120: &str = AT_80;
 /// A key that is echoed where the picture is, and lines from elsewhere: neither leaves anything behind.
 #[tokio::test]
 async fn a_key_that_is_echoed_leaves_nothing_behind() {
-    let mut trial = Trial::new("sandmill run", (24, 80));
+    let mut trial = Trial::new("sandmill run", size(24, 80));
     trial.give("one\n");
     trial.sees("1 done").await;
     trial.terminal.press("abc").expect("a key");
@@ -143,11 +148,11 @@ async fn a_key_that_is_echoed_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_terminal_that_changes_its_size_shows_one_picture() {
-    let mut trial = Trial::new("sandmill run", (24, 120));
+    let mut trial = Trial::new("sandmill run", size(24, 120));
     trial.give("!one\n");
     trial.sees("1 done").await;
     for (rows, columns) in [(24, 40), (24, 100), (6, 60), (30, 50)] {
-        trial.terminal.resize(rows, columns).expect("it can be");
+        trial.terminal.resize(size(rows, columns)).expect("it can be");
         trial.give("more\n");
         let one = |screen: &str| {
             let pictures = screen.lines().filter(|line| line.contains("統計")).count();
@@ -161,7 +166,7 @@ async fn a_terminal_that_changes_its_size_shows_one_picture() {
 
 #[tokio::test]
 async fn a_terminal_of_five_rows_shows_what_works_and_keeps_its_lines() {
-    let mut trial = Trial::new("sandmill run", (5, 80));
+    let mut trial = Trial::new("sandmill run", size(5, 80));
     for i in 1..=6 {
         trial.give("!x\n");
         trial.sees(&format!("{i} done")).await;
@@ -183,7 +188,7 @@ fn escapes(bytes: &[u8]) -> Vec<String> {
 #[tokio::test]
 async fn no_color_takes_the_colours_and_leaves_the_picture() {
     for (command, colours) in [("sandmill run", true), ("env NO_COLOR=1 sandmill run", false)] {
-        let mut trial = Trial::new(command, (24, 80));
+        let mut trial = Trial::new(command, size(24, 80));
         trial.give("!one\n");
         trial.sees("1 done").await;
         let sent = escapes(&trial.terminal.bytes());
@@ -195,7 +200,7 @@ async fn no_color_takes_the_colours_and_leaves_the_picture() {
 #[tokio::test]
 async fn a_dumb_terminal_and_those_who_want_none_get_lines_only() {
     for command in ["env TERM=dumb sandmill run", "sandmill run --progress none", "sandmill run --progress plain"] {
-        let mut trial = Trial::new(command, (24, 80));
+        let mut trial = Trial::new(command, size(24, 80));
         trial.give("one\n!two\n");
         trial.sees("[work] failed: stdin line 2").await;
         let sent = escapes(&trial.terminal.bytes());
@@ -214,7 +219,7 @@ fn unbroken(screen: &str) -> String {
 async fn shown(command: &str, columns: u16, furnish: impl Fn(&Sandbox)) -> String {
     let sandbox = Sandbox::new().expect("a sandbox");
     furnish(&sandbox);
-    let terminal = Terminal::run(&sandbox, command, (40, columns)).expect("a terminal");
+    let terminal = Terminal::run(&sandbox, command, size(40, columns)).expect("a terminal");
     let (_, screen) = terminal.end().await.expect("it ends");
     screen
 }

@@ -4,9 +4,9 @@ pub mod allocator;
 pub mod check;
 pub mod cli;
 pub mod config;
-#[doc(hidden)]
-pub mod doors;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod replay;
 #[cfg(test)]
 mod samples;

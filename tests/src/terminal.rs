@@ -26,6 +26,15 @@ pub struct Terminal {
     child: Child,
 }
 
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
 /// What the terminal was sent.
 struct Seen {
     parser: Parser,
@@ -39,25 +48,25 @@ impl std::fmt::Debug for Seen {
 }
 
 impl Terminal {
-    /// Runs a command line of the shell in a terminal of that many rows and columns. It is the session's leader, so keys
+    /// Runs a command line of the shell in a terminal of that size. It is the session's leader, so keys
     /// that are signals reach it.
     ///
     /// # Errors
     /// When the system gives no terminal.
-    pub fn run(sandbox: &Sandbox, line: &str, (rows, columns): (u16, u16)) -> Result<Self> {
+    pub fn run(sandbox: &Sandbox, line: &str, size: WindowSize) -> Result<Self> {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         grantpt(&keyboard)?;
         unlockpt(&keyboard)?;
         let name = ptsname(&keyboard, Vec::new())?.into_string()?;
         let device = File::options().read(true).write(true).open(name)?;
-        tcsetwinsize(&device, size(rows, columns))?;
+        tcsetwinsize(&device, size.winsize())?;
         let mut command = prepared(sandbox, line);
         command.stdin(device.try_clone()?).stdout(device.try_clone()?).stderr(device);
         let child = command.spawn().context("setsid")?;
         // The command keeps the only open ends of the device: when it has ended, reading ends as well.
         drop(command);
         let keyboard = File::from(keyboard);
-        let screen = Arc::new(Mutex::new(Seen { parser: Parser::new(rows, columns, 0), bytes: Vec::new() }));
+        let screen = Arc::new(Mutex::new(Seen { parser: Parser::new(size.rows, size.columns, 0), bytes: Vec::new() }));
         follow(keyboard.try_clone()?, Arc::clone(&screen));
         Ok(Self { keyboard, screen, child })
     }
@@ -87,9 +96,11 @@ impl Terminal {
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).parser.screen_mut().set_size(rows, columns);
-        Ok(tcsetwinsize(&self.keyboard, size(rows, columns))?)
+    pub fn resize(&self, size: WindowSize) -> Result<()> {
+        let mut seen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.parser.screen_mut().set_size(size.rows, size.columns);
+        drop(seen);
+        Ok(tcsetwinsize(&self.keyboard, size.winsize())?)
     }
 
     /// Waits until it shows something.
@@ -158,6 +169,8 @@ fn follow(mut device: File, screen: Arc<Mutex<Seen>>) {
     });
 }
 
-fn size(rows: u16, columns: u16) -> Winsize {
-    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+impl WindowSize {
+    fn winsize(self) -> Winsize {
+        Winsize { ws_row: self.rows, ws_col: self.columns, ws_xpixel: 0, ws_ypixel: 0 }
+    }
 }

@@ -3,9 +3,9 @@
 //! `kind` has one value for each kind, which is all that the rest of the program knows of it; `source` and `sink` do the
 //! work, `format` reads and writes text.
 
-pub mod doors;
 mod fault;
 mod format;
+pub mod fuzzing;
 pub(crate) mod kind;
 mod sink;
 mod source;
@@ -15,6 +15,6 @@ mod thread;
 
 pub use self::kind::{
     Column, ColumnType, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate, Generated,
-    IfExists, LineFormat, Matter, NullSink, SINKS, SOURCES, SinkReader, SourceReader, SqliteSink, StdinSource,
+    IfExists, LineFormat, NullSink, SINKS, SOURCES, SinkReader, SourceFormat, SourceReader, SqliteSink, StdinSource,
     StdoutSink,
 };

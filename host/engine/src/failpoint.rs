@@ -3,6 +3,8 @@
 //! What fails, and when, is a value that goes in with the plan; nothing is global. A run without one pays nothing for
 //! it: sources, stages and sinks are only wrapped where there is one.
 
+pub(crate) mod wrap;
+
 use std::fmt;
 use std::sync::Arc;
 

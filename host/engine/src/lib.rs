@@ -5,12 +5,12 @@
 
 mod builder;
 pub mod descriptor;
-#[doc(hidden)]
-pub mod doors;
 pub mod edge;
 pub mod error;
 pub mod failpoint;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod legible;
 pub mod loader;
 pub mod panic;

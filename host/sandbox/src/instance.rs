@@ -14,10 +14,10 @@ use super::component::Component;
 use super::contract::{self, Expected};
 use super::deadline::{Meter, Metered};
 use super::failure;
-use super::log::Voice;
+use super::log::GuestOutput;
 use super::output::OutputBounds;
 use super::reach::Provisions;
-use super::store::{HostState, Terms};
+use super::store::{HostState, InstanceSettings};
 use super::warm::Opening;
 use sandmill_engine::error::Result as SandmillResult;
 use sandmill_engine::plan::{Grants, Limits, Reuse, StagePlan, Warm};
@@ -48,7 +48,7 @@ pub(crate) struct Sandboxed {
     /// are made.
     image: OnceLock<StagePre<HostState>>,
     warmth: Mutex<Warmth>,
-    terms: Arc<Terms>,
+    settings: Arc<InstanceSettings>,
     config: String,
     ports: usize,
 }
@@ -87,13 +87,13 @@ impl Sandboxed {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: &Voice,
+        guest_output: &GuestOutput,
     ) -> SandmillResult<Self> {
         Ok(Self {
             linked: component.stage(&plan.grants, plan.deterministic)?,
             image: OnceLock::new(),
             warmth: Mutex::new(Warmth::Unneeded),
-            terms: Terms::new(component, plan.limits, granted, voice),
+            settings: InstanceSettings::new(component, plan.limits, granted, guest_output),
             config: plan.config.clone(),
             ports: plan.ports.len().max(1),
         })
@@ -116,7 +116,7 @@ impl Sandboxed {
         if !wanted {
             return Ok(false);
         }
-        let opening = Opening { component, config: &self.config, terms: &self.terms, worker };
+        let opening = Opening { component, config: &self.config, settings: &self.settings, worker };
         let linked = match opening.find().await {
             Ok(None) => Err(Warmth::Pending),
             Ok(Some(image)) => {
@@ -147,8 +147,8 @@ impl Sandboxed {
         warmth
     }
 
-    pub(super) fn terms(&self) -> &Terms {
-        &self.terms
+    pub(super) fn settings(&self) -> &InstanceSettings {
+        &self.settings
     }
 
     pub(super) fn config(&self) -> &str {
@@ -166,8 +166,8 @@ impl Sandboxed {
 
     /// An instance as its component begins.
     async fn make(&self, linked: &StagePre<HostState>, worker: &WorkerId) -> Result<SandboxedInstance, GuestFailure> {
-        let limits = &self.terms.limits;
-        let mut store = metered_store(linked.engine(), HostState::new(&self.terms, worker), limits);
+        let limits = &self.settings.limits;
+        let mut store = metered_store(linked.engine(), HostState::new(&self.settings, worker), limits);
         let stage = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
             .await
             .map_err(|failure| failure::in_making(failure, limits))?;
@@ -182,13 +182,13 @@ impl Sandboxed {
         call(&mut instance.store, rest, async |store| transform.call_open(store, &self.config).await)
             .await
             .map_err(|failure| failure::in_opening(failure, OPEN_BUDGET))?
-            .map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal)))
+            .map_err(|refusal| GuestFailure::Returned(self.settings.guest_output.legible(&refusal)))
     }
 }
 
 impl fmt::Debug for Sandboxed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandboxed").field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("Sandboxed").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -209,7 +209,7 @@ impl Program for Sandboxed {
     }
 
     fn log_bytes_cut(&self) -> u64 {
-        self.terms.voice.bytes_cut()
+        self.settings.guest_output.bytes_cut()
     }
 }
 

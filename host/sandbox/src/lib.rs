@@ -12,12 +12,12 @@ mod compiler;
 mod component;
 mod contract;
 mod deadline;
-#[doc(hidden)]
-pub mod doors;
 mod egress;
 mod engine;
 mod engines;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 mod instance;
 mod interface;
 mod limits;

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 
 use super::engines::{EngineKind, Engines};
 use super::instance::Rehearsal;
-use super::log::Voice;
-use super::store::Terms;
+use super::log::GuestOutput;
+use super::store::InstanceSettings;
 use super::{Command, Component, EgressBounds, Engine, ImageToMake, Provisions, Sandboxed, SandboxedSource, Sizing};
 use sandmill_component::defaults;
 use sandmill_engine::edge::Source;
@@ -144,12 +144,12 @@ impl Loading for PlanLoading {
         let granted = taken(&mut self.stages, index)?;
         let within = |error: Error| error.within(format!("stage \"{}\"", plan.name));
         let component = load(&engine, path, &plan.limits, &plan.grants).await.map_err(within)?;
-        let voice = Voice::new(audience);
+        let guest_output = GuestOutput::new(audience);
         if component.is_command() || plan.command.is_some() {
-            let command = Command::new(&component, plan, granted, &voice).map_err(within)?;
+            let command = Command::new(&component, plan, granted, &guest_output).map_err(within)?;
             return ready_command(plan, component.inspection().sha256.clone(), command, guests).await;
         }
-        let sandboxed = Sandboxed::new(&component, plan, granted, &voice).map_err(within)?;
+        let sandboxed = Sandboxed::new(&component, plan, granted, &guest_output).map_err(within)?;
         rehearsed(plan, &component, sandboxed, guests).await
     }
 
@@ -164,9 +164,10 @@ impl Loading for PlanLoading {
         let granted = taken(&mut self.sources, index)?;
         let compiled = load(&engine, &plan.component, &plan.limits, &plan.grants).await;
         let compiled = compiled.map_err(|error| error.within(format!("source \"{name}\"")))?;
-        let (name, plan, cursor, voice) = (Arc::clone(name), plan.clone(), cursor.cloned(), Voice::new(audience));
-        let terms = Terms::new(&compiled, plan.limits, granted, &voice);
-        let opening = async move { SandboxedSource::open(&compiled, &name, &plan, terms, cursor.as_ref()).await };
+        let (name, plan, cursor, guest_output) =
+            (Arc::clone(name), plan.clone(), cursor.cloned(), GuestOutput::new(audience));
+        let settings = InstanceSettings::new(&compiled, plan.limits, granted, &guest_output);
+        let opening = async move { SandboxedSource::open(&compiled, &name, &plan, settings, cursor.as_ref()).await };
         let opened = guests.spawn(opening).await;
         let opened = opened.map_err(|error| Error::internal("opening a source panicked").caused_by(error))?;
         Ok(Box::new(opened?))

@@ -23,7 +23,7 @@ const TAIL_BYTES: usize = 4 << 10;
 
 /// Where a guest's output goes, which secrets are removed from it, and how much of it there may be.
 #[derive(Clone, Debug)]
-pub(crate) struct Voice {
+pub(crate) struct GuestOutput {
     events: EventSender,
     redactor: Arc<Redactor>,
     /// Bytes allowed in one call of one instance.
@@ -32,7 +32,7 @@ pub(crate) struct Voice {
     bytes_cut: Arc<AtomicU64>,
 }
 
-impl Voice {
+impl GuestOutput {
     /// Words go there, without secrets.
     pub(crate) fn new(audience: &Audience) -> Self {
         let Audience { events, redactor } = audience.clone();
@@ -76,7 +76,7 @@ impl Voice {
 #[derive(Debug)]
 pub(super) struct GuestLog {
     worker: WorkerId,
-    voice: Voice,
+    guest_output: GuestOutput,
     /// Bytes that may still be said in this call.
     left: AtomicU64,
     /// One for each of [`STREAMS`].
@@ -97,12 +97,12 @@ struct Partial {
 }
 
 impl GuestLog {
-    pub(super) fn new(voice: &Voice, worker: &WorkerId) -> Self {
+    pub(super) fn new(guest_output: &GuestOutput, worker: &WorkerId) -> Self {
         let (partial, tail, held) = Default::default();
         Self {
             worker: worker.clone(),
-            voice: voice.clone(),
-            left: AtomicU64::new(voice.bytes_max),
+            guest_output: guest_output.clone(),
+            left: AtomicU64::new(guest_output.bytes_max),
             partial,
             tail,
             held,
@@ -111,7 +111,7 @@ impl GuestLog {
 
     /// Begins a call: each has its own allowance of log.
     pub(super) fn begin_call(&self) {
-        self.left.store(self.voice.bytes_max, Relaxed);
+        self.left.store(self.guest_output.bytes_max, Relaxed);
     }
 
     /// Ends a call: lines that were left without an end are shown.
@@ -132,7 +132,7 @@ impl GuestLog {
     /// A fragment of what is written at `level`, which may hold any number of lines.
     pub(super) fn write(&self, level: LogLevel, bytes: &[u8]) {
         // A secret that begins in what is shown of a line must be there as a whole to be found.
-        let bytes_max = LINE_BYTES_MAX + self.voice.redactor.longest();
+        let bytes_max = LINE_BYTES_MAX + self.guest_output.redactor.longest();
         let mut partial = self.partial(level).lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
@@ -145,9 +145,9 @@ impl GuestLog {
         }
     }
 
-    /// Like [`Voice::legible`].
+    /// Like [`GuestOutput::legible`].
     pub(super) fn legible(&self, text: &str) -> String {
-        self.voice.legible(text)
+        self.guest_output.legible(text)
     }
 
     fn partial(&self, level: LogLevel) -> &Mutex<Partial> {
@@ -174,10 +174,10 @@ impl GuestLog {
         self.left.store(left.saturating_sub(bytes), Relaxed);
         if left == 0 {
             // Nothing of it will be seen, so nothing is done for it.
-            self.voice.bytes_cut.fetch_add(bytes, Relaxed);
+            self.guest_output.bytes_cut.fetch_add(bytes, Relaxed);
             return;
         }
-        let redactor = &self.voice.redactor;
+        let redactor = &self.guest_output.redactor;
         // What was left out may have been the rest of a secret, whose start is not found any more and goes with it: by
         // its place in the guest's text, because what is removed before it gets longer or shorter.
         let held_back = if beyond > 0 { redactor.longest().saturating_sub(1).min(text.len()) } else { 0 };
@@ -186,7 +186,7 @@ impl GuestLog {
         let kept = text.floor_char_boundary(usize::try_from(left).unwrap_or(usize::MAX));
         let (kept, cut) = text.split_at(kept);
         if bytes > left {
-            self.voice.bytes_cut.fetch_add(bytes - left, Relaxed);
+            self.guest_output.bytes_cut.fetch_add(bytes - left, Relaxed);
         }
         let message = shown(kept, cut.len() + held_back + beyond);
         self.remember(message.clone());
@@ -207,7 +207,7 @@ impl GuestLog {
     }
 
     fn report(&self, level: LogLevel, message: String) {
-        self.voice.events.send(Event::Log { worker: self.worker.clone(), level, message });
+        self.guest_output.events.send(Event::Log { worker: self.worker.clone(), level, message });
     }
 
     /// Keeps what is said from now on.
@@ -235,8 +235,8 @@ impl GuestLog {
     }
 
     /// Whose output this is, and where it goes.
-    pub(super) fn speaker(&self) -> (&WorkerId, &Voice) {
-        (&self.worker, &self.voice)
+    pub(super) fn speaker(&self) -> (&WorkerId, &GuestOutput) {
+        (&self.worker, &self.guest_output)
     }
 }
 
@@ -259,8 +259,9 @@ mod tests {
 
     fn log(secrets: &[(String, String)]) -> (GuestLog, EventSender, EventStream) {
         let (sender, stream) = event_channel();
-        let voice = Voice::new(&Audience { events: sender.clone(), redactor: Arc::new(Redactor::new(secrets)) });
-        (GuestLog::new(&voice, &WorkerId { stage: "s".into(), worker: 0 }), sender, stream)
+        let guest_output =
+            GuestOutput::new(&Audience { events: sender.clone(), redactor: Arc::new(Redactor::new(secrets)) });
+        (GuestLog::new(&guest_output, &WorkerId { stage: "s".into(), worker: 0 }), sender, stream)
     }
 
     async fn lines(log: GuestLog, sender: EventSender, mut stream: EventStream) -> Vec<String> {
@@ -321,7 +322,7 @@ mod tests {
         for start in 0..=secret.len() {
             let (log, sender, stream) = log(&[("T".into(), secret.clone())]);
             // This much of the last one is kept.
-            let filler = LINE_BYTES_MAX + log.voice.redactor.longest() - 10 * secret.len() - start;
+            let filler = LINE_BYTES_MAX + log.guest_output.redactor.longest() - 10 * secret.len() - start;
             let begin = format!("{}{}", secret.repeat(10), "x".repeat(filler));
             log.write(LogLevel::Info, format!("{begin}{secret}{}", "y".repeat(1000)).as_bytes());
             log.end_call();
@@ -360,24 +361,24 @@ mod tests {
     #[tokio::test]
     async fn lines_without_anything_in_them_use_up_the_allowance_too() {
         let (mut log, sender, stream) = log(&[]);
-        log.voice = log.voice.bounded(10);
+        log.guest_output = log.guest_output.bounded(10);
         log.begin_call();
         log.write(LogLevel::Info, &b"\n".repeat(15));
         (0..15).for_each(|_| log.line(LogLevel::Info, ""));
-        assert_eq!(log.voice.bytes_cut(), 20);
+        assert_eq!(log.guest_output.bytes_cut(), 20);
         assert_eq!(lines(log, sender, stream).await.len(), 10);
     }
 
     #[tokio::test]
     async fn words_beyond_the_allowance_of_a_call_are_counted() {
         let (mut log, sender, stream) = log(&[]);
-        log.voice = log.voice.bounded(1000);
+        log.guest_output = log.guest_output.bounded(1000);
         log.begin_call();
         for _ in 0..10 {
             log.write(LogLevel::Info, &b"29 bytes, or about that many.".repeat(5));
             log.write(LogLevel::Info, b"....\n");
         }
-        assert_eq!(log.voice.bytes_cut(), 10 * (29 * 5 + 4 + 1) - 1000);
+        assert_eq!(log.guest_output.bytes_cut(), 10 * (29 * 5 + 4 + 1) - 1000);
         log.begin_call();
         log.line(LogLevel::Info, "again");
         assert_eq!(lines(log, sender, stream).await.last().map(String::as_str), Some("again"));

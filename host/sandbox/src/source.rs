@@ -12,7 +12,7 @@ use super::contract;
 use super::failure::{in_making, in_opening};
 use super::instance::{OPEN_BUDGET, call, metered_store, rest_of_open};
 use super::output::OutputBounds;
-use super::store::{HostState, Terms};
+use super::store::{HostState, InstanceSettings};
 use sandmill_engine::edge::{Chunk, Cursor, Settlement, Source};
 use sandmill_engine::error::{Error, Result};
 use sandmill_engine::plan::ComponentSource;
@@ -42,7 +42,7 @@ pub(super) struct SandboxedSource {
 /// Makes instances, and opens them.
 struct Opener {
     linked: RecordSourcePre<HostState>,
-    terms: Arc<Terms>,
+    settings: Arc<InstanceSettings>,
     config: String,
     worker: WorkerId,
 }
@@ -64,8 +64,8 @@ impl Opener {
     /// # Errors
     /// When the instance traps, exceeds a limit, or refuses its configuration.
     async fn open(&self, cursor: Option<&Cursor>) -> Result<SourceInstance, GuestFailure> {
-        let limits = &self.terms.limits;
-        let mut store = metered_store(self.linked.engine(), HostState::new(&self.terms, &self.worker), limits);
+        let limits = &self.settings.limits;
+        let mut store = metered_store(self.linked.engine(), HostState::new(&self.settings, &self.worker), limits);
         let begun = Instant::now();
         let linked = &self.linked;
         let source = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await)
@@ -77,14 +77,16 @@ impl Opener {
             exports.call_open(store, &self.config, cursor.map(|cursor| cursor.0.as_str())).await
         })
         .await
-        .and_then(|opened| opened.map_err(|refusal| GuestFailure::Returned(self.terms.voice.legible(&refusal))))
+        .and_then(|opened| {
+            opened.map_err(|refusal| GuestFailure::Returned(self.settings.guest_output.legible(&refusal)))
+        })
         .map_err(|failure| in_opening(failure, OPEN_BUDGET))?;
         Ok(SourceInstance { store, source })
     }
 }
 
 impl SandboxedSource {
-    /// Makes and opens the instance, on these terms; if an earlier run was
+    /// Makes and opens the instance, on these settings; if an earlier run was
     /// interrupted, at the `cursor` that it had come to.
     ///
     /// # Errors
@@ -93,12 +95,12 @@ impl SandboxedSource {
         component: &Component,
         name: &Arc<str>,
         plan: &ComponentSource,
-        terms: Arc<Terms>,
+        settings: Arc<InstanceSettings>,
         cursor: Option<&Cursor>,
     ) -> Result<Self> {
         let linked = component.source(&plan.grants).map_err(|error| error.within(format!("source \"{name}\"")))?;
         let worker = WorkerId { stage: Arc::clone(name), worker: 0 };
-        let opener = Opener { linked, terms, config: plan.config.clone(), worker };
+        let opener = Opener { linked, settings, config: plan.config.clone(), worker };
         let opened = opener.open(cursor).await;
         let instance =
             opened.map_err(|failure| Error::config(format!("source \"{name}\" does not open")).caused_by(failure))?;
@@ -115,7 +117,7 @@ impl SandboxedSource {
                 self.opener.open(cursor).await?
             }
         };
-        let pulled = instance.pull(&self.opener.terms, max).await;
+        let pulled = instance.pull(&self.opener.settings, max).await;
         if matches!(pulled, Ok(_) | Err(GuestFailure::Returned(_))) {
             self.instance = Some(instance);
         }
@@ -139,9 +141,9 @@ impl SandboxedSource {
 
 impl SourceInstance {
     /// A chunk, and whether it is the last.
-    async fn pull(&mut self, terms: &Terms, max: u32) -> Result<(Chunk, bool), GuestFailure> {
+    async fn pull(&mut self, settings: &InstanceSettings, max: u32) -> Result<(Chunk, bool), GuestFailure> {
         let exports = self.source.sandmill_stage_source();
-        let limits = &terms.limits;
+        let limits = &settings.limits;
         // Nobody knows before how many records there will be, so time and fuel are those of one, for all of a pull.
         let budget = limits.budget(1, 0);
         let most = u32::try_from(limits.output_records.get()).unwrap_or(u32::MAX);
@@ -186,7 +188,7 @@ impl Source for SandboxedSource {
     }
 
     fn log_bytes_cut(&self) -> u64 {
-        self.opener.terms.voice.bytes_cut()
+        self.opener.settings.guest_output.bytes_cut()
     }
 
     async fn pull(&mut self, bounds: &BatchBounds) -> Result<Option<Chunk>> {

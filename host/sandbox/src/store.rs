@@ -10,18 +10,18 @@ use super::command::Given;
 use super::component::Component;
 use super::deadline::Meter;
 use super::limits::MemoryLimiter;
-use super::log::{GuestLog, Voice};
+use super::log::{GuestLog, GuestOutput};
 use super::reach::{Provisions, Reach};
 use sandmill_engine::plan::Limits;
 use sandmill_engine::program::WorkerId;
 use sandmill_engine::report::LogLevel;
 
-/// On what terms all instances of a stage or source run.
+/// The settings that all instances of a stage or source share.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct InstanceSettings {
     pub(super) limits: Limits,
     /// Where their output goes.
-    pub(super) voice: Voice,
+    pub(super) guest_output: GuestOutput,
     /// Whether the engine's code counts fuel, for this stage's sake or another's.
     counts_fuel: bool,
     /// The provisions that they reach. None for components that import nothing of WASI: most do, and pay nothing for
@@ -29,11 +29,16 @@ pub(super) struct Terms {
     provisions: Option<Provisions>,
 }
 
-impl Terms {
-    pub(super) fn new(component: &Component, limits: Limits, granted: Provisions, voice: &Voice) -> Arc<Self> {
+impl InstanceSettings {
+    pub(super) fn new(
+        component: &Component,
+        limits: Limits,
+        granted: Provisions,
+        guest_output: &GuestOutput,
+    ) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            voice: voice.bounded(limits.log),
+            guest_output: guest_output.bounded(limits.log),
             counts_fuel: component.counts_fuel(),
             provisions: component.imports_wasi().then_some(granted),
         })
@@ -42,7 +47,7 @@ impl Terms {
     /// The same for an instance that reaches nothing, and whose output nobody reads.
     pub(super) fn unheard(&self) -> Self {
         let Self { limits, counts_fuel, .. } = *self;
-        Self { limits, voice: self.voice.bounded(0), counts_fuel, provisions: None }
+        Self { limits, guest_output: self.guest_output.bounded(0), counts_fuel, provisions: None }
     }
 }
 
@@ -64,20 +69,24 @@ pub(super) struct HostState {
 }
 
 impl HostState {
-    pub(super) fn new(terms: &Terms, worker: &WorkerId) -> Self {
-        Self::with_streams(terms, worker, |_| {})
+    pub(super) fn new(settings: &InstanceSettings, worker: &WorkerId) -> Self {
+        Self::with_streams(settings, worker, |_| {})
     }
 
     /// The same, with arguments and streams that `give` adds.
-    pub(super) fn with_streams(terms: &Terms, worker: &WorkerId, give: impl FnOnce(&mut WasiCtxBuilder)) -> Self {
-        let log = Arc::new(GuestLog::new(&terms.voice, worker));
+    pub(super) fn with_streams(
+        settings: &InstanceSettings,
+        worker: &WorkerId,
+        give: impl FnOnce(&mut WasiCtxBuilder),
+    ) -> Self {
+        let log = Arc::new(GuestLog::new(&settings.guest_output, worker));
         Self {
-            memory: MemoryLimiter::new(&terms.limits),
+            memory: MemoryLimiter::new(&settings.limits),
             meter: Arc::default(),
             panic: None,
             given: None,
-            counts_fuel: terms.counts_fuel,
-            reach: terms.provisions.as_ref().map(|provisions| Box::new(provisions.reach(&log, give))),
+            counts_fuel: settings.counts_fuel,
+            reach: settings.provisions.as_ref().map(|provisions| Box::new(provisions.reach(&log, give))),
             log,
         }
     }

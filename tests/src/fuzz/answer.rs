@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 use arbitrary::Unstructured;
-use sandmill::doors::Returned;
+use sandmill::fuzzing::Returned;
 use sandmill::plan::Reuse;
 
 use super::outcome::{number, returned, seldom};

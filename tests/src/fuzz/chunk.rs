@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use sandmill::doors::check_columns;
+use sandmill::fuzzing::check_columns;
 use sandmill::record::{Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 
 use super::outcome::{column, is_column};

@@ -3,8 +3,8 @@
 
 use std::num::NonZeroUsize;
 
-use sandmill::connector::{CsvDialect, Matter};
-use sandmill::doors::{Given, Reading, read};
+use sandmill::connector::{CsvDialect, SourceFormat};
+use sandmill::fuzzing::{Given, Reading, read};
 
 pub(super) fn run(data: &[u8]) {
     let Some((&how, input)) = data.split_first() else { return };
@@ -18,7 +18,7 @@ pub(super) fn run(data: &[u8]) {
     let most = if how & 8 == 0 { 1 << 16 } else { 1 + usize::from(how >> 4) };
     let given = |piece, records| {
         let reading = Reading { piece: count(piece), records: count(records), record_bytes_max: count(most) };
-        read(input, Matter::Csv(dialect.clone()), reading)
+        read(input, SourceFormat::Csv(dialect.clone()), reading)
     };
     let whole = given(1 << 16, 1000);
     assert_eq!(whole, given(1, 3), "the pieces make a difference");

@@ -1,6 +1,6 @@
 //! JSON: our own scan takes what `serde_json` takes, and finds the fields that it finds.
 
-use sandmill::doors::{fields, is_json};
+use sandmill::fuzzing::{fields, is_json};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 

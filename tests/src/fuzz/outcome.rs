@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use arbitrary::{Result, Unstructured};
-use sandmill::doors::{Returned, Settled, check_outcome, settle};
+use sandmill::fuzzing::{Returned, Settled, check_outcome, settle};
 use sandmill::program::{GuestFailure, Outcome};
 use sandmill::record::Payload;
 

@@ -1,6 +1,6 @@
 //! Text of guests and files, on its way to a log, a report or a terminal.
 
-use sandmill::doors::{harmless, legible};
+use sandmill::fuzzing::{harmless, legible};
 
 /// What [`legible`] keeps of a line, and what it says of the rest.
 const LEGIBLE_BYTES_MAX: usize = 3 * (8 << 10) + 64;

@@ -6,8 +6,8 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::format::{
-    COLUMNS, DELIMITER, HEADER, LENIENT, Matter, RECORD_MAX, matter, matter_in_words, record_max, record_max_line,
-    source_format,
+    COLUMNS, DELIMITER, HEADER, LENIENT, RECORD_MAX, SourceFormat, format_in_words, read_format, record_max,
+    record_max_line, source_format,
 };
 use super::{SourceReader, opened};
 use crate::source;
@@ -47,7 +47,7 @@ pub struct FileSource {
     /// been joined to its folder). Each must match at least one file.
     pub patterns: Vec<String>,
     /// The format of the records.
-    pub matter: Matter,
+    pub format: SourceFormat,
     /// Longest record, bytes; a longer one is a bad record.
     pub record_bytes_max: NonZeroUsize,
 }
@@ -55,13 +55,13 @@ pub struct FileSource {
 #[async_trait]
 impl SourceSpec for FileSource {
     fn summary(&self) -> String {
-        format!("{} ({})", self.patterns.join(", "), matter_in_words(&self.matter))
+        format!("{} ({})", self.patterns.join(", "), format_in_words(&self.format))
     }
 
     fn identity(&self, folder: &PipelineFolder) -> Vec<String> {
         let patterns: Vec<_> = self.patterns.iter().map(|pattern| folder.place(Path::new(pattern))).collect();
         let begin = vec![setting("kind", "\"file\""), setting("path", texts(&patterns))];
-        [begin, source_format(&self.matter), vec![record_max_line(self.record_bytes_max)]].concat()
+        [begin, source_format(&self.format), vec![record_max_line(self.record_bytes_max)]].concat()
     }
 
     fn reads(&self) -> Vec<Reads> {
@@ -81,8 +81,8 @@ fn read(section: &Table<'_>, folder: &Path) -> Result<SourceKind, Fault> {
         return Err(path.fault("must not be empty").hint("name at least one file or pattern"));
     }
     let patterns = patterns.iter().map(|pattern| join(folder, pattern)).collect::<Result<_, _>>()?;
-    let matter = matter(section, &[("bytes", Matter::Files)])?;
-    Ok(FileSource { patterns, matter, record_bytes_max: record_max(section)? }.into())
+    let format = read_format(section, &[("bytes", SourceFormat::Files)])?;
+    Ok(FileSource { patterns, format, record_bytes_max: record_max(section)? }.into())
 }
 
 /// A pattern, relative to the folder, whose own name is none.
@@ -107,14 +107,20 @@ mod tests {
     /// Issue 12: a refusal said "files *.bz2 as Lines, up to 16777216 bytes".
     #[test]
     fn files_are_described_as_the_pipeline_file_says_it() {
-        let lines_of = |matter| {
+        let lines_of = |format| {
             let patterns = vec!["*.bz2".into()];
-            let spec = FileSource { patterns, matter, record_bytes_max: (16 << 20).try_into().unwrap() };
+            let spec = FileSource { patterns, format, record_bytes_max: (16 << 20).try_into().unwrap() };
             spec.identity(&PipelineFolder::of(Path::new(""))).join(", ")
         };
-        assert_eq!(lines_of(Matter::Lines), r#"kind = "file", path = "*.bz2", format = "lines", record_max = "16MiB""#);
-        let csv =
-            lines_of(Matter::Csv(CsvDialect { delimiter: b'\t', columns: vec!["a".into()], ..CsvDialect::default() }));
+        assert_eq!(
+            lines_of(SourceFormat::Lines),
+            r#"kind = "file", path = "*.bz2", format = "lines", record_max = "16MiB""#
+        );
+        let csv = lines_of(SourceFormat::Csv(CsvDialect {
+            delimiter: b'\t',
+            columns: vec!["a".into()],
+            ..CsvDialect::default()
+        }));
         let expected = r#"format = "csv", delimiter = "\t", lenient = false, header = true, columns = ["a"]"#;
         assert!(csv.contains(expected), "{csv}");
     }

@@ -51,7 +51,7 @@ pub(super) const LINE_DELIMITER: Key =
 
 /// The formats that a source can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Matter {
+pub enum SourceFormat {
     /// A line, without its line feed (and without the carriage return before it). An empty line is a record too.
     Lines,
     /// A line that holds one JSON value. Blank lines are skipped.
@@ -113,15 +113,15 @@ pub enum IfExists {
 }
 
 /// `format`, with what this kind of source has beside the formats of all.
-pub(super) fn matter(section: &Table<'_>, more: &[(&str, Matter)]) -> Result<Matter, Fault> {
-    let csv = Matter::Csv(csv_dialect(section)?);
-    let all = [("lines", Matter::Lines), ("jsonl", Matter::JsonLines), ("csv", csv.clone())];
+pub(super) fn read_format(section: &Table<'_>, more: &[(&str, SourceFormat)]) -> Result<SourceFormat, Fault> {
+    let csv = SourceFormat::Csv(csv_dialect(section)?);
+    let all = [("lines", SourceFormat::Lines), ("jsonl", SourceFormat::JsonLines), ("csv", csv.clone())];
     let choices: Vec<_> = all.iter().chain(more).cloned().collect();
-    let matter = section.or("format", Matter::Lines, |value| value.choice(&choices))?;
-    if !matches!(matter, Matter::Csv(_)) {
+    let format = section.or("format", SourceFormat::Lines, |value| value.choice(&choices))?;
+    if !matches!(format, SourceFormat::Csv(_)) {
         refuse_csv(section)?;
     }
-    Ok(matter)
+    Ok(format)
 }
 
 pub(super) fn record_max(section: &Table<'_>) -> Result<NonZeroUsize, Fault> {
@@ -200,13 +200,13 @@ pub(super) fn refuse_csv(section: &Table<'_>) -> Result<(), Fault> {
     }
 }
 
-pub(super) fn matter_in_words(of: &Matter) -> String {
+pub(super) fn format_in_words(of: &SourceFormat) -> String {
     match of {
-        Matter::Lines => "lines".to_owned(),
-        Matter::JsonLines => "JSON Lines".to_owned(),
-        Matter::Csv(dialect) if dialect.lenient => format!("{}, lenient", csv_in_words(dialect.delimiter)),
-        Matter::Csv(dialect) => csv_in_words(dialect.delimiter),
-        Matter::Files => "whole files".to_owned(),
+        SourceFormat::Lines => "lines".to_owned(),
+        SourceFormat::JsonLines => "JSON Lines".to_owned(),
+        SourceFormat::Csv(dialect) if dialect.lenient => format!("{}, lenient", csv_in_words(dialect.delimiter)),
+        SourceFormat::Csv(dialect) => csv_in_words(dialect.delimiter),
+        SourceFormat::Files => "whole files".to_owned(),
     }
 }
 
@@ -233,12 +233,12 @@ fn delimiter_line(byte: u8) -> String {
     setting("delimiter", format_args!("{:?}", char::from(byte).to_string()))
 }
 
-pub(super) fn source_format(of: &Matter) -> Vec<String> {
+pub(super) fn source_format(of: &SourceFormat) -> Vec<String> {
     match of {
-        Matter::Lines => vec![format_line("lines")],
-        Matter::JsonLines => vec![format_line("jsonl")],
-        Matter::Files => vec![format_line("bytes")],
-        Matter::Csv(CsvDialect { delimiter: byte, lenient, header, columns }) => {
+        SourceFormat::Lines => vec![format_line("lines")],
+        SourceFormat::JsonLines => vec![format_line("jsonl")],
+        SourceFormat::Files => vec![format_line("bytes")],
+        SourceFormat::Csv(CsvDialect { delimiter: byte, lenient, header, columns }) => {
             let mut lines = vec![format_line("csv"), delimiter_line(*byte)];
             lines.extend([setting("lenient", lenient), setting("header", header)]);
             lines.extend((!columns.is_empty()).then(|| setting("columns", format_args!("{columns:?}"))));

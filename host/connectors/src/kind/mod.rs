@@ -16,7 +16,7 @@ mod stdout;
 pub use self::file_sink::FileSink;
 pub use self::file_source::FileSource;
 pub use self::folder::FolderSink;
-pub use self::format::{CsvDialect, CsvFormat, IfExists, LineFormat, Matter};
+pub use self::format::{CsvDialect, CsvFormat, IfExists, LineFormat, SourceFormat};
 pub use self::generate::{Generate, Generated};
 pub use self::null::NullSink;
 pub use self::sqlite::{Column, ColumnType, ExtraColumns, SqliteSink};

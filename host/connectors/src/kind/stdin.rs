@@ -6,7 +6,8 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::format::{
-    COLUMNS, DELIMITER, HEADER, LENIENT, Matter, RECORD_MAX, matter, matter_in_words, record_max, source_format,
+    COLUMNS, DELIMITER, HEADER, LENIENT, RECORD_MAX, SourceFormat, format_in_words, read_format, record_max,
+    source_format,
 };
 use super::{SourceReader, opened};
 use crate::source;
@@ -31,8 +32,8 @@ pub(super) const KIND: SourceReader = Kind { word: "stdin", keys: KEYS, read };
 /// Standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StdinSource {
-    /// The format of the records. Never [`Matter::Files`].
-    pub matter: Matter,
+    /// The format of the records. Never [`SourceFormat::Files`].
+    pub format: SourceFormat,
     /// Longest record, bytes; a longer one is a bad record.
     pub record_bytes_max: NonZeroUsize,
 }
@@ -40,11 +41,11 @@ pub struct StdinSource {
 #[async_trait]
 impl SourceSpec for StdinSource {
     fn summary(&self) -> String {
-        format!("standard input ({})", matter_in_words(&self.matter))
+        format!("standard input ({})", format_in_words(&self.format))
     }
 
     fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
-        [vec![setting("kind", "\"stdin\"")], source_format(&self.matter)].concat()
+        [vec![setting("kind", "\"stdin\"")], source_format(&self.format)].concat()
     }
 
     fn reads(&self) -> Vec<Reads> {
@@ -58,5 +59,5 @@ impl SourceSpec for StdinSource {
 }
 
 fn read(section: &Table<'_>, _: &Path) -> Result<SourceKind, Fault> {
-    Ok(StdinSource { matter: matter(section, &[])?, record_bytes_max: record_max(section)? }.into())
+    Ok(StdinSource { format: read_format(section, &[])?, record_bytes_max: record_max(section)? }.into())
 }

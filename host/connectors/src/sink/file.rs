@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::blocking::BlockingSink;
-use super::own::{self, Behind, OwnFile};
+use super::own::{self, Behind, FileEnd, OwnFile};
 use super::sole;
 use super::torn;
 use super::writable::{check_file, exists, make_folders_of};
@@ -177,13 +177,13 @@ impl FileSink {
     }
 
     /// Decides what becomes of the bytes after the place to which the run returns.
-    fn judge(&mut self, now: u64, place: (u64, Option<u64>)) -> Result<()> {
+    fn judge(&mut self, now: u64, end: FileEnd) -> Result<()> {
         let Some(Found::File(file)) = &self.found else { return Ok(()) };
-        let (path, bytes) = (self.path.display(), now - place.0);
-        match own::behind(&self.path, file, place)? {
+        let (path, bytes) = (self.path.display(), now - end.length);
+        match own::behind(&self.path, file, end)? {
             Behind::Before if self.if_exists == IfExists::Replace => {}
             Behind::Before | Behind::Others => {
-                (self.committed, self.others) = (Some(now), Some(place.0));
+                (self.committed, self.others) = (Some(now), Some(end.length));
                 self.remarks.push(format!("\"{path}\" has {bytes} bytes that another program has added: they are kept"));
             }
             Behind::Own => {}
@@ -296,7 +296,7 @@ impl BlockingSink for FileSink {
     }
 
     fn mark(&mut self) -> Result<Option<Mark>> {
-        let place = match &mut self.output {
+        let end = match &mut self.output {
             _ if !self.can_be_cut => return Ok(None),
             Some(Output::Stream(_) | Output::Descriptor(_)) => return Ok(None),
             Some(Output::File(file)) => file.mark(),
@@ -305,15 +305,16 @@ impl BlockingSink for FileSink {
                     Some(Found::File(file)) => torn::inode(file),
                     Some(Found::Descriptor(_)) | None => None,
                 };
-                own::place(length, inode)
+                FileEnd { length, inode }
             }),
         };
-        place.map(|place| Some(Mark(place))).map_err(|error| fault::unwritable(&self.path, error))
+        end.map(|end| Some(Mark(end.to_string()))).map_err(|error| fault::unwritable(&self.path, error))
     }
 
     fn return_to(&mut self, mark: Option<&Mark>) -> Result<()> {
         let Some(mark) = mark else { return Ok(()) };
-        let (length, inode) = own::parse(&mark.0).map_err(|error| fault::no_mark(&self.path, error))?;
+        let end: FileEnd = mark.0.parse().map_err(|error| fault::no_mark(&self.path, error))?;
+        let length = end.length;
         let status = std::fs::metadata(&self.path);
         if status.as_ref().is_ok_and(|status| !status.is_file()) {
             // Marked before it was opened: a pipe or a device cannot be cut back.
@@ -329,7 +330,7 @@ impl BlockingSink for FileSink {
         }
         self.committed = Some(length);
         if now > length {
-            self.judge(now, (length, inode))?;
+            self.judge(now, end)?;
         }
         if let (true, Some(format)) = (length > 0, self.text.csv())
             && let Some(header) = csv_header(&self.path, format)?

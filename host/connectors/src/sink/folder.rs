@@ -44,6 +44,13 @@ pub(super) struct FolderSink {
     written: Option<Written>,
 }
 
+/// Where the file of a record belongs.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    folder: BorrowedFd<'a>,
+    name: &'a str,
+}
+
 /// Why a record was not written.
 enum Trouble {
     /// Its key is at fault, and the others can be written.
@@ -122,18 +129,19 @@ impl FolderSink {
             self.last = Some((key.folders.iter().map(|&part| part.to_owned()).collect(), folder));
         }
         let (Some(root), Some((_, folder))) = (&self.root, &self.last) else { return Ok(()) };
-        match self.place((root.as_fd(), folder.as_fd()), key.file, value) {
+        let target = Target { folder: folder.as_fd(), name: key.file };
+        match self.place(root.as_fd(), target, value) {
             // Another disk is mounted there: a file cannot be moved to it.
-            Err(Errno::XDEV) => self.place((folder.as_fd(), folder.as_fd()), key.file, value),
+            Err(Errno::XDEV) => self.place(folder.as_fd(), target, value),
             placed => placed,
         }
         .map_err(trouble)
     }
 
-    /// Writes a file in one folder, under the name of what is not whole yet, and moves it to another under its own.
-    fn place(&self, (from, to): (BorrowedFd<'_>, BorrowedFd<'_>), name: &str, value: &[u8]) -> Result<(), Errno> {
+    /// Writes a file in the folder `from`, under the name of what is not whole yet, and moves it to its target.
+    fn place(&self, from: BorrowedFd<'_>, target: Target<'_>, value: &[u8]) -> Result<(), Errno> {
         let written = write_partial(from, &self.partial, value);
-        let placed = written.and_then(|()| renameat(from, &self.partial, to, name));
+        let placed = written.and_then(|()| renameat(from, &self.partial, target.folder, target.name));
         if placed.is_err() {
             // Best effort: the failure that left it there is the one to report.
             unlinkat(from, &self.partial, AtFlags::empty()).ok();

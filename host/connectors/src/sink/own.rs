@@ -5,9 +5,12 @@
 //! or finds noted as somebody else's, is not cut off unasked. *Costs:* three system calls for a batch, some
 //! microseconds.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 
 use super::torn::{self, Note};
 use sandmill_engine::error::{Error, Result};
@@ -94,13 +97,13 @@ impl OwnFile {
     }
 
     /// Makes it outlast a loss of power, and gives its mark. What others have written up to here is kept by that.
-    pub(super) fn mark(&mut self) -> io::Result<String> {
+    pub(super) fn mark(&mut self) -> io::Result<FileEnd> {
         self.look_for_others()?;
         if self.note.others.is_some() {
             torn::note(&self.file, &Note { to: Some(self.length), ..self.note });
         }
         self.file.sync_data()?;
-        Ok(place(self.length, torn::inode(&self.file)))
+        Ok(FileEnd { length: self.length, inode: torn::inode(&self.file) })
     }
 
     /// It ends with a whole record, and nothing more will be written.
@@ -110,19 +113,32 @@ impl OwnFile {
     }
 }
 
-/// A mark as text: how long a file was, and which one it was, if it was there.
-pub(super) fn place(length: u64, inode: Option<u64>) -> String {
-    match inode {
-        Some(inode) => format!("{length} {inode}"),
-        None => length.to_string(),
+/// Where a file ended at a checkpoint. As text, it is the mark of its sink.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FileEnd {
+    pub(super) length: u64,
+    /// Which file it was, if it was there. Earlier versions did not say that.
+    pub(super) inode: Option<u64>,
+}
+
+impl fmt::Display for FileEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length, inode } = self;
+        match inode {
+            Some(inode) => write!(f, "{length} {inode}"),
+            None => write!(f, "{length}"),
+        }
     }
 }
 
-/// A mark: how long a file was, and which one it was. Earlier versions did not say which.
-pub(super) fn parse(mark: &str) -> Result<(u64, Option<u64>), std::num::ParseIntError> {
-    match mark.split_once(' ') {
-        Some((length, inode)) => Ok((length.parse()?, Some(inode.parse()?))),
-        None => Ok((mark.parse()?, None)),
+impl FromStr for FileEnd {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(mark: &str) -> Result<Self, Self::Err> {
+        match mark.split_once(' ') {
+            Some((length, inode)) => Ok(Self { length: length.parse()?, inode: Some(inode.parse()?) }),
+            None => Ok(Self { length: mark.parse()?, inode: None }),
+        }
     }
 }
 
@@ -139,11 +155,12 @@ pub(super) enum Behind {
     Unknown,
 }
 
-/// Whose the bytes after byte `place` of a file are, which was of this `inode` when the run was there.
+/// Whose the bytes are that a file has after the `end` that it had at a checkpoint.
 ///
 /// # Errors
 /// When some are others' that would be cut off with the run's own.
-pub(super) fn behind(path: &Path, file: &File, (place, inode): (u64, Option<u64>)) -> Result<Behind> {
+pub(super) fn behind(path: &Path, file: &File, end: FileEnd) -> Result<Behind> {
+    let FileEnd { length: place, inode } = end;
     let now = file.metadata().map(|status| status.len()).unwrap_or_default();
     let Some(Note { to, others, .. }) = torn::read(file) else {
         let is_same = inode.is_some() && torn::inode(file) == inode;
@@ -155,15 +172,15 @@ pub(super) fn behind(path: &Path, file: &File, (place, inode): (u64, Option<u64>
     }
     // Both at once, so that who has moved them away is not asked a second time.
     match (others.filter(|(at, _)| *at >= place), now.saturating_sub(to)) {
-        (Some((at, bytes)), later) => Err(not_own(path, (at, bytes + later), place)),
+        (Some((at, bytes)), later) => Err(not_own(path, at..at + bytes + later, place)),
         (None, 0) => Ok(Behind::Own),
-        (None, later) => Err(not_own(path, (to, later), to)),
+        (None, later) => Err(not_own(path, to..to + later, to)),
     }
 }
 
-/// Somebody else's bytes at a place, and where the file can be cut so that none is lost.
-fn not_own(path: &Path, (at, bytes): (u64, u64), place: u64) -> Error {
-    let path = path.display();
+/// `others` are the bytes of somebody else. Without them, the file can be cut at `place`.
+fn not_own(path: &Path, others: Range<u64>, place: u64) -> Error {
+    let (path, at, bytes) = (path.display(), others.start, others.end - others.start);
     Error::config(format!(
         "another program has written {bytes} bytes to \"{path}\", from byte {at} on, since the run was interrupted or \
          while it ran: resuming would remove them"
@@ -189,12 +206,12 @@ mod tests {
         let open = || OpenOptions::new().read(true).append(true).create(true).open(&path).expect("a file of our own");
         let mut own = OwnFile::begin(open(), None, None).expect("a file that can be written");
         own.write(b"one\n").expect("room");
-        let place = parse(&own.mark().expect("a disk")).expect("a mark of our own");
+        let end = own.mark().expect("a disk").to_string().parse().expect("a mark of our own");
         open().write_all(b"stranger\n").expect("room");
         own.write(b"two\n").expect("room");
         open().write_all(b"another\n").expect("room");
 
-        let refusal = behind(&path, &open(), place).expect_err("others' lines would be cut off");
+        let refusal = behind(&path, &open(), end).expect_err("others' lines would be cut off");
         assert!(refusal.to_string().contains("written 17 bytes"), "{refusal}");
         assert!(refusal.hints()[0].contains("tail -c +5 "), "{:?}", refusal.hints());
         assert!(refusal.hints()[0].contains("truncate -s 4 "), "{:?}", refusal.hints());

@@ -276,8 +276,9 @@ mod tests {
     use crate::source::find::find;
 
     fn found(patterns: &[String]) -> Result<Files> {
-        let (matter, record_bytes_max) = (kind::Matter::Lines, sandmill_engine::plan::bounds::RECORD_BYTES_DEFAULT);
-        let source = kind::FileSource { patterns: patterns.to_vec(), matter, record_bytes_max };
+        let (format, record_bytes_max) =
+            (kind::SourceFormat::Lines, sandmill_engine::plan::bounds::RECORD_BYTES_DEFAULT);
+        let source = kind::FileSource { patterns: patterns.to_vec(), format, record_bytes_max };
         find(&source)
     }
 

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use super::buffer::{BLOCK_BYTES, Buffer};
 use super::csv_bad::{BadRow, RowFault};
 use super::csv_scan::{Rules, Scanned, Scanner};
-use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
+use super::records::{ChunkBuilder, Fault, ReadPosition, RecordReader, Shortcut};
 use crate::CsvDialect;
 use crate::format::json;
 use sandmill_engine::edge::Header;
@@ -51,6 +51,14 @@ struct Columns {
     bytes: usize,
 }
 
+/// How rows are read.
+pub(super) struct CsvRows {
+    pub(super) dialect: CsvDialect,
+    pub(super) row_bytes_max: usize,
+    /// Whether a chunk goes out as soon as the input makes its reader wait.
+    pub(super) eager: bool,
+}
+
 /// The next thing in the input.
 enum Next {
     Row,
@@ -60,21 +68,13 @@ enum Next {
 }
 
 impl CsvRecords {
-    pub(super) fn new(
-        input: Box<dyn Read + Send>,
-        dialect: CsvDialect,
-        row_bytes_max: usize,
-        (header, eager): (Header, bool),
-    ) -> Self {
-        Self::with_block(input, dialect, row_bytes_max, (header, eager, BLOCK_BYTES))
+    /// The rows of `input`. The names of its columns go to `header`.
+    pub(super) fn new(input: Box<dyn Read + Send>, rows: CsvRows, header: Header) -> Self {
+        Self::with_block(input, rows, header, BLOCK_BYTES)
     }
 
-    pub(super) fn with_block(
-        input: Box<dyn Read + Send>,
-        dialect: CsvDialect,
-        row_bytes_max: usize,
-        (header, eager, block): (Header, bool, usize),
-    ) -> Self {
+    pub(super) fn with_block(input: Box<dyn Read + Send>, rows: CsvRows, header: Header, block: usize) -> Self {
+        let CsvRows { dialect, row_bytes_max, eager } = rows;
         let rules = Rules { delimiter: dialect.delimiter, lenient: dialect.lenient, open_bytes_max: row_bytes_max };
         let buffer = Buffer::new(input, block);
         Self {
@@ -265,12 +265,12 @@ impl CsvRecords {
         Ok(if self.learn_columns()? { self.header.get() } else { None })
     }
 
-    /// Puts the row that was just scanned onto the page; `false` when there is no room for it, and it stays.
-    fn give(&mut self, page: &mut Page) -> bool {
+    /// Puts the row that was just scanned into the chunk; `false` when there is no room for it, and it stays.
+    fn give(&mut self, builder: &mut ChunkBuilder) -> bool {
         let (Some(row), Some(columns)) = (self.row, &self.columns) else { return false };
         let raw = self.row_bytes(row);
         let scanner = &self.scanner;
-        let has_room = page.push_json_with(self.line, |out| {
+        let has_room = builder.push_json_with(self.line, |out| {
             // Where nothing has to be escaped, this is enough; quotes in the row are room for some escapes.
             out.reserve(columns.bytes + raw.len() + 2);
             for (start, (field, escaped)) in columns.starts.iter().zip(scanner.fields(raw)) {
@@ -307,18 +307,18 @@ impl RecordReader for CsvRecords {
         self.learn_columns().map(drop)
     }
 
-    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
+    fn fill(&mut self, builder: &mut ChunkBuilder) -> Result<bool, Fault> {
         if !self.learn_columns()? {
             return Ok(false);
         }
-        while page.has_room(0) {
-            match self.next(!self.eager || page.is_empty())? {
-                Next::Row if self.give(page) => {}
+        while builder.has_room(0) {
+            match self.next(!self.eager || builder.is_empty())? {
+                Next::Row if self.give(builder) => {}
                 Next::Row | Next::NotYet => break,
                 Next::Bad(bad) => {
                     let line = bad.line;
                     let (data, reason) = bad.into_parts();
-                    page.push_bad(Some(line), data, reason);
+                    builder.push_bad(Some(line), data, reason);
                 }
                 Next::End => return Ok(false),
             }
@@ -330,24 +330,24 @@ impl RecordReader for CsvRecords {
         self.buffer.rest().len()
     }
 
-    fn spot(&mut self) -> Spot {
+    fn read_position(&mut self) -> ReadPosition {
         match &self.bad {
             // Some of it was taken from the input, and what stood before it may not be at hand any more.
             Some(bad) => {
-                Spot { bytes: bad.at, line: bad.line, tail: Vec::new(), before: self.buffer.digest_at(bad.at) }
+                ReadPosition { bytes: bad.at, line: bad.line, tail: Vec::new(), before: self.buffer.digest_at(bad.at) }
             }
-            None => Spot::of(&mut self.buffer, self.line),
+            None => ReadPosition::of(&mut self.buffer, self.line),
         }
     }
 
-    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
-        if spot.bytes == 0 {
+    fn go_to(&mut self, read_position: &ReadPosition, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        if read_position.bytes == 0 {
             return Ok(true);
         }
         // The rows need their names.
         let has_header = self.learn_columns()?;
-        self.line = spot.line;
-        Ok(has_header && spot.reach(&mut self.buffer, shortcut)?)
+        self.line = read_position.line;
+        Ok(has_header && read_position.reach(&mut self.buffer, shortcut)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::csv::CsvRecords;
+use super::csv::{CsvRecords, CsvRows};
 use super::file::unopened;
 use crate::fault;
 use crate::{CsvDialect, CsvFormat};
@@ -20,6 +20,7 @@ const HEADER_BYTES_MAX: usize = 1 << 20;
 pub(crate) fn csv_header(path: &Path, format: CsvFormat) -> Result<Option<Vec<String>>> {
     let file = File::open(path).map_err(|error| fault::unreadable(path, error))?;
     let dialect = CsvDialect { delimiter: format.delimiter, ..CsvDialect::default() };
-    let mut records = CsvRecords::new(Box::new(file), dialect, HEADER_BYTES_MAX, (Header::default(), false));
+    let rows = CsvRows { dialect, row_bytes_max: HEADER_BYTES_MAX, eager: false };
+    let mut records = CsvRecords::new(Box::new(file), rows, Header::default());
     records.names().map_err(|fault| unopened(path, fault))
 }

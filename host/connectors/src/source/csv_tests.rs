@@ -7,9 +7,9 @@ use std::{fs, io};
 use fastrand::Rng;
 use proptest::prelude::*;
 
-use super::csv::CsvRecords;
+use super::csv::{CsvRecords, CsvRows};
 use super::csv_scan::{QuoteFaultKind, Rules, Scanned, Scanner};
-use super::records::{Page, RecordReader, Size};
+use super::records::{ChunkBuilder, RecordReader, Size};
 use crate::CsvDialect;
 use crate::tests::{Pieces, bounds};
 use sandmill_engine::edge::Header;
@@ -242,7 +242,12 @@ impl Case {
         let columns = (0..self.columns).map(|column| format!("c{column}")).collect();
         let dialect = CsvDialect { lenient: self.lenient, header: false, columns, ..CsvDialect::default() };
         let input: Box<dyn io::Read + Send> = Box::new(Pieces::new(self.input.clone(), self.sizes.clone()));
-        CsvRecords::with_block(input, dialect, self.max, (Header::default(), eager, self.block))
+        CsvRecords::with_block(
+            input,
+            CsvRows { dialect, row_bytes_max: self.max, eager },
+            Header::default(),
+            self.block,
+        )
     }
 
     /// What is read, in pages of a number of records.
@@ -253,24 +258,24 @@ impl Case {
         seen
     }
 
-    /// The same, by another reader for each page, which begins where the one before it was.
+    /// The same, by another reader for each chunk, which begins where the one before it was.
     fn seen_in_runs(&self, records: usize) -> Vec<Seen> {
         let mut reader = self.reader(false);
         let mut seen = Vec::new();
         while fill(&mut reader, records, &mut seen) {
-            let spot = reader.spot();
+            let read_position = reader.read_position();
             reader = self.reader(false);
-            assert!(matches!(reader.go_to(&spot, None), Ok(true)), "the input is the same");
+            assert!(matches!(reader.go_to(&read_position, None), Ok(true)), "the input is the same");
         }
         seen
     }
 }
 
-/// Adds what stands on the next page; `false` behind the last one.
+/// Adds what stands in the next chunk; `false` after the last one.
 fn fill(reader: &mut CsvRecords, records: usize, seen: &mut Vec<Seen>) -> bool {
-    let mut page = Page::new(&bounds(records, 200), None, Size::default());
-    let more = reader.fill(&mut page).unwrap_or_else(|fault| panic!("{fault:?}"));
-    let chunk = page.into_chunk(0, None);
+    let mut builder = ChunkBuilder::new(&bounds(records, 200), None, Size::default());
+    let more = reader.fill(&mut builder).unwrap_or_else(|fault| panic!("{fault:?}"));
+    let chunk = builder.into_chunk(0, None);
     let mut bad = chunk.bad.into_iter().zip(chunk.places.gaps).peekable();
     for (row, value) in chunk.records.values().iter().enumerate() {
         while let Some((bad, _)) = bad.next_if(|(_, gap)| *gap as usize <= row) {

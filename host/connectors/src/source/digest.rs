@@ -114,7 +114,7 @@ mod tests {
         }
     }
 
-    /// A row of CSV that did not fit on the page, and of which more was read than is at hand.
+    /// A row of CSV that did not fit in the chunk, and of which more was read than is at hand.
     #[test]
     fn a_mark_outlives_what_was_before_it() {
         let input: Vec<u8> = (0..=255).collect();

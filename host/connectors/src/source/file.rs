@@ -18,7 +18,7 @@ use super::find::{Files, Found, find};
 use super::input::{Input as InputFile, RawBytes};
 use super::packed;
 use super::reader::{self, Shape};
-use super::records::{Fault, Page, RecordReader, Size, Spot};
+use super::records::{ChunkBuilder, Fault, ReadPosition, RecordReader, Size};
 use super::sniff::Packing;
 use crate::fault;
 use crate::kind;
@@ -37,7 +37,7 @@ pub(super) struct FileSource {
     open: Option<Open>,
     failed: Option<Error>,
     /// Where to open the first of `files` again, which could not be read on.
-    again: Option<Spot>,
+    again: Option<ReadPosition>,
     extent: Extent,
     /// Whether there are others beside a file that is bad.
     is_many: bool,
@@ -65,7 +65,7 @@ struct FileCursor {
     done: usize,
     /// Where in the next one, if it has been begun.
     #[serde(skip_serializing_if = "Option::is_none")]
-    begun: Option<Spot>,
+    begun: Option<ReadPosition>,
     /// The prefixes that were read of the last files that are done, where they are known.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     seen: VecDeque<Option<Prefix>>,
@@ -86,7 +86,7 @@ impl FileSource {
     /// When a pattern matches nothing, or the only file cannot be opened.
     pub(super) fn open(source: &kind::FileSource) -> Result<Self> {
         let Files { found, other_names } = find(source)?;
-        let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
+        let shape = Shape::new(source.format.clone(), source.record_bytes_max);
         if let [only] = found.as_slice() {
             try_out(only, &shape)?;
         }
@@ -115,7 +115,7 @@ impl FileSource {
         if self.open.is_none() {
             let Some(file) = self.files.front().cloned() else { return Ok(None) };
             self.open = Some(match &self.again {
-                Some(spot) => Open::at(file, &self.shape, spot, true)?,
+                Some(read_position) => Open::at(file, &self.shape, read_position, true)?,
                 None => Open::file(file, &self.shape)?,
             });
             // Only now: an opening that failed may be tried again.
@@ -126,7 +126,7 @@ impl FileSource {
     }
 
     /// The file that is open cannot be read further. Where this may pass, it is opened again, after the last record.
-    fn fail(&mut self, fault: Fault, page: &mut Page) {
+    fn fail(&mut self, fault: Fault, builder: &mut ChunkBuilder) {
         let Some(open) = &mut self.open else { return };
         let mut error = open.error(fault);
         if open.found.bytes.is_none() {
@@ -134,11 +134,11 @@ impl FileSource {
             error = error.retryable(false);
         }
         if error.is_retryable() {
-            self.again = Some(open.reader.spot());
+            self.again = Some(open.reader.read_position());
             self.files.push_front(open.found.clone());
             self.open = None;
         } else if self.is_many {
-            page.push_bad(None, Vec::new(), in_words(&error));
+            builder.push_bad(None, Vec::new(), in_words(&error));
             return self.close(false);
         }
         self.failed = Some(error);
@@ -167,27 +167,27 @@ impl FileSource {
     ///
     /// # Errors
     /// The failure, otherwise.
-    fn pass_over(&mut self, failure: Error, bounds: &BatchBounds) -> Result<Page> {
+    fn pass_over(&mut self, failure: Error, bounds: &BatchBounds) -> Result<ChunkBuilder> {
         if failure.is_retryable() || !self.is_many {
             return Err(failure);
         }
         let Some(file) = self.files.pop_front() else { return Err(failure) };
         self.again = None;
-        let mut page = Page::new(bounds, Some(Arc::clone(&file.path)), Size::default());
-        page.push_bad(None, Vec::new(), in_words(&failure));
+        let mut builder = ChunkBuilder::new(bounds, Some(Arc::clone(&file.path)), Size::default());
+        builder.push_bad(None, Vec::new(), in_words(&failure));
         self.count(file.bytes.unwrap_or_default(), None);
-        Ok(page)
+        Ok(builder)
     }
 
-    /// The content of a page, and the position of the source after it.
-    fn chunk(&mut self, page: Page) -> Chunk {
+    /// What was built, as a chunk, and the position of the source after it.
+    fn chunk(&mut self, builder: ChunkBuilder) -> Chunk {
         let (position, cursor) = (self.position(), self.cursor());
-        page.into_chunk(position, Some(cursor))
+        builder.into_chunk(position, Some(cursor))
     }
 
     /// Where this source stands.
     fn cursor(&mut self) -> Cursor {
-        let begun = self.open.as_mut().map(|open| open.reader.spot()).or_else(|| self.again.clone());
+        let begun = self.open.as_mut().map(|open| open.reader.read_position()).or_else(|| self.again.clone());
         let cursor = FileCursor { done: self.files_done, begun, seen: std::mem::take(&mut self.seen) };
         let text = serde_json::to_string(&cursor).expect("a cursor is made of numbers");
         self.seen = cursor.seen;
@@ -209,17 +209,17 @@ impl BlockingSource for FileSource {
             let open = match self.current() {
                 Ok(Some(open)) => open,
                 Ok(None) => return Ok(None),
-                Err(failure) => return self.pass_over(failure, bounds).map(|page| Some(self.chunk(page))),
+                Err(failure) => return self.pass_over(failure, bounds).map(|builder| Some(self.chunk(builder))),
             };
-            let mut page = Page::new(bounds, Some(Arc::clone(&open.found.path)), last);
-            match open.reader.fill(&mut page) {
+            let mut builder = ChunkBuilder::new(bounds, Some(Arc::clone(&open.found.path)), last);
+            match open.reader.fill(&mut builder) {
                 Ok(true) => {}
                 Ok(false) => self.close(true),
-                Err(fault) => self.fail(fault, &mut page),
+                Err(fault) => self.fail(fault, &mut builder),
             }
-            if !page.is_empty() {
-                self.last = page.size();
-                return Ok(Some(self.chunk(page)));
+            if !builder.is_empty() {
+                self.last = builder.size();
+                return Ok(Some(self.chunk(builder)));
             }
         }
     }
@@ -283,10 +283,10 @@ impl BlockingSource for FileSource {
         (self.files, self.inputs) = (found.files, found.inputs);
         (self.other_names, self.noticed) = (found.other_names, found.remarks);
         (self.files_done, self.done, self.seen) = (done, found.bytes_done, seen);
-        if let Some(spot) = begun
+        if let Some(read_position) = begun
             && let Some(file) = self.files.pop_front()
         {
-            self.open = Some(Open::at(file, &self.shape, &spot, found.is_untouched)?);
+            self.open = Some(Open::at(file, &self.shape, &read_position, found.is_untouched)?);
         }
         // Only now: that what was read is another one says more.
         found.torn.map_or(Ok(()), Err)
@@ -304,28 +304,28 @@ impl Open {
 
     /// A file, read from where an earlier run was interrupted. What is before that is read again, to see that it is
     /// what it was, unless the file `is_untouched`.
-    fn at(file: Found, shape: &Shape, spot: &Spot, is_untouched: bool) -> Result<Self> {
+    fn at(file: Found, shape: &Shape, read_position: &ReadPosition, is_untouched: bool) -> Result<Self> {
         let path = Arc::clone(&file.path);
         let bytes = file.bytes;
         let mut open = Self::file(file, shape)?;
         let shortcut = match open.packing {
             Packing::Plain if is_untouched => {
-                let shortcut = InputFile::shortcut(&path, spot.shortcut(), &open.raw);
+                let shortcut = InputFile::shortcut(&path, read_position.shortcut(), &open.raw);
                 Some(shortcut.map_err(|error| fault::unreadable(&path, error))?)
             }
             Packing::Plain | Packing::Gzip | Packing::Zstandard => None,
         };
-        if open.reader.go_to(spot, shortcut).map_err(|fault| open.error(fault))? {
+        if open.reader.go_to(read_position, shortcut).map_err(|fault| open.error(fault))? {
             return Ok(open);
         }
-        let (path, place) = (path.display(), spot.bytes);
+        let (path, place) = (path.display(), read_position.bytes);
         let what = match bytes {
             Some(bytes) if open.packing == Packing::Plain && bytes < place => format!("it has {bytes} bytes"),
             Some(_) | None => format!("its content changed before byte {place}"),
         };
         Err(Error::config(format!(
             "\"{path}\" has changed since the run was interrupted at its line {}: {what}",
-            spot.line
+            read_position.line
         ))
         .hint(FRESH))
     }

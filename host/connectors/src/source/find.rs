@@ -66,7 +66,7 @@ pub(super) fn find(source: &kind::FileSource) -> Result<Files> {
             }
         };
         is_any_good = true;
-        match seen.entry(Key::of(&found, &source.matter)) {
+        match seen.entry(Key::of(&found, &source.format)) {
             Entry::Vacant(free) => {
                 free.insert(Arc::clone(&found.path));
                 files.found.push(found);
@@ -92,9 +92,9 @@ enum Key {
 }
 
 impl Key {
-    fn of(found: &Found, matter: &kind::Matter) -> Self {
+    fn of(found: &Found, format: &kind::SourceFormat) -> Self {
         match found.id {
-            Some(id) if *matter == kind::Matter::Files => Self::Named(id, found.name.clone()),
+            Some(id) if *format == kind::SourceFormat::Files => Self::Named(id, found.name.clone()),
             Some(id) => Self::File(id),
             None => Self::Path(Arc::clone(&found.path)),
         }

@@ -2,7 +2,7 @@
 //! but read.
 
 use crate::format::json::{self, Checked};
-use crate::source::records::Page;
+use crate::source::records::ChunkBuilder;
 use sandmill_engine::edge::Chunk;
 
 /// Checks the lines of a chunk. Blank ones are left out, and those that are not JSON become bad records at their places.
@@ -21,30 +21,30 @@ pub(super) fn check(mut chunk: Chunk) -> Chunk {
 /// Builds the chunk again. The lines before the `first` are known to be JSON.
 fn sort_out(chunk: Chunk, first: usize) -> Chunk {
     let Chunk { records, places, bad, position, cursor } = chunk;
-    let mut page = Page::without_bounds(places.path.clone(), records.len(), records.bytes());
+    let mut builder = ChunkBuilder::without_bounds(places.path.clone(), records.len(), records.bytes());
     let mut bad = places.gaps.iter().zip(bad).peekable();
     for (row, line) in (0_u32..).zip(records.values().iter()) {
         while let Some((_, record)) = bad.next_if(|(gap, _)| **gap <= row) {
-            page.push_bad_record(record);
+            builder.push_bad_record(record);
         }
         let number = places.lines.of(row);
         if (row as usize) < first {
-            page.push_json(number.unwrap_or_default(), line);
+            builder.push_json(number.unwrap_or_default(), line);
         } else {
-            sort(&mut page, number, line);
+            sort(&mut builder, number, line);
         }
     }
-    bad.for_each(|(_, record)| page.push_bad_record(record));
-    page.into_chunk(position, cursor)
+    bad.for_each(|(_, record)| builder.push_bad_record(record));
+    builder.into_chunk(position, cursor)
 }
 
-fn sort(page: &mut Page, number: Option<u64>, line: &[u8]) {
+fn sort(builder: &mut ChunkBuilder, number: Option<u64>, line: &[u8]) {
     if line.iter().all(u8::is_ascii_whitespace) {
         return;
     }
     match json::check(line) {
-        Ok(Checked::Line) => page.push_json(number.unwrap_or_default(), line),
-        Ok(Checked::Lines(_)) => page.push(number.unwrap_or_default(), line),
-        Err(reason) => page.push_bad(number, line.to_vec(), reason),
+        Ok(Checked::Line) => builder.push_json(number.unwrap_or_default(), line),
+        Ok(Checked::Lines(_)) => builder.push(number.unwrap_or_default(), line),
+        Err(reason) => builder.push_bad(number, line.to_vec(), reason),
     }
 }

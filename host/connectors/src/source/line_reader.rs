@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 
 use super::buffer::{BLOCK_BYTES, Buffer};
-use super::records::{Shortcut, Spot};
+use super::records::{ReadPosition, Shortcut};
 use sandmill_engine::record::Column;
 
 /// How much of a record that is too long is kept for the report. Arbitrary: enough to recognise it by.
@@ -80,18 +80,18 @@ impl LineReader {
     }
 
     /// Where the next line begins.
-    pub(super) fn spot(&mut self) -> Spot {
-        Spot::of(&mut self.buffer, self.number)
+    pub(super) fn read_position(&mut self) -> ReadPosition {
+        ReadPosition::of(&mut self.buffer, self.number)
     }
 
     /// Goes to where a line begins; `false` when that place is not in the input any more.
     ///
     /// # Errors
     /// When the input cannot be read.
-    pub(super) fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> io::Result<bool> {
-        self.number = spot.line;
+    pub(super) fn go_to(&mut self, read_position: &ReadPosition, shortcut: Option<Shortcut>) -> io::Result<bool> {
+        self.number = read_position.line;
         self.searched = 0;
-        spot.reach(&mut self.buffer, shortcut)
+        read_position.reach(&mut self.buffer, shortcut)
     }
 
     /// Skips a UTF-8 byte-order mark. Only at the start of the input.
@@ -216,7 +216,7 @@ mod tests {
     use crate::tests::Pieces;
 
     /// The same as [`read`], with as many lines as possible moved.
-    fn moved(mut reader: LineReader, (lines_max, bytes_max): (usize, usize)) -> Vec<Seen> {
+    fn moved(mut reader: LineReader, lines_max: usize, bytes_max: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
         loop {
             let (first, mut lines) = (reader.number(), Column::default());
@@ -312,7 +312,7 @@ mod tests {
                 let input = Pieces::new(bytes.clone(), sizes.clone());
                 LineReader::with_block(Box::new(input), max, block)
             };
-            prop_assert_eq!(moved(reader(), most), read(reader()));
+            prop_assert_eq!(moved(reader(), most.0, most.1), read(reader()));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::line_reader::{HEAD_BYTES, LineReader, Next, Overlong};
-use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
+use super::records::{ChunkBuilder, Fault, ReadPosition, RecordReader, Shortcut};
 
 /// The formats of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum LineKind {
 pub(super) struct LineRecords {
     lines: LineReader,
     kind: LineKind,
-    /// Whether a page goes out as soon as the input makes its reader wait. For what a person or a program writes while
+    /// Whether a chunk goes out as soon as the input makes its reader wait. For what a person or a program writes while
     /// it is read.
     eager: bool,
     begun: bool,
@@ -39,23 +39,23 @@ impl LineRecords {
 }
 
 impl RecordReader for LineRecords {
-    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
+    fn fill(&mut self, builder: &mut ChunkBuilder) -> Result<bool, Fault> {
         self.begin()?;
-        while page.has_room(0) {
-            if page.push_whole(&mut self.lines) {
+        while builder.has_room(0) {
+            if builder.push_whole(&mut self.lines) {
                 continue;
             }
             let number = self.lines.number();
-            match self.lines.next(!self.eager || page.is_empty())? {
+            match self.lines.next(!self.eager || builder.is_empty())? {
                 Next::Line { bytes, taken } => {
                     let line = self.lines.rest().get(..bytes).unwrap_or_default();
-                    if !page.has_room(line.len()) {
+                    if !builder.has_room(line.len()) {
                         break;
                     }
-                    page.push(number, line);
+                    builder.push(number, line);
                     self.lines.take(taken);
                 }
-                Next::Overlong(line) => push_overlong(page, number, line, self.lines.line_bytes_max()),
+                Next::Overlong(line) => push_overlong(builder, number, line, self.lines.line_bytes_max()),
                 Next::NotYet => break,
                 Next::End => return Ok(false),
             }
@@ -67,19 +67,19 @@ impl RecordReader for LineRecords {
         self.lines.rest().len()
     }
 
-    fn spot(&mut self) -> Spot {
-        self.lines.spot()
+    fn read_position(&mut self) -> ReadPosition {
+        self.lines.read_position()
     }
 
-    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
-        self.begun = spot.bytes > 0;
-        Ok(self.lines.go_to(spot, shortcut)?)
+    fn go_to(&mut self, read_position: &ReadPosition, shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        self.begun = read_position.bytes > 0;
+        Ok(self.lines.go_to(read_position, shortcut)?)
     }
 }
 
-fn push_overlong(page: &mut Page, number: u64, line: Overlong, limit: usize) {
+fn push_overlong(builder: &mut ChunkBuilder, number: u64, line: Overlong, limit: usize) {
     let reason = format!("the line has {} bytes, more than the {limit} that a record may have", line.bytes);
-    page.push_bad(Some(number), line.head, reason);
+    builder.push_bad(Some(number), line.head, reason);
 }
 
 /// The first bytes of what is not a record.

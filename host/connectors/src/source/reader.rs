@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::blocking::{Finish, as_it_is};
-use super::csv::CsvRecords;
+use super::csv::{CsvRecords, CsvRows};
 use super::json_lines;
 use super::line_reader::LineReader;
 use super::lines::{LineKind, LineRecords};
 use super::records::RecordReader;
 use super::whole::WholeFile;
-use crate::Matter;
+use crate::SourceFormat;
 use sandmill_engine::edge::Header;
 
 /// The longest record, whatever the plan allows: a column holds under 4 GiB, and a row of CSV may grow sixfold when it
@@ -21,7 +21,7 @@ const RECORD_BYTES_MOST: usize = 1 << 29;
 /// The shape of an input's records.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    matter: Matter,
+    format: SourceFormat,
     record_bytes_max: usize,
     /// Filled when the first of the inputs is begun.
     header: Header,
@@ -38,26 +38,26 @@ pub(super) struct Origin {
 
 impl Shape {
     /// Records of this kind, up to this length.
-    pub(super) fn new(matter: Matter, record_bytes_max: NonZeroUsize) -> Self {
+    pub(super) fn new(format: SourceFormat, record_bytes_max: NonZeroUsize) -> Self {
         let record_bytes_max = record_bytes_max.get().min(RECORD_BYTES_MOST);
-        Self { matter, record_bytes_max, header: Header::default() }
+        Self { format, record_bytes_max, header: Header::default() }
     }
 
     /// The names of the columns, where records have columns.
     pub(super) fn header(&self) -> Option<Header> {
-        matches!(self.matter, Matter::Csv(_)).then(|| self.header.clone())
+        matches!(self.format, SourceFormat::Csv(_)).then(|| self.header.clone())
     }
 
     /// Whether each input is one record.
     pub(super) fn is_whole_files(&self) -> bool {
-        self.matter == Matter::Files
+        self.format == SourceFormat::Files
     }
 
     /// The work that is left for each chunk when it is taken.
     pub(super) fn finish(&self) -> Finish {
-        match self.matter {
-            Matter::JsonLines => json_lines::check,
-            Matter::Lines | Matter::Csv(_) | Matter::Files => as_it_is,
+        match self.format {
+            SourceFormat::JsonLines => json_lines::check,
+            SourceFormat::Lines | SourceFormat::Csv(_) | SourceFormat::Files => as_it_is,
         }
     }
 
@@ -69,14 +69,15 @@ impl Shape {
             // A pipe gives nothing twice.
             LineRecords::new(if origin.eager { lines } else { lines.with_digest() }, kind, origin.eager)
         };
-        match &self.matter {
-            Matter::Lines => Box::new(lines(input, LineKind::Plain)),
-            Matter::JsonLines => Box::new(lines(input, LineKind::Json)),
-            Matter::Csv(dialect) => {
+        match &self.format {
+            SourceFormat::Lines => Box::new(lines(input, LineKind::Plain)),
+            SourceFormat::JsonLines => Box::new(lines(input, LineKind::Json)),
+            SourceFormat::Csv(dialect) => {
                 let header = self.header.clone();
-                Box::new(CsvRecords::new(input, dialect.clone(), limit, (header, origin.eager)))
+                let rows = CsvRows { dialect: dialect.clone(), row_bytes_max: limit, eager: origin.eager };
+                Box::new(CsvRecords::new(input, rows, header))
             }
-            Matter::Files => Box::new(WholeFile::new(input, origin.name, limit)),
+            SourceFormat::Files => Box::new(WholeFile::new(input, origin.name, limit)),
         }
     }
 }

@@ -24,21 +24,21 @@ pub(super) trait RecordReader: Send {
         Ok(())
     }
 
-    /// Adds records to the page until it is full or the input is at its end; the latter is `false`.
+    /// Adds records to the chunk until it is full or the input is at its end; the latter is `false`.
     ///
     /// # Errors
-    /// When the input cannot be read, or is nothing that this reads. What is on the page by then is good.
-    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault>;
+    /// When the input cannot be read, or is nothing that this reads. What is in the chunk by then is good.
+    fn fill(&mut self, builder: &mut ChunkBuilder) -> Result<bool, Fault>;
 
-    /// Bytes that were read from the input, and are not on a page yet.
+    /// Bytes that were read from the input, and are not in a chunk yet.
     fn buffered(&self) -> usize;
 
-    /// Where the input continues after what is on the page.
-    fn spot(&mut self) -> Spot;
+    /// Where the input continues after what is in the chunk.
+    fn read_position(&mut self) -> ReadPosition;
 
     /// The prefix of the input that was read, unpacked, once it is at its end; `None` where it is not known.
     fn seen(&mut self) -> Option<Prefix> {
-        let Spot { bytes, before, .. } = self.spot();
+        let ReadPosition { bytes, before, .. } = self.read_position();
         (before.bytes == bytes).then_some(before)
     }
 
@@ -47,12 +47,12 @@ pub(super) trait RecordReader: Send {
     ///
     /// # Errors
     /// When the input cannot be read, or is nothing that this reads.
-    fn go_to(&mut self, spot: &Spot, shortcut: Option<Shortcut>) -> Result<bool, Fault>;
+    fn go_to(&mut self, read_position: &ReadPosition, shortcut: Option<Shortcut>) -> Result<bool, Fault>;
 }
 
 /// A place in an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Spot {
+pub(super) struct ReadPosition {
     /// Number of bytes before it, unpacked.
     pub(super) bytes: u64,
     /// The line that begins there, from 1.
@@ -71,7 +71,7 @@ pub(super) struct Shortcut {
     pub(super) at: u64,
 }
 
-impl Spot {
+impl ReadPosition {
     /// Where the rest of `buffer` begins.
     pub(super) fn of(buffer: &mut Buffer, line: u64) -> Self {
         let bytes = buffer.taken();
@@ -151,7 +151,7 @@ impl From<io::Error> for Fault {
 }
 
 /// A chunk that is being filled.
-pub(super) struct Page {
+pub(super) struct ChunkBuilder {
     values: Column,
     keys: Column,
     lines: Lines,
@@ -165,8 +165,8 @@ pub(super) struct Page {
     bytes_max: usize,
 }
 
-impl Page {
-    /// An empty page; `like` tells how much room is likely to be needed.
+impl ChunkBuilder {
+    /// An empty chunk; `like` tells how much room is likely to be needed.
     pub(super) fn new(bounds: &BatchBounds, path: Option<Arc<Path>>, like: Size) -> Self {
         Self {
             // A little more than the last one took: growing would copy all of it.
@@ -183,18 +183,18 @@ impl Page {
         }
     }
 
-    /// An empty page that takes everything, with room for this much.
+    /// An empty chunk that takes everything, with room for this much.
     pub(super) fn without_bounds(path: Option<Arc<Path>>, records: usize, bytes: usize) -> Self {
         let all = NonZeroUsize::MAX;
         Self::new(&BatchBounds { records: all, bytes: all, linger: Duration::ZERO }, path, Size { records, bytes })
     }
 
-    /// Whether nothing is on the page.
+    /// Whether nothing is in the chunk.
     pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.bad.is_empty()
     }
 
-    /// Whether there is room for one more record of this many bytes. Always, as long as the page is empty.
+    /// Whether there is room for one more record of this many bytes. Always, as long as the chunk is empty.
     #[inline]
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         let (records, held) = (self.values.len() + self.bad.len(), self.values.bytes() + self.bad_bytes);
@@ -274,7 +274,7 @@ impl Page {
         self.bad.push(record);
     }
 
-    /// The size of what is on the page.
+    /// The size of what is in the chunk.
     pub(super) fn size(&self) -> Size {
         Size { records: self.values.len(), bytes: self.values.bytes() }
     }
@@ -289,7 +289,7 @@ impl Page {
         Chunk { records, places, bad: self.bad, position, cursor }
     }
 
-    /// Notes the line of the record after the first `count`: one number for the page as long as no line is left out.
+    /// Notes the line of the record after the first `count`: one number for the chunk as long as no line is left out.
     #[inline]
     fn note(&mut self, line: u64, count: u64) {
         match &mut self.lines {
@@ -303,7 +303,7 @@ impl Page {
     }
 }
 
-/// How large a page was, or is likely to be.
+/// How large a chunk was, or is likely to be.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Size {
     /// Records.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::blocking::{BlockingSource, Finish};
 use super::input::Unseen;
 use super::reader::{Origin, Shape};
-use super::records::{Fault, Page, RecordReader, Size};
-use crate::Matter;
+use super::records::{ChunkBuilder, Fault, RecordReader, Size};
+use crate::SourceFormat;
 use crate::kind;
 use sandmill_engine::descriptor;
 use sandmill_engine::edge::{Chunk, FileId, Header};
@@ -39,11 +39,11 @@ impl StdinSource {
     /// # Errors
     /// When whole files are asked for, or the process was started without it.
     pub(super) fn open(source: &kind::StdinSource) -> Result<Self> {
-        if source.matter == Matter::Files {
+        if source.format == SourceFormat::Files {
             return Err(Error::config("standard input cannot be read as whole files")
                 .hint("use `format = \"lines\"`, \"jsonl\" or \"csv\", or a source of kind \"file\""));
         }
-        let shape = Shape::new(source.matter.clone(), source.record_bytes_max);
+        let shape = Shape::new(source.format.clone(), source.record_bytes_max);
         let origin = Origin { name: "stdin".into(), eager: true };
         let header = shape.header();
         // Not the standard library's: that one takes a closed descriptor for an empty input.
@@ -79,18 +79,18 @@ impl BlockingSource for StdinSource {
         if self.ended {
             return Ok(None);
         }
-        let mut page = Page::new(bounds, None, self.last);
-        match self.reader.fill(&mut page) {
+        let mut builder = ChunkBuilder::new(bounds, None, self.last);
+        match self.reader.fill(&mut builder) {
             Ok(more) => self.ended = !more,
-            Err(fault) if page.is_empty() => return Err(unreadable(fault)),
+            Err(fault) if builder.is_empty() => return Err(unreadable(fault)),
             Err(fault) => self.failed = Some(unreadable(fault)),
         }
-        if page.is_empty() {
+        if builder.is_empty() {
             return Ok(None);
         }
-        self.last = page.size();
+        self.last = builder.size();
         self.records += self.last.records as u64;
-        Ok(Some(page.into_chunk(self.records, None)))
+        Ok(Some(builder.into_chunk(self.records, None)))
     }
 }
 
@@ -104,12 +104,12 @@ fn unreadable(fault: Fault) -> Error {
 /// All that an input gives; `None` when it cannot be read. For the fuzzer.
 pub(crate) fn read_all(
     input: Box<dyn io::Read + Send>,
-    matter: Matter,
+    format: SourceFormat,
     record_bytes_max: NonZeroUsize,
     bounds: &BatchBounds,
 ) -> Option<Vec<Chunk>> {
     let origin = Origin { name: "input".into(), eager: false };
-    let mut source = StdinSource::of(&Shape::new(matter, record_bytes_max), input, origin);
+    let mut source = StdinSource::of(&Shape::new(format, record_bytes_max), input, origin);
     let mut chunks = Vec::new();
     while let Some(chunk) = source.pull(bounds).ok()? {
         chunks.push((source.finish)(chunk));

@@ -13,12 +13,13 @@ use super::reader::{Origin, Shape};
 use super::stdin::StdinSource;
 use crate::kind;
 use crate::tests::bounds;
-use crate::{CsvDialect, Matter};
+use crate::{CsvDialect, SourceFormat};
 use sandmill_engine::edge::{Chunk, Extent};
 use sandmill_engine::error::{Error, ErrorKind};
 use sandmill_engine::record::{BatchBounds, Lines};
 
-const CSV: Matter = Matter::Csv(CsvDialect { delimiter: b',', lenient: false, header: true, columns: Vec::new() });
+const CSV: SourceFormat =
+    SourceFormat::Csv(CsvDialect { delimiter: b',', lenient: false, header: true, columns: Vec::new() });
 
 /// All that a source gives.
 #[derive(Default)]
@@ -84,13 +85,13 @@ fn drain(mut source: impl BlockingSource, bounds: &BatchBounds) -> Seen {
     }
 }
 
-fn plan(patterns: &[String], matter: Matter, max: usize) -> kind::FileSource {
+fn plan(patterns: &[String], format: SourceFormat, max: usize) -> kind::FileSource {
     let record_bytes_max = NonZeroUsize::new(max).expect("tests give positive bounds");
-    kind::FileSource { patterns: patterns.to_vec(), matter, record_bytes_max }
+    kind::FileSource { patterns: patterns.to_vec(), format, record_bytes_max }
 }
 
-fn shape(matter: Matter, max: usize) -> Shape {
-    Shape::new(matter, NonZeroUsize::new(max).expect("tests give positive bounds"))
+fn shape(format: SourceFormat, max: usize) -> Shape {
+    Shape::new(format, NonZeroUsize::new(max).expect("tests give positive bounds"))
 }
 
 /// A folder with files.
@@ -104,18 +105,18 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
     folder
 }
 
-fn open(folder: &TempDir, pattern: &str, matter: Matter) -> Result<FileSource, Error> {
-    FileSource::open(&plan(&[folder.path().join(pattern).display().to_string()], matter, 1 << 20))
+fn open(folder: &TempDir, pattern: &str, format: SourceFormat) -> Result<FileSource, Error> {
+    FileSource::open(&plan(&[folder.path().join(pattern).display().to_string()], format, 1 << 20))
 }
 
 /// Reads one file that holds `data`.
-fn read(data: &[u8], matter: Matter) -> Seen {
-    read_named("input.txt", data, matter)
+fn read(data: &[u8], format: SourceFormat) -> Seen {
+    read_named("input.txt", data, format)
 }
 
-fn read_named(name: &str, data: &[u8], matter: Matter) -> Seen {
+fn read_named(name: &str, data: &[u8], format: SourceFormat) -> Seen {
     let folder = folder(&[(name, data)]);
-    match open(&folder, name, matter) {
+    match open(&folder, name, format) {
         Ok(source) => drain(source, &bounds(1000, 1 << 20)),
         // The only file is begun when it is opened.
         Err(error) => Seen { chunks: Vec::new(), error: Some(error) },
@@ -123,7 +124,7 @@ fn read_named(name: &str, data: &[u8], matter: Matter) -> Seen {
 }
 
 fn refused(folder: &TempDir, pattern: &str) -> Error {
-    let error = open(folder, pattern, Matter::Lines).err().expect("it cannot be opened");
+    let error = open(folder, pattern, SourceFormat::Lines).err().expect("it cannot be opened");
     assert_eq!(error.kind(), ErrorKind::Config);
     error
 }
@@ -133,17 +134,17 @@ mod lines {
 
     #[test]
     fn a_line_is_a_record_with_or_without_its_end() {
-        let seen = read(b"a\r\n\nb\rc\nlast", Matter::Lines);
+        let seen = read(b"a\r\n\nb\rc\nlast", SourceFormat::Lines);
         assert_eq!(seen.values(), ["a", "", "b\rc", "last"]);
         assert_eq!(seen.lines(), [1, 2, 3, 4]);
         assert!(matches!(seen.chunks[0].places.lines, Lines::From(1)));
-        assert!(read(b"", Matter::Lines).chunks.is_empty());
-        assert_eq!(read(b"\n", Matter::Lines).values(), [""]);
+        assert!(read(b"", SourceFormat::Lines).chunks.is_empty());
+        assert_eq!(read(b"\n", SourceFormat::Lines).values(), [""]);
     }
 
     #[test]
     fn bytes_that_are_no_text_are_left_alone() {
-        let seen = read(b"\xff\xfe\n\xef\xbb\xbfa\n", Matter::Lines);
+        let seen = read(b"\xff\xfe\n\xef\xbb\xbfa\n", SourceFormat::Lines);
         assert_eq!(seen.chunks[0].records.value(0), Some(b"\xff\xfe" as &[u8]));
         assert_eq!(seen.chunks[0].records.value(1), Some(b"\xef\xbb\xbfa" as &[u8]));
     }
@@ -152,7 +153,7 @@ mod lines {
     fn a_chunk_keeps_within_its_bounds_and_within_one_file() {
         let folder =
             folder(&[("a.log", b"1\n2\n3\n4\n5\n"), ("b.log", b"aaaa\nbbbb\ncccccccccccc\nd\n"), ("c.log", b"")]);
-        let source = open(&folder, "*.log", Matter::Lines).unwrap();
+        let source = open(&folder, "*.log", SourceFormat::Lines).unwrap();
         assert_eq!(source.extent(), Extent::Bytes(35));
         let seen = drain(source, &bounds(3, 8));
         let sizes: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.len()).collect();
@@ -168,7 +169,7 @@ mod lines {
     fn a_line_that_is_too_long_is_a_bad_record_and_reading_goes_on() {
         let folder = folder(&[("a.log", &[b"ok\n", vec![b'x'; 5000].as_slice(), b"\r\nafter\nthat\nthis\n"].concat())]);
         let pattern = folder.path().join("a.log").display().to_string();
-        let seen = drain(FileSource::open(&plan(&[pattern], Matter::Lines, 100)).unwrap(), &bounds(10, 1000));
+        let seen = drain(FileSource::open(&plan(&[pattern], SourceFormat::Lines, 100)).unwrap(), &bounds(10, 1000));
         assert_eq!(seen.records()[1], ("a.log".into(), Some(3), "after".into()));
         assert_eq!(seen.lines(), [1, 3, 4, 5], "lines behind it have their own numbers");
         let (line, reason, data) = seen.bad()[0];
@@ -184,12 +185,12 @@ mod json_lines {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::doors::{Given, Reading, read as read_in_pieces};
+    use crate::fuzzing::{Given, Reading, read as read_in_pieces};
 
     #[test]
     fn bad_lines_are_given_with_line_and_column_and_blank_ones_are_skipped() {
         let data = b"\xef\xbb\xbf{\"a\":1}\n\n[2\n  \t\r\n 3 \n{\"a\":\"\xff\"}\n{} {}\n\"x\"";
-        let seen = read(data, Matter::JsonLines);
+        let seen = read(data, SourceFormat::JsonLines);
         assert_eq!(seen.values(), ["{\"a\":1}", " 3 ", "\"x\""]);
         assert_eq!(seen.lines(), [1, 5, 8]);
         assert_eq!(
@@ -206,7 +207,7 @@ mod json_lines {
     fn a_chunk_of_bad_lines_only_is_bounded_too() {
         let seen_sizes = |bounds| {
             let folder = folder(&[("a", "?\n".repeat(10).as_bytes())]);
-            let seen = drain(open(&folder, "a", Matter::JsonLines).unwrap(), &bounds);
+            let seen = drain(open(&folder, "a", SourceFormat::JsonLines).unwrap(), &bounds);
             seen.chunks.iter().map(|chunk| chunk.bad.len()).collect::<Vec<_>>()
         };
         assert_eq!(seen_sizes(bounds(4, 1000)), [4, 4, 2]);
@@ -235,7 +236,7 @@ mod json_lines {
             let input: Vec<u8> = lines.iter().flat_map(|(line, _)| [line, b"\n" as &[u8]].concat()).collect();
             let size = |size| NonZeroUsize::new(size).expect("drawn from 1 up");
             let reading = Reading { piece: size(piece), records: size(records), record_bytes_max: size(100) };
-            let given = read_in_pieces(&input, Matter::JsonLines, reading).expect("lines have no header");
+            let given = read_in_pieces(&input, SourceFormat::JsonLines, reading).expect("lines have no header");
             let told = |(line, value): (u64, &(Vec<u8>, Option<bool>))| {
                 value.1.map(|is_good| (Some(line), value.0.get(..1024).unwrap_or(&value.0).to_vec(), is_good))
             };
@@ -355,9 +356,9 @@ mod csv {
         assert!(read(b"a,b\n", CSV).chunks.is_empty());
     }
 
-    fn named(header: bool, columns: &[&str]) -> Matter {
+    fn named(header: bool, columns: &[&str]) -> SourceFormat {
         let columns = columns.iter().map(|&name| name.to_owned()).collect();
-        Matter::Csv(CsvDialect { header, columns, ..CsvDialect::default() })
+        SourceFormat::Csv(CsvDialect { header, columns, ..CsvDialect::default() })
     }
 
     /// "name them in `columns`" was the advice, and no source had it (issue 12).
@@ -391,16 +392,16 @@ mod csv {
 
     #[test]
     fn rows_and_lines_that_were_checked_are_known_to_be_json() {
-        let known = |data: &[u8], matter| {
-            let seen = read(data, matter);
+        let known = |data: &[u8], format| {
+            let seen = read(data, format);
             seen.chunks.iter().map(|chunk| chunk.records.are_json_lines()).collect::<Vec<_>>()
         };
         assert_eq!(known(b"a\n1\n\"x\ny\"\n", CSV), [true]);
-        assert_eq!(known(b"{\"a\": [1, 2]}\nnull\n", Matter::JsonLines), [true]);
+        assert_eq!(known(b"{\"a\": [1, 2]}\nnull\n", SourceFormat::JsonLines), [true]);
         // A carriage return between the parts is JSON, and two lines to some.
-        assert_eq!(known(b"{\"a\":\r1}\n", Matter::JsonLines), [false]);
-        assert_eq!(known(b"{}\n", Matter::Lines), [false]);
-        assert_eq!(known(b"{}", Matter::Files), [false]);
+        assert_eq!(known(b"{\"a\":\r1}\n", SourceFormat::JsonLines), [false]);
+        assert_eq!(known(b"{}\n", SourceFormat::Lines), [false]);
+        assert_eq!(known(b"{}", SourceFormat::Files), [false]);
     }
 
     #[test]
@@ -461,10 +462,10 @@ mod packed {
         let (first, second) = plain.split_at(plain.len() / 2);
         let members = [gzip(first), gzip(second)].concat();
         let frames = [zstd::encode_all(first, 3).unwrap(), zstd::encode_all(second, 3).unwrap()].concat();
-        let expected = read(&plain, Matter::Lines).values();
+        let expected = read(&plain, SourceFormat::Lines).values();
         for (name, data) in [("a.log.gz", members), ("a.log.ZST", frames)] {
             let folder = folder(&[(name, &data)]);
-            let source = open(&folder, name, Matter::Lines).unwrap();
+            let source = open(&folder, name, SourceFormat::Lines).unwrap();
             let extent = source.extent();
             let seen = drain(source, &bounds(1000, 1 << 20));
             assert!(seen.error.is_none(), "{name}: {:?}", seen.error);
@@ -476,10 +477,10 @@ mod packed {
     #[test]
     fn one_that_is_cut_off_gives_its_whole_records_and_then_an_error() {
         let plain = numbers();
-        let expected = read(&plain, Matter::Lines).values();
+        let expected = read(&plain, SourceFormat::Lines).values();
         for (name, data) in [("a.gz", gzip(&plain)), ("a.zst", zstd::encode_all(plain.as_slice(), 3).unwrap())] {
             let cut = data.len() * 2 / 3;
-            let seen = read_named(name, &data[..cut], Matter::Lines);
+            let seen = read_named(name, &data[..cut], SourceFormat::Lines);
             let error = seen.error.as_ref().expect("it is cut off");
             assert_eq!(error.kind(), ErrorKind::Edge);
             assert!(
@@ -498,11 +499,11 @@ mod packed {
         let mut damaged = gzip(&numbers());
         let middle = damaged.len() / 2;
         damaged[middle..middle + 64].fill(0xaa);
-        let error = read_named("a.gz", &damaged, Matter::Lines).error.expect("it is damaged");
+        let error = read_named("a.gz", &damaged, SourceFormat::Lines).error.expect("it is damaged");
         assert!(error.to_string().contains("a.gz\" cannot be unpacked: its gzip data is damaged"), "{error}");
         assert!(!error.causes().is_empty());
-        assert!(read_named("a.gz", b"plain text\n", Matter::Lines).error.is_some());
-        assert!(read_named("a.zst", b"plain text\n", Matter::Lines).error.is_some());
+        assert!(read_named("a.gz", b"plain text\n", SourceFormat::Lines).error.is_some());
+        assert!(read_named("a.zst", b"plain text\n", SourceFormat::Lines).error.is_some());
     }
 }
 
@@ -518,14 +519,14 @@ mod whole_files {
         };
         let folder =
             folder(&[("in/b.png", b"B\n\0"), ("in/sub/a.png", b"A"), ("in/c.png.gz", &gz), ("in/empty.png", b"")]);
-        let seen = drain(open(&folder, "in/**/*.png*", Matter::Files).unwrap(), &bounds(10, 10));
+        let seen = drain(open(&folder, "in/**/*.png*", SourceFormat::Files).unwrap(), &bounds(10, 10));
         let keys: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.key(0).unwrap().to_vec()).collect();
         assert_eq!(keys, [b"b.png" as &[u8], b"c.png", b"empty.png", b"sub/a.png"]);
         assert_eq!(seen.values(), ["B\n\0", "packed", "", "A"]);
         assert!(seen.lines().is_empty());
         assert_eq!(seen.chunks[0].places.path.as_deref(), Some(folder.path().join("in/b.png").as_path()));
 
-        let one = drain(open(&folder, "in/sub/a.png", Matter::Files).unwrap(), &bounds(10, 10));
+        let one = drain(open(&folder, "in/sub/a.png", SourceFormat::Files).unwrap(), &bounds(10, 10));
         assert_eq!(one.chunks[0].records.key(0), Some(b"a.png" as &[u8]));
     }
 
@@ -533,7 +534,7 @@ mod whole_files {
     fn one_that_is_too_large_is_bad() {
         let folder = folder(&[("big", &[b'x'; 3000])]);
         let pattern = folder.path().join("big").display().to_string();
-        let seen = drain(FileSource::open(&plan(&[pattern], Matter::Files, 2999)).unwrap(), &bounds(10, 10));
+        let seen = drain(FileSource::open(&plan(&[pattern], SourceFormat::Files, 2999)).unwrap(), &bounds(10, 10));
         assert_eq!(seen.bad()[0].1, "the file has more than the 2999 bytes that a record may have");
         assert_eq!(seen.bad()[0].2.len(), 1024);
     }
@@ -548,7 +549,7 @@ mod finding {
             folder(&[("b.log", b"b"), ("a.log", b"a"), (".hidden.log", b"h"), ("sub.log/x", b"x"), ("z[1].log", b"z")]);
         let all = folder.path().join("*.log").display().to_string();
         let special = folder.path().join("z[1].log").display().to_string();
-        let seen = drain(FileSource::open(&plan(&[special, all], Matter::Lines, 100)).unwrap(), &bounds(10, 10));
+        let seen = drain(FileSource::open(&plan(&[special, all], SourceFormat::Lines, 100)).unwrap(), &bounds(10, 10));
         assert_eq!(seen.values(), ["z", "a", "b"]);
     }
 
@@ -573,7 +574,7 @@ mod finding {
         assert!(error.to_string().ends_with("/logs\" is a folder, not a file"), "{error}");
         assert!(error.hints()[0].ends_with("/logs/*\""), "{:?}", error.hints());
         assert!(refused(&folder, "logs/[a").to_string().contains("is not a pattern"));
-        let error = FileSource::open(&plan(&["~/x.log".into()], Matter::Lines, 1)).err().expect("no such file");
+        let error = FileSource::open(&plan(&["~/x.log".into()], SourceFormat::Lines, 1)).err().expect("no such file");
         assert!(error.hints()[0].contains("`~` is not expanded"), "{:?}", error.hints());
     }
 
@@ -583,7 +584,7 @@ mod finding {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        let mut source = open(&folder, "pipe", Matter::Lines).unwrap();
+        let mut source = open(&folder, "pipe", SourceFormat::Lines).unwrap();
         assert_eq!(source.extent(), Extent::Unknown);
         let (go, wait) = std::sync::mpsc::sync_channel(1);
         let writer = std::thread::spawn(move || {
@@ -621,23 +622,23 @@ mod standard_input {
 
     #[test]
     fn records_go_out_when_the_writer_pauses_and_before_an_error() {
-        for (matter, parts) in [
-            (Matter::Lines, vec![b"a\nb" as &[u8], b"b\n", b"c\nd"]),
-            (Matter::JsonLines, vec![b"1\n2" as &[u8], b"2\n", b"3\n4"]),
+        for (format, parts) in [
+            (SourceFormat::Lines, vec![b"a\nb" as &[u8], b"b\n", b"c\nd"]),
+            (SourceFormat::JsonLines, vec![b"1\n2" as &[u8], b"2\n", b"3\n4"]),
             (CSV, vec![b"h\na\nb" as &[u8], b"b\n", b"c\nd"]),
         ] {
             let origin = Origin { name: "x".into(), eager: true };
-            let source = StdinSource::of(&shape(matter.clone(), 100), Box::new(Parts(parts)), origin);
+            let source = StdinSource::of(&shape(format.clone(), 100), Box::new(Parts(parts)), origin);
             let seen = drain(source, &bounds(10, 100));
             let sizes: Vec<_> = seen.chunks.iter().map(|chunk| chunk.records.len()).collect();
-            assert_eq!(sizes, [1, 1, 1], "{matter:?}");
+            assert_eq!(sizes, [1, 1, 1], "{format:?}");
             assert_eq!(seen.error.expect("the input fails").causes(), ["unplugged"]);
         }
     }
 
     #[test]
     fn it_is_no_file() {
-        let source = kind::StdinSource { matter: Matter::Files, record_bytes_max: NonZeroUsize::MIN };
+        let source = kind::StdinSource { format: SourceFormat::Files, record_bytes_max: NonZeroUsize::MIN };
         assert_eq!(StdinSource::open(&source).err().map(|error| error.kind()), Some(ErrorKind::Config));
     }
 }
@@ -651,7 +652,7 @@ mod truncated {
         let text: String = (0..200_000).map(|number| format!("line {number}\n")).collect();
         let folder = folder(&[("a.log", text.as_bytes())]);
         let path = folder.path().join("a.log");
-        let mut source = open(&folder, "a.log", Matter::Lines).unwrap();
+        let mut source = open(&folder, "a.log", SourceFormat::Lines).unwrap();
         assert!(source.pull(&bounds(10, 1000)).unwrap().is_some());
         fs::File::options().write(true).open(&path).unwrap().set_len(1_000_003).unwrap();
         let seen = drain(source, &bounds(10_000, 1 << 20));
@@ -664,7 +665,7 @@ mod truncated {
     #[test]
     fn a_file_that_grows_while_it_is_read_is_no_error() {
         let folder = folder(&[("a.log", b"1\n2\n")]);
-        let mut source = open(&folder, "a.log", Matter::Lines).unwrap();
+        let mut source = open(&folder, "a.log", SourceFormat::Lines).unwrap();
         assert!(source.pull(&bounds(1, 1000)).unwrap().is_some());
         let mut file = fs::File::options().append(true).open(folder.path().join("a.log")).unwrap();
         file.write_all(b"3\n").unwrap();

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::digest::Prefix;
 use super::lines::head;
-use super::records::{Fault, Page, RecordReader, Shortcut, Spot};
+use super::records::{ChunkBuilder, Fault, ReadPosition, RecordReader, Shortcut};
 
 /// Reads one file, once.
 pub(super) struct WholeFile {
@@ -23,16 +23,16 @@ impl WholeFile {
 }
 
 impl RecordReader for WholeFile {
-    fn fill(&mut self, page: &mut Page) -> Result<bool, Fault> {
+    fn fill(&mut self, builder: &mut ChunkBuilder) -> Result<bool, Fault> {
         let most = (self.bytes_max as u64).saturating_add(1);
         let mut data = Vec::new();
         (&mut self.input).take(most).read_to_end(&mut data)?;
         if data.len() > self.bytes_max {
             let reason = format!("the file has more than the {} bytes that a record may have", self.bytes_max);
-            page.push_bad(None, head(&data), reason);
+            builder.push_bad(None, head(&data), reason);
         } else {
             self.seen = Some(Prefix { bytes: data.len() as u64, checksum: crc32fast::hash(&data) });
-            page.push_keyed(&key(&self.name), data);
+            builder.push_keyed(&key(&self.name), data);
         }
         Ok(false)
     }
@@ -41,8 +41,8 @@ impl RecordReader for WholeFile {
         0
     }
 
-    fn spot(&mut self) -> Spot {
-        Spot::default()
+    fn read_position(&mut self) -> ReadPosition {
+        ReadPosition::default()
     }
 
     fn seen(&mut self) -> Option<Prefix> {
@@ -50,8 +50,8 @@ impl RecordReader for WholeFile {
     }
 
     /// There is one place in a file that is one record: its beginning.
-    fn go_to(&mut self, spot: &Spot, _shortcut: Option<Shortcut>) -> Result<bool, Fault> {
-        Ok(*spot == Spot::default())
+    fn go_to(&mut self, read_position: &ReadPosition, _shortcut: Option<Shortcut>) -> Result<bool, Fault> {
+        Ok(*read_position == ReadPosition::default())
     }
 }
 

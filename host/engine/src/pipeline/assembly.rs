@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Mutex, OwnedRwLockWriteGuard, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, Rule};
 use super::answering::AnsweringTask;
-use super::checkpoints::{Checkpointer, Gate};
-use super::closing::Closing;
-use super::desk::SinkDesk;
+use super::checkpoint::{
+    Checkpointer, CommittedSink, Deliveries, Gate, Lifecycle, Session, Settling, SourcePosition, Subject,
+};
+use super::edge_retry::EdgeRetry;
 use super::images::Images;
-use super::keeping::{Keeping, SourceDesk};
 use super::opening::ReadySink;
-use super::patience::Patience;
 use super::prepare::{Pipeline, ReadySource};
 use super::running::{AnsweringSources, Running, Supervisor};
 use super::sink::SinkTask;
@@ -29,8 +28,8 @@ use crate::pool::{Runtimes, Stage, Worker, Workplace};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
 use crate::redact::Redactor;
-use crate::report::{Audience, CheckpointStats, EventSender};
-use crate::state::{SourcePoint, StateFile};
+use crate::report::{Audience, EventSender};
+use crate::state::StateFile;
 use crate::task::Tasks;
 use crate::time::{Instant, missed};
 
@@ -46,17 +45,18 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         state,
         settler,
         events,
+        stream,
         redactor,
-        keeping,
+        session,
         failpoints,
         runtimes,
     } = pipeline;
-    let images = Images::of(&mut stages, (events.0.clone(), failpoints.clone()), runtimes.io());
+    let images = Images::of(&mut stages, events.clone(), failpoints.clone(), runtimes.io());
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let wiring = Wiring::new(graph, &stages, &sinks, &failpoints);
     let gate = Gate::default();
     // Closed before there is a task that could pass it.
-    let opening = keeping.as_ref().and_then(|_| Arc::clone(&gate).try_write_owned().ok());
+    let opening = session.as_ref().and_then(|_| Arc::clone(&gate).try_write_owned().ok());
     let mut floor = Floor {
         wiring,
         tasks: Tasks::new(cut.clone()),
@@ -65,25 +65,25 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         dead_letters: DeadLetters::new(state, &redactor, runtimes.io()),
         redactor,
         settler,
-        events: events.0.clone(),
+        events,
         gate,
-        source_desks: desks(&sources, keeping.as_ref()),
-        sink_desks: Vec::new(),
-        state: keeping.as_ref().map(|keeping| keeping.state.clone()),
-        run: keeping.as_ref().and_then(Keeping::run),
+        positions: Vec::new(),
+        committed: Vec::new(),
+        state: session.as_ref().map(|session| session.state().clone()),
+        run: session.as_ref().and_then(Session::run),
         answering: AnsweringSources::new(),
+        stop: stop.clone(),
         cut: cut.clone(),
     };
-    let seeks = sources.iter().map(|source| source.settlement == Settlement::Cursor).collect();
     let lingers = stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.batch.linger));
-    let (lingering, every) = (lingers.sum(), keeping.as_ref().map(|keeping| keeping.checkpoints.every));
+    let (lingering, every) = (lingers.sum(), session.as_ref().map(Session::every));
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
         stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
     let rule = Arc::new(Rule::new(shared, sinks.len(), lingering, every));
-    let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, (&stop, &rule))).collect();
+    let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &rule)).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
-    let checkpointer = keeping.map(|keeping| floor.checkpointer(keeping, (opening, seeks), &stages));
-    let closing = Closing::new(checkpointer, floor.sink_desks, failpoints);
+    let checkpointer = session.map(|session| Checkpointer::new(session, opening, floor.subject(&stages)));
+    let lifecycle = Lifecycle::new(checkpointer, floor.committed, failpoints);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(floor.wiring);
     let (begun, missed, ledger) = (Instant::now(), missed(), floor.ledger);
@@ -94,7 +94,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         tasks: floor.tasks,
         answering: floor.answering,
         images,
-        closing,
+        lifecycle,
         io: runtimes.io().clone(),
         watch: Arc::clone(&watch),
         stop,
@@ -103,16 +103,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         redactor: floor.redactor,
         events: floor.events,
     };
-    Running::supervised(supervisor, watch, events.1, runtimes)
-}
-
-/// Where each source begins.
-fn desks(sources: &[ReadySource], keeping: Option<&Keeping>) -> Vec<SourceDesk> {
-    let point = |(index, source): (usize, &ReadySource)| {
-        let saved = keeping.and_then(|keeping| keeping.from.sources.get(index).cloned());
-        saved.unwrap_or_else(|| SourcePoint { name: source.name.to_string(), ..SourcePoint::default() })
-    };
-    sources.iter().enumerate().map(point).map(|point| Arc::new(std::sync::Mutex::new(point))).collect()
+    Running::supervised(supervisor, watch, stream, runtimes)
 }
 
 /// The floor on which the tasks stand: what they share.
@@ -126,51 +117,38 @@ struct Floor {
     settler: Settler,
     events: EventSender,
     gate: Gate,
-    source_desks: Vec<SourceDesk>,
-    sink_desks: Vec<Arc<Mutex<SinkDesk>>>,
+    positions: Vec<SourcePosition>,
+    committed: Vec<Arc<CommittedSink>>,
     /// Where it is kept how far sinks have come that answer, if anywhere.
     state: Option<StateFile>,
     /// The run, if it can be resumed.
     run: Option<u64>,
     /// Sources that acknowledge.
     answering: AnsweringSources,
+    stop: CancellationToken,
     cut: CancellationToken,
 }
 
 impl Floor {
-    /// What takes checkpoints: `opening` keeps the gate closed until the run can be cut, and `seeks` says which sources
-    /// resume at a cursor.
-    fn checkpointer(
-        &self,
-        keeping: Keeping,
-        (opening, seeks): (Option<OwnedRwLockWriteGuard<()>>, Vec<bool>),
-        stages: &[WatchedStage],
-    ) -> Checkpointer {
-        let resumed_from = keeping.resumed_from();
-        Checkpointer {
-            keeping,
+    /// The parts that checkpoints look at.
+    fn subject(&self, stages: &[WatchedStage]) -> Subject {
+        Subject {
             gate: Arc::clone(&self.gate),
-            opening,
             ledger: Arc::clone(&self.ledger),
-            sources: self.source_desks.clone(),
-            seeks,
+            sources: self.positions.clone(),
             stages: stages.iter().map(|stage| Arc::clone(&stage.counters)).collect(),
-            sinks: self.sink_desks.clone(),
-            stats: CheckpointStats { resumed_from, ..CheckpointStats::default() },
+            sinks: self.committed.clone(),
         }
     }
 
-    fn source(
-        &mut self,
-        position: usize,
-        ready: ReadySource,
-        (stop, rule): (&CancellationToken, &Arc<Rule>),
-    ) -> WatchedSource {
-        let ReadySource { name, source, settlement, guests, on_error, retry } = ready;
-        let node = Node::Source(position);
+    fn source(&mut self, index: usize, ready: ReadySource, rule: &Arc<Rule>) -> WatchedSource {
+        let ReadySource { name, source, begins_at, settlement, guests, on_error, retry } = ready;
+        let node = Node::Source(index);
         let output = self.wiring.outlet(node, 1);
         let (counters, tap) = (Arc::default(), output.tap());
         let watched = WatchedSource { name: Arc::clone(&name), extent: source.extent(), counters, tap };
+        let position = SourcePosition::new(begins_at, settlement == Settlement::Cursor);
+        self.positions.push(position.clone());
         let traffic = Arc::new(Traffic::default());
         let receipts = match settlement {
             Settlement::Receipt(per) => Some(Arc::new(Receipts::new(per))),
@@ -191,10 +169,10 @@ impl Floor {
                 receipts: receipts.clone(),
             },
             counters: Arc::clone(&watched.counters),
-            stop: stop.clone(),
+            stop: self.stop.clone(),
             gate: Arc::clone(&self.gate),
-            desk: self.source_desks.get(position).cloned().unwrap_or_default(),
-            patience: Patience::new(("source", &name), retry, self.audience()),
+            position,
+            retry: EdgeRetry::new("source", &name, retry, self.audience()),
             source,
         };
         let runtime = guests.as_ref().unwrap_or(&self.io);
@@ -211,9 +189,9 @@ impl Floor {
         watched
     }
 
-    fn stage(&mut self, position: usize, ready: ReadyStage) -> (WatchedStage, Arc<Stage>) {
+    fn stage(&mut self, index: usize, ready: ReadyStage) -> (WatchedStage, Arc<Stage>) {
         let ReadyStage { plan, program, sha256, guests, image: _ } = ready;
-        let node = Node::Stage(position);
+        let node = Node::Stage(index);
         let component = sha256.map(Arc::from);
         let failures = FailurePolicy { component, ..self.policy(&plan.name, "stage", plan.on_error) };
         let stage = Arc::new(Stage::new(&plan, program, failures, &self.ledger));
@@ -238,18 +216,22 @@ impl Floor {
         (watched, stage)
     }
 
-    fn sink(&mut self, position: usize, ready: ReadySink) -> WatchedSink {
+    fn sink(&mut self, index: usize, ready: ReadySink) -> WatchedSink {
         let ReadySink { name, sink, holds, answers, batch, on_error, retry, .. } = ready;
-        let input = self.wiring.input(Node::Sink(position));
+        let input = self.wiring.input(Node::Sink(index));
         let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
-        let fates = (self.settler.clone(), Arc::clone(&watched.counters));
-        let patience = Patience::new(("sink", &name), retry, self.audience());
-        let desk = SinkDesk::new((&name, sink, holds), fates, patience);
-        let desk = if answers { desk.answering(self.state.clone()) } else { desk };
-        let desk = Arc::new(Mutex::new(desk));
-        self.sink_desks.push(Arc::clone(&desk));
+        let settling = match (answers, holds) {
+            (true, _) => Settling::Answered(self.state.clone()),
+            (false, true) => Settling::Committed,
+            (false, false) => Settling::Written,
+        };
+        let counters = Arc::clone(&watched.counters);
+        let deliveries = Deliveries { sink: Arc::clone(&name), settler: self.settler.clone(), counters };
+        let retry = EdgeRetry::new("sink", &name, retry, self.audience());
+        let sink = Arc::new(CommittedSink::new(sink, settling, deliveries, retry));
+        self.committed.push(Arc::clone(&sink));
         let task = SinkTask {
-            desk,
+            sink,
             bounds: batch,
             input,
             failures: self.policy(&name, "sink", on_error),

@@ -30,10 +30,10 @@ pub(super) struct Images {
 
 impl Images {
     /// Begins to make the images that `stages` want. The outcome of each is reported.
-    pub(super) fn of(stages: &mut [ReadyStage], told: (EventSender, Failpoints), io: &Handle) -> Self {
+    pub(super) fn of(stages: &mut [ReadyStage], events: EventSender, failpoints: Failpoints, io: &Handle) -> Self {
         let images: Vec<Box<dyn Image>> = stages.iter_mut().filter_map(|stage| stage.image.take()).collect();
         let stop = CancellationToken::new();
-        let maker = Maker { begun: Instant::now(), stop: stop.clone(), events: told.0, failpoints: told.1 };
+        let maker = Maker { begun: Instant::now(), stop: stop.clone(), events, failpoints };
         let is_busy = !images.is_empty();
         let make_all = move || images.iter().for_each(|image| maker.make(&**image));
         let thread = is_busy.then(|| io.spawn_blocking(make_all));

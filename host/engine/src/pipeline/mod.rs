@@ -7,23 +7,17 @@
 
 mod admission;
 mod answering;
-mod answers;
 mod assembly;
 mod bottleneck;
-mod checkpoints;
-mod closing;
-mod desk;
-mod failing;
+mod checkpoint;
+mod edge_retry;
+mod fingerprint;
 mod host;
 mod images;
-mod interval;
-mod keeping;
 mod observer;
 mod opened;
 mod opening;
 mod overlap;
-mod patience;
-mod points;
 mod prepare;
 mod promises;
 mod running;
@@ -33,7 +27,7 @@ mod source;
 mod stages;
 mod watch;
 
-pub use closing::Conclusion;
+pub use checkpoint::Conclusion;
 pub use host::Host;
 pub use observer::Observer;
 pub use prepare::Pipeline;

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::assembly;
-use super::failing;
+use super::checkpoint::{Resumption, Session};
+use super::fingerprint::{Described, points};
 use super::host::Host;
-use super::keeping::{Keeping, Resumption};
 use super::opened::{OpenSource, Opening, open_source};
-use super::opening::{ReadySink, ready_sinks};
+use super::opening::{ReadySink, SinkOpening, SinkToOpen};
 use super::overlap::Files;
-use super::points::{Described, points};
 use super::promises::promises;
 use super::running::Running;
 use super::runtimes::Runtimes;
-use super::stages::{self, ReadyStage, in_node, ready_stage};
+use super::stages::{self, ReadyStage, in_node};
 use crate::edge::{Settlement, Source};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
+use crate::failpoint::wrap;
 use crate::flow::{Completions, Settler};
 use crate::loader::{Loader, Loading, SourceToLoad};
-use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SourceKind, StagePlan, Start};
+use crate::plan::{Code, Graph, Node, OnError, Plan, Retry, SinkPlan, SourceKind, StagePlan, Start};
 use crate::program::Warmth;
 use crate::redact::{Redactor, SECRET_BYTES_MIN};
 use crate::report::{Audience, Event, EventSender, EventStream, Promise, Report, Resumed, event_channel};
-use crate::state::{InputPoint, StateFile};
+use crate::state::{InputPoint, SourcePoint, StateFile};
 
 /// A pipeline that is ready to start.
 pub struct Pipeline {
@@ -37,10 +37,11 @@ pub struct Pipeline {
     pub(super) graph: Graph,
     pub(super) state: StateFile,
     pub(super) settler: Settler,
-    pub(super) events: (EventSender, EventStream),
+    pub(super) events: EventSender,
+    pub(super) stream: EventStream,
     pub(super) redactor: Arc<Redactor>,
     /// When it keeps checkpoints.
-    pub(super) keeping: Option<Keeping>,
+    pub(super) session: Option<Session>,
     pub(super) failpoints: Failpoints,
     pub(super) runtimes: Runtimes,
 }
@@ -48,6 +49,8 @@ pub struct Pipeline {
 pub(super) struct ReadySource {
     pub(super) name: Arc<str>,
     pub(super) source: Box<dyn Source>,
+    /// Where it begins.
+    pub(super) begins_at: SourcePoint,
     pub(super) settlement: Settlement,
     /// Where it runs, when it is a guest: apart from I/O.
     pub(super) guests: Option<Handle>,
@@ -82,13 +85,13 @@ impl Pipeline {
     /// The interrupted run that this one continues, if there is one.
     #[must_use]
     pub fn resumed_from(&self) -> Option<Resumed> {
-        self.keeping.as_ref().and_then(Keeping::resumed_from)
+        self.session.as_ref().and_then(Session::resumed_from)
     }
 
     /// What a run promises about the records of each source at each sink, should it be killed and resumed.
     #[must_use]
     pub fn promises(&self) -> Vec<Promise> {
-        promises(&self.sources, &self.sinks, &self.graph, self.keeping.is_some())
+        promises(&self.sources, &self.sinks, &self.graph, self.session.is_some())
     }
 
     /// The stages by name, and whether the instances of each begin open.
@@ -148,25 +151,25 @@ impl Making {
         }
         files.check_sources(&opened.iter().map(OpenSource::reads).collect::<Vec<_>>())?;
         let state = StateFile::at(&state_plan.path);
-        let answered: Vec<bool> = (0..sinks.len()).map(|sink| is_answered(&graph, &opened, Node::Sink(sink))).collect();
         let can_resume = opened.iter().any(|source| source.settlement() != Settlement::Never);
         let checkpoints = state_plan.checkpoints.filter(|_| can_resume);
-        let keeping = match checkpoints {
-            Some(checkpoints) => Some(Keeping::open(&state, &state_plan, checkpoints, nodes)?),
+        let mut session = match checkpoints {
+            Some(checkpoints) => Some(Session::open(&state, &state_plan, checkpoints, nodes)?),
             None if keeps_failures => state.examine(state_plan.start == Start::Fresh).map(|()| None)?,
             None => None,
         };
-        let (mut sinks, mut keeping) = ready_sinks(sinks, keeping, &answered, (&failpoints, &self.audience)).await?;
+        let sinks = sinks_to_open(sinks, &graph, &opened);
+        let opening = SinkOpening { failpoints: &failpoints, audience: &self.audience };
+        let mut sinks = opening.open_all(sinks, session.as_mut()).await?;
         let (mut sources, mut inputs) = (Vec::with_capacity(opened.len()), Vec::new());
         for (index, source) in opened.into_iter().enumerate() {
-            let resumption = keeping.as_ref().and_then(|keeping| keeping.resumption(index));
-            let mut ready = self.source((index, source), resumption).await?;
-            let not_resumed = keeping.as_ref().and_then(|keeping| ready.not_resumed(keeping));
+            let mut ready = self.source(index, source, session.as_ref()).await?;
+            let not_resumed = session.as_ref().and_then(|session| ready.not_resumed(session));
             ready.remarks().chain(not_resumed).for_each(|remark| self.audience.events.send(remark));
-            inputs.extend(ready.inputs(keeping.is_some())?);
-            sources.push(ReadySource { source: failing::source(ready.source, &failpoints), ..ready });
+            inputs.extend(ready.inputs(session.is_some())?);
+            sources.push(ReadySource { source: wrap::source(ready.source, &failpoints), ..ready });
         }
-        keeping.iter_mut().for_each(|keeping| keeping.inputs = std::mem::take(&mut inputs));
+        session.iter_mut().for_each(|session| session.set_inputs(std::mem::take(&mut inputs)));
         announce_headers(&sources, &mut sinks, &graph);
         let Self { loading: _, runtimes, audience } = self;
         Ok(Pipeline {
@@ -177,9 +180,10 @@ impl Making {
             graph,
             state,
             settler: Settler::default(),
-            events: (audience.events, stream),
+            events: audience.events,
+            stream,
             redactor,
-            keeping,
+            session,
             failpoints,
             runtimes,
         })
@@ -187,20 +191,31 @@ impl Making {
 
     async fn stages(&mut self, plans: Vec<StagePlan>, failpoints: &Failpoints) -> Result<Vec<ReadyStage>> {
         let mut stages = Vec::with_capacity(plans.len());
-        for plan in plans.into_iter().enumerate() {
-            let ready = ready_stage(plan, &mut *self.loading, &self.audience, &mut self.runtimes).await?;
-            let program = failing::program(ready.program, failpoints);
+        for (index, plan) in plans.into_iter().enumerate() {
+            let ready = self.stage(index, plan).await?;
+            let program = wrap::program(ready.program, failpoints);
             stages.push(ReadyStage { program, ..ready });
         }
         Ok(stages)
     }
 
-    /// A source at the place where it begins.
-    async fn source(
-        &mut self,
-        (index, OpenSource { name, on_error, retry, opening }): (usize, OpenSource),
-        resumption: Option<Resumption>,
-    ) -> Result<ReadySource> {
+    /// The stage at `index` of the plan.
+    async fn stage(&mut self, index: usize, plan: StagePlan) -> Result<ReadyStage> {
+        let guests = self.runtimes.add_guests(plan.workers)?;
+        if let Code::Native(native) = &plan.code {
+            let native = native.clone();
+            return Ok(ReadyStage::native(plan, native, guests));
+        }
+        let loaded = self.loading.stage(index, &plan, &self.audience, &guests).await?;
+        Ok(ReadyStage::loaded(plan, loaded, guests))
+    }
+
+    /// The source at `index` of the plan, at the place where it begins.
+    async fn source(&mut self, index: usize, source: OpenSource, session: Option<&Session>) -> Result<ReadySource> {
+        let OpenSource { name, on_error, retry, opening } = source;
+        let resumption = session.and_then(|session| session.resumption(&name));
+        let begins_at = session.and_then(|session| session.point_of_source(&name)).cloned();
+        let begins_at = begins_at.unwrap_or_else(|| SourcePoint { name: name.to_string(), ..SourcePoint::default() });
         let mut guests = None;
         let source = match opening {
             Opening::Component(component) => {
@@ -220,7 +235,7 @@ impl Making {
             }
         };
         let settlement = source.settlement();
-        Ok(ReadySource { name, source, settlement, guests, on_error, retry })
+        Ok(ReadySource { name, source, begins_at, settlement, guests, on_error, retry })
     }
 }
 
@@ -258,9 +273,9 @@ impl ReadySource {
     }
 
     /// What a resumed run does not give again, though an earlier one may have lost it.
-    fn not_resumed(&self, keeping: &Keeping) -> Option<Event> {
-        let point = keeping.from.sources.iter().find(|point| *point.name == *self.name)?;
-        let is_lost = self.settlement == Settlement::Never && keeping.resumes && point.records > 0;
+    fn not_resumed(&self, session: &Session) -> Option<Event> {
+        let point = session.point_of_source(&self.name)?;
+        let is_lost = self.settlement == Settlement::Never && session.resumes() && point.records > 0;
         let message = match point.done {
             true => "the interrupted run had read it to its end: what it gives now is not read".to_owned(),
             false => format!(
@@ -280,6 +295,12 @@ impl ReadySource {
         let of_it = |input| InputPoint { source: self.name.to_string(), input };
         Ok(inputs.into_iter().map(of_it).collect())
     }
+}
+
+/// Which sinks to open, and whether a source that acknowledges feeds each.
+fn sinks_to_open(plans: Vec<SinkPlan>, graph: &Graph, sources: &[OpenSource]) -> Vec<SinkToOpen> {
+    let sinks = plans.into_iter().enumerate();
+    sinks.map(|(sink, plan)| SinkToOpen { plan, answers: is_answered(graph, sources, Node::Sink(sink)) }).collect()
 }
 
 /// Whether a source that acknowledges feeds a sink, through whatever stages.

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bottleneck;
-use super::closing::{Closing, Conclusion};
+use super::checkpoint::{Conclusion, Lifecycle};
 use super::images::Images;
 use super::observer::Observer;
 use super::runtimes::Runtimes;
@@ -206,7 +206,7 @@ pub(super) struct Supervisor {
     pub(super) tasks: Tasks,
     pub(super) answering: AnsweringSources,
     pub(super) images: Images,
-    pub(super) closing: Closing,
+    pub(super) lifecycle: Lifecycle,
     /// Where checkpoints are taken.
     pub(super) io: Handle,
     pub(super) watch: Arc<Watch>,
@@ -222,7 +222,7 @@ impl Supervisor {
         let mut failure: Option<Error> = None;
         let done = CancellationToken::new();
         let mut checkpoints = Tasks::new(self.cut.clone());
-        checkpoints.spawn(&self.io, self.closing.clone().keep(done.clone()));
+        checkpoints.spawn(&self.io, self.lifecycle.clone().keep(done.clone()));
         loop {
             tokio::select! {
                 ended = self.tasks.next() => match ended {
@@ -248,16 +248,16 @@ impl Supervisor {
             // From here on it is decided: who asks for a stop while the end is written down gets a run that has
             // completed.
             let finished = !self.stop.is_cancelled();
-            self.tasks.spawn(&self.io, self.closing.clone().close(finished));
+            self.tasks.spawn(&self.io, self.lifecycle.clone().close(finished));
             while let Some(ended) = self.tasks.next().await {
                 self.hear(ended, &mut failure);
             }
-            is_finished = finished && failure.is_none() && (!self.cut.is_cancelled() || self.closing.is_over());
+            is_finished = finished && failure.is_none() && (!self.cut.is_cancelled() || self.lifecycle.is_over());
         }
         if failure.as_ref().is_some_and(|failure| failure.is_broken_pipe() && self.watch.sinks.len() == 1) {
-            self.closing.give_up().await;
+            self.lifecycle.abandon();
         }
-        let conclusion = self.closing.release().await;
+        let conclusion = self.lifecycle.release().await;
         self.answer(&mut failure).await;
         self.images.ended().await;
         Ended { report: self.report(failure, is_finished), conclusion }
@@ -287,7 +287,7 @@ impl Supervisor {
 
     fn report(self, failure: Option<Error>, is_finished: bool) -> Report {
         let (stats, warnings) = (self.watch.at_the_end(), self.watch.warnings());
-        let (checkpoints, resumable) = self.closing.kept();
+        let (checkpoints, resumable) = self.lifecycle.kept();
         let failure = failure.or_else(|| self.unaccounted(&stats));
         let resumed = checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from);
         let earlier = resumed.filter(|run| run.accounting.dead_lettered > 0).map(|_| self.dead_letters.path());

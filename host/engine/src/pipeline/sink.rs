@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
-use super::desk::SinkDesk;
+use super::checkpoint::CommittedSink;
 use crate::edge::{Records, Rejected};
 use crate::error::Result;
 use crate::flow::{Failed, FailurePolicy, Reason, SinkCounters, Stopwatch};
@@ -15,7 +13,7 @@ use crate::time::{Instant, sleep_until};
 
 /// The task of one sink.
 pub(super) struct SinkTask {
-    pub(super) desk: Arc<Mutex<SinkDesk>>,
+    pub(super) sink: Arc<CommittedSink>,
     pub(super) bounds: BatchBounds,
     pub(super) input: Receiver,
     pub(super) failures: FailurePolicy,
@@ -34,11 +32,11 @@ impl SinkTask {
             watch.lap(&self.counters.waiting);
             due = match next {
                 Next::Write(batch) => self.write(batch).await?,
-                Next::Sync => self.desk.lock().await.sync().await.map(|()| None)?,
+                Next::Sync => self.sink.sync().await.map(|()| None)?,
             };
             watch.lap(&self.counters.busy);
         }
-        self.desk.lock().await.sync().await?;
+        self.sink.sync().await?;
         watch.lap(&self.counters.waiting);
         Ok(())
     }
@@ -58,12 +56,10 @@ impl SinkTask {
     /// Writes a batch. Gives the time by which what was written must be made to last, if there is one.
     async fn write(&mut self, batch: Batch) -> Result<Option<Instant>> {
         let (records, claims) = batch.into_parts();
-        let mut desk = self.desk.lock().await;
-        let rejected = desk.write(&Records::new(&records, &claims)).await?;
+        let rejected = self.sink.write(&Records::new(&records, &claims)).await?;
         self.counters.rejected.add(rejected.len());
         let (delivered, refused) = part(claims, &rejected);
-        let due = desk.settle(delivered).await?;
-        drop(desk);
+        let due = self.sink.settle(delivered).await?;
         let chosen = records.select(rejected.iter().map(|record| record.index));
         let reasons = rejected.into_iter().map(|record| Reason::new(FailureKind::Rejected, record.reason)).collect();
         self.failures.apply(Failed { records: chosen, claims: refused, reasons }).await?;

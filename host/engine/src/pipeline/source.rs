@@ -1,20 +1,18 @@
 //! The task of a source: pulls chunks, issues their tickets, sends them on.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
-use super::checkpoints::Gate;
-use super::keeping::SourceDesk;
-use super::patience::Patience;
-use crate::edge::{BadRecord, Chunk, Cursor, Source};
+use super::checkpoint::{Gate, SourcePosition};
+use super::edge_retry::EdgeRetry;
+use crate::edge::{BadRecord, Chunk, Source};
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::flow::{Failed, FailurePolicy, Outlet, Reason, SourceCounters, Stopwatch};
 use crate::program::FailureKind;
 use crate::record::{Batch, BatchBounds, Issuer, Lineage, Payload, Receipt, Slip};
-use crate::state::SourcePoint;
 use crate::time::sleep;
 
 /// The task of one source.
@@ -33,8 +31,8 @@ pub(super) struct SourceTask {
     /// Closed while a checkpoint is taken: no ticket is issued.
     pub(super) gate: Gate,
     /// Where the source stands, for checkpoints.
-    pub(super) desk: SourceDesk,
-    pub(super) patience: Patience,
+    pub(super) position: SourcePosition,
+    pub(super) retry: EdgeRetry,
 }
 
 impl SourceTask {
@@ -44,16 +42,13 @@ impl SourceTask {
     /// When the source fails, or a bad record ends the run by the source's error policy.
     pub(super) async fn run(mut self) -> Result<()> {
         let mut watch = Stopwatch::start();
-        let (mut next_record, done) = self.point(|point| (point.records + 1, point.done));
-        if done {
-            return Ok(());
-        }
+        let Some(mut next_record) = self.position.next_record() else { return Ok(()) };
         while let Some(chunk) = self.pull(&mut watch).await? {
             self.pass_on(chunk, &mut watch, &mut next_record).await?;
         }
         watch.lap(&self.counters.busy);
         if !self.stop.is_cancelled() {
-            self.point(|point| point.done = true);
+            self.position.end();
         }
         Ok(())
     }
@@ -75,7 +70,8 @@ impl SourceTask {
         self.failpoints.pass(Failpoint::Admit)?;
         let cursor = chunk.cursor.clone();
         self.send_on(chunk, slip, next_record).await?;
-        self.stand_at(cursor, *next_record - 1);
+        // What has been sent on is the business of tickets; this is where the source continues.
+        self.position.move_to(cursor, *next_record - 1);
         drop(open);
         watch.lap(&self.counters.blocked);
         Ok(())
@@ -86,9 +82,9 @@ impl SourceTask {
         let mut failures = 0;
         while let Err(failure) = self.source.settle(receipts).await {
             failures += 1;
-            sleep(self.patience.after(failures, failure, &self.counters.retries)?).await;
+            sleep(self.retry.after(failures, failure, &self.counters.retries)?).await;
         }
-        self.patience.succeeded();
+        self.retry.succeeded();
         Ok(())
     }
 
@@ -96,15 +92,6 @@ impl SourceTask {
     pub(super) fn close(&mut self) {
         self.output = Outlet::new(Vec::new(), self.failpoints.clone());
         self.admission.forget();
-    }
-
-    /// What has been sent on is the business of tickets; this is where the source continues.
-    fn stand_at(&self, cursor: Option<Cursor>, records: u64) {
-        self.point(|point| (point.cursor, point.records) = (cursor, records));
-    }
-
-    fn point<T>(&self, with: impl FnOnce(&mut SourcePoint) -> T) -> T {
-        with(&mut self.desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The next chunk, once it is let in; of a source that fails, again where that is worth it.
@@ -119,11 +106,11 @@ impl SourceTask {
                 let pulled = self.source.pull(&bounds).await;
                 self.counters.log_bytes_cut.set(self.source.log_bytes_cut());
                 let Err(failure) = pulled else {
-                    self.patience.succeeded();
+                    self.retry.succeeded();
                     return pulled;
                 };
                 failures += 1;
-                sleep(self.patience.after(failures, failure, &self.counters.retries)?).await;
+                sleep(self.retry.after(failures, failure, &self.counters.retries)?).await;
             }
         };
         tokio::select! {

@@ -1,15 +1,13 @@
-//! Makes a stage ready: compiles, links and tries out its component once, before anything moves.
+//! Stages that are ready to work: compiled, linked and tried out once, before anything moves.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::runtimes::Runtimes;
-use crate::error::{Error, Result};
-use crate::loader::{Image, LoadedStage, Loading};
-use crate::plan::{Code, StagePlan};
-use crate::program::Program;
-use crate::report::Audience;
+use crate::error::Error;
+use crate::loader::{Image, LoadedStage};
+use crate::plan::StagePlan;
+use crate::program::{NativeStage, Program};
 
 /// A stage that is ready to work.
 pub(super) struct ReadyStage {
@@ -23,23 +21,17 @@ pub(super) struct ReadyStage {
     pub(super) guests: Handle,
 }
 
-/// Compiles, links and tries out the stage at `index` of a plan.
-///
-/// # Errors
-/// When it cannot run.
-pub(super) async fn ready_stage(
-    (index, plan): (usize, StagePlan),
-    loading: &mut dyn Loading,
-    audience: &Audience,
-    runtimes: &mut Runtimes,
-) -> Result<ReadyStage> {
-    let guests = runtimes.add_guests(plan.workers)?;
-    if let Code::Native(native) = &plan.code {
-        let program = Arc::new(native.clone());
-        return Ok(ReadyStage { plan, program, sha256: None, image: None, guests });
+impl ReadyStage {
+    /// A stage whose code is part of this process.
+    pub(super) fn native(plan: StagePlan, native: NativeStage, guests: Handle) -> Self {
+        Self { plan, program: Arc::new(native), sha256: None, image: None, guests }
     }
-    let LoadedStage { program, sha256, image } = loading.stage(index, &plan, audience, &guests).await?;
-    Ok(ReadyStage { plan, program, sha256: Some(sha256), image, guests })
+
+    /// A stage whose component is loaded.
+    pub(super) fn loaded(plan: StagePlan, loaded: LoadedStage, guests: Handle) -> Self {
+        let LoadedStage { program, sha256, image } = loaded;
+        Self { plan, program, sha256: Some(sha256), image, guests }
+    }
 }
 
 /// Makes an image on a thread that may take its time. What came of it, the stage's program knows.

@@ -28,10 +28,10 @@ use self::tape::{Doubt, Output, Tape};
 use super::component::Component;
 use super::failure;
 use super::instance::{OPEN_BUDGET, call, metered_store};
-use super::log::Voice;
+use super::log::GuestOutput;
 use super::output::OutputBounds;
 use super::reach::Provisions;
-use super::store::{HostState, Terms};
+use super::store::{HostState, InstanceSettings};
 use sandmill_engine::error::{Error, Result as SandmillResult};
 use sandmill_engine::plan::{CommandPlan, Each, Reuse, StagePlan, Warm};
 use sandmill_engine::program::{Budget, Failure, GuestFailure, Instance, Outcome, Program, WorkerId};
@@ -47,7 +47,7 @@ pub(super) struct Command(Arc<Shared>);
 struct Shared {
     linked: InstancePre<HostState>,
     run: ComponentExportIndex,
-    terms: Arc<Terms>,
+    settings: Arc<InstanceSettings>,
     plan: CommandPlan,
     /// Its name and its arguments.
     arguments: Vec<String>,
@@ -94,7 +94,7 @@ impl Command {
         component: &Component,
         plan: &StagePlan,
         granted: Provisions,
-        voice: &Voice,
+        guest_output: &GuestOutput,
     ) -> SandmillResult<Self> {
         refuse(plan)?;
         let (linked, run) = component.command(&plan.grants, plan.deterministic)?;
@@ -105,7 +105,7 @@ impl Command {
         Ok(Self(Arc::new(Shared {
             linked,
             run,
-            terms: Terms::new(component, plan.limits, granted, voice),
+            settings: InstanceSettings::new(component, plan.limits, granted, guest_output),
             plan: command,
             argument_bytes: arguments.iter().flat_map(|argument| [argument.as_bytes(), b"\0"].concat()).collect(),
             arguments,
@@ -125,10 +125,10 @@ impl Command {
 
     /// An instance as its component begins.
     async fn make(&self, worker: &WorkerId) -> Result<Made, GuestFailure> {
-        let Shared { linked, terms, arguments, argument_bytes, .. } = &*self.0;
-        let limits = &terms.limits;
+        let Shared { linked, settings, arguments, argument_bytes, .. } = &*self.0;
+        let limits = &settings.limits;
         let tape = Tape::new(OutputBounds { bytes: limits.output.get(), records: limits.output_records.get() });
-        let mut state = HostState::with_streams(terms, worker, |builder| {
+        let mut state = HostState::with_streams(settings, worker, |builder| {
             builder.args(arguments).stdin(TapeInput(tape.clone())).stdout(TapeOutput(tape.clone()));
         });
         state.given = Some(Given { tape: tape.clone(), arguments: Arc::clone(argument_bytes) });
@@ -146,7 +146,7 @@ impl Command {
         worker: &WorkerId,
         most: usize,
     ) -> Result<Option<(Outcome, Duration)>, GuestFailure> {
-        let limits = &self.0.terms.limits;
+        let limits = &self.0.settings.limits;
         let budget = Budget { cpu: limits.cpu, wall: limits.wall, fuel: limits.fuel.map(Into::into), records: 1 };
         let (mut all, mut origins, mut took) = (Outcome::default(), Vec::new(), Duration::ZERO);
         for (index, position) in (0_u32..).zip(0..records.len()) {
@@ -195,7 +195,7 @@ impl Command {
                 "from now on it runs once for each record, because its outputs cannot be assigned to records: {}. It would be faster if it flushed its output after each record",
                 doubt.words()
             );
-            self.0.terms.voice.warn(worker, &message);
+            self.0.settings.guest_output.warn(worker, &message);
         }
     }
 }
@@ -228,7 +228,10 @@ fn refuse(plan: &StagePlan) -> SandmillResult<()> {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command").field("plan", &self.0.plan).field("terms", &self.0.terms).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("plan", &self.0.plan)
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -244,7 +247,7 @@ impl Program for Command {
     }
 
     fn log_bytes_cut(&self) -> u64 {
-        self.0.terms.voice.bytes_cut()
+        self.0.settings.guest_output.bytes_cut()
     }
 }
 

@@ -49,7 +49,7 @@ use self::exchange::Times;
 use self::request::Target;
 use self::tls::Tls;
 use self::warnings::{Gate, Warnings};
-use crate::log::Voice;
+use crate::log::GuestOutput;
 use sandmill_engine::plan::HttpRule;
 use sandmill_engine::program::WorkerId;
 use sandmill_engine::time::timeout_at;
@@ -110,8 +110,9 @@ impl Egress {
     }
 
     /// The hooks of one instance's store, which warn in the name of `worker`.
-    pub(super) fn hooks(self: &Arc<Self>, worker: &WorkerId, voice: &Voice) -> EgressHooks {
-        let warnings = Warnings { gate: Arc::clone(&self.gate), worker: worker.clone(), voice: voice.clone() };
+    pub(super) fn hooks(self: &Arc<Self>, worker: &WorkerId, guest_output: &GuestOutput) -> EgressHooks {
+        let warnings =
+            Warnings { gate: Arc::clone(&self.gate), worker: worker.clone(), guest_output: guest_output.clone() };
         EgressHooks { egress: Arc::clone(self), warnings }
     }
 

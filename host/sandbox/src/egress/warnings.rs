@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::log::Voice;
+use crate::log::GuestOutput;
 use sandmill_engine::program::WorkerId;
 use sandmill_engine::time::Instant;
 
@@ -32,16 +32,16 @@ impl Gate {
 pub(super) struct Warnings {
     pub(super) gate: Arc<Gate>,
     pub(super) worker: WorkerId,
-    pub(super) voice: Voice,
+    pub(super) guest_output: GuestOutput,
 }
 
 impl Warnings {
     /// Shows `message` as a line of the stage's log. It may contain text of the guest.
     pub(super) fn warn(&self, message: &str) {
         if self.gate.lets_through() {
-            self.voice.warn(&self.worker, message);
+            self.guest_output.warn(&self.worker, message);
         } else {
-            self.voice.lose();
+            self.guest_output.lose();
         }
     }
 }

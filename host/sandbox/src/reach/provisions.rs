@@ -113,8 +113,8 @@ impl Provisions {
         wasi.filesystem().clone_from(&self.folders);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        let (worker, voice) = log.speaker();
-        let hooks = self.egress.as_ref().map(|egress| egress.hooks(worker, voice));
+        let (worker, guest_output) = log.speaker();
+        let hooks = self.egress.as_ref().map(|egress| egress.hooks(worker, guest_output));
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(FIELDS_BYTES_MAX);
         let http = hooks.map(|hooks| Http { context, hooks });

@@ -50,11 +50,11 @@ impl Image {
             .and_then(|()| linker.define_unknown_imports_as_traps(instrumented))
             .and_then(|()| linker.instantiate_pre(instrumented))
             .map_err(|error| Cold::Lasting(format!("no image can be taken of it: {}", error.root_cause())))?;
-        let terms = opening.terms.unheard();
-        let mut store = metered_store(engine, HostState::new(&terms, opening.worker), &terms.limits);
+        let settings = opening.settings.unheard();
+        let mut store = metered_store(engine, HostState::new(&settings, opening.worker), &settings.limits);
         let begun = Instant::now();
         let cold = |failure: GuestFailure| {
-            let why = terms.voice.legible(&in_words(&failure));
+            let why = settings.guest_output.legible(&in_words(&failure));
             if hangs_on_the_machine(&failure) { Cold::Passing(why) } else { Cold::Lasting(why) }
         };
         let made = call(&mut store, OPEN_BUDGET, async |store| linked.instantiate_async(store).await);

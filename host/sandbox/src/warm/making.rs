@@ -41,7 +41,7 @@ impl ImageToMake {
     /// From when it is made, instances begin with it, and are as warm as `now_they_are`.
     fn made(&self, wait: &Wait, now_they_are: impl FnOnce() -> Warmth) -> Warmth {
         let Self { program, component, grants, deterministic, worker } = self;
-        let opening = Opening { component, config: program.config(), terms: program.terms(), worker };
+        let opening = Opening { component, config: program.config(), settings: program.settings(), worker };
         let made = panic::catch_unwind(AssertUnwindSafe(|| opening.make(wait))).unwrap_or_else(|panic| {
             Err(Cold::Passing(format!("making its image panicked: {}", panic_message(&*panic))))
         });
@@ -66,12 +66,12 @@ impl Image for ImageToMake {
     }
 
     fn make(&self) -> Warmth {
-        let most = self.program.terms().limits.compile;
+        let most = self.program.settings().limits.compile;
         self.made(&Wait::for_it(most), || Warmth::Warm)
     }
 
     fn make_beside(&self, begun: Instant, stop: &CancellationToken) -> Warmth {
-        let most = self.program.terms().limits.compile;
+        let most = self.program.settings().limits.compile;
         self.made(&Wait::beside(most, stop), || Warmth::Warmed { after: begun.elapsed() })
     }
 

@@ -22,7 +22,7 @@ use tokio::runtime;
 use super::cache;
 use super::compiler::Wait;
 use super::component::Component;
-use super::store::Terms;
+use super::store::InstanceSettings;
 use super::work::{Unfit, Work};
 pub(super) use image::Image;
 pub(super) use making::ImageToMake;
@@ -37,7 +37,7 @@ const VERSION: &str = concat!("warm 4, ", env!("CARGO_PKG_VERSION"));
 pub(super) struct Opening<'a> {
     pub(super) component: &'a Component,
     pub(super) config: &'a str,
-    pub(super) terms: &'a Terms,
+    pub(super) settings: &'a InstanceSettings,
     pub(super) worker: &'a WorkerId,
 }
 
@@ -71,7 +71,7 @@ impl Opening<'_> {
     /// # Errors
     /// Why there can be none, where that is known.
     pub(super) async fn find(&self) -> Result<Option<Component>, Cold> {
-        if self.terms.voice.knows(self.config) {
+        if self.settings.guest_output.knows(self.config) {
             // An image holds the configuration, and lies in a file.
             return Err(Cold::lasting("its configuration contains a secret"));
         }
@@ -105,7 +105,7 @@ impl Opening<'_> {
         let instrumented = engine.cache.compile_for_now(engine, &work, wait);
         let instrumented = compiled(instrumented, wait, "no image can be taken of it")?;
         let image = Arc::new(self.take(&instrumented, wait)?);
-        let bytes_max = self.terms.limits.component.get();
+        let bytes_max = self.settings.limits.component.get();
         let work = Work::Imaged { wasm: Arc::clone(wasm), image, bytes_max };
         compiled(engine.cache.load(engine, &work, key, wait), wait, "its image does not compile")
     }
@@ -126,7 +126,7 @@ impl Opening<'_> {
     /// The name of an image: everything that it depends on. The engine's settings are the cache's part.
     fn key(&self) -> String {
         let sha256 = &self.component.inspection().sha256;
-        let Limits { memory, table, instances, component, .. } = self.terms.limits;
+        let Limits { memory, table, instances, component, .. } = self.settings.limits;
         cache::sha256(
             format!("{VERSION}\n{sha256}\n{memory} {table} {instances} {component}\n{}", self.config).as_bytes(),
         )

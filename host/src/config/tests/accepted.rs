@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{component_source, good, sink, source};
 use crate::connector::{
     ColumnType, CsvDialect, CsvFormat, ExtraColumns, FileSink, FileSource, FolderSink, Generate, Generated, IfExists,
-    LineFormat, Matter, SqliteSink, StdinSource, StdoutSink,
+    LineFormat, SourceFormat, SqliteSink, StdinSource, StdoutSink,
 };
 use crate::plan::{
     Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Limits, Node, OnError, Order, Plan, Recycle, Retry,
@@ -44,7 +44,7 @@ fn every_default_is_as_documented() {
     let source = &plan.sources[0];
     assert_eq!((&*source.name, source.on_error), ("stdin", OnError::DeadLetter));
     let stdin: &StdinSource = super::source(&plan, 0);
-    assert_eq!((&stdin.matter, stdin.record_bytes_max.get()), (&Matter::Lines, 16 << 20));
+    assert_eq!((&stdin.format, stdin.record_bytes_max.get()), (&SourceFormat::Lines, 16 << 20));
 
     let stage = &plan.stages[0];
     assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("jobs/x")));
@@ -223,9 +223,9 @@ fn paths_begin_at_the_folder_of_the_file() {
     let first: &FileSource = source(&plan, 0);
     let second: &FileSource = source(&plan, 1);
     let patterns = vec!["jobs/in/*.csv".to_owned(), "/abs/[ab].gz".to_owned()];
-    let matter = Matter::Csv(CsvDialect { delimiter: b'\t', ..CsvDialect::default() });
-    assert_eq!(*first, FileSource { patterns, matter, record_bytes_max: 1024.try_into().expect("not zero") });
-    assert_eq!(second.matter, Matter::Files);
+    let format = SourceFormat::Csv(CsvDialect { delimiter: b'\t', ..CsvDialect::default() });
+    assert_eq!(*first, FileSource { patterns, format, record_bytes_max: 1024.try_into().expect("not zero") });
+    assert_eq!(second.format, SourceFormat::Files);
     let file: &FileSink = sink(&plan, 0);
     let format = LineFormat::Csv(CsvFormat { delimiter: b';' });
     assert_eq!(*file, FileSink { path: "jobs/out/x.csv".into(), format, if_exists: IfExists::Append });
@@ -240,7 +240,7 @@ fn how_csv_is_read() {
         let plan =
             good(&format!("name = 'p'\n[source]\nkind = 'stdin'\nformat = 'csv'\n{rest}\n[sink]\nkind = 'null'\n"));
         let stdin: &StdinSource = source(&plan, 0);
-        let Matter::Csv(dialect) = stdin.matter.clone() else { panic!() };
+        let SourceFormat::Csv(dialect) = stdin.format.clone() else { panic!() };
         dialect
     };
     assert_eq!(dialect(""), CsvDialect::default());

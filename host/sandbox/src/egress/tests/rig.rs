@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::super::{Egress, EgressBounds, EgressHooks, Resolver};
-use crate::log::Voice;
+use crate::log::GuestOutput;
 use sandmill_engine::plan::HttpRule;
 use sandmill_engine::program::WorkerId;
 use sandmill_engine::report::{Audience, Event, EventSender, EventStream, event_channel};
@@ -80,7 +80,8 @@ impl Stage {
         let mut egress = Egress::new(rules, bounds, Arc::clone(&names) as Arc<dyn Resolver>, Handle::current());
         change(Arc::get_mut(&mut egress).expect("not shared yet"));
         let worker = WorkerId { stage: "enrich".into(), worker: 3 };
-        let hooks = egress.hooks(&worker, &Voice::new(&Audience { events: sender.clone(), redactor: Arc::default() }));
+        let hooks =
+            egress.hooks(&worker, &GuestOutput::new(&Audience { events: sender.clone(), redactor: Arc::default() }));
         Self { hooks, names, sender, events }
     }
 

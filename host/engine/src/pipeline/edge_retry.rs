@@ -21,7 +21,7 @@ const BORNE: u32 = 2;
 /// two successes to make up for one failure. So a source that fails after each good pull ends its run sooner or later,
 /// and one that fails now and then does not.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct EdgeRetry {
     /// `source` or `sink`.
     role: &'static str,
     name: Arc<str>,
@@ -32,8 +32,8 @@ pub(super) struct Patience {
     audience: Audience,
 }
 
-impl Patience {
-    pub(super) fn new((role, name): (&'static str, &Arc<str>), rule: Retry, audience: Audience) -> Self {
+impl EdgeRetry {
+    pub(super) fn new(role: &'static str, name: &Arc<str>, rule: Retry, audience: Audience) -> Self {
         Self {
             role,
             name: Arc::clone(name),
@@ -106,18 +106,18 @@ mod tests {
     use super::*;
     use crate::report::event_channel;
 
-    fn patience(times: u32) -> Patience {
+    fn edge_retry(times: u32) -> EdgeRetry {
         let audience = Audience { events: event_channel().0, redactor: Arc::default() };
         let rule = Retry { times, backoff: Duration::ZERO, ..Retry::OF_EDGES };
-        Patience::new(("source", &"wheel".into()), rule, audience)
+        EdgeRetry::new("source", &"wheel".into(), rule, audience)
     }
 
     /// How many failures end it, when this many good pulls come between two of them.
     fn lasts(times: u32, between: u32) -> Option<u32> {
-        let (patience, retries) = (patience(times), Counter::default());
+        let (retry, retries) = (edge_retry(times), Counter::default());
         (1..1_000).find(|_| {
-            let failed = patience.after(1, Error::edge("no").retryable(true), &retries).is_err();
-            (0..between).for_each(|_| patience.succeeded());
+            let failed = retry.after(1, Error::edge("no").retryable(true), &retries).is_err();
+            (0..between).for_each(|_| retry.succeeded());
             failed
         })
     }
@@ -127,10 +127,10 @@ mod tests {
     fn a_success_between_two_failures_does_not_make_up_for_a_whole_one() {
         assert_eq!([1, 3, 10].map(|times| lasts(times, 1)), [Some(4), Some(12), Some(40)]);
         assert_eq!([1, 3, 10].map(|times| lasts(times, 2)), [None; 3]);
-        let (patience, retries) = (patience(1), Counter::default());
+        let (retry, retries) = (edge_retry(1), Counter::default());
         let ended = (1..20).find_map(|_| {
-            patience.succeeded();
-            patience.after(1, Error::edge("no").retryable(true), &retries).err()
+            retry.succeeded();
+            retry.after(1, Error::edge("no").retryable(true), &retries).err()
         });
         let error = ended.unwrap();
         assert_eq!(error.to_string(), "source \"wheel\": no");
@@ -141,9 +141,9 @@ mod tests {
         /// Failures in a row are as many as were asked for, after whatever else.
         #[test]
         fn as_many_failures_in_a_row_are_borne_as_were_asked_for(times in 0_u32..20, good in 0_u32..100) {
-            let (patience, retries) = (patience(times), Counter::default());
-            (0..good).for_each(|_| patience.succeeded());
-            let failed = |failures| patience.after(failures, Error::edge("no").retryable(true), &retries).is_err();
+            let (retry, retries) = (edge_retry(times), Counter::default());
+            (0..good).for_each(|_| retry.succeeded());
+            let failed = |failures| retry.after(failures, Error::edge("no").retryable(true), &retries).is_err();
             prop_assert_eq!((1..100).find(|failures| failed(*failures)), Some(times + 1));
             prop_assert_eq!(retries.get(), u64::from(times));
         }

@@ -1,4 +1,4 @@
-//! Doors for the fuzzer, into what is private: readers of bytes that nobody vouches for.
+//! Entry points for the fuzzer to what is private: readers of bytes that nobody vouches for.
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::format::fields::Fields;
 use super::format::json;
 use super::source::read_all;
-use crate::Matter;
+use crate::SourceFormat;
 use sandmill_engine::edge::BadRecord;
 use sandmill_engine::record::BatchBounds;
 
@@ -36,10 +36,10 @@ pub struct Reading {
 /// # Panics
 /// When a chunk does not hold what it says.
 #[must_use]
-pub fn read(input: &[u8], matter: Matter, reading: Reading) -> Option<Vec<Given>> {
+pub fn read(input: &[u8], format: SourceFormat, reading: Reading) -> Option<Vec<Given>> {
     let pieces = Pieces { rest: input.to_vec(), piece: reading.piece.get() };
     let bounds = BatchBounds { records: reading.records, bytes: NonZeroUsize::new(1 << 12)?, linger: Duration::ZERO };
-    let chunks = read_all(Box::new(pieces), matter, reading.record_bytes_max, &bounds)?;
+    let chunks = read_all(Box::new(pieces), format, reading.record_bytes_max, &bounds)?;
     let mut given = Vec::new();
     for chunk in chunks {
         let mut bad = chunk.bad.into_iter().zip(&chunk.places.gaps).peekable();

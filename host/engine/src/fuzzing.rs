@@ -1,4 +1,4 @@
-//! Doors for tests, into what is private: outcomes are divided as a worker does it. Not a part of what the library
+//! Entry points for the fuzzer and tests to what is private: outcomes are divided as a worker does it. Not a part of what the library
 //! promises.
 
 use std::ops::Range;

@@ -1,14 +1,13 @@
-//! Ends a run: takes the last checkpoint, and closes the sinks.
+//! The lifecycle of a run's state: checkpoints while the run lasts, the last one at its end, and what is left after that.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoints::Checkpointer;
-use super::desk::SinkDesk;
+use super::checkpointer::Checkpointer;
+use super::sink::CommittedSink;
 use crate::error::Result;
 use crate::failpoint::{Failpoint, Failpoints};
 use crate::report::CheckpointStats;
@@ -18,31 +17,30 @@ use crate::time::timeout;
 /// How long a write to the state file that nobody waits for any more may take.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
-/// What is left to do when nothing moves any more. Cloned, because checkpoints are also taken during the run.
+/// Takes checkpoints, and ends a run. Clones do so for the same run, one after the other.
 #[derive(Clone)]
-pub(super) struct Closing {
-    checkpointer: Option<Arc<Mutex<Checkpointer>>>,
-    sinks: Vec<Arc<Mutex<SinkDesk>>>,
+pub(in crate::pipeline) struct Lifecycle {
+    checkpointer: Option<Arc<Checkpointer>>,
+    sinks: Vec<Arc<CommittedSink>>,
     failpoints: Failpoints,
 }
 
-impl Closing {
-    pub(super) fn new(
+impl Lifecycle {
+    pub(in crate::pipeline) fn new(
         checkpointer: Option<Checkpointer>,
-        sinks: Vec<Arc<Mutex<SinkDesk>>>,
+        sinks: Vec<Arc<CommittedSink>>,
         failpoints: Failpoints,
     ) -> Self {
-        let checkpointer = checkpointer.map(|checkpointer| Arc::new(Mutex::new(checkpointer)));
-        Self { checkpointer, sinks, failpoints }
+        Self { checkpointer: checkpointer.map(Arc::new), sinks, failpoints }
     }
 
     /// Takes checkpoints, where any are kept, until the run is `done`.
     ///
     /// # Errors
     /// When one cannot be written.
-    pub(super) async fn keep(self, done: CancellationToken) -> Result<()> {
+    pub(in crate::pipeline) async fn keep(self, done: CancellationToken) -> Result<()> {
         match &self.checkpointer {
-            Some(checkpointer) => checkpointer.lock().await.run(done).await,
+            Some(checkpointer) => checkpointer.run(&done).await,
             None => Ok(()),
         }
     }
@@ -51,16 +49,15 @@ impl Closing {
     ///
     /// # Errors
     /// When the last checkpoint cannot be written, or a sink cannot be closed.
-    pub(super) async fn close(self, finished: bool) -> Result<()> {
+    pub(in crate::pipeline) async fn close(self, finished: bool) -> Result<()> {
         self.failpoints.pass(Failpoint::Drain)?;
-        let Some(checkpointer) = &self.checkpointer else { return finish(&self.sinks).await };
-        let mut checkpointer = checkpointer.lock().await;
+        let Some(checkpointer) = &self.checkpointer else { return self.finish_sinks().await };
         // A kill after any of these steps leaves what the next run does the others with, and nothing else.
         if !checkpointer.had_ended() {
             checkpointer.take_last(finished).await?;
             self.failpoints.pass(Failpoint::Closing)?;
             // Before the run is forgotten: should one fail to close, the run can be resumed.
-            finish(&self.sinks).await?;
+            self.finish_sinks().await?;
             self.failpoints.pass(Failpoint::Closing)?;
             if !finished {
                 return Ok(());
@@ -72,51 +69,51 @@ impl Closing {
         Ok(())
     }
 
+    async fn finish_sinks(&self) -> Result<()> {
+        for sink in &self.sinks {
+            sink.finish().await?;
+        }
+        Ok(())
+    }
+
     /// Whether nothing is left to resume.
-    pub(super) fn is_over(&self) -> bool {
-        let checkpointer = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok());
-        checkpointer.is_some_and(|checkpointer| checkpointer.keeping.is_over)
+    pub(in crate::pipeline) fn is_over(&self) -> bool {
+        self.checkpointer.as_ref().is_some_and(|checkpointer| checkpointer.is_over())
     }
 
     /// Ends a run whose only reader has had enough: what it did not read is not missed, so there is nothing to resume.
-    pub(super) async fn give_up(&self) {
-        if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.lock().await.keeping.is_over = true;
-        }
+    pub(in crate::pipeline) fn abandon(&self) {
+        self.checkpointer.iter().for_each(|checkpointer| checkpointer.set_over());
     }
 
-    /// Gives up what sinks still hold back, and lets go of the state file, unless the run is over. A write that was
+    /// Abandons what sinks still hold back, and lets go of the state file, unless the run is over. A write that was
     /// left running when the run was interrupted is waited for, a while: were it still under way, a run that is started
     /// at once would find the file taken.
-    pub(super) async fn release(&self) -> Conclusion {
+    pub(in crate::pipeline) async fn release(&self) -> Conclusion {
         for sink in &self.sinks {
-            sink.lock().await.give_up();
+            sink.abandon().await;
         }
         let Some(checkpointer) = &self.checkpointer else { return Conclusion(None) };
-        let mut checkpointer = checkpointer.lock().await;
         // A pipeline that could not even read can be fixed, and is then another one: nothing holds it to what it was.
-        checkpointer.keeping.is_over |= checkpointer.has_done_nothing();
-        let state = checkpointer.keeping.state.clone();
-        if checkpointer.keeping.is_over {
+        if checkpointer.has_done_nothing() {
+            checkpointer.set_over();
+        }
+        let state = checkpointer.state().clone();
+        if checkpointer.is_over() {
             return Conclusion(Some(state));
         }
-        drop(checkpointer);
         let closed = tokio::task::spawn_blocking(move || state.close());
         // Neither a disk that does not answer nor a panic keeps the run from telling how it ended.
         drop(timeout(RELEASE_WITHIN, closed).await);
         Conclusion(None)
     }
 
-    /// The checkpoints of the run, and the state file that is left. When a write is stuck, this is not known.
-    pub(super) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
-        let Some(checkpointer) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.try_lock().ok())
-        else {
-            return (None, None);
-        };
-        let keeping = &checkpointer.keeping;
+    /// The checkpoints of the run, and the state file that is left.
+    pub(in crate::pipeline) fn kept(&self) -> (Option<CheckpointStats>, Option<PathBuf>) {
+        let Some(checkpointer) = &self.checkpointer else { return (None, None) };
         // One that somebody removed meanwhile resumes nothing.
-        let left = Some(keeping.state.path().to_path_buf()).filter(|path| !keeping.is_over && path.exists());
-        (Some(checkpointer.stats.clone()), left)
+        let left = Some(checkpointer.state().path()).filter(|path| !checkpointer.is_over() && path.exists());
+        (Some(checkpointer.stats()), left.map(Into::into))
     }
 }
 
@@ -142,11 +139,4 @@ impl Drop for Conclusion {
             state.close();
         }
     }
-}
-
-async fn finish(sinks: &[Arc<Mutex<SinkDesk>>]) -> Result<()> {
-    for sink in sinks {
-        sink.lock().await.finish().await?;
-    }
-    Ok(())
 }

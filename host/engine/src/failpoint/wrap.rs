@@ -15,17 +15,17 @@ use crate::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId}
 use crate::record::{BatchBounds, Payload, Receipt};
 
 /// `source`, failing where it is to.
-pub(super) fn source(source: Box<dyn Source>, failpoints: &Failpoints) -> Box<dyn Source> {
+pub(crate) fn source(source: Box<dyn Source>, failpoints: &Failpoints) -> Box<dyn Source> {
     if failpoints.is_set() { Box::new(Failing { inner: source, failpoints: failpoints.clone() }) } else { source }
 }
 
 /// `sink`, failing where it is to.
-pub(super) fn sink(sink: Box<dyn Sink>, failpoints: &Failpoints) -> Box<dyn Sink> {
+pub(crate) fn sink(sink: Box<dyn Sink>, failpoints: &Failpoints) -> Box<dyn Sink> {
     if failpoints.is_set() { Box::new(Failing { inner: sink, failpoints: failpoints.clone() }) } else { sink }
 }
 
 /// `program`, whose instances fail where they are to.
-pub(super) fn program(program: Arc<dyn Program>, failpoints: &Failpoints) -> Arc<dyn Program> {
+pub(crate) fn program(program: Arc<dyn Program>, failpoints: &Failpoints) -> Arc<dyn Program> {
     if failpoints.is_set() { Arc::new(Failing { inner: program, failpoints: failpoints.clone() }) } else { program }
 }
 

@@ -1,4 +1,4 @@
-//! Ways for tests to call what a run calls: the check of what a guest might return, without a guest; and a stage with
+//! Entry points for the fuzzer and tests, to call what a run calls: the check of what a guest might return, without a guest; and a stage with
 //! batches that no run would give it.
 
 use std::num::NonZeroU64;
@@ -13,7 +13,7 @@ use super::contract::{self, Expected};
 use super::egress::EgressBounds;
 use super::engine::{Engine, Sizing};
 use super::instance::{OPEN_BUDGET, Sandboxed};
-use super::log::{self, Voice};
+use super::log::{self, GuestOutput};
 use super::reach::Provisions;
 use sandmill_engine::StageBuilder;
 use sandmill_engine::plan::bounds::TIME_MAX;
@@ -96,12 +96,13 @@ const MEMORY: NonZeroU64 = NonZeroU64::new(256 << 20).expect("not zero");
 fn program(component: &Path, plan: &StagePlan) -> sandmill_engine::error::Result<Sandboxed> {
     let sizing = Sizing { instances: 1, memory_bytes_max: plan.limits.memory.get(), fuel: false, deterministic: false };
     let component = Component::load(&Engine::new(sizing)?, component, &plan.limits, &plan.grants)?;
-    let voice = Voice::new(&Audience { events: event_channel().0, redactor: Arc::new(Redactor::new(&[])) });
+    let guest_output =
+        GuestOutput::new(&Audience { events: event_channel().0, redactor: Arc::new(Redactor::new(&[])) });
     let bounds = EgressBounds {
         response_bytes: plan.limits.response.get(),
         exchange: plan.limits.exchange,
         connections: EgressBounds::CONNECTIONS_MIN,
     };
     let granted = Provisions::read("the stage", &plan.grants, bounds, &Handle::current())?;
-    Sandboxed::new(&component, plan, granted, &voice)
+    Sandboxed::new(&component, plan, granted, &guest_output)
 }

@@ -69,7 +69,7 @@ impl Answers {
     }
 
     /// They will not be made to last any more.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn abandon(&mut self) {
         drop(std::mem::take(&mut self.written));
     }
 }
