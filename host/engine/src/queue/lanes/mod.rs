@@ -22,7 +22,7 @@ pub(super) use self::deal::Dealt;
 
 /// Lanes and locks that nobody else has. Dropping it frees them.
 #[derive(Debug, Default)]
-pub struct Lease(Option<Leased>);
+pub struct Lease(Option<Box<Leased>>);
 
 #[derive(Debug)]
 struct Leased {
@@ -241,7 +241,7 @@ impl Lane {
 
 impl Lease {
     pub(super) fn of(shared: &Arc<Shared>, taken: Taken) -> Self {
-        Self((!taken.lanes.is_empty()).then(|| Leased { shared: Arc::clone(shared), taken }))
+        Self((!taken.lanes.is_empty()).then(|| Box::new(Leased { shared: Arc::clone(shared), taken })))
     }
 
     /// The lane, where it is a lease on a single one.
@@ -254,7 +254,8 @@ impl Lease {
 
     /// Whether nobody else may work on records of this key while it is held.
     pub(crate) fn covers(&self, key: KeyHash) -> bool {
-        self.0.as_ref().is_some_and(|Leased { shared, taken }| {
+        self.0.as_ref().is_some_and(|leased| {
+            let Leased { shared, taken } = &**leased;
             let locks = shared.by_key.as_ref().map(|by_key| by_key.grid().locks_of(by_key.lane(key)));
             locks.is_some_and(|locks| locks.iter().all(|lock| taken.locks.contains(lock)))
         })
@@ -263,7 +264,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(Leased { shared, taken }) = self.0.take() else { return };
+        let Some(leased) = self.0.take() else { return };
+        let Leased { shared, taken } = *leased;
         let mut line = shared.line();
         line.lanes.free(&taken);
         let has_ready = line.lanes.has_ready();
