@@ -11,7 +11,7 @@ pub const WORKERS_MAX: usize = 1024;
 /// Lanes of the queue before a stage that keeps order by key, for each worker; a worker takes a batch from at most this
 /// number of them.
 /// With fewer, keys are divided unevenly among them; more cut batches into smaller pieces. Arbitrary between 4 and 16.
-pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(8);
+pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(4);
 /// Largest number of buckets of a partition: there is a lane for each pair of them. Arbitrary.
 pub const BUCKETS_MAX: usize = 64;
 /// Default number of buckets of a partition.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 
-use super::lanes::portion;
+use super::lanes::{Pieces, portion};
 use super::{Queued, Receiver, Shared};
 use crate::record::{Batch, BatchBounds};
 use crate::time::{Instant, timeout_at};
@@ -43,9 +43,9 @@ impl Shared {
 
 /// Fills the batch from the front of the queue, however the source divided what lies there: a receiver that waits for
 /// full batches gets them full.
-pub(super) fn top_up(batches: &mut VecDeque<Queued>, batch: &mut Batch, bounds: &BatchBounds) {
-    let records = NonZeroUsize::new(bounds.records.get().saturating_sub(batch.len()));
-    let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(batch.bytes()));
+pub(super) fn top_up(batches: &mut VecDeque<Queued>, pieces: &mut Pieces, bounds: &BatchBounds) {
+    let records = NonZeroUsize::new(bounds.records.get().saturating_sub(pieces.records));
+    let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(pieces.bytes));
     let (Some(records), Some(bytes), Some(next)) = (records, bytes, batches.front_mut()) else { return };
     let room = BatchBounds { records, bytes, ..*bounds };
     let count = next.batch.payload().fitting(&room);
@@ -53,7 +53,7 @@ pub(super) fn top_up(batches: &mut VecDeque<Queued>, batch: &mut Batch, bounds: 
     // A record that is larger than the room counts as fitting, because it would fit nowhere else.
     let is_within = next.batch.payload().slice(0..count).bytes() <= bytes.get();
     if is_part && is_within {
-        batch.append(next.split_front(count));
+        pieces.add(next.split_front(count));
     }
 }
 

@@ -280,21 +280,26 @@ impl Shared {
 
     fn take(self: &Arc<Self>, bounds: &BatchBounds) -> Option<Received> {
         let mut line = self.line();
-        let (batch, taken) = line.lanes.take(bounds)?;
+        let (pieces, taken) = line.lanes.take(bounds);
+        if pieces.batches.is_empty() {
+            return None;
+        }
         if line.lingering > 0 {
-            batch.lineage().wake();
+            pieces.batches.iter().for_each(|batch| batch.lineage().wake());
         }
         let (sequence, first_record) = (line.next_sequence, line.next_record);
         line.next_sequence += 1;
-        line.next_record += batch.len() as u64;
-        line.depth.records -= batch.len();
-        line.depth.bytes -= batch.bytes();
+        line.next_record += pieces.records as u64;
+        line.depth.records -= pieces.records;
+        line.depth.bytes -= pieces.bytes;
         let (is_ready, is_empty) = line.state();
         drop(line);
         // Whoever waits for a lane to be free has to hear, too, that there will be none.
         if is_ready || (is_empty && self.is_closed()) {
             self.arrived.notify_one();
         }
+        // Copied without the lock: nobody waits for it.
+        let batch = Batch::join(pieces.batches);
         Some(Received { sequence, first_record, batch, lease: Lease::of(self, taken) })
     }
 

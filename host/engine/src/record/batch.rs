@@ -113,6 +113,12 @@ impl Payload {
         self.values.push_with(write);
     }
 
+    /// Makes room for the records of others.
+    fn reserve_for<'a>(&mut self, others: impl Iterator<Item = &'a Self> + Clone) {
+        self.values.reserve_for(others.clone().map(|other| &other.values));
+        self.keys.reserve_for(others.map(|other| &other.keys));
+    }
+
     /// Adds all records of `other`.
     pub fn append(&mut self, other: &Self) {
         // Of no value, everything is known.
@@ -286,6 +292,16 @@ impl Batch {
     pub fn append(&mut self, other: Self) {
         self.payload.append(&other.payload);
         self.lineage.append(other.lineage);
+    }
+
+    /// One batch of several, in order. The first is not copied if there is no other.
+    #[must_use]
+    pub fn join(batches: Vec<Self>) -> Self {
+        let mut batches = batches.into_iter();
+        let Some(mut joined) = batches.next() else { return Self::new(Payload::default(), Lineage::default()) };
+        joined.payload.reserve_for(batches.as_slice().iter().map(Self::payload));
+        batches.for_each(|batch| joined.append(batch));
+        joined
     }
 
     /// Cuts the batch into pieces that `bounds` allow, in order, and evenly: a small rest would keep a worker waiting

@@ -143,6 +143,14 @@ impl Column {
         self.ends.extend(other.ends.iter().map(|end| base + end));
     }
 
+    /// Makes room for the values of others.
+    pub(super) fn reserve_for<'a>(&mut self, others: impl Iterator<Item = &'a Self>) {
+        let (values, bytes) =
+            others.fold((0, 0), |(values, bytes), other| (values + other.len(), bytes + other.bytes()));
+        self.ends.reserve(values);
+        self.data.reserve(bytes);
+    }
+
     /// Removes the first `count` values (or all) and returns them.
     #[must_use]
     pub fn split_front(&mut self, count: usize) -> Self {

@@ -73,6 +73,17 @@ impl RecordKey {
         }
     }
 
+    /// Calls `each` with the hash of the key of every record, in order, as [`Self::find`] gives it.
+    pub(crate) fn find_all(&self, records: &Payload, mut each: impl FnMut(Option<KeyHash>)) {
+        match self {
+            Self::Own if records.keys().is_empty() => (0..records.len()).for_each(|_| each(None)),
+            Self::Own => {
+                records.keys().iter().for_each(|key| each((!key.is_empty()).then(|| KeyHash::of(Kind::Bytes, key))));
+            }
+            Self::Json(_) | Self::Pair(_) => (0..records.len()).for_each(|index| each(self.find(records, index))),
+        }
+    }
+
     /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too.
     #[must_use]
     pub fn hash(&self, records: &Payload, index: usize) -> KeyHash {
@@ -90,12 +101,10 @@ impl KeyHash {
             (product as u64) ^ (product >> 64) as u64
         };
         let (words, rest) = key.as_chunks::<8>();
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         let length = (key.len() as u64) << 8 | kind as u64;
         let words = words.iter().map(|word| u64::from_le_bytes(*word));
         let hash = words.fold(FACTORS[1], |hash, word| fold(hash, word, FACTORS[0]));
-        Self(fold(fold(hash, u64::from_le_bytes(last), FACTORS[0]), length, FACTORS[1]))
+        Self(fold(fold(hash, below_eight(rest), FACTORS[0]), length, FACTORS[1]))
     }
 
     /// The upper halves of two hashes: the pairs of one hash only wait for each other, too.
@@ -113,6 +122,15 @@ impl KeyHash {
         // The high half of the product: it divides all hashes evenly, without a division.
         let product = u128::from(self.0) * lanes as u128;
         usize::try_from(product >> 64).unwrap_or(0)
+    }
+}
+
+/// Fewer than eight bytes as one word: different ones of one length are different words. From four on, two halves that may
+/// overlap: a loop over bytes takes longer than the rest of the hash.
+fn below_eight(rest: &[u8]) -> u64 {
+    match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+        _ => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::grid::Grid;
 use super::portion;
 use crate::queue::Queued;
-use crate::record::{Batch, KeyHash, Lineage, Payload, RecordKey};
+use crate::record::{Batch, KeyHash, Payload, RecordKey};
 
 /// How a queue deals records over its lanes.
 #[derive(Clone, Debug)]
@@ -71,13 +71,11 @@ impl ByKey {
         if self.lanes() == 1 {
             return Vec::new();
         }
-        let mut without = 0;
-        let mut lane = |index| {
-            let key = self.key.find(records, index);
+        let (mut hands, mut without) = (Vec::with_capacity(records.len()), 0);
+        self.key.find_all(records, |key| {
             without += u64::from(key.is_none());
-            u16::try_from(self.lane(key.unwrap_or_default())).unwrap_or(0)
-        };
-        let hands = (0..records.len()).map(&mut lane).collect();
+            hands.push(u16::try_from(self.lane(key.unwrap_or_default())).unwrap_or(0));
+        });
         self.without.fetch_add(without, Relaxed);
         hands
     }
@@ -110,8 +108,6 @@ impl Dealt {
 
     /// All of it in one batch: nobody is left to receive it.
     pub(in crate::queue) fn into_whole(self) -> Batch {
-        let mut whole = Batch::new(Payload::default(), Lineage::default());
-        self.into_parts().for_each(|(_, queued)| whole.append(queued.batch));
-        whole
+        Batch::join(self.into_parts().map(|(_, queued)| queued.batch).collect())
     }
 }

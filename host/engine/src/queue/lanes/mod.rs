@@ -50,6 +50,19 @@ pub(super) struct Lanes {
     share: usize,
 }
 
+/// What is taken for one receiver.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    pub(super) batches: Vec<Batch>,
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+}
+
+/// A batch that is dealt by key is enough from this number of records on, or of bytes. Arbitrary: a call costs some
+/// microseconds, and to copy that much does, too.
+const ENOUGH_RECORDS: usize = 1024;
+const ENOUGH_BYTES: usize = 256 << 10;
+
 #[derive(Debug, Default)]
 struct Lane {
     batches: VecDeque<Queued>,
@@ -95,21 +108,25 @@ impl Lanes {
         lane.batches.push_back(queued);
     }
 
-    /// Takes what fits from the lanes that have waited longest, and locks these.
-    pub(super) fn take(&mut self, bounds: &BatchBounds) -> Option<(Batch, Taken)> {
+    /// Takes what fits from the lanes that have waited longest, and locks these. Nothing of it is copied here.
+    pub(super) fn take(&mut self, bounds: &BatchBounds) -> (Pieces, Taken) {
+        let (mut pieces, mut taken) = (Pieces::default(), Taken::default());
         if let [only] = self.lanes.as_mut_slice() {
-            return only.take(None, bounds).map(|batch| (batch, Taken::default()));
+            only.take(&mut pieces, bounds, |_| false);
+            return (pieces, taken);
         }
-        let (mut batch, mut taken) = (None, Taken::default());
-        while let Some((place, index)) = self.next(&taken)
+        let shares_locks = self.grid.shares_locks();
+        let is_enough = |pieces: &Pieces| !shares_locks && pieces.are_enough(bounds);
+        while !is_enough(&pieces)
+            && let Some((place, index)) = self.next(&taken)
             && let Some(lane) = self.lanes.get_mut(index)
-            && lane.fits(batch.as_ref(), bounds)
+            && lane.fits(&pieces, bounds)
         {
-            batch = lane.take(batch, bounds);
+            lane.take(&mut pieces, bounds, is_enough);
             self.waiting.remove(place);
             self.lease(index, &mut taken);
         }
-        batch.map(|batch| (batch, taken))
+        (pieces, taken)
     }
 
     /// The lane that is next for who has taken this already, and its place in the line. The first lane in the line that lacks a
@@ -217,25 +234,37 @@ impl Lanes {
 
 impl Lane {
     /// Whether its first batch may be added to what is taken. The first of all may always be taken.
-    fn fits(&self, taken: Option<&Batch>, bounds: &BatchBounds) -> bool {
-        let (Some(next), Some(taken)) = (self.batches.front(), taken) else { return true };
-        let room = bounds.records.get().saturating_sub(taken.len());
-        next.batch.len() <= room && next.batch.bytes() + taken.bytes() <= bounds.bytes.get()
+    fn fits(&self, pieces: &Pieces, bounds: &BatchBounds) -> bool {
+        let Some(next) = self.batches.front().filter(|_| !pieces.batches.is_empty()) else { return true };
+        let room = bounds.records.get().saturating_sub(pieces.records);
+        next.batch.len() <= room && next.batch.bytes() + pieces.bytes <= bounds.bytes.get()
     }
 
-    /// Adds batches from the front to what is taken already, while they fit.
-    fn take(&mut self, taken: Option<Batch>, bounds: &BatchBounds) -> Option<Batch> {
-        let mut batch = match taken {
-            Some(taken) => taken,
-            None => take_front(&mut self.batches, bounds)?,
-        };
-        while !self.batches.is_empty() && self.fits(Some(&batch), bounds) {
-            batch.append(take_front(&mut self.batches, bounds)?);
+    /// Adds batches from the front to what is taken already, while they fit and it is not enough.
+    fn take(&mut self, pieces: &mut Pieces, bounds: &BatchBounds, is_enough: impl Fn(&Pieces) -> bool) {
+        while !is_enough(pieces)
+            && self.fits(pieces, bounds)
+            && let Some(batch) = take_front(&mut self.batches, bounds)
+        {
+            pieces.add(batch);
         }
-        if !bounds.linger.is_zero() {
-            linger::top_up(&mut self.batches, &mut batch, bounds);
+        if !bounds.linger.is_zero() && !pieces.batches.is_empty() {
+            linger::top_up(&mut self.batches, pieces, bounds);
         }
-        Some(batch)
+    }
+}
+
+impl Pieces {
+    pub(super) fn add(&mut self, batch: Batch) {
+        self.records += batch.len();
+        self.bytes += batch.bytes();
+        self.batches.push(batch);
+    }
+
+    /// Whether a receiver that does not wait for full batches gets no more: to copy the records once more costs more than
+    /// another call.
+    fn are_enough(&self, bounds: &BatchBounds) -> bool {
+        bounds.linger.is_zero() && (self.records >= ENOUGH_RECORDS || self.bytes >= ENOUGH_BYTES)
     }
 }
 

@@ -193,6 +193,6 @@ async fn a_lease_leaves_buckets_for_the_other_receivers() {
         let second = timeout(LONG, receiver.recv(&up_to(1000))).await.expect("free lanes").expect("open");
         // A quarter of the pairs has both ids in one half of the buckets.
         let [first, second] = [first, second].map(|received| received.batch.len());
-        assert!(first > 100 && second > 100, "{first} and {second} of 900 records ({same_nodes})");
+        assert!(first > 50 && second > 50, "{first} and {second} of 900 records ({same_nodes})");
     }
 }
