@@ -54,13 +54,13 @@ pub(super) fn breaker(section: &Table<'_>) -> Result<Breaker, Fault> {
     let default = Breaker::default();
     let Some(value) = section.get("breaker") else { return Ok(default) };
     if value.value.is_str() {
-        return value.choice(&[("off", Breaker::OFF)]);
+        return value.choice_or(&[("off", Breaker::OFF)], "a table");
     }
     let table = value.table()?;
     table.refuse_unknown(keys::BREAKER)?;
     let count = |key, default| {
         table.or(key, default, |value| match value.value.is_str() {
-            true => value.choice(&[("off", None)]),
+            true => value.choice_or(&[("off", None)], "a whole number"),
             false => nonzero(value, value.whole(1..=COUNT_MAX)?).map(Some),
         })
     };

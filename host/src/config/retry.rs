@@ -15,9 +15,10 @@ use crate::settings::Value;
 pub(super) fn on_error(section: &Table<'_>) -> Result<(OnError, Retry), Fault> {
     let Some(value) = section.get("on_error") else { return Ok(Default::default()) };
     if !value.value.is_table() {
-        let chosen = value.choice(&ON_ERROR).map(|then| (then, Retry::default()));
+        let chosen = value.choice_or(&ON_ERROR, "a table").map(|then| (then, Retry::default()));
+        let is_about_retries = value.value.as_str().is_none_or(|word| word.contains("retr"));
         let table = "to set retries, write a table: on_error = { retry = 3, then = \"dead-letter\" }";
-        return if value.value.is_str() { chosen } else { chosen.map_err(|fault| fault.hint(table)) };
+        return if is_about_retries { chosen.map_err(|fault| fault.hint(table)) } else { chosen };
     }
     let table = value.table()?;
     table.refuse_unknown(keys::ON_ERROR)?;

@@ -34,7 +34,7 @@ fn checkpoints(state: &Table<'_>) -> Result<Option<Checkpoints>, Fault> {
     if value.value.is_str() {
         let every = value.value.as_str().filter(|text| humantime::parse_duration(text).is_ok());
         let refused = |fault: Fault| every.into_iter().fold(fault, |fault, every| fault.hint(as_table(every)));
-        return value.choice(&[("off", None)]).map_err(refused);
+        return value.choice_or(&[("off", None)], "a table").map_err(refused);
     }
     let table = value.table().map_err(|fault| fault.hint(as_table("1s")))?;
     table.refuse_unknown(keys::CHECKPOINT)?;

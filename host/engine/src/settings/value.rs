@@ -59,11 +59,22 @@ impl<'a> Value<'a> {
     /// One of several choices.
     pub fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Result<T, Fault> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let Some(word) = self.value.as_str() else { return Err(self.unexpected(&alternatives(&words))) };
+        self.chosen(choices, &alternatives(&words))
+    }
+
+    /// As [`Self::choice`], for a value that may be something else as well, such as `a table`.
+    pub fn choice_or<T: Clone>(&self, choices: &[(&str, T)], otherwise: &str) -> Result<T, Fault> {
+        let words: Vec<String> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
+        self.chosen(choices, &format!("{} or {otherwise}", words.join(", ")))
+    }
+
+    fn chosen<T: Clone>(&self, choices: &[(&str, T)], expected: &str) -> Result<T, Fault> {
+        let words = choices.iter().map(|(word, _)| *word);
+        let Some(word) = self.value.as_str() else { return Err(self.unexpected(expected)) };
         match choices.iter().find(|(known, _)| *known == word) {
             Some((_, choice)) => Ok(choice.clone()),
             None => {
-                let fault = self.fault(&format!("expected {}, found {word:?}", alternatives(&words)));
+                let fault = self.fault(&format!("expected {expected}, found {word:?}"));
                 let near = crate::suggest::hint(word, words);
                 Err(near.into_iter().fold(fault, Fault::hint))
             }

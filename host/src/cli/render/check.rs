@@ -37,7 +37,8 @@ pub(crate) fn check(of: &CheckReport, room: Option<usize>) -> String {
         text.push('\n');
     }
     if of.problems.is_empty() {
-        text.push_str(&format!("\n{} {} it can run\n", paint(GOOD, "ok:"), counted(of)));
+        let verdict = format!("{} {} it can run\n", paint(GOOD, "ok:"), counted(of));
+        text.push_str(&format!("\n{}", room.map_or_else(|| verdict.clone(), |room| folded(&verdict, room))));
     }
     text
 }

@@ -100,7 +100,7 @@ fn what_must_be_there_is_missed() {
         (sink("name = 'out'\nkind = 'sqlite'\npath = 'x'"), r#"3:1: missing key "table" in sink "out""#),
         (
             format!("state.checkpoint = '5s'\n{}", keys("")),
-            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off", found "5s" | checkpoint = { every = "5s" }"#,
+            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off" or a table, found "5s" | checkpoint = { every = "5s" }"#,
         ),
         (
             format!("state.checkpoint = 5\n{}", keys("")),
@@ -112,7 +112,7 @@ fn what_must_be_there_is_missed() {
         ),
         (
             format!("state.checkpoint = 'of'\n{}", keys("")),
-            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off", found "of" | did you mean "off"?"#,
+            r#"1:20: "checkpoint" of "state" of the pipeline file: expected "off" or a table, found "of" | did you mean "off"?"#,
         ),
     ]);
 }
@@ -166,7 +166,7 @@ fn breakers_and_retries_are_what_they_may_be() {
             source("kind = 'stdin'\nretry = { time = 3 }"),
             r#"5:11: unknown key "time" in "retry" of the source | did you mean "times"?"#,
         ),
-        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off", found "of" | did you mean "off"?"#),
+        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off" or a table, found "of" | did you mean "off"?"#),
     ]);
 }
 
@@ -327,7 +327,7 @@ fn words_come_from_their_lists() {
         ),
         (
             keys("on_error = 'deadletter'"),
-            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found "deadletter" | did you mean "dead-letter"?"#,
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop", "dead-letter" or a table, found "deadletter" | did you mean "dead-letter"?"#,
         ),
         (
             source("kind = 'stdin'\non_error = { retry = 3 }"),
@@ -345,7 +345,7 @@ fn retries_have_bounds_and_words_of_their_own() {
     check(&[
         (
             keys("on_error = 3"),
-            r#"7:12: "on_error" of stage "s": expected "fail", "drop" or "dead-letter", found 3 | to set retries, write a table: on_error = { retry = 3, then = "dead-letter" }"#,
+            r#"7:12: "on_error" of stage "s": expected "fail", "drop", "dead-letter" or a table, found 3 | to set retries, write a table: on_error = { retry = 3, then = "dead-letter" }"#,
         ),
         (
             keys("on_error = { retries = 3 }"),
