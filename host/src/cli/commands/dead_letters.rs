@@ -57,18 +57,20 @@ fn chosen(pipeline: &PipelineArgument, arguments: &ChoiceArguments) -> Result<(S
     Ok((state, choice))
 }
 
-/// Refuses a node or a kind that neither is, nor was when a letter was written: nothing would be found, and all seem
-/// well.
+/// Refuses a node or a kind that neither is, nor was when a letter was written, and an id that no letter has: nothing would be
+/// found, and all seem well.
 fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()> {
-    if choice.node.is_none() && choice.kind.is_none() {
+    if choice.node.is_none() && choice.kind.is_none() && choice.ids.is_empty() {
         return Ok(());
     }
+    let mut ids = choice.ids.clone();
     let sources = plan.sources.iter().map(|source| &source.name);
     let nodes =
         sources.chain(plan.stages.iter().map(|stage| &stage.name)).chain(plan.sinks.iter().map(|sink| &sink.name));
     let mut nodes: Vec<String> = nodes.map(ToString::to_string).collect();
     let mut kinds: Vec<String> = FailureKind::ALL.iter().map(ToString::to_string).collect();
     state.letters(|letter| {
+        ids.retain(|id| *id != letter.id);
         for (known, word) in [(&mut nodes, letter.node), (&mut kinds, letter.kind)] {
             if !known.contains(&word) {
                 known.push(word);
@@ -83,7 +85,12 @@ fn refuse_unknown(plan: &Plan, state: &StateFile, choice: &Choice) -> Result<()>
             return Err(error.hint(near.unwrap_or_else(|| format!("known: {}", known.join(", ")))));
         }
     }
-    Ok(())
+    ids.first().map_or(Ok(()), |id| Err(no_letter(*id, state)))
+}
+
+fn no_letter(id: i64, state: &StateFile) -> Error {
+    Error::config(format!("there is no dead letter {id} in \"{}\"", state.path().display()))
+        .hint("`sandmill dead-letters list` shows all of them")
 }
 
 fn choose(arguments: &ChoiceArguments) -> Choice {
@@ -123,10 +130,7 @@ fn show(state: &StateFile, id: i64, json: bool) -> Result<()> {
         }
         Ok(())
     })?;
-    let letter = found.ok_or_else(|| {
-        Error::config(format!("there is no dead letter {id} in \"{}\"", state.path().display()))
-            .hint("`sandmill dead-letters list` shows all of them")
-    })?;
+    let letter = found.ok_or_else(|| no_letter(id, state))?;
     if json { print::json(&letter) } else { print::shown(&render::letter(&letter)) }
 }
 
