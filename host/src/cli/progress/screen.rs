@@ -54,11 +54,15 @@ pub(crate) struct Screen {
 #[derive(Debug)]
 enum Shown {
     Nothing,
-    /// A line, the next one when the run has lasted this long.
-    Lines {
-        next: Duration,
-    },
+    Lines(Lines),
     Picture(Picture),
+}
+
+/// A line from time to time.
+#[derive(Debug)]
+struct Lines {
+    /// The next one, when the run has lasted this long.
+    next: Duration,
 }
 
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Screen {
             Progress::Auto | Progress::Bar => {
                 Shown::Picture(Picture { canvas: Canvas::new(reflows()), lines: Vec::new(), waiting: String::new() })
             }
-            Progress::Plain => Shown::Lines { next: LINE_EVERY },
+            Progress::Plain => Shown::Lines(Lines { next: LINE_EVERY }),
             Progress::None => Shown::Nothing,
         };
         Self { shown, meter: Meter::default() }
@@ -100,10 +104,10 @@ impl Screen {
         let pace = self.meter.observe(stats);
         match &mut self.shown {
             Shown::Nothing => {}
-            Shown::Lines { next } if stats.elapsed < *next => {}
-            Shown::Lines { next } => {
-                *next = stats.elapsed + LINE_EVERY;
-                print::message(&line(stats, &pace));
+            Shown::Lines(lines) => {
+                if lines.is_due(stats.elapsed) {
+                    print::message(&line(stats, &pace));
+                }
             }
             Shown::Picture(picture) => {
                 picture.lines = frame(stats, &pace, size());
@@ -141,6 +145,17 @@ impl Screen {
     }
 }
 
+impl Lines {
+    /// Whether one is printed now, after this time of the run.
+    fn is_due(&mut self, elapsed: Duration) -> bool {
+        let is_due = elapsed >= self.next;
+        if is_due {
+            self.next = elapsed + LINE_EVERY;
+        }
+        is_due
+    }
+}
+
 impl Picture {
     fn draw(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
@@ -170,4 +185,17 @@ fn reflows() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
     let is_screen = set("STY") && !set("TMUX");
     !(set("XTERM_VERSION") || is_screen || term == "linux" || term.starts_with("vt"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_a_line_is_printed_every_ten_seconds() {
+        let mut lines = Lines { next: LINE_EVERY };
+        let printed = |tenths: &u64| lines.is_due(Duration::from_millis(100 * tenths));
+        let at: Vec<u64> = (0..=350).filter(printed).collect();
+        assert_eq!(at, [100, 200, 300], "tenths of seconds");
+    }
 }

@@ -166,7 +166,10 @@ fn breakers_and_retries_are_what_they_may_be() {
             source("kind = 'stdin'\nretry = { time = 3 }"),
             r#"5:11: unknown key "time" in "retry" of the source | did you mean "times"?"#,
         ),
-        (keys("breaker = 'of'"), r#"7:11: "breaker" of stage "s": expected "off" or a table, found "of" | did you mean "off"?"#),
+        (
+            keys("breaker = 'of'"),
+            r#"7:11: "breaker" of stage "s": expected "off" or a table, found "of" | did you mean "off"?"#,
+        ),
     ]);
 }
 
