@@ -33,3 +33,4 @@ mod stopping;
 mod terminal;
 mod tidy;
 mod warm;
+mod writers;

@@ -15,6 +15,7 @@ mod json;
 mod keys;
 mod kind;
 mod limits;
+mod order;
 mod pipeline;
 #[cfg(test)]
 mod reference;

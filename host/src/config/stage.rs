@@ -7,22 +7,21 @@ use super::contradiction::{limits_of_stage, queue_and_batch};
 use super::grant::grants;
 use super::keys;
 use super::limits::{breaker, recycle};
+use super::order::{ORDERS, key};
 use super::pipeline::Setting;
 use super::retry::on_error;
 use super::script::{Work, work};
 use crate::plan::bounds::{STAGE_QUEUE_DEFAULT, WORKERS_MAX};
 use crate::plan::{Isolation, Order, StagePlan, Unsaid, Warm};
-use crate::record::{JsonPointer, PointerError, RecordKey};
 use crate::settings::{Fault, Table, Value};
 
 /// Reads one stage.
 pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePlan, Fault> {
     section.refuse_unknown(keys::STAGE)?;
-    let orders = [("none", Order::None), ("input", Order::Input), ("key", Order::Key)];
     let isolations = [("record", Isolation::Record), ("batch", Isolation::Batch), ("worker", Isolation::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;
     let reuse = section.or("reuse", Isolation::default_of(deterministic), |value| value.choice(&isolations))?;
-    let order = section.or("order", Order::default(), |value| value.choice(&orders))?;
+    let order = section.or("order", Order::default(), |value| value.choice(&ORDERS))?;
     let command = command(section, reuse)?;
     let (on_error, retry) = on_error(section)?;
     let (queue, batch) = queue_and_batch(section, STAGE_QUEUE_DEFAULT)?;
@@ -38,7 +37,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         queue,
         batch,
         order,
-        key: key(section, order)?,
+        key: key(section, Some(order))?,
         reuse,
         warm: warm(section, reuse)?,
         recycle,
@@ -65,27 +64,6 @@ fn unsaid(section: &Table<'_>) -> Unsaid {
         reuse: section.get("reuse").is_none(),
         warm: section.get("warm").is_none(),
     }
-}
-
-/// `key`: only where order is kept by it.
-fn key(section: &Table<'_>, order: Order) -> Result<RecordKey, Fault> {
-    let Some(value) = section.get("key") else { return Ok(RecordKey::Own) };
-    let pointer: JsonPointer = value.text()?.parse().map_err(|error: PointerError| {
-        let fault = value.fault(&error.to_string());
-        match (error, value.value.as_str()) {
-            (PointerError::NoSlash, Some(text)) => {
-                let path = text.trim_start_matches("$.").replace('.', "/");
-                fault.hint(format!("write key = \"/{path}\", or leave it out for the record's own key"))
-            }
-            (PointerError::NoSlash | PointerError::Tilde | PointerError::TooLong, _) => fault,
-        }
-    })?;
-    if order != Order::Key {
-        return Err(value
-            .fault("is used only with order = \"key\"")
-            .hint("write order = \"key\", or leave \"key\" out"));
-    }
-    Ok(RecordKey::Json(pointer))
 }
 
 /// `warm`: only where there is a fresh instance more than once.

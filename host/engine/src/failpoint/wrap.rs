@@ -107,6 +107,11 @@ impl Sink for Failing<Box<dyn Sink>> {
         self.inner.finish().await
     }
 
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        let inner = self.inner.writer().await?;
+        Ok(Box::new(Failing { inner, failpoints: self.failpoints.clone() }))
+    }
+
     fn expect_header(&mut self, header: &Header) {
         self.inner.expect_header(header);
     }

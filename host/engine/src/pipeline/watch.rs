@@ -51,6 +51,9 @@ pub(super) struct WatchedStage {
 #[derive(Debug)]
 pub(super) struct WatchedSink {
     pub(super) name: Arc<str>,
+    pub(super) writers: usize,
+    /// Whether the pipeline could ask for more writers.
+    pub(super) allows_several_writers: bool,
     pub(super) counters: Arc<SinkCounters>,
     pub(super) queue: Probe,
 }
@@ -71,7 +74,8 @@ impl Watch {
     /// What is probably not meant: results at the end of several instances, records without the key that orders them.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let of_stage = |stage: &WatchedStage| stage.partial_results().into_iter().chain(stage.without_key());
-        self.stages.iter().flat_map(of_stage).collect()
+        let of_sinks = self.sinks.iter().filter_map(WatchedSink::without_key);
+        self.stages.iter().flat_map(of_stage).chain(of_sinks).collect()
     }
 
     /// The sources and stages by name, and where each can be tapped.
@@ -130,14 +134,14 @@ impl WatchedStage {
 
     /// Records without a key are kept in order as one key, so they had one worker at a time.
     fn without_key(&self) -> Option<Warning> {
-        let (without, all) = (self.queue.without_key(), self.counters.records_in.get());
-        let node = self.name.to_string();
-        let message = format!(
-            "{without} of {all} records of stage \"{node}\" have no key: they count as one key, so only one worker at a time \
-             processes them"
-        );
-        let hints = vec![format!("check \"key\" of stage \"{node}\", or let an earlier stage give each record a key")];
-        (without > 0).then_some(Warning { node, kind: WarningKind::WithoutKey, message, hints })
+        let all = self.counters.records_in.get();
+        let message = |node, without| {
+            format!(
+                "{without} of {all} records of {node} have no key: they count as one key, so only one worker at a time \
+                 processes them"
+            )
+        };
+        without_key("stage", &self.name, &self.queue, message)
     }
 
     fn stats(&self, is_running: bool) -> StageStats {
@@ -169,9 +173,23 @@ impl WatchedStage {
 }
 
 impl WatchedSink {
+    /// As for a stage.
+    fn without_key(&self) -> Option<Warning> {
+        let all = self.counters.delivered.get() + self.counters.held.get() + self.counters.rejected.get();
+        let message = |node, without| {
+            format!(
+                "{without} of {all} records of {node} have no key: they count as one key, so only one writer at a time \
+                 writes them"
+            )
+        };
+        without_key("sink", &self.name, &self.queue, message)
+    }
+
     fn stats(&self) -> SinkStats {
         SinkStats {
             name: self.name.to_string(),
+            writers: self.writers,
+            allows_several_writers: self.allows_several_writers,
             delivered: self.counters.delivered.get(),
             held: self.counters.held.get(),
             rejected: self.counters.rejected.get(),
@@ -181,6 +199,13 @@ impl WatchedSink {
             queue: queue(&self.queue),
         }
     }
+}
+
+fn without_key(role: &str, name: &str, queue: &Probe, message: impl FnOnce(String, u64) -> String) -> Option<Warning> {
+    let (without, node) = (queue.without_key(), format!("{role} \"{name}\""));
+    let hints = vec![format!("check \"key\" of {node}, or let an earlier stage give each record a key")];
+    let warning = |message| Warning { node: name.to_owned(), kind: WarningKind::WithoutKey, message, hints };
+    (without > 0).then(|| warning(message(node, without)))
 }
 
 fn queue(probe: &Probe) -> QueueStats {
