@@ -157,7 +157,7 @@ impl Floor {
             Settlement::Cursor | Settlement::Never => None,
         };
         let task = SourceTask {
-            bounds: self.wiring.bounds_behind(node),
+            bounds: self.wiring.bounds_after(node),
             output,
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
@@ -302,7 +302,7 @@ impl Wiring {
     }
 
     /// The largest chunk that does not have to be split after a source: the smallest batch bounds of its consumers.
-    fn bounds_behind(&self, node: Node) -> BatchBounds {
+    fn bounds_after(&self, node: Node) -> BatchBounds {
         let consumers = self.consumers(Feed { node, port: 0 }).map(|queue| queue.2);
         consumers
             .reduce(|a, b| BatchBounds { records: a.records.min(b.records), bytes: a.bytes.min(b.bytes), ..a })

@@ -102,7 +102,7 @@ impl Checkpointer {
             let taken = tokio::select! {
                 biased;
                 () = done.cancelled() => return Ok(()),
-                closed = self.close_gate() => self.take_behind(closed).await?,
+                closed = self.close_gate() => self.take_closed(closed).await?,
             };
             wait = taken.wait(self.session.every());
         }
@@ -192,7 +192,7 @@ impl Checkpointer {
     }
 
     /// Takes a checkpoint, if nothing is in flight, and opens the gate.
-    async fn take_behind(&self, closed: Closed) -> Result<Took> {
+    async fn take_closed(&self, closed: Closed) -> Result<Took> {
         let level = closed.begun.elapsed();
         match closed.is_level {
             true => self.take(false).await?,
