@@ -12,7 +12,7 @@ use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
 use sandmill::report::Ending;
 use sandmill::{PipelineBuilder, Running, SinkBuilder, SourceBuilder, StageBuilder};
-use tests::edges::{Keeper, Kept, Numbers};
+use tests::edges::{Keeper, Keepers, Kept, Numbers};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -201,6 +201,8 @@ proptest! {
         layouts in prop::collection::vec(layout(), 0..4),
         sink_batch in 1_usize..40,
         sinks in 1_usize..3,
+        writers in 1_usize..5,
+        sink_order in prop_oneof![Just(None), Just(Some(Order::Key))],
     ) {
         let folder = tempfile::tempdir().expect("a folder");
         let keepers: Vec<Keeper> = (0..sinks).map(|_| Keeper::default()).collect();
@@ -213,7 +215,9 @@ proptest! {
         }
         let last = layouts.len().checked_sub(1).map_or("numbers".to_owned(), |last| format!("s{last}"));
         for (index, keeper) in keepers.into_iter().enumerate() {
-            let sink = SinkBuilder::custom(&format!("kept{index}"), keeper).batch(batch(sink_batch));
+            let sink = SinkBuilder::new(&format!("kept{index}"), Keepers(keeper)).batch(batch(sink_batch));
+            let sink = sink.writers(nonzero(writers));
+            let sink = if let Some(order) = sink_order { sink.order(order) } else { sink };
             builder = builder.sink(sink.from([last.clone()]));
         }
         let plan = builder.plan().expect("a sound plan");
@@ -231,7 +235,8 @@ proptest! {
         prop_assert_eq!(report.stats.latency.map_or(0, |latency| latency.records), account.settled());
         prop_assert_eq!((account.dropped, account.dead_lettered), (dropped, dead));
         let keeps = |order| layouts.iter().all(|layout| layout.order == order || layout.order == Order::Input);
-        let (in_order, by_key) = (keeps(Order::Input), keeps(Order::Key));
+        let in_order = keeps(Order::Input) && writers == 1;
+        let by_key = keeps(Order::Key) && (writers == 1 || sink_order == Some(Order::Key));
         prop_assert_eq!(account.delivered, (expected.len() * sinks) as u64);
         for kept in kept {
             let mut found: Vec<u64> = kept.records().iter().map(|text| text.parse().expect("a number")).collect();
@@ -256,10 +261,11 @@ proptest! {
         drain in any::<bool>(),
         source_fails in prop::option::of(0_u64..5_000),
         sink_fails in prop::option::of(0_usize..2_000),
+        writers in 1_usize..5,
     ) {
         let folder = tempfile::tempdir().expect("a folder");
-        let keeper = Keeper { fail_after: sink_fails, ..Keeper::default() };
-        let kept = keeper.kept.clone();
+        let keeper = Keepers(Keeper { fail_after: sink_fails, ..Keeper::default() });
+        let kept = keeper.0.kept.clone();
         let numbers = Numbers { fail_at: source_fails, keys: KEYS, ..Numbers::up_to(1_000_000) };
         let mut builder = PipelineBuilder::new("cut")
             .state_file(folder.path().join("dead.db"))
@@ -267,7 +273,7 @@ proptest! {
         for (index, layout) in layouts.iter().enumerate() {
             builder = builder.stage(stage(index, layout));
         }
-        let plan = builder.sink(SinkBuilder::custom("kept", keeper)).plan().expect("a sound plan");
+        let plan = builder.sink(SinkBuilder::new("kept", keeper).writers(nonzero(writers))).plan().expect("a sound plan");
         let report = runtime().block_on(async {
             let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
             let stopper = running.stopper();

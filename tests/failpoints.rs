@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
+use sandmill::connector::{FileSink, FolderSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{Checkpoints, Order, Recycle, Retry, Reuse};
 use sandmill::program::{NativeStage, Verdict};
@@ -72,6 +72,8 @@ fn script(fates: &[Fate], has_begun: &Arc<AtomicBool>) -> Failpoints {
 struct Shape {
     file: bool,
     table: bool,
+    /// How many writers write files into a folder; 0: there is none.
+    folder: usize,
     order: Order,
     workers: usize,
     /// What 3 divides comes out twice.
@@ -87,10 +89,13 @@ fn shape() -> impl Strategy<Value = Shape> {
     let order = prop::sample::select(vec![Order::Input, Order::None]);
     let recycle = prop::option::of((1_usize..150).prop_map(|records| NonZeroUsize::new(records).expect("positive")));
     let flags = (any::<bool>(), any::<bool>());
-    (sinks, order, 1_usize..3, flags, recycle).prop_map(|((file, table), order, workers, flags, recycle)| {
-        let (doubles, stranger) = flags;
-        Shape { file, table, order, workers, doubles, recycle, stranger }
-    })
+    let folder = prop_oneof![3 => Just(0_usize), 1 => 1_usize..6];
+    (sinks, folder, order, 1_usize..3, flags, recycle).prop_map(
+        |((file, table), folder, order, workers, flags, recycle)| {
+            let (doubles, stranger) = flags;
+            Shape { file, table, folder, order, workers, doubles, recycle, stranger }
+        },
+    )
 }
 
 /// How often a number that does not fail comes out: not at all if 5 divides it, twice if it `doubles` and 3 divides it.
@@ -105,7 +110,9 @@ fn sieve(doubles: bool) -> NativeStage {
         if number.is_multiple_of(7) {
             return Verdict::Failed("seven".to_owned());
         }
-        (0..times(number, doubles)).for_each(|_| out.push(None, format!("{{\"n\":{number}}}").as_bytes()));
+        for time in 0..times(number, doubles) {
+            out.push(Some(format!("{number}-{time}").as_bytes()), format!("{{\"n\":{number}}}").as_bytes());
+        }
         Verdict::Done
     })
 }
@@ -142,6 +149,10 @@ fn pipeline(folder: &Path, shape: Shape, failpoints: Failpoints) -> Result<sandm
         let sqlite = SqliteSink { path, table: "t".to_owned(), columns, extra_columns: None, if_exists };
         let sink = SinkBuilder::new("table", sqlite).batch(batch).retry(soon);
         builder = builder.sink(sink.from(["sieve"]));
+    }
+    if let Some(writers) = NonZeroUsize::new(shape.folder) {
+        let sink = SinkBuilder::new("folder", FolderSink { path: folder.join("out") }).writers(writers);
+        builder = builder.sink(sink.batch(batch).retry(soon).from(["sieve"]));
     }
     builder.plan()
 }
@@ -212,6 +223,23 @@ fn check(found: &[u64], failed: &BTreeMap<u64, u32>, shape: Shape) {
     assert!(sorted == expected, "{} of {} records", found.len(), expected.len());
 }
 
+/// Every number that is in no dead letter has its files, and each file is whole. What failed in a run may have been written
+/// by the run before it.
+fn check_files(folder: &Path, failed: &BTreeMap<u64, u32>, shape: Shape) {
+    let file = |number: u64, time: usize| {
+        let text = std::fs::read_to_string(folder.join(format!("{number}-{time}"))).ok()?;
+        assert_eq!(text, format!("{{\"n\":{number}}}"), "a file is whole");
+        Some(())
+    };
+    let mut files = 0;
+    for number in 1..=RECORDS {
+        let found = (0..times(number, shape.doubles)).filter_map(|time| file(number, time)).count();
+        assert!(failed.contains_key(&number) || found == times(number, shape.doubles), "number {number}");
+        files += found;
+    }
+    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), files, "nothing else is there");
+}
+
 async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut report = run(folder.path(), shape, fates.first().map(Vec::as_slice).unwrap_or_default()).await;
@@ -243,6 +271,9 @@ async fn meets_its_fate_once(shape: Shape, fates: &[Vec<Fate>]) {
     if shape.table {
         check(&rows(&folder.path().join("out.db")), &failed, shape);
     }
+    if shape.folder > 0 {
+        check_files(&folder.path().join("out"), &failed, shape);
+    }
     let before = report.checkpoints.and_then(|checkpoints| checkpoints.resumed_from);
     let before = before.map(|resumed| resumed.accounting).unwrap_or_default();
     let account = before.plus(report.stats.accounting);
@@ -259,6 +290,7 @@ async fn a_run_that_is_cut_at_any_step_of_its_end_is_done_once() {
             let shape = Shape {
                 file,
                 table,
+                folder: if table { 0 } else { 3 },
                 doubles: true,
                 recycle: None,
                 order: Order::Input,

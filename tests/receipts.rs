@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use rusqlite::Connection;
-use sandmill::connector::{FileSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
+use sandmill::connector::{FileSink, FolderSink, Generate, Generated, IfExists, LineFormat, SqliteSink};
 use sandmill::edge::{Chunk, Records, Rejected, Sink, Source};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{Checkpoints, Order, Plan, Recycle, Retry, Reuse};
@@ -102,6 +102,9 @@ async fn a_source_that_cannot_resume_does_not_keep_the_others_from_it() {
     assert!(once.len() == stream.len() && !stream.is_empty(), "what cannot be had again is there at most once");
 }
 
+/// Names files: no two records of a process have one.
+static KEY: AtomicU64 = AtomicU64::new(0);
+
 /// What a number comes to: nothing if 5 divides it, two lines if 3 does. What 7 divides fails.
 fn sieve() -> NativeStage {
     NativeStage::new(|_key, value, out| {
@@ -113,7 +116,14 @@ fn sieve() -> NativeStage {
         if number.is_multiple_of(11) && number % 4 == 1 {
             std::thread::yield_now();
         }
-        (0..times(number)).for_each(|_| out.push(None, format!("{{\"n\":{number}}}").as_bytes()));
+        // Two sources may give the same number, so no key is that of a number alone.
+        for _ in 0..times(number) {
+            let key = KEY.fetch_add(1, Relaxed);
+            out.push(
+                Some(format!("{}/{key}", std::process::id()).as_bytes()),
+                format!("{{\"n\":{number}}}").as_bytes(),
+            );
+        }
         Verdict::Done
     })
 }
@@ -141,6 +151,8 @@ struct Shape {
     chunk: usize,
     file: bool,
     table: bool,
+    /// How many writers write files into a folder; 0: there is none.
+    folder: usize,
     order: Order,
     workers: usize,
     /// Instances live on, for so many records: they hold what comes to nothing.
@@ -191,10 +203,14 @@ fn pipeline(folder: &Path, shape: Shape, broker: &Broker, failpoints: Failpoints
         let sink = SinkBuilder::new("table", sqlite).batch(batch()).retry(soon);
         builder = builder.sink(sink.from(["sieve"]));
     }
+    if let Some(writers) = NonZeroUsize::new(shape.folder) {
+        let sink = SinkBuilder::new("folder", FolderSink { path: folder.join("out") }).writers(writers);
+        builder = builder.sink(sink.batch(batch()).retry(soon).from(["sieve"]));
+    }
     builder.plan().expect("a sound plan")
 }
 
-/// How often each number is in the file, and in the table.
+/// How often each number is in the file, in the table and in the folder.
 fn outputs(folder: &Path, shape: Shape) -> Vec<BTreeMap<u64, usize>> {
     let count = |numbers: Vec<u64>| {
         let mut counts = BTreeMap::new();
@@ -215,7 +231,14 @@ fn outputs(folder: &Path, shape: Shape) -> Vec<BTreeMap<u64, usize>> {
         };
         read().unwrap_or_default()
     });
-    [file, table].into_iter().flatten().map(count).collect()
+    let files = (shape.folder > 0).then(|| {
+        let folders = std::fs::read_dir(folder.join("out")).into_iter().flatten().flatten();
+        let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
+        let text = |file: std::fs::DirEntry| std::fs::read_to_string(file.path()).expect("a file of our own");
+        let number = |text: String| text.strip_prefix("{\"n\":")?.strip_suffix('}')?.parse().ok();
+        files.map(|file| number(text(file)).expect("a file is whole")).collect()
+    });
+    [file, table, files].into_iter().flatten().map(count).collect()
 }
 
 fn dead_letters(folder: &Path) -> BTreeMap<u64, u32> {
@@ -259,6 +282,7 @@ const SHAPE: Shape = Shape {
     chunk: 7,
     file: true,
     table: false,
+    folder: 4,
     order: Order::Input,
     workers: 2,
     recycle: None,
@@ -384,13 +408,15 @@ fn shape() -> impl Strategy<Value = Shape> {
     let order = prop::sample::select(vec![Order::Input, Order::None]);
     let recycle = prop::option::of((1_usize..150).prop_map(nonzero));
     let per = prop::sample::select(vec![Per::Record, Per::Chunk]);
-    (sinks, order, 1_usize..3, recycle, (per, 1_usize..60), any::<bool>()).prop_map(
-        |((file, table), order, workers, recycle, (per, chunk), beside)| Shape {
+    let folder = prop_oneof![3 => Just(0_usize), 1 => 1_usize..6];
+    (sinks, folder, order, 1_usize..3, recycle, (per, 1_usize..60), any::<bool>()).prop_map(
+        |((file, table), folder, order, workers, recycle, (per, chunk), beside)| Shape {
             messages: 1_000,
             per,
             chunk,
             file,
             table,
+            folder,
             order,
             workers,
             recycle,
@@ -445,22 +471,31 @@ proptest! {
 
 /// Where the process that is killed finds what it needs.
 const KILLED_IN: &str = "SANDMILL_TEST_KILLED_IN";
-const KILLED_SHAPE: Shape = Shape { messages: 40_000, chunk: 50, table: true, beside: true, recycle: None, ..SHAPE };
+const KILLED_SHAPE: Shape =
+    Shape { messages: 40_000, chunk: 50, table: true, folder: 0, beside: true, recycle: None, ..SHAPE };
 const KILLS: u32 = 12;
+
+/// The same with files, which are slow to write and to look at.
+const KILLED_WRITERS: &str = "SANDMILL_TEST_KILLED_WRITERS";
+const WRITERS_SHAPE: Shape = Shape { messages: 4_000, file: false, table: false, folder: 4, ..KILLED_SHAPE };
 
 /// Not a test of its own: what the test below starts, and kills.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed() {
     let Some(folder) = std::env::var_os(KILLED_IN).map(PathBuf::from) else { return };
-    let broker = Broker::at(&folder.join("journal"), KILLED_SHAPE.messages);
-    let report = run(&folder, KILLED_SHAPE, &broker, Failpoints::default()).await;
+    let shape = if std::env::var_os(KILLED_WRITERS).is_some() { WRITERS_SHAPE } else { KILLED_SHAPE };
+    let broker = Broker::at(&folder.join("journal"), shape.messages);
+    let report = run(&folder, shape, &broker, Failpoints::default()).await;
     assert_eq!(report.ending, Ending::Completed, "{:?}", report.problem);
 }
 
-fn started(folder: &Path) -> Child {
+fn started(folder: &Path, shape: Shape) -> Child {
     let program = std::env::current_exe().expect("a test knows where it is");
     let mut command = Command::new(program);
     command.args(["receipts::a_process_that_is_killed", "--exact", "--nocapture"]).env(KILLED_IN, folder);
+    if shape.folder > 0 {
+        command.env(KILLED_WRITERS, "1");
+    }
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
@@ -468,16 +503,32 @@ fn started(folder: &Path) -> Child {
 /// written after the last checkpoint, to which a resumed run goes back.
 #[test]
 fn what_is_acknowledged_outlasts_kills() {
+    let seed = seed();
+    println!("SEED={seed}");
+    outlasts_kills(KILLED_SHAPE, KILLS, seed);
+}
+
+/// Each writer syncs for itself.
+#[test]
+fn what_is_acknowledged_outlasts_kills_with_several_writers() {
+    let seed = seed();
+    println!("SEED={seed}");
+    outlasts_kills(WRITERS_SHAPE, KILLS / 2, seed);
+}
+
+fn seed() -> u64 {
+    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
+}
+
+fn outlasts_kills(shape: Shape, kills_max: u32, seed: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("journal");
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut kills = 0;
     loop {
         let before = acknowledged(&journal).len() as u64;
-        let kill_at = before + rng.u64(1..KILLED_SHAPE.messages / 8);
-        let mut process = started(folder.path());
+        let kill_at = before + rng.u64(1..shape.messages / 8);
+        let mut process = started(folder.path(), shape);
         let begun = Instant::now();
         let ended = loop {
             assert!(begun.elapsed() < BOUND, "it hangs");
@@ -485,8 +536,7 @@ fn what_is_acknowledged_outlasts_kills() {
                 break Some(ended);
             }
             // Not at the very end: a run that has ended is forgotten, and the next one would be a new one.
-            if kills < KILLS
-                && (kill_at..KILLED_SHAPE.messages * 9 / 10).contains(&(acknowledged(&journal).len() as u64))
+            if kills < kills_max && (kill_at..shape.messages * 9 / 10).contains(&(acknowledged(&journal).len() as u64))
             {
                 process.kill().expect("a process of ours");
                 process.wait().expect("it was killed");
@@ -495,7 +545,7 @@ fn what_is_acknowledged_outlasts_kills() {
         };
         let Some(ended) = ended else {
             kills += 1;
-            nothing_acknowledged_is_missing(folder.path(), KILLED_SHAPE, &acknowledged(&journal));
+            nothing_acknowledged_is_missing(folder.path(), shape, &acknowledged(&journal));
             continue;
         };
         let mut said = String::new();
@@ -504,11 +554,11 @@ fn what_is_acknowledged_outlasts_kills() {
         break;
     }
     let acknowledged = acknowledged(&journal);
-    assert!(kills > 0 && acknowledged.len() as u64 == KILLED_SHAPE.messages, "{} after {kills}", acknowledged.len());
-    nothing_acknowledged_is_missing(folder.path(), KILLED_SHAPE, &acknowledged);
+    assert!(kills > 0 && acknowledged.len() as u64 == shape.messages, "{} after {kills}", acknowledged.len());
+    nothing_acknowledged_is_missing(folder.path(), shape, &acknowledged);
     // What the other source gave is there as well: it resumes at its last checkpoint.
-    for output in outputs(folder.path(), KILLED_SHAPE) {
-        for number in (1..=KILLED_SHAPE.messages).filter(|number| expected(*number) == Fate::Delivered) {
+    for output in outputs(folder.path(), shape) {
+        for number in (1..=shape.messages).filter(|number| expected(*number) == Fate::Delivered) {
             let least = 2 * times(number);
             assert!(output.get(&number).is_some_and(|found| *found >= least), "number {number}");
         }

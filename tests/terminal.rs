@@ -125,7 +125,7 @@ const AT_80: &str = "
 T  5 done N rec/s
   統計  ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 1 worker
   work  ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 2 workers  2 failed
-  out   ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 1 worker";
+  out   ▯▯▯▯▯▯▯▯ 0/CAPACITY N rec/s P % of 1 writer";
 /// From here on there is room for everything.
 const AT_120: &str = AT_80;
 

@@ -13,7 +13,7 @@ use crate::connector::{Generate, Generated, NullSink};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::{
-    Code, Divided, Each, Grants, Limits, Node, OnError, Order, Plan, Retry, Reuse, SourceKind, StagePlan,
+    Code, Divided, Each, Grants, Limits, Node, OnError, Order, Plan, Retry, Reuse, SinkPlan, SourceKind, StagePlan,
 };
 use crate::program::Warmth;
 use crate::record::{Pairing, RecordKey};
@@ -202,7 +202,7 @@ fn describe(plan: &Plan) -> Vec<CheckedNode> {
     let sinks = plan.sinks.iter().enumerate();
     let sources = sources.map(|(i, of)| node(Node::Source(i), Role::Source, &of.name, source(&of.kind)));
     let stages = stages.map(|(i, of)| node(Node::Stage(i), Role::Stage, &of.name, stage(of)));
-    let sinks = sinks.map(|(i, of)| node(Node::Sink(i), Role::Sink, &of.name, of.spec.summary()));
+    let sinks = sinks.map(|(i, of)| node(Node::Sink(i), Role::Sink, &of.name, sink(of)));
     sources.chain(stages).chain(sinks).collect()
 }
 
@@ -228,6 +228,26 @@ fn source(kind: &SourceKind) -> String {
     }
 }
 
+/// Its writers are named where there are several: then the order is not that of the input.
+fn sink(of: &SinkPlan) -> String {
+    let summary = of.spec.summary();
+    match (of.writers.get(), of.order, &of.key) {
+        (1, ..) => summary,
+        (writers, Some(Order::Key), key) => format!("{summary}, {writers} writers, {}", in_order_by(key)),
+        (writers, Some(Order::None | Order::Input) | None, _) => format!("{summary}, {writers} writers, in any order"),
+    }
+}
+
+fn in_order_by(key: &RecordKey) -> String {
+    match key {
+        RecordKey::Own => "in order by the record's key".to_owned(),
+        RecordKey::Json(pointer) => format!("in order by {pointer}"),
+        RecordKey::Pair(Pairing { left, right, buckets, .. }) => {
+            format!("kept apart by {buckets} buckets of {left} and {right}")
+        }
+    }
+}
+
 fn stage(of: &StagePlan) -> String {
     let native = if matches!(of.code, Code::Native(_)) { ", native" } else { "" };
     let workers = match of.workers.get() {
@@ -237,11 +257,7 @@ fn stage(of: &StagePlan) -> String {
     let order = match (of.order, &of.key) {
         (Order::None, _) => "in any order".to_owned(),
         (Order::Input, _) => "in input order".to_owned(),
-        (Order::Key, RecordKey::Own) => "in order by the record's key".to_owned(),
-        (Order::Key, RecordKey::Json(pointer)) => format!("in order by {pointer}"),
-        (Order::Key, RecordKey::Pair(Pairing { left, right, buckets, .. })) => {
-            format!("kept apart by {buckets} buckets of {left} and {right}")
-        }
+        (Order::Key, key) => in_order_by(key),
     };
     let reuse = match of.reuse {
         _ if of.command.as_ref().is_some_and(|command| command.each == Each::Record) => "a run per record",

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sandmill::edge::{Chunk, Records, Rejected, Sink, Source};
+use sandmill::edge::{Chunk, PipelineFolder, Records, Rejected, Sink, SinkSpec, SinkStart, Source, Writers};
 use sandmill::record::{BatchBounds, Payload, Places};
 use sandmill::{Error, Result};
 use tokio::sync::Semaphore;
@@ -119,8 +119,35 @@ pub struct Keeper {
     pub busy: u32,
 }
 
+/// A kind of sink whose writers keep everything together.
+#[derive(Clone, Debug, Default)]
+pub struct Keepers(pub Keeper);
+
+#[async_trait]
+impl SinkSpec for Keepers {
+    fn summary(&self) -> String {
+        "kept in memory".to_owned()
+    }
+
+    fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
+        vec![self.summary()]
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::Many
+    }
+
+    async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.0.clone()))
+    }
+}
+
 #[async_trait]
 impl Sink for Keeper {
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.clone()))
+    }
+
     async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         if let Some(gate) = &self.gate {
             gate.acquire().await.map_err(|closed| Error::internal("the gate is gone").caused_by(closed))?.forget();

@@ -54,6 +54,8 @@ fn stats() -> Stats {
         ],
         sinks: vec![SinkStats {
             name: "visits".into(),
+            writers: 1,
+            allows_several_writers: false,
             delivered: 913_000,
             held: 0,
             rejected: 0,

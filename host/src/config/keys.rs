@@ -121,6 +121,30 @@ pub(super) const SINK: &[Key] = &[
         default: "the last stage, or the sources",
         meaning: "whose records it writes: a source, a stage, or a port of a stage (`\"route.errors\"`)",
     },
+    Key {
+        name: "writers",
+        value: "count",
+        default: "1",
+        meaning: "how many writes may be under way at the same time, 1 to 256: [where the kind allows several](#several-writers)",
+    },
+    Key {
+        name: "order",
+        value: "text",
+        default: "as they come; with several writers, `\"none\"`",
+        meaning: "`\"input\"`: in the order in which records come to the sink, with one writer. `\"none\"`: in any order. `\"key\"`: [in order by key](#several-writers)",
+    },
+    Key {
+        name: "key",
+        value: "text",
+        default: "the record's own",
+        meaning: "with `order = \"key\"`: a JSON pointer into the record, `\"/customer/id\"`",
+    },
+    Key {
+        name: "partition",
+        value: "table",
+        default: "",
+        meaning: "instead of `order`: [no two writes at once that share a bucket of ids](#partition)",
+    },
     Key { name: "queue", value: "table", default: "[8192 records](#queue)", meaning: "what may wait before the sink" },
     Key { name: "batch", value: "table", default: "[below](#batch)", meaning: "what one write gets" },
     Key {

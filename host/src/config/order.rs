@@ -1,4 +1,4 @@
-//! Reads what a node keeps of the order: `order`, `key` and `partition`.
+//! Reads what a stage or a sink keeps of the order: `order`, `key` and `partition`.
 
 use std::num::NonZeroU16;
 
@@ -8,16 +8,16 @@ use crate::plan::bounds::{BUCKETS_DEFAULT, BUCKETS_MAX};
 use crate::record::{JsonPointer, Pairing, PointerError, RecordKey};
 use crate::settings::{Fault, Table, Value};
 
-/// The order that a section asks for, and the keys that it goes by.
-pub(super) fn read(section: &Table<'_>) -> Result<(Order, RecordKey), Fault> {
+/// The order that a section asks for, if it does, and the keys that it goes by.
+pub(super) fn read(section: &Table<'_>) -> Result<(Option<Order>, RecordKey), Fault> {
     if let Some(value) = section.get("partition") {
-        return Ok((Order::Key, RecordKey::Pair(partition(section, &value)?)));
+        return Ok((Some(Order::Key), RecordKey::Pair(partition(section, &value)?)));
     }
     let orders = [("none", Order::None), ("input", Order::Input), ("key", Order::Key)];
-    let order = section.or("order", Order::default(), |value| value.choice(&orders))?;
+    let order = section.or("order", None, |value| value.choice(&orders).map(Some))?;
     let Some(value) = section.get("key") else { return Ok((order, RecordKey::Own)) };
     let pointer = pointer(&value, "key", ", or leave it out for the record's own key")?;
-    if order != Order::Key {
+    if order != Some(Order::Key) {
         return Err(value
             .fault("is used only with order = \"key\"")
             .hint("write order = \"key\", or leave \"key\" out"));

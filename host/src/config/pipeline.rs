@@ -10,10 +10,11 @@ use toml::de::DeTable;
 
 use super::contradiction::{linger, queue_and_batch};
 use super::kind::on_error;
+use super::order;
 use super::retry::of_edge;
 use super::{keys, source, stage, state};
 use crate::connector::SINKS;
-use crate::plan::bounds::SINK_QUEUE_DEFAULT;
+use crate::plan::bounds::{SINK_QUEUE_DEFAULT, WRITERS_MAX};
 use crate::plan::{Flaw, Inputs, Node, Part, Parts, Plan, SinkPlan, SourcePlan, StagePlan, name};
 use crate::settings::Fault;
 use crate::settings::Kind;
@@ -150,10 +151,14 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
     let kind = Kind::of(section, SINKS, keys::SINK)?;
     let (queue, batch) = queue_and_batch(section, SINK_QUEUE_DEFAULT)?;
+    let (order, key) = order::read(section)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,
         spec: (kind.read)(section, folder)?,
         appends: false,
+        writers: section.or("writers", NonZeroUsize::MIN, |value| value.count(WRITERS_MAX))?,
+        order,
+        key,
         queue,
         batch,
         on_error: on_error(section)?,

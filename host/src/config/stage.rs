@@ -36,7 +36,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
         queue,
         batch,
-        order,
+        order: order.unwrap_or_default(),
         key,
         reuse,
         warm: warm(section, reuse)?,

@@ -9,7 +9,7 @@ use super::format::{
 };
 use super::{SinkReader, opened};
 use crate::sink;
-use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
+use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writers, Writes, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::settings::{Fault, Key, Kind, Table};
 
@@ -53,6 +53,10 @@ impl SinkSpec for FileSink {
 
     fn writes(&self) -> Option<Writes> {
         Some(Writes::File(self.path.clone()))
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::One("a file takes one batch after the other, at its end")
     }
 
     async fn open(&self, start: SinkStart) -> Result<Box<dyn Sink>> {

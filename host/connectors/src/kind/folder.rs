@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{SinkReader, opened};
 use crate::sink;
-use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
+use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writers, Writes, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::settings::{Fault, Key, Kind, Table};
 
@@ -35,6 +35,10 @@ impl SinkSpec for FolderSink {
 
     fn writes(&self) -> Option<Writes> {
         Some(Writes::Folder(self.path.clone()))
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::Many
     }
 
     async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::SinkReader;
 use crate::sink;
-use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, setting};
+use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writers, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::settings::{Fault, Kind, Table};
 
@@ -25,6 +25,10 @@ impl SinkSpec for NullSink {
 
     fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
         vec![setting("kind", "\"null\"")]
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::Many
     }
 
     async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::format::{IfExists, if_exists};
 use super::{SinkReader, opened};
 use crate::sink;
-use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
+use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writers, Writes, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::settings::{Fault, Key, Kind, Table, Value};
 
@@ -106,6 +106,10 @@ impl SinkSpec for SqliteSink {
 
     fn writes(&self) -> Option<Writes> {
         Some(Writes::Table { database: self.path.clone(), table: self.table.to_lowercase() })
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::One("a SQLite database has one writer at a time")
     }
 
     async fn open(&self, start: SinkStart) -> Result<Box<dyn Sink>> {

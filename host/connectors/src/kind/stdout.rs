@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::format::{LINE_DELIMITER, LINE_FORMAT, LineFormat, line_format, lines_in_words, sink_format};
 use super::{SinkReader, opened};
 use crate::sink;
-use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writes, setting};
+use sandmill_engine::edge::{PipelineFolder, Sink, SinkSpec, SinkStart, Writers, Writes, setting};
 use sandmill_engine::error::Result;
 use sandmill_engine::settings::{Fault, Key, Kind, Table};
 
@@ -36,6 +36,10 @@ impl SinkSpec for StdoutSink {
 
     fn writes(&self) -> Option<Writes> {
         Some(Writes::Stdout)
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::One("standard output takes one batch after the other")
     }
 
     async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {

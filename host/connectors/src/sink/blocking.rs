@@ -22,6 +22,15 @@ pub(crate) trait BlockingSink: Send + 'static {
     /// When the destination cannot be closed properly.
     fn finish(&mut self) -> Result<()>;
 
+    /// # Errors
+    /// When the destination cannot be written to, or has one writer.
+    fn writer(&mut self) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        Err(Error::internal("a sink that has one writer was asked for another"))
+    }
+
     /// Like [`Sink::expect_header`], directly before the end.
     fn expect_header(&mut self, _header: &Header) {}
 
@@ -170,6 +179,10 @@ impl<S: BlockingSink> Sink for Blocking<S> {
             Reply::Written(rejected) => Ok(rejected),
             Reply::Marked(_) | Reply::Done => Ok(Vec::new()),
         }
+    }
+
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Self::new(self.new_sink()?.writer()?)))
     }
 
     fn expect_header(&mut self, header: &Header) {

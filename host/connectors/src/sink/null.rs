@@ -14,4 +14,8 @@ impl Sink for Null {
     async fn write(&mut self, _records: &Records<'_>) -> Result<Vec<Rejected>> {
         Ok(Vec::new())
     }
+
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Self))
+    }
 }

@@ -4,17 +4,19 @@
 //! of files. It ends with the run. A run that is resumed therefore writes the files of records that it reads again, and
 //! does not know the keys from before.
 
-use rusqlite::{Connection, OptionalExtension};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::Connection;
 
 use sandmill_engine::error::{Error, Result};
 
 /// How much of it is kept in memory, KiB. Arbitrary: some ten thousand keys.
 const MEMORY_KIB: i64 = 1024;
 
-/// Keys of this run.
+/// Keys of this run, of all its writers.
 #[derive(Debug)]
 pub(super) struct Written {
-    database: Connection,
+    database: Mutex<Connection>,
 }
 
 impl Written {
@@ -31,41 +33,29 @@ impl Written {
             database.execute_batch("CREATE TABLE written (key BLOB PRIMARY KEY) WITHOUT ROWID")?;
             Ok(database)
         };
-        make().map(|database| Self { database }).map_err(failed)
+        make().map(|database| Self { database: Mutex::new(database) }).map_err(failed)
     }
 
-    /// Does something for a batch of records; the keys that it adds are forgotten when it fails, because the same records
-    /// may be written again.
-    ///
-    /// # Errors
-    /// What `work` gives, or when the database fails.
-    pub(super) fn in_batch<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.database.execute_batch("BEGIN").map_err(failed)?;
-        let done = work();
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        self.database.execute_batch(end).map_err(failed)?;
-        done
-    }
-
-    /// Whether the file of this key was written.
+    /// Adds a key; `false` if it is there.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) fn contains(&self, key: &[u8]) -> Result<bool> {
-        let select = || {
-            let mut statement = self.database.prepare_cached("SELECT 1 FROM written WHERE key = ?1")?;
-            statement.query_row([key], |_| Ok(())).optional()
-        };
-        select().map(|found| found.is_some()).map_err(failed)
+    pub(super) fn add(&self, key: &[u8]) -> Result<bool> {
+        let added = self.execute("INSERT OR IGNORE INTO written VALUES (?1)", key)?;
+        Ok(added > 0)
     }
 
-    /// Adds a key.
+    /// Takes keys out again: their records were not written, or may be written again.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) fn add(&self, key: &[u8]) -> Result<()> {
-        let insert = || self.database.prepare_cached("INSERT OR IGNORE INTO written VALUES (?1)")?.execute([key]);
-        insert().map(drop).map_err(failed)
+    pub(super) fn forget<'a>(&self, keys: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        keys.into_iter().try_for_each(|key| self.execute("DELETE FROM written WHERE key = ?1", key).map(drop))
+    }
+
+    fn execute(&self, statement: &str, key: &[u8]) -> Result<usize> {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        database.prepare_cached(statement).and_then(|mut statement| statement.execute([key])).map_err(failed)
     }
 }
 
@@ -80,20 +70,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_a_batch_that_failed_are_forgotten() {
+    fn a_key_is_added_once_until_it_is_forgotten() {
         let written = Written::new().unwrap();
-        written.in_batch(|| written.add(b"a")).unwrap();
-        let failed = written.in_batch(|| written.add(b"b").and_then(|()| Err::<(), _>(Error::edge("full"))));
-        assert_eq!(failed.unwrap_err().to_string(), "full");
-        assert!(written.contains(b"a").unwrap() && !written.contains(b"b").unwrap());
+        assert!(written.add(b"a").unwrap() && written.add(b"b").unwrap());
+        assert!(!written.add(b"a").unwrap());
+        written.forget([b"a".as_slice()]).unwrap();
+        assert!(written.add(b"a").unwrap() && !written.add(b"b").unwrap());
     }
 
     #[test]
     fn more_keys_than_memory_holds_are_kept() {
         let written = Written::new().unwrap();
         let key = |number: u32| format!("{number:0>1000}");
-        written.in_batch(|| (0..5_000).try_for_each(|number| written.add(key(number).as_bytes()))).unwrap();
-        assert!((0..5_000).all(|number| written.contains(key(number).as_bytes()).unwrap()));
-        assert!(!written.contains(key(5_000).as_bytes()).unwrap());
+        assert!((0..5_000).all(|number| written.add(key(number).as_bytes()).unwrap()));
+        assert!((0..5_000).all(|number| !written.add(key(number).as_bytes()).unwrap()));
     }
 }

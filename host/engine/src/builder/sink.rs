@@ -1,13 +1,14 @@
 //! A sink of a pipeline that is built in code.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::for_each::ForEach;
 use crate::edge::{OpenedSink, Sink, SinkSpec};
 use crate::plan::bounds::{BATCH_DEFAULT, SINK_QUEUE_DEFAULT};
-use crate::plan::{Inputs, OnError, Retry, SinkPlan};
+use crate::plan::{Inputs, OnError, Order, Retry, SinkPlan};
 use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::record::{BatchBounds, Pairing, RecordKey};
 
 /// A sink of a [`PipelineBuilder`](super::PipelineBuilder).
 #[derive(Debug)]
@@ -25,6 +26,9 @@ impl SinkBuilder {
             name: Arc::from(name),
             spec: Box::new(spec),
             appends: false,
+            writers: NonZeroUsize::MIN,
+            order: None,
+            key: RecordKey::Own,
             queue: SINK_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             on_error: OnError::default(),
@@ -41,6 +45,36 @@ impl SinkBuilder {
     /// Calls a function for each record (key, value): results without keeping every record in memory.
     pub fn for_each(name: &str, function: impl FnMut(Option<&[u8]>, &[u8]) + Send + 'static) -> Self {
         Self::custom(name, ForEach(function))
+    }
+
+    /// Sets how many writers write at the same time, where the sink allows several ([`SinkSpec::writers`]). The records are
+    /// then written in no particular order, unless it is [`Order::Key`].
+    #[must_use]
+    pub fn writers(mut self, writers: NonZeroUsize) -> Self {
+        self.plan.writers = writers;
+        self
+    }
+
+    /// Sets the order in which records are written. With [`Order::Key`], those of one key are written in the order in
+    /// which they came, by one writer at a time.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.plan.order = Some(order);
+        self
+    }
+
+    /// Where the key of a record is found, for [`Order::Key`]; in the record's own key unless said otherwise.
+    #[must_use]
+    pub fn key(mut self, key: RecordKey) -> Self {
+        self.plan.key = key;
+        self
+    }
+
+    /// Deals records by their pairs of ids: no two writes that share a bucket of either id are under way at once
+    /// (mix-and-batch). It takes the place of [`Self::order`] and [`Self::key`]: records of one pair keep their order.
+    #[must_use]
+    pub fn partition(self, pairing: Pairing) -> Self {
+        self.order(Order::Key).key(RecordKey::Pair(pairing))
     }
 
     /// Sets how much waits before the sink.

@@ -18,7 +18,7 @@ pub use self::identity::FileId;
 pub use self::identity::Identity;
 pub use self::records::Records;
 pub use self::spec::{OpenedSink, OpenedSource};
-pub use self::spec::{Reads, SinkSpec, SinkStart, SourceSpec, Writes};
+pub use self::spec::{Reads, SinkSpec, SinkStart, SourceSpec, Writers, Writes};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -132,6 +132,20 @@ pub trait Sink: Send {
     /// again: nothing of them was left at the destination, or writing them again changes nothing. After any other, how
     /// many of them were written is not known: they count as in flight.
     async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>>;
+
+    /// A further writer to the same destination, where [`SinkSpec::writers`] says that there may be several. It may share
+    /// what this sink has opened: a client, a lock. Called before all else, except for [`Self::expect_receipts`] where that is
+    /// called: it holds for all writers.
+    ///
+    /// All writers write at the same time. Of the others, only [`Self::write`], [`Self::mark`] and [`Self::finish`] are
+    /// called; this sink is finished last. A mark of one writer says nothing of the others, so none of them may give one:
+    /// what comes again after a kill is written again.
+    ///
+    /// # Errors
+    /// When the destination cannot be written to. After an error that [`Error::is_retryable`], it is called again.
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        Err(Error::internal("a sink that has one writer was asked for another"))
+    }
 
     /// A source feeds this sink without a stage in between: its columns are those of the output if there is no record
     /// to take them from. Called once for each such source, before the first write.

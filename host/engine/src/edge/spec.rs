@@ -62,6 +62,11 @@ pub trait SinkSpec: Any + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// How many writers may write at the same time. Asked for before the sink is opened.
+    fn writers(&self) -> Writers {
+        Writers::One("its kind does not say that it can have several")
+    }
+
     /// Opens the sink: makes sure that it can be written to. Nothing is changed before the first write. Called again
     /// after an error that [`Error::is_retryable`].
     ///
@@ -71,6 +76,15 @@ pub trait SinkSpec: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// When the destination cannot be written to, or is there and must not be.
     async fn open(&self, start: SinkStart) -> Result<Box<dyn Sink>>;
+}
+
+/// How many writers a sink may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// One, and why, to follow "because": `one file is written from one place`.
+    One(&'static str),
+    /// As many as the pipeline asks for. The open sink gives the others: [`Sink::writer`].
+    Many,
 }
 
 /// How a sink begins.

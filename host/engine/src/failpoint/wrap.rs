@@ -37,7 +37,7 @@ struct Failing<T> {
 
 impl<T> Failing<T> {
     /// After work that is done, nothing may be tried again: it would be done twice.
-    fn pass_behind(&self, point: Failpoint) -> Result<()> {
+    fn pass_after(&self, point: Failpoint) -> Result<()> {
         self.failpoints.pass(point).map_err(|error| error.retryable(false))
     }
 
@@ -99,12 +99,17 @@ impl Sink for Failing<Box<dyn Sink>> {
     async fn write(&mut self, records: &Records<'_>) -> Result<Vec<Rejected>> {
         self.failpoints.pass(Failpoint::BeforeWrite)?;
         let written = self.inner.write(records).await?;
-        self.pass_behind(Failpoint::AfterWrite)?;
+        self.pass_after(Failpoint::AfterWrite)?;
         Ok(written)
     }
 
     async fn finish(&mut self) -> Result<()> {
         self.inner.finish().await
+    }
+
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        let inner = self.inner.writer().await?;
+        Ok(Box::new(Failing { inner, failpoints: self.failpoints.clone() }))
     }
 
     fn expect_header(&mut self, header: &Header) {
@@ -118,7 +123,7 @@ impl Sink for Failing<Box<dyn Sink>> {
     async fn mark(&mut self) -> Result<Option<Mark>> {
         self.failpoints.pass(Failpoint::BeforeCommit)?;
         let mark = self.inner.mark().await?;
-        self.pass_behind(Failpoint::AfterCommit)?;
+        self.pass_after(Failpoint::AfterCommit)?;
         Ok(mark)
     }
 
@@ -149,7 +154,7 @@ impl Sink for Failing<Box<dyn Sink>> {
         }
         self.failpoints.pass(Failpoint::BeforeCommit)?;
         self.inner.commit(note).await?;
-        self.pass_behind(Failpoint::AfterCommit)
+        self.pass_after(Failpoint::AfterCommit)
     }
 }
 

@@ -9,21 +9,21 @@ use tokio_util::sync::CancellationToken;
 use super::admission::{Admission, Rule};
 use super::answering::AnsweringTask;
 use super::checkpoint::{
-    Checkpointer, CommittedSink, Deliveries, Gate, Lifecycle, Session, Settling, SourcePosition, Subject,
+    Checkpointer, CommittedSink, Deliveries, Gate, Lifecycle, Session, Settling, SourcePosition, Subject, Writer,
 };
 use super::edge_retry::EdgeRetry;
 use super::images::Images;
 use super::opening::ReadySink;
 use super::prepare::{Pipeline, ReadySource};
 use super::running::{AnsweringSources, Running, Supervisor};
-use super::sink::SinkTask;
+use super::sink::WriterTask;
 use super::source::SourceTask;
 use super::stages::ReadyStage;
 use super::watch::{Watch, WatchedSink, WatchedSource, WatchedStage};
-use crate::edge::Settlement;
+use crate::edge::{Settlement, Writers};
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
-use crate::plan::{Feed, Graph, Node, OnError};
+use crate::plan::{Feed, Graph, Node, OnError, SinkPlan};
 use crate::pool::{Runtimes, Stage, Worker, Workplace};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
@@ -75,11 +75,13 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         stop: stop.clone(),
         cut: cut.clone(),
     };
-    let lingers = stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.batch.linger));
+    let lingers =
+        stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.plan.batch.linger));
     let (lingering, every) = (lingers.sum(), session.as_ref().map(Session::every));
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
         stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
-    let rule = Arc::new(Rule::new(shared, sinks.len(), lingering, every));
+    let writers = sinks.iter().map(|sink| sink.plan.writers.get()).sum();
+    let rule = Arc::new(Rule::new(shared, writers, lingering, every));
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &rule)).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
     let checkpointer = session.map(|session| Checkpointer::new(session, opening, floor.subject(&stages)));
@@ -118,7 +120,7 @@ struct Floor {
     events: EventSender,
     gate: Gate,
     positions: Vec<SourcePosition>,
-    committed: Vec<Arc<CommittedSink>>,
+    committed: Vec<CommittedSink>,
     /// Where it is kept how far sinks have come that answer, if anywhere.
     state: Option<StateFile>,
     /// The run, if it can be resumed.
@@ -155,7 +157,7 @@ impl Floor {
             Settlement::Cursor | Settlement::Never => None,
         };
         let task = SourceTask {
-            bounds: self.wiring.bounds_behind(node),
+            bounds: self.wiring.bounds_after(node),
             output,
             failures: self.policy(&name, "source", on_error),
             failpoints: self.wiring.failpoints.clone(),
@@ -217,9 +219,16 @@ impl Floor {
     }
 
     fn sink(&mut self, index: usize, ready: ReadySink) -> WatchedSink {
-        let ReadySink { name, sink, holds, answers, batch, on_error, retry, .. } = ready;
+        let ReadySink { plan, sink, others, holds, answers } = ready;
+        let SinkPlan { name, batch, on_error, retry, .. } = plan;
         let input = self.wiring.input(Node::Sink(index));
-        let watched = WatchedSink { name: Arc::clone(&name), counters: Arc::default(), queue: input.probe() };
+        let watched = WatchedSink {
+            name: Arc::clone(&name),
+            writers: plan.writers.get(),
+            allows_several_writers: plan.spec.writers() == Writers::Many,
+            counters: Arc::default(),
+            queue: input.probe(),
+        };
         let settling = match (answers, holds) {
             (true, _) => Settling::Answered(self.state.clone()),
             (false, true) => Settling::Committed,
@@ -227,17 +236,24 @@ impl Floor {
         };
         let counters = Arc::clone(&watched.counters);
         let deliveries = Deliveries { sink: Arc::clone(&name), settler: self.settler.clone(), counters };
-        let retry = EdgeRetry::new("sink", &name, retry, self.audience());
-        let sink = Arc::new(CommittedSink::new(sink, settling, deliveries, retry));
-        self.committed.push(Arc::clone(&sink));
-        let task = SinkTask {
-            sink,
-            bounds: batch,
-            input,
-            failures: self.policy(&name, "sink", on_error),
-            counters: Arc::clone(&watched.counters),
-        };
-        self.tasks.spawn(&self.io, task.run());
+        let is_one_of_several = !others.is_empty();
+        let writers = std::iter::once(sink).chain(others).enumerate().map(|(number, sink)| {
+            let retry = EdgeRetry::new("sink", &name, retry, self.audience()).of_writer(number);
+            let writer = Writer::new(sink, settling.clone(), deliveries.clone(), retry);
+            Arc::new(if is_one_of_several { writer.one_of_several() } else { writer })
+        });
+        let writers: Vec<Arc<Writer>> = writers.collect();
+        for writer in &writers {
+            let task = WriterTask {
+                writer: Arc::clone(writer),
+                bounds: batch,
+                input: input.clone(),
+                failures: self.policy(&name, "sink", on_error),
+                counters: Arc::clone(&watched.counters),
+            };
+            self.tasks.spawn(&self.io, task.run());
+        }
+        self.committed.push(CommittedSink::new(&name, writers));
         watched
     }
 
@@ -272,7 +288,10 @@ impl Wiring {
             let plan = &s.plan;
             (Node::Stage(i), queue::with_lanes(plan.queue, plan.by_key()), plan.batch)
         });
-        let sinks = sinks.iter().enumerate().map(|(i, s)| (Node::Sink(i), queue::bounded(s.queue), s.batch));
+        let sinks = sinks
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (Node::Sink(i), queue::with_lanes(s.plan.queue, s.plan.by_key()), s.plan.batch));
         let queues = stages.chain(sinks).map(|(node, (sender, receiver), batch)| (node, (sender, receiver, batch)));
         Self { graph, failpoints: failpoints.clone(), queues: queues.collect() }
     }
@@ -284,7 +303,7 @@ impl Wiring {
     }
 
     /// The largest chunk that does not have to be split after a source: the smallest batch bounds of its consumers.
-    fn bounds_behind(&self, node: Node) -> BatchBounds {
+    fn bounds_after(&self, node: Node) -> BatchBounds {
         let consumers = self.consumers(Feed { node, port: 0 }).map(|queue| queue.2);
         consumers
             .reduce(|a, b| BatchBounds { records: a.records.min(b.records), bytes: a.bytes.min(b.bytes), ..a })

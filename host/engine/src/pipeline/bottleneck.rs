@@ -18,7 +18,7 @@ pub(super) fn find(stats: &Stats) -> Option<Bottleneck> {
     let run = stats.elapsed;
     let sources = stats.sources.iter().map(|source| share(&source.name, source.busy, run));
     let stages = stats.stages.iter().map(|stage| share(&stage.name, stage.busy, run.mul_f64(stage.workers as f64)));
-    let sinks = stats.sinks.iter().map(|sink| share(&sink.name, sink.busy, run));
+    let sinks = stats.sinks.iter().map(|sink| share(&sink.name, sink.busy, run.mul_f64(sink.writers as f64)));
     sources.chain(stages).chain(sinks).max_by(|a, b| a.busy_share.total_cmp(&b.busy_share))
 }
 
@@ -45,6 +45,17 @@ mod tests {
         let found = find(&stats).expect("the run was long enough");
         assert_eq!(found.node, "visits");
         assert!((0.79..0.81).contains(&found.busy_share), "{found:?}");
+    }
+
+    #[test]
+    fn the_time_of_a_sink_is_that_of_all_its_writers() {
+        let mut stats = samples::report(Ending::Completed).stats;
+        stats.stages.clear();
+        stats.sinks[0].writers = 4;
+        stats.sinks[0].busy = stats.elapsed * 2;
+        let found = find(&stats).expect("the run was long enough");
+        assert_eq!(found.node, "visits");
+        assert!((0.49..0.51).contains(&found.busy_share), "{found:?}");
     }
 
     #[test]

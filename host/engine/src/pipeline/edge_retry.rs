@@ -44,6 +44,11 @@ impl EdgeRetry {
         }
     }
 
+    /// The same for a further writer of a sink: it waits for other times than the others do.
+    pub(super) fn of_writer(self, number: usize) -> Self {
+        Self { backoff: Backoff::new(&self.rule, &format!("{} {number}", self.name)), ..self }
+    }
+
     /// Notes a success.
     pub(super) fn succeeded(&self) {
         // One task at a time; a source or sink that never fails does not write.

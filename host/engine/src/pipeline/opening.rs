@@ -1,30 +1,24 @@
 //! Sinks made ready: opened as they will be written to, and retried where an obstacle may pass.
 
-use std::sync::Arc;
-
 use super::checkpoint::{OpenSink, Session};
 use super::edge_retry::EdgeRetry;
-use crate::edge::{Sink, SinkSpec, SinkStart};
-use crate::error::Result;
+use crate::edge::{Settles, Sink, SinkSpec, SinkStart};
+use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::failpoint::wrap;
-use crate::plan::{OnError, Retry, SinkPlan};
-use crate::queue::QueueBounds;
-use crate::record::BatchBounds;
+use crate::plan::SinkPlan;
 use crate::report::{Audience, Event};
 
 /// A sink that is open.
 pub(super) struct ReadySink {
-    pub(super) name: Arc<str>,
     pub(super) sink: Box<dyn Sink>,
+    /// Its further writers.
+    pub(super) others: Vec<Box<dyn Sink>>,
     /// Whether it holds back what is written until it is committed with a checkpoint.
     pub(super) holds: bool,
     /// Whether a source that acknowledges feeds it.
     pub(super) answers: bool,
-    pub(super) queue: QueueBounds,
-    pub(super) batch: BatchBounds,
-    pub(super) on_error: OnError,
-    pub(super) retry: Retry,
+    pub(super) plan: SinkPlan,
 }
 
 /// A sink that is not open yet.
@@ -59,14 +53,13 @@ impl SinkOpening<'_> {
             session.choose_committer(&mut open).await?;
             session.place(&mut open).await?;
         }
-        let is_committer = |name: &str| session.as_ref().is_some_and(|session| session.is_committed_by(name));
-        let ready = open.into_iter().map(|OpenSink { plan, sink, retry: _, answers }| {
-            let SinkPlan { name, queue, batch, on_error, retry, .. } = plan;
-            self.remark(&name, &*sink);
-            let holds = is_committer(&name);
-            ReadySink { name, sink, holds, answers, queue, batch, on_error, retry }
-        });
-        Ok(ready.collect())
+        let mut ready = Vec::with_capacity(open.len());
+        for OpenSink { plan, sink, others, retry: _, answers } in open {
+            self.remark(&plan.name, &*sink);
+            let holds = session.as_ref().is_some_and(|session| session.is_committed_by(&plan.name));
+            ready.push(ReadySink { plan, sink, others, holds, answers });
+        }
+        Ok(ready)
     }
 
     /// Opens a sink, and retries where an obstacle may pass.
@@ -74,10 +67,18 @@ impl SinkOpening<'_> {
         let retry = EdgeRetry::new("sink", &plan.name, plan.retry, self.audience.clone());
         let opened = open_sink(&*plan.spec, SinkStart { resumes, appends: plan.appends }, &retry).await?;
         let mut sink = wrap::sink(opened, self.failpoints);
+        if sink.settles() == Settles::OnCommit && plan.writers.get() > 1 {
+            return Err(Error::config(format!(
+                "sink \"{}\" cannot have several writers, because it commits what it has written, and they could not commit as one",
+                plan.name
+            ))
+            .hint("leave \"writers\" out"));
+        }
         if answers {
             sink.expect_receipts();
         }
-        Ok(OpenSink { plan, sink, retry, answers })
+        let others = other_writers(&mut *sink, plan.writers.get() - 1, &retry).await?;
+        Ok(OpenSink { plan, sink, others, retry, answers })
     }
 
     /// Tells a person what there is to know of a sink.
@@ -85,6 +86,18 @@ impl SinkOpening<'_> {
         let remarks = sink.remarks().into_iter();
         remarks.for_each(|message| self.audience.events.send(Event::Remark { node: name.to_owned(), message }));
     }
+}
+
+/// The writers of a sink beyond the first.
+async fn other_writers(sink: &mut dyn Sink, number: usize, retry: &EdgeRetry) -> Result<Vec<Box<dyn Sink>>> {
+    let (mut others, mut failures) = (Vec::new(), 0);
+    while others.len() < number {
+        match sink.writer().await {
+            Ok(writer) => others.push(writer),
+            Err(failure) => retry.wait_after(failure, &mut failures).await?,
+        }
+    }
+    Ok(others)
 }
 
 async fn open_sink(spec: &dyn SinkSpec, start: SinkStart, retry: &EdgeRetry) -> Result<Box<dyn Sink>> {

@@ -13,7 +13,7 @@ pub(super) fn promises(sources: &[ReadySource], sinks: &[ReadySink], graph: &Gra
         for (sink, to) in sinks.iter().enumerate() {
             if graph.leads(Node::Source(source), Node::Sink(sink)) {
                 let delivery = delivery(from.settlement, is_kept && goes_back(to));
-                promises.push(Promise { source: from.name.to_string(), sink: to.name.to_string(), delivery });
+                promises.push(Promise { source: from.name.to_string(), sink: to.plan.name.to_string(), delivery });
             }
         }
     }
@@ -21,9 +21,9 @@ pub(super) fn promises(sources: &[ReadySource], sinks: &[ReadySink], graph: &Gra
 }
 
 /// Whether what the sink holds after a resume is exactly what came before the checkpoint. What a source that acknowledges
-/// feeds is not taken back so far.
+/// feeds is not taken back so far, and what several writers have written has no end to go back to.
 fn goes_back(sink: &ReadySink) -> bool {
-    !sink.answers && (sink.holds || sink.sink.delivery() == Delivery::ExactlyOnce)
+    !sink.answers && sink.others.is_empty() && (sink.holds || sink.sink.delivery() == Delivery::ExactlyOnce)
 }
 
 fn delivery(settlement: Settlement, goes_back: bool) -> Delivery {

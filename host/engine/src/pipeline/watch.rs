@@ -51,6 +51,9 @@ pub(super) struct WatchedStage {
 #[derive(Debug)]
 pub(super) struct WatchedSink {
     pub(super) name: Arc<str>,
+    pub(super) writers: usize,
+    /// Whether the pipeline could ask for more writers.
+    pub(super) allows_several_writers: bool,
     pub(super) counters: Arc<SinkCounters>,
     pub(super) queue: Probe,
 }
@@ -71,7 +74,8 @@ impl Watch {
     /// What is probably not meant: results at the end of several instances, records without the key that orders them.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let of_stage = |stage: &WatchedStage| stage.partial_results().into_iter().chain(stage.without_key());
-        self.stages.iter().flat_map(of_stage).collect()
+        let of_sinks = self.sinks.iter().filter_map(WatchedSink::without_key);
+        self.stages.iter().flat_map(of_stage).chain(of_sinks).collect()
     }
 
     /// The sources and stages by name, and where each can be tapped.
@@ -130,25 +134,8 @@ impl WatchedStage {
 
     /// Records without a key are kept in order as one key, so they had one worker at a time.
     fn without_key(&self) -> Option<Warning> {
-        let (without, key) = self.queue.without_key()?;
-        let (node, all) = (self.name.to_string(), self.counters.records_in.get());
-        let (lack, as_one, hint) = match key {
-            RecordKey::Own | RecordKey::Json(_) => (
-                "have no key",
-                "key",
-                format!("check \"key\" of stage \"{node}\", or let an earlier stage give each record a key"),
-            ),
-            RecordKey::Pair(_) => (
-                "lack one of the two ids",
-                "pair",
-                format!("check \"left\" and \"right\" of the partition of stage \"{node}\""),
-            ),
-        };
-        let message = format!(
-            "{without} of {all} records of stage \"{node}\" {lack}: they count as one {as_one}, so only one worker at a time \
-             processes them"
-        );
-        Some(Warning { node, kind: WarningKind::WithoutKey, message, hints: vec![hint] })
+        let all = self.counters.records_in.get();
+        without_key(&self.queue, &self.name, &format!("stage \"{}\"", self.name), all, "worker at a time processes")
     }
 
     fn stats(&self, is_running: bool) -> StageStats {
@@ -180,9 +167,17 @@ impl WatchedStage {
 }
 
 impl WatchedSink {
+    /// As for a stage.
+    fn without_key(&self) -> Option<Warning> {
+        let all = self.counters.delivered.get() + self.counters.held.get() + self.counters.rejected.get();
+        without_key(&self.queue, &self.name, &format!("sink \"{}\"", self.name), all, "writer at a time writes")
+    }
+
     fn stats(&self) -> SinkStats {
         SinkStats {
             name: self.name.to_string(),
+            writers: self.writers,
+            allows_several_writers: self.allows_several_writers,
             delivered: self.counters.delivered.get(),
             held: self.counters.held.get(),
             rejected: self.counters.rejected.get(),
@@ -192,6 +187,22 @@ impl WatchedSink {
             queue: queue(&self.queue),
         }
     }
+}
+
+/// Records that came without a key to a queue that deals by it: `node` has read `all` records, and `one` at a time does its work on these.
+fn without_key(queue: &Probe, name: &str, node: &str, all: u64, one: &str) -> Option<Warning> {
+    let (without, key) = queue.without_key()?;
+    let (lack, as_one, hint) = match key {
+        RecordKey::Own | RecordKey::Json(_) => {
+            ("have no key", "key", format!("check \"key\" of {node}, or let an earlier stage give each record a key"))
+        }
+        RecordKey::Pair(_) => {
+            ("lack one of the two ids", "pair", format!("check \"left\" and \"right\" of the partition of {node}"))
+        }
+    };
+    let message =
+        format!("{without} of {all} records of {node} {lack}: they count as one {as_one}, so only one {one} them");
+    Some(Warning { node: name.to_owned(), kind: WarningKind::WithoutKey, message, hints: vec![hint] })
 }
 
 fn queue(probe: &Probe) -> QueueStats {

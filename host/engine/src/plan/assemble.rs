@@ -7,7 +7,7 @@ use super::{
     Code, Node, Order, Plan, Recycle, Reuse, SinkPlan, SourcePlan, StagePlan, StatePlan, Warm, bounds, name, paths,
     reach, wiring,
 };
-use crate::edge::Reads;
+use crate::edge::{Reads, Writers};
 use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
@@ -101,6 +101,7 @@ impl Plan {
         check_names(&parts)?;
         check_numbers(&parts)?;
         check_edges(&parts)?;
+        check_writers(&parts)?;
         reach::check(&parts)?;
         let graph = wiring::connect(&parts)?;
         Ok(Self {
@@ -184,7 +185,7 @@ fn check_numbers(parts: &Parts) -> Result<(), Flaw> {
         }
     }
     for (index, (sink, _)) in parts.sinks.iter().enumerate() {
-        let too_large = queue_excess(&sink.queue).or_else(|| batch_excess(&sink.batch)).or_else(|| sink.retry.excess());
+        let too_large = queue_excess(&sink.queue).or_else(|| batch_excess(&sink.batch)).or_else(|| sink_excess(sink));
         if let Some(what) = too_large {
             return Err(Flaw::new(Part::Node(Node::Sink(index)), format!("sink {:?}: {what}", sink.name)));
         }
@@ -220,17 +221,46 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     if stage.warm == Warm::Always && (stage.reuse == Reuse::Worker || matches!(stage.code, Code::Native(_))) {
         return Some("only a component with reuse = \"record\" or \"batch\" can be warm".to_owned());
     }
-    if stage.key != RecordKey::default() && stage.order != Order::Key {
-        return Some("only order = \"key\" has a key".to_owned());
-    }
-    if let RecordKey::Pair(Pairing { buckets, .. }) = &stage.key
-        && !(2..=bounds::BUCKETS_MAX).contains(&usize::from(buckets.get()))
-    {
-        return Some(format!("its partition must have 2 to {} buckets", bounds::BUCKETS_MAX));
-    }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
-    stage.limits.excess().or_else(|| stage.retry.excess()).or(too_far)
+    let of_key = key_excess(Some(stage.order), &stage.key);
+    of_key.or_else(|| stage.limits.excess()).or_else(|| stage.retry.excess()).or(too_far)
+}
+
+fn key_excess(order: Option<Order>, key: &RecordKey) -> Option<String> {
+    if *key != RecordKey::default() && order != Some(Order::Key) {
+        return Some("only order = \"key\" has a key".to_owned());
+    }
+    let RecordKey::Pair(Pairing { buckets, .. }) = key else { return None };
+    let is_within = (2..=bounds::BUCKETS_MAX).contains(&usize::from(buckets.get()));
+    (!is_within).then(|| format!("its partition must have 2 to {} buckets", bounds::BUCKETS_MAX))
+}
+
+fn sink_excess(sink: &SinkPlan) -> Option<String> {
+    if sink.writers.get() > bounds::WRITERS_MAX {
+        return Some(format!("it may have at most {} writers", bounds::WRITERS_MAX));
+    }
+    key_excess(sink.order, &sink.key).or_else(|| sink.retry.excess())
+}
+
+/// Several writers: only where the kind of the sink can have them, and not in the order of the input.
+fn check_writers(parts: &Parts) -> Result<(), Flaw> {
+    let sinks = parts.sinks.iter().map(|(sink, _)| sink).enumerate();
+    for (index, sink) in sinks.filter(|(_, sink)| sink.writers.get() > 1) {
+        let (node, name) = (Node::Sink(index), &sink.name);
+        if let Writers::One(why) = sink.spec.writers() {
+            let message = format!("sink {name:?} can have only one writer, because {why}");
+            return Err(Flaw::new(Part::Key(node, &["writers"]), message).hint("leave \"writers\" out"));
+        }
+        if sink.order == Some(Order::Input) {
+            let message =
+                format!("order = \"input\" of sink {name:?} needs one writer: several write at the same time");
+            return Err(Flaw::new(Part::Key(node, &["order"]), message)
+                .hint("order = \"key\" keeps the order of the records of each key, with any number of writers")
+                .hint("or leave \"writers\" out"));
+        }
+    }
+    Ok(())
 }
 
 fn check_edges(parts: &Parts) -> Result<(), Flaw> {
@@ -289,6 +319,9 @@ mod tests {
             name: "sink".into(),
             spec: Box::new(Nowhere),
             appends: false,
+            writers: NonZeroUsize::MIN,
+            order: None,
+            key: RecordKey::Own,
             queue,
             batch,
             on_error: OnError::Fail,
@@ -356,6 +389,16 @@ mod tests {
         let mut parts = parts(stage());
         parts.sinks[0].0.queue.bytes = much;
         assert_eq!(flaw(parts).part, Part::Node(Node::Sink(0)));
+        for spoil in [
+            |sink: &mut SinkPlan| sink.writers = NonZeroUsize::MAX,
+            |sink: &mut SinkPlan| {
+                sink.key = RecordKey::Json("/id".parse().expect("a pointer"));
+            },
+        ] {
+            let mut parts = self::parts(stage());
+            spoil(&mut parts.sinks[0].0);
+            assert_eq!(flaw(parts).part, Part::Node(Node::Sink(0)));
+        }
     }
 
     #[test]

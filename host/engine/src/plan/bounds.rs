@@ -8,8 +8,10 @@ use crate::record::BatchBounds;
 
 /// Largest number of workers of one stage. Arbitrary: each reserves its whole memory limit as address space.
 pub const WORKERS_MAX: usize = 1024;
-/// Lanes of the queue before a stage that keeps order by key, for each worker; a worker takes a batch from at most this
-/// number of them.
+/// Largest number of writers of one sink. Arbitrary: each has a batch in hand, and often a connection.
+pub const WRITERS_MAX: usize = 256;
+/// Lanes of the queue before a stage or sink that keeps order by key, for each worker or writer, which takes a batch from
+/// at most this number of them.
 /// With fewer, keys are divided unevenly among them; more cut batches into smaller pieces. Arbitrary between 4 and 16.
 pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(4);
 /// Largest number of buckets of a partition: there is a lane for each pair of them. Arbitrary.

@@ -1,10 +1,13 @@
 //! Sources and sinks of a plan.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Grants, Limits, OnError, Retry};
+use super::{Grants, Limits, OnError, Order, Retry, bounds};
 use crate::edge::{Reads, SinkSpec, SourceSpec};
+use crate::queue::ByKey;
+use crate::record::RecordKey;
 
 /// A source as planned.
 #[derive(Debug)]
@@ -88,6 +91,13 @@ pub struct SinkPlan {
     pub spec: Box<dyn SinkSpec>,
     /// Whether it adds to what is there, whatever its settings say.
     pub appends: bool,
+    /// How many writers write at the same time.
+    pub writers: NonZeroUsize,
+    /// The order in which its records are written. `None`: the order in which they come to it if there is one writer, and
+    /// no particular one if there are several.
+    pub order: Option<Order>,
+    /// Where the key of a record is found: only for [`Order::Key`].
+    pub key: RecordKey,
     /// The bounds of the queue before it.
     pub queue: crate::queue::QueueBounds,
     /// The bounds of one write.
@@ -96,4 +106,12 @@ pub struct SinkPlan {
     pub on_error: OnError,
     /// How often it is retried when it cannot be written for a reason that may pass.
     pub retry: Retry,
+}
+
+impl SinkPlan {
+    /// How its queue deals records over lanes; `None`: it does not.
+    pub(crate) fn by_key(&self) -> Option<ByKey> {
+        let by_key = || ByKey::new(self.key.clone(), self.writers, bounds::LANES_PER_WORKER);
+        (self.order == Some(Order::Key)).then(by_key)
+    }
 }

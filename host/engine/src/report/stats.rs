@@ -121,6 +121,10 @@ pub struct StageStats {
 pub struct SinkStats {
     /// The sink's name.
     pub name: String,
+    /// Number of writers. The times below add up over all of them.
+    pub writers: usize,
+    /// Whether its kind allows several writers.
+    pub allows_several_writers: bool,
     /// Records it has written, and committed where it commits.
     pub delivered: u64,
     /// Records that it has written and not committed yet. In the account they are in flight.

@@ -55,6 +55,8 @@ const ROW_FORMS: [RowForm; 4] = [
 /// A queue and the node that reads from it.
 struct Row<'a> {
     name: &'a str,
+    /// `worker` of a stage, `writer` of a sink.
+    hand: &'static str,
     workers: usize,
     failed: u64,
     queue: QueueStats,
@@ -133,15 +135,16 @@ fn whole(stats: &Stats, pace: &Pace, form: WholeForm) -> String {
 }
 
 fn rows<'a>(stats: &'a Stats, pace: &Pace) -> Vec<Row<'a>> {
-    let stages = stats.stages.iter().map(|stage| (stage.name.as_str(), stage.workers, stage.failed, stage.queue));
-    let sinks = stats.sinks.iter().map(|sink| (sink.name.as_str(), 1, sink.rejected, sink.queue));
+    let stages =
+        stats.stages.iter().map(|stage| (stage.name.as_str(), "worker", stage.workers, stage.failed, stage.queue));
+    let sinks = stats.sinks.iter().map(|sink| (sink.name.as_str(), "writer", sink.writers, sink.rejected, sink.queue));
     let nodes = stages.chain(sinks).enumerate();
     nodes
-        .map(|(i, (name, workers, failed, queue))| {
+        .map(|(i, (name, hand, workers, failed, queue))| {
             let node = stats.sources.len() + i;
             let is_bottleneck = pace.bottleneck == Some(node);
             let pace = pace.nodes.get(node).copied().unwrap_or_default();
-            Row { name, workers, failed, queue, pace, is_bottleneck }
+            Row { name, hand, workers, failed, queue, pace, is_bottleneck }
         })
         .collect()
 }
@@ -194,8 +197,8 @@ impl Row<'_> {
         let busy = right(&percent(self.pace.busy), 5).into_owned();
         match (form.has_words, self.workers) {
             (false, _) => busy,
-            (true, 1) => busy + " of 1 worker",
-            (true, workers) => format!("{busy} of {workers} workers"),
+            (true, 1) => format!("{busy} of 1 {}", self.hand),
+            (true, workers) => format!("{busy} of {workers} {}s", self.hand),
         }
     }
 }
@@ -264,7 +267,7 @@ mod tests {
   parse   ▮▮▮▯▯▯▯▯ 3,072/8,192  1.20 M rec/s   60 % of 1 worker  12 failed
   filter  ▯▯▯▯▯▯▯▯     0/8,192  1.20 M rec/s   31 % of 1 worker
   mask    ▮▮▮▮▮▮▮▮ 8,192/8,192   990 k rec/s   97 % of 2 workers  ◀ bottleneck
-  visits  ▯▯▯▯▯▯▯▯     0/8,192   990 k rec/s   20 % of 1 worker"
+  visits  ▯▯▯▯▯▯▯▯     0/8,192   990 k rec/s   20 % of 1 writer"
         );
     }
 

@@ -106,7 +106,7 @@ impl Sample {
         let sinks = stats.sinks.iter().map(|sink| NodeSample {
             records: sink.delivered + sink.held,
             busy: sink.busy,
-            workers: 1,
+            workers: sink.writers,
         });
         Self {
             elapsed: stats.elapsed,

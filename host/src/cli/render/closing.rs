@@ -227,14 +227,14 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
     let busy = percent(*busy_share);
     let name = name(node);
     let is_source = stats.sources.iter().any(|source| source.name == *node);
-    let is_sink = stats.sinks.iter().any(|sink| sink.name == *node);
-    let (role, work, help) = match (is_source, is_sink) {
-        (true, _) => ("source", "reading", "the stages could process more than it delivers"),
-        (_, true) => ("sink", "writing", "larger batches, or a faster destination, would help"),
+    let sink = stats.sinks.iter().find(|sink| sink.name == *node);
+    let (role, work, help) = match (is_source, sink) {
+        (true, _) => ("source", "reading", "the stages could process more than it delivers".to_owned()),
+        (_, Some(sink)) => ("sink", "writing", sink_help(sink)),
         _ if all_cores_work(stats, cores) => {
-            ("stage", "busy", "all cores are busy, so only cheaper work there would help")
+            ("stage", "busy", "all cores are busy, so only cheaper work there would help".to_owned())
         }
-        _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
+        _ => ("stage", "busy", "more workers, or cheaper work there, would help".to_owned()),
     };
     let label = paint(STRONG, "bottleneck:");
     if *busy_share < IDLE_SHARE_MAX {
@@ -244,6 +244,17 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
         return format!("{label} none (the busiest, {role} \"{name}\", worked {busy} of the time)\n");
     }
     format!("{label} {role} \"{name}\" ({work} {busy} of the time): {help}\n")
+}
+
+/// What helps a sink that holds the run back. A destination that keeps its writer waiting may serve several.
+fn sink_help(sink: &SinkStats) -> String {
+    match sink.allows_several_writers {
+        true => format!(
+            "more writers (`writers = {}`), larger batches, or a faster destination, would help",
+            sink.writers * 2
+        ),
+        false => "larger batches, or a faster destination, would help".to_owned(),
+    }
 }
 
 /// Whether more workers would find no core to work on.
@@ -328,12 +339,8 @@ impl Form {
     }
 
     fn stage(&self, stage: &StageStats) -> [String; 10] {
-        let name = match stage.workers {
-            1 => one_line(&stage.name),
-            workers => format!("{} ×{workers}", one_line(&stage.name)),
-        };
         [
-            name,
+            times(&stage.name, stage.workers),
             (self.number)(stage.records_in),
             (self.number)(stage.records_out),
             (self.number)(stage.dropped),
@@ -348,7 +355,7 @@ impl Form {
 
     fn sink(&self, sink: &SinkStats) -> [String; 10] {
         [
-            one_line(&sink.name),
+            times(&sink.name, sink.writers),
             (self.number)(sink.delivered + sink.rejected),
             (self.number)(sink.delivered),
             String::new(),
@@ -364,6 +371,14 @@ impl Form {
     fn failed(&self, records: u64) -> String {
         let number = (self.number)(records);
         if records == 0 { number } else { paint(WARN, number) }
+    }
+}
+
+/// A node's name, and how many of it work at the same time.
+fn times(name: &str, number: usize) -> String {
+    match number {
+        1 => one_line(name),
+        several => format!("{} ×{several}", one_line(name)),
     }
 }
 
@@ -565,6 +580,17 @@ read 1,000,000 = delivered 908,904 + dropped 87,000 + dead-lettered 0 + in fligh
         let report = samples::report(Ending::Completed);
         assert!(closing(&report, 4, None).contains("more workers, or cheaper work"));
         assert!(closing(&report, 2, None).contains("all cores are busy"));
+    }
+
+    #[test]
+    fn more_writers_are_advised_where_the_sink_allows_them() {
+        let mut report = samples::report(Ending::Completed);
+        report.bottleneck = Some(Bottleneck { node: "visits".into(), busy_share: 0.93 });
+        assert!(plain(&report).contains("of the time): larger batches, or a faster"));
+        (report.stats.sinks[0].writers, report.stats.sinks[0].allows_several_writers) = (4, true);
+        let text = plain(&report);
+        assert!(text.contains("of the time): more writers (`writers = 8`), larger batches"), "{text}");
+        assert!(text.contains("\nvisits ×4 "), "{text}");
     }
 
     #[test]

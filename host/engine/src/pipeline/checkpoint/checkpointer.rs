@@ -67,7 +67,7 @@ pub(in crate::pipeline) struct Subject {
     pub(in crate::pipeline) ledger: Arc<Ledger>,
     pub(in crate::pipeline) sources: Vec<SourcePosition>,
     pub(in crate::pipeline) stages: Vec<Arc<StageCounters>>,
-    pub(in crate::pipeline) sinks: Vec<Arc<CommittedSink>>,
+    pub(in crate::pipeline) sinks: Vec<CommittedSink>,
 }
 
 impl Checkpointer {
@@ -102,7 +102,7 @@ impl Checkpointer {
             let taken = tokio::select! {
                 biased;
                 () = done.cancelled() => return Ok(()),
-                closed = self.close_gate() => self.take_behind(closed).await?,
+                closed = self.close_gate() => self.take_closed(closed).await?,
             };
             wait = taken.wait(self.session.every());
         }
@@ -192,7 +192,7 @@ impl Checkpointer {
     }
 
     /// Takes a checkpoint, if nothing is in flight, and opens the gate.
-    async fn take_behind(&self, closed: Closed) -> Result<Took> {
+    async fn take_closed(&self, closed: Closed) -> Result<Took> {
         let level = closed.begun.elapsed();
         match closed.is_level {
             true => self.take(false).await?,
@@ -252,7 +252,7 @@ impl Checkpointer {
     async fn marks(&self) -> Result<Vec<SinkPoint>> {
         let mut marks = Vec::with_capacity(self.of.sinks.len());
         for sink in &self.of.sinks {
-            marks.push(SinkPoint { name: sink.name().to_owned(), mark: sink.mark_for_checkpoint().await? });
+            marks.push(SinkPoint { name: sink.name().to_owned(), mark: sink.mark_all().await? });
         }
         Ok(marks)
     }
@@ -260,7 +260,7 @@ impl Checkpointer {
     /// The sink that commits checkpoints with its rows.
     fn committer(&self) -> Option<&CommittedSink> {
         let name = self.session.committer()?;
-        self.of.sinks.iter().map(Arc::as_ref).find(|sink| sink.name() == name)
+        self.of.sinks.iter().find(|sink| sink.name() == name)
     }
 
     /// The account since the run began, what will be committed now counted as delivered.

@@ -21,14 +21,14 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(in crate::pipeline) struct Lifecycle {
     checkpointer: Option<Arc<Checkpointer>>,
-    sinks: Vec<Arc<CommittedSink>>,
+    sinks: Vec<CommittedSink>,
     failpoints: Failpoints,
 }
 
 impl Lifecycle {
     pub(in crate::pipeline) fn new(
         checkpointer: Option<Checkpointer>,
-        sinks: Vec<Arc<CommittedSink>>,
+        sinks: Vec<CommittedSink>,
         failpoints: Failpoints,
     ) -> Self {
         Self { checkpointer: checkpointer.map(Arc::new), sinks, failpoints }

@@ -12,6 +12,7 @@ mod lifecycle;
 mod position;
 mod session;
 mod sink;
+mod writer;
 
 pub(super) use beginning::Resumption;
 pub(super) use checkpointer::{Checkpointer, Gate, Subject};
@@ -19,4 +20,5 @@ pub use lifecycle::Conclusion;
 pub(super) use lifecycle::Lifecycle;
 pub(super) use position::SourcePosition;
 pub(super) use session::{OpenSink, Session};
-pub(super) use sink::{CommittedSink, Deliveries, Settling};
+pub(super) use sink::CommittedSink;
+pub(super) use writer::{Deliveries, Settling, Writer};

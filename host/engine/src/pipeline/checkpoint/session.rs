@@ -40,6 +40,8 @@ pub(in crate::pipeline) struct Session {
 pub(in crate::pipeline) struct OpenSink {
     pub(in crate::pipeline) plan: SinkPlan,
     pub(in crate::pipeline) sink: Box<dyn Sink>,
+    /// Its further writers.
+    pub(in crate::pipeline) others: Vec<Box<dyn Sink>>,
     pub(in crate::pipeline) retry: EdgeRetry,
     /// Whether a source that acknowledges feeds it. What it holds is not taken back to a checkpoint.
     pub(in crate::pipeline) answers: bool,

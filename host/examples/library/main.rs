@@ -1,9 +1,11 @@
-//! A pipeline in code, watched and stopped, then run to its end: `cargo run --release --example library`. What it shows
+//! A pipeline in code, watched and stopped, then run to its end, then with a sink of its own: `cargo run --release --example library`. What it shows
 //! is told in `examples/library/README.md`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example has something to say")]
 
-use std::collections::BTreeMap;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -12,10 +14,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sandmill::build::{BuildOptions, build};
 use sandmill::connector::{Generate, Generated, NullSink};
-use sandmill::plan::Plan;
+use sandmill::plan::bounds::BATCH_DEFAULT;
+use sandmill::plan::{Plan, Retry};
 use sandmill::program::{NativeStage, Verdict};
-use sandmill::record::Fate;
+use sandmill::record::{BatchBounds, Fate};
+use sandmill::report::Event;
 use sandmill::{Completions, PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+
+use service::{Service, ServiceSink};
 
 /// The stage that runs in the sandbox: a folder, as `sandmill new` makes them.
 const STAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../stages/parse-access-log");
@@ -29,7 +35,8 @@ async fn main() -> anyhow::Result<()> {
     });
     let component = component.await??.component;
     watch_and_stop(&component).await?;
-    run_to_the_end(&component).await
+    run_to_the_end(&component).await?;
+    post_to_a_service(&component).await
 }
 
 /// Lines of a log are parsed in the sandbox; a function of this program keeps the requests that failed.
@@ -108,6 +115,29 @@ async fn run_to_the_end(component: &Path) -> anyhow::Result<()> {
     }
     let account = report.stats.accounting;
     println!("{} lines read, {} delivered, {} dead letters", account.read, account.delivered, account.dead_lettered);
+    Ok(())
+}
+
+/// Posts to a service, four batches at the same time. It says when it is tried again, and why: without its token.
+async fn post_to_a_service(component: &Path) -> anyhow::Result<()> {
+    let (url, token) = ("https://alerts.example.com/v1".to_owned(), "hunter2-hunter2".to_owned());
+    let service = Arc::new(Service::default());
+    let sink = SinkBuilder::new("alerts", ServiceSink { url, token, service: Arc::clone(&service) })
+        .writers(NonZeroUsize::new(4).context("four is not zero")?)
+        .batch(BatchBounds { records: NonZeroUsize::new(500).context("nor is this")?, ..BATCH_DEFAULT })
+        .retry(Retry::times(5).backoff(Duration::from_millis(1)));
+    let running = sandmill::prepare(failed_requests(component, 100_000, sink)?).await?.start();
+    let mut events = running.observer().events();
+    let report = running.wait().await;
+    let mut reasons = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        if let Event::Retrying { node, reason, .. } = event {
+            reasons.insert(format!("{node} is tried again: {reason}"));
+        }
+    }
+    reasons.iter().for_each(|reason| println!("{reason}"));
+    let delivered = report.stats.accounting.delivered;
+    println!("{delivered} records delivered, {} at the service", service.records());
     Ok(())
 }
 
