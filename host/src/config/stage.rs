@@ -34,7 +34,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         command,
         config,
         script,
-        workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
+        workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?.into(),
         queue,
         batch,
         order,

@@ -75,10 +75,11 @@ struct Watched {
 }
 
 impl Rule {
-    /// For a pipeline with these stages and this many sinks, whose receivers wait for fuller batches for `lingering` in
+    /// For a pipeline with these stages and this many sinks (a stage that grows counts as large as it may be: else nothing
+    /// would wait for another worker, and it would not grow), whose receivers wait for fuller batches for `lingering` in
     /// all, and which takes checkpoints that often.
     pub(super) fn new(stages: Vec<Arc<Stage>>, sinks: usize, lingering: Duration, every: Option<Duration>) -> Self {
-        let workers = stages.iter().map(|stage| stage.workers.get()).sum::<usize>();
+        let workers = stages.iter().map(|stage| stage.workers.max.get()).sum::<usize>();
         let meant = every.map_or(MEANT_DEFAULT, |every| (every / MEANT_PART).clamp(MEANT_MIN, MEANT_MAX));
         Self { stages, least: (workers + sinks) as u64, meant, lingering }
     }

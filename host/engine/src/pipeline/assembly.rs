@@ -25,7 +25,7 @@ use crate::edge::Settlement;
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError};
-use crate::pool::{Runtimes, Stage, Worker, Workplace};
+use crate::pool::{Growth, Runtimes, Stage, Worker, Workplace};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
 use crate::redact::Redactor;
@@ -225,13 +225,16 @@ impl Floor {
         for task in 0..stage.tasks() {
             self.tasks.spawn_migrating(&guests, Worker::new(&stage, task, workplace.clone()).run());
         }
+        if !plan.workers.are_fixed() {
+            self.tasks.spawn(&self.io, Growth::new(&stage, queue.clone()).run());
+        }
         let watched = WatchedStage {
             divided: plan.divided(),
             name: plan.name,
-            workers: plan.workers.get(),
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue,
+            slots: Arc::clone(&stage.slots),
             tasks: Arc::clone(&stage.activities),
             tap,
         };

@@ -33,7 +33,7 @@ pub(super) async fn ready_stage(
     audience: &Audience,
     runtimes: &mut Runtimes,
 ) -> Result<ReadyStage> {
-    let guests = runtimes.add_guests(plan.workers)?;
+    let guests = runtimes.add_guests(plan.workers.max)?;
     if let Code::Native(native) = &plan.code {
         let program = Arc::new(native.clone());
         return Ok(ReadyStage { plan, program, sha256: None, image: None, guests });

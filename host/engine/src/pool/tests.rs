@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Runtimes, Stage, Worker, Workplace};
+use super::{Growth, Runtimes, Slots, Stage, Worker, Workplace};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
 use crate::program::{NativeStage, Program, Verdict};
@@ -23,6 +23,7 @@ use crate::testing::{Nowhere, Numbers};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod flushed;
+mod growth;
 mod keys;
 mod retries;
 mod slots;
@@ -81,6 +82,7 @@ pub(super) struct Floor {
     pub(super) input: Option<Sender>,
     pub(super) queue: Probe,
     pub(super) counters: Arc<StageCounters>,
+    pub(super) slots: Arc<Slots>,
     delivered: Arc<Mutex<Delivered>>,
     begun: Instant,
     ledger: Arc<Ledger>,
@@ -99,7 +101,7 @@ impl Floor {
 
     /// The same with another program around the stage's function.
     pub(super) fn start_with(stage: StageBuilder, program: impl FnOnce(NativeStage) -> Arc<dyn Program>) -> Self {
-        Self::start_told(stage, program, Settler::default())
+        Self::start_before(stage, program, Settler::default(), Duration::ZERO)
     }
 
     /// Like the function above, with a subscriber to what becomes of records.
@@ -107,6 +109,16 @@ impl Floor {
         stage: StageBuilder,
         program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
         settler: Settler,
+    ) -> Self {
+        Self::start_before(stage, program, settler, Duration::ZERO)
+    }
+
+    /// Like the function above, before a sink that takes this long for each batch.
+    pub(super) fn start_before(
+        stage: StageBuilder,
+        program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
+        settler: Settler,
+        sink_takes: Duration,
     ) -> Self {
         let mut plan = PipelineBuilder::new("pool")
             .source(SourceBuilder::new("source", Numbers(1)))
@@ -147,11 +159,26 @@ impl Floor {
             tasks.spawn_migrating(&Handle::current(), Worker::new(&stage, task, workplace.clone()).run());
         }
         drop(workplace);
+        if !plan.workers.are_fixed() {
+            tasks.spawn(&Handle::current(), Growth::new(&stage, queue.clone()).run());
+        }
         let delivered = Arc::default();
-        tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered)));
-        let counters = Arc::clone(&stage.counters);
+        tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered), sink_takes));
+        let (counters, slots) = (Arc::clone(&stage.counters), Arc::clone(&stage.slots));
         let (begun, ended) = (Instant::now(), Vec::new());
-        Self { input: Some(input), queue, counters, delivered, begun, ledger, cut, tasks, ended, folder }
+        Self { input: Some(input), queue, counters, slots, delivered, begun, ledger, cut, tasks, ended, folder }
+    }
+
+    /// Gives the pool these sizes, one after the other, each after a pause, whatever work there is.
+    pub(super) fn resize(&mut self, sizes: Vec<(Duration, usize)>) {
+        let slots = Arc::clone(&self.slots);
+        self.tasks.spawn(&Handle::current(), async move {
+            for (pause, workers) in sizes {
+                sleep(pause).await;
+                slots.resize(workers);
+            }
+            Ok(())
+        });
     }
 
     /// Gives it these values, in one batch. Waits as a source does.
@@ -192,7 +219,12 @@ impl Floor {
 
     /// Lets everything happen that happens without waiting for a backoff.
     pub(super) async fn settle(&mut self) {
-        let mut moment = std::pin::pin!(sleep(Duration::from_nanos(1)));
+        self.pass(Duration::from_nanos(1)).await;
+    }
+
+    /// Lets this time pass.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        let mut moment = std::pin::pin!(sleep(time));
         loop {
             tokio::select! {
                 // Whoever waits for tasks respawns them on other threads.
@@ -274,8 +306,11 @@ fn keyed<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Payload {
     records
 }
 
-async fn deliver(sink: Receiver, delivered: Arc<Mutex<Delivered>>) -> Result<()> {
+async fn deliver(sink: Receiver, delivered: Arc<Mutex<Delivered>>, takes: Duration) -> Result<()> {
     while let Some(received) = sink.recv(&batch(1_000_000)).await {
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         let (records, claims) = received.batch.into_parts();
         let texts = records.values().iter().map(|value| (Instant::now(), String::from_utf8_lossy(value).into_owned()));
         let mut delivered = delivered.lock().unwrap();

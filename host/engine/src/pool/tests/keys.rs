@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use tokio::time::{advance, sleep};
 
+use super::growth::between;
 use super::{BOUND, Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
 use crate::plan::{Breaker, OnError, Order, Retry, Reuse};
@@ -288,11 +289,13 @@ impl Instance for Tally {
 }
 
 proptest! {
-    /// Whoever has a record, and however often it is tried: the counts of a key are those of one instance.
+    /// Whoever has a record, however often it is tried and however many workers there are: the counts of a key are those of
+    /// one instance.
     #[test]
     fn records_of_a_key_always_meet_the_same_instance(
         batches in prop::collection::vec(prop::collection::vec((0_u8..6, prop::bool::weighted(0.2)), 1..8), 1..12),
-        workers in 1_usize..5,
+        (min, more) in (1_usize..4, 0_usize..3),
+        sizes in prop::collection::vec((0_u64..30, 1_usize..6), 0..10),
         bound in 1_usize..6,
         capacity in 1_usize..30,
         backoff in 0_u64..20,
@@ -309,13 +312,14 @@ proptest! {
         let batches: Vec<Vec<String>> =
             batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
         let stage = stage()
-            .workers(count(workers))
+            .workers(between(min, min + more))
             .queue(queue(capacity))
             .batch(batch(bound))
             .reuse(Reuse::Worker)
             .retry(Retry::times(2).backoff(Duration::from_millis(backoff)));
         let (texts, account, instances) = runtime.block_on(async {
             let mut floor = Floor::start_with(stage, |_| Arc::new(Tallies));
+            floor.resize(sizes.into_iter().map(|(at, size)| (Duration::from_millis(at), size)).collect());
             floor.give_batches(batches, BOUND).await;
             let account = floor.drain().await.expect("nothing ends the run");
             (floor.texts(), account, floor.counters.instances.get())
@@ -329,6 +333,6 @@ proptest! {
         let ends: BTreeMap<_, _> = ends.iter().filter_map(|text| text.split_once('=')).collect();
         prop_assert!(ends.iter().all(|(key, count)| expected[*key].to_string() == **count), "{:?}", ends);
         prop_assert_eq!(account.created, expected.len() as u64, "what an instance gave at its end, once for each key");
-        prop_assert!(instances <= workers as u64, "{} instances of {} workers", instances, workers);
+        prop_assert!(instances <= (min + more) as u64, "{} instances of {} workers", instances, min + more);
     }
 }

@@ -60,8 +60,8 @@ impl Worker {
     pub(crate) fn new(stage: &Arc<Stage>, task: usize, workplace: Workplace) -> Self {
         let Workplace { input, output, runtimes } = workplace;
         Self {
-            id: WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers },
-            is_spare: task >= stage.workers.get(),
+            id: WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers.max },
+            is_spare: task >= stage.workers.max.get(),
             stage: Arc::clone(stage),
             task,
             input,
