@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::kept::kept;
 use super::numbers::{brief, bytes, count, duration, per_second, percent, plural};
+use super::pool;
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
@@ -85,9 +86,9 @@ fn notes(report: &Report) -> String {
     text
 }
 
-/// What a stage's failures cost, and what its guests were not let say.
+/// How large a stage's pool was, what its failures cost, and what its guests were not let say.
 fn trouble(stage: &StageStats) -> String {
-    let mut text = String::new();
+    let mut text = pool::history(stage);
     if stage.retries > 0 {
         let attempts = plural(stage.retries, "further attempt");
         let recovered = if stage.recovered == 0 { "none".to_owned() } else { plural(stage.recovered, "record") };
@@ -228,13 +229,14 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
     let name = name(node);
     let is_source = stats.sources.iter().any(|source| source.name == *node);
     let is_sink = stats.sinks.iter().any(|sink| sink.name == *node);
+    let more_workers = pool::help(stats.stages.iter().find(|stage| stage.name == *node));
     let (role, work, help) = match (is_source, is_sink) {
         (true, _) => ("source", "reading", "the stages could process more than it delivers"),
         (_, true) => ("sink", "writing", "larger batches, or a faster destination, would help"),
         _ if all_cores_work(stats, cores) => {
             ("stage", "busy", "all cores are busy, so only cheaper work there would help")
         }
-        _ => ("stage", "busy", "more workers, or cheaper work there, would help"),
+        _ => ("stage", "busy", more_workers.as_str()),
     };
     let label = paint(STRONG, "bottleneck:");
     if *busy_share < IDLE_SHARE_MAX {
@@ -328,12 +330,8 @@ impl Form {
     }
 
     fn stage(&self, stage: &StageStats) -> [String; 10] {
-        let name = match stage.workers {
-            1 => one_line(&stage.name),
-            workers => format!("{} ×{workers}", one_line(&stage.name)),
-        };
         [
-            name,
+            one_line(&stage.name) + &pool::size(stage),
             (self.number)(stage.records_in),
             (self.number)(stage.records_out),
             (self.number)(stage.dropped),
