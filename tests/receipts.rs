@@ -381,7 +381,7 @@ fn script(failures: &[Failure], has_begun: &Arc<AtomicBool>) -> Failpoints {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let sinks = prop::sample::select(vec![(true, false), (false, true), (true, true)]);
-    let order = prop::sample::select(vec![Order::Input, Order::None]);
+    let order = prop::sample::select(vec![Order::Input, Order::None, Order::Key]);
     let recycle = prop::option::of((1_usize..150).prop_map(nonzero));
     let per = prop::sample::select(vec![Per::Record, Per::Chunk]);
     (sinks, order, 1_usize..3, recycle, (per, 1_usize..60), any::<bool>()).prop_map(

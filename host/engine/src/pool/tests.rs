@@ -25,6 +25,7 @@ use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 mod flushed;
 mod growth;
 mod keys;
+mod receipts;
 mod retries;
 mod slots;
 mod threads;

@@ -6,7 +6,7 @@ use super::*;
 use crate::program::{Budget, GuestFailure, Instance, Outcome, WorkerId};
 
 /// Keeps all records until the flush.
-struct Keeping;
+pub(super) struct Keeping;
 
 struct Kept(Payload);
 

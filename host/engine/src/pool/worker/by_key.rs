@@ -7,7 +7,7 @@ use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
 use crate::pool::keys::Keys;
-use crate::pool::lanes::LaneInstances;
+use crate::pool::lanes::{LaneInstances, Resident};
 use crate::pool::load::Load;
 use crate::pool::outcome::{Part, Sorted};
 use crate::pool::retries::Waiting;
@@ -68,7 +68,7 @@ impl Worker {
             self.try_again_by_key(due, watch).await?;
         }
         if let Some(lanes) = &self.stage.lanes {
-            lanes.put(lane, self.instance.take());
+            lanes.put(lane, Resident { instance: self.instance.take(), kept: mem::take(&mut self.kept) });
         }
         self.release(lease);
         Ok(())
@@ -100,7 +100,7 @@ impl Worker {
 
     fn take_instance(&mut self, lease: &Lease) {
         if let (Some(lanes), Some(lane)) = (&self.stage.lanes, lease.lane()) {
-            self.instance = lanes.take(lane);
+            Resident { instance: self.instance, kept: self.kept } = lanes.take(lane);
         }
     }
 
@@ -129,6 +129,7 @@ impl Worker {
             };
             watch.lap(&self.stage.counters.busy);
             self.send_on(sorted, flushed, None).await?;
+            self.let_go();
             watch.lap(&self.stage.counters.blocked);
             // Not before: another worker could try a record, and send it on, before what comes before it is sent.
             self.keep(kept);
@@ -152,6 +153,7 @@ impl Worker {
         watch.lap(&self.stage.counters.busy);
         while !in_hand.is_empty() {
             self.send_on(sorted, mem::take(&mut flushed), None).await?;
+            self.let_go();
             watch.lap(&self.stage.counters.blocked);
             let Some(keys) = &self.stage.keys else { break };
             sorted = keys.put_back(mem::take(&mut kept), &mut in_hand);

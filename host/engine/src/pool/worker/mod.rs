@@ -51,7 +51,8 @@ pub(crate) struct Worker {
     is_spare: bool,
     /// Time inside guests for what it has in hand.
     slice: Duration,
-    /// Of what its instance may hold, for sources that are told what became of it.
+    /// The records that its instance may hold, for sources that are told what became of them. Those of a lane's instance
+    /// are here only while that is.
     kept: Kept,
 }
 
