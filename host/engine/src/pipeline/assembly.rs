@@ -79,7 +79,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let (lingering, every) = (lingers.sum(), keeping.as_ref().map(|keeping| keeping.checkpoints.every));
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
         stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
-    let rule = Arc::new(Rule::new(shared, sinks.len(), lingering, every));
+    let rule = Arc::new(Rule::new(&shared, sinks.len(), lingering, every));
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, (&stop, &rule))).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
     let checkpointer = keeping.map(|keeping| floor.checkpointer(keeping, (opening, seeks), &stages));

@@ -27,6 +27,7 @@ mod tests;
 pub(crate) use gathered::Gathered;
 pub(crate) use growth::Growth;
 pub(crate) use load::Load;
+pub(crate) use pace::Pace;
 pub(crate) use slots::Slots;
 pub(crate) use stage::Stage;
 pub(crate) use worker::{Runtimes, Worker, Workplace};

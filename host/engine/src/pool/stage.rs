@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) ledger: Arc<Ledger>,
     /// The turnstile of a stage that keeps order.
     pub(crate) turnstile: Option<Turnstile>,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) retries: Retries,
     pub(super) slices: Slices,
     /// The retry queue of a stage that keeps no order: its records wait there for their next attempt.
@@ -70,7 +70,7 @@ impl Stage {
             failures,
             ledger: Arc::clone(ledger),
             turnstile: (plan.order == Order::Input).then(Turnstile::default),
-            pace: Pace::default(),
+            pace: Arc::default(),
             retries,
             slices: Slices::default(),
             retry_queue: RetryQueue::new(plan.queue.bytes.get()),
