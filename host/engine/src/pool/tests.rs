@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,7 +13,7 @@ use super::{Growth, Runtimes, Slots, Stage, Worker, Workplace};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters, completion_channel};
 use crate::program::{NativeStage, Program, Verdict};
-use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
+use crate::queue::{Lease, Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
 use crate::record::{Accounting, Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 use crate::redact::Redactor;
 use crate::report::event_channel;
@@ -89,6 +89,8 @@ pub(super) struct Floor {
     ledger: Arc<Ledger>,
     cut: CancellationToken,
     tasks: Tasks,
+    /// The stage and its queue, as a worker has them, until the end.
+    worker: Option<(Weak<Stage>, Receiver)>,
     /// What tasks came to that have ended before the end.
     ended: Vec<Result<()>>,
     folder: tempfile::TempDir,
@@ -155,6 +157,7 @@ impl Floor {
         let mut tasks = Tasks::new(cut.clone());
         let queue = receiver.probe();
         let runtimes = Runtimes { shared: Handle::current(), own: Handle::current() };
+        let worker = Some((Arc::downgrade(&stage), receiver.clone()));
         let workplace = Workplace { input: receiver, output: outlet, runtimes };
         for task in 0..stage.tasks() {
             tasks.spawn_migrating(&Handle::current(), Worker::new(&stage, task, workplace.clone()).run());
@@ -167,7 +170,7 @@ impl Floor {
         tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered), sink_takes));
         let (counters, slots) = (Arc::clone(&stage.counters), Arc::clone(&stage.slots));
         let (begun, ended) = (Instant::now(), Vec::new());
-        Self { input: Some(input), queue, counters, slots, delivered, begun, ledger, cut, tasks, ended, folder }
+        Self { input: Some(input), queue, counters, slots, delivered, begun, ledger, cut, tasks, worker, ended, folder }
     }
 
     /// Gives the pool these sizes, one after the other, each after a pause, whatever work there is.
@@ -206,7 +209,7 @@ impl Floor {
         loop {
             tokio::select! {
                 // Whoever waits for tasks respawns them on other threads.
-                ended = self.tasks.next() => self.ended.extend(ended),
+                Some(ended) = self.tasks.next() => self.ended.push(ended),
                 _ = &mut give => return,
             }
         }
@@ -229,10 +232,24 @@ impl Floor {
         loop {
             tokio::select! {
                 // Whoever waits for tasks respawns them on other threads.
-                ended = self.tasks.next() => self.ended.extend(ended),
+                Some(ended) = self.tasks.next() => self.ended.push(ended),
                 () = &mut moment => return,
             }
         }
+    }
+
+    /// Takes the lane of a key, as a worker does, unless another one has it.
+    pub(super) fn lane_of(&self, key: &str) -> Lease {
+        let (stage, input) = self.worker.as_ref().expect("it has not ended");
+        let hash = stage.upgrade().expect("it works").key(&keyed([key]), 0);
+        input.lease(input.lane(hash)).expect("the lane is free")
+    }
+
+    /// Leaves a lane to others, as a worker does.
+    pub(super) fn leave(&self, lane: Lease) {
+        drop(lane);
+        let stage = self.worker.as_ref().and_then(|(stage, _)| stage.upgrade()).expect("it works");
+        stage.keys.as_ref().expect("it keeps order by key").release();
     }
 
     /// What has been delivered so far, and when, from the start on, in whole milliseconds.
@@ -279,7 +296,7 @@ impl Floor {
     }
 
     async fn end(&mut self) -> Result<()> {
-        self.input = None;
+        (self.input, self.worker) = (None, None);
         let mut failure: Option<Error> = None;
         let mut earlier = std::mem::take(&mut self.ended).into_iter();
         while let Some(ended) = match earlier.next() {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::time::{advance, sleep};
 
 use super::growth::between;
-use super::{BOUND, Floor, batch, count, flaky, queue};
+use super::{BOUND, Floor, batch, completion_channel, count, flaky, queue};
 use crate::StageBuilder;
 use crate::plan::{Breaker, OnError, Order, Retry, Reuse};
 use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
@@ -335,4 +335,37 @@ proptest! {
         prop_assert_eq!(account.created, expected.len() as u64, "what an instance gave at its end, once for each key");
         prop_assert!(instances <= (min + more) as u64, "{} instances of {} workers", instances, min + more);
     }
+}
+
+/// A record that waits may be tried as soon as it is in its line, by anybody. Were it put there before what comes before it is
+/// sent, whoever tries it would overtake that.
+#[tokio::test(start_paused = true)]
+async fn a_retry_does_not_overtake_what_its_first_worker_has_not_sent_yet() {
+    let (settler, told) = completion_channel(count(1));
+    let stage = stage().retry(Retry::times(1).backoff(Duration::ZERO));
+    let mut floor = Floor::start_told(stage, |native| Arc::new(native), settler);
+    // The worker tells first what was dropped, and nobody listens.
+    floor.give_keyed(["x1 d0", "y1 d0", "z1 d0", "a1", "a2 r1"]).await;
+    floor.pass(SECOND).await;
+    assert_eq!(floor.ledger.accounting().dropped, 3, "it is about to send");
+    assert!(floor.texts().is_empty(), "{:?}", floor.texts());
+    drop(told);
+    floor.drain().await.unwrap();
+    assert_eq!(floor.texts(), ["a1", "a2 r1"]);
+}
+
+/// A worker that is about to end has the lease of each lane for a moment. If a record of that lane is due just then, whoever
+/// looks cannot take it, and has to come back.
+#[tokio::test(start_paused = true)]
+async fn nobody_ends_while_somebody_else_has_the_lane_of_a_record_that_is_due() {
+    let mut floor = Floor::start(stage().reuse(Reuse::Worker));
+    floor.give_keyed(["a1 r1"]).await;
+    floor.settle().await;
+    floor.input = None;
+    let lane = floor.lane_of("a");
+    floor.pass(60 * SECOND).await;
+    assert!(floor.texts().is_empty(), "it is due, and its lane is not free");
+    floor.leave(lane);
+    let account = floor.drain().await.unwrap();
+    assert_eq!((account.delivered, account.in_flight), (1, 0));
 }
