@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sandmill::plan::{OnError, Order, Recycle, Retry, Reuse};
+use sandmill::plan::{OnError, Order, Recycle, Retry, Reuse, Workers};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
@@ -107,7 +107,7 @@ impl Behaviour {
 #[derive(Clone, Debug)]
 struct Layout {
     behaviour: Behaviour,
-    workers: usize,
+    workers: Workers,
     queue: usize,
     batch: usize,
     order: Order,
@@ -140,7 +140,9 @@ fn layout() -> impl Strategy<Value = Layout> {
     let recycle = prop::option::of((1_usize..50).prop_map(nonzero));
     let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let on_error = prop_oneof![Just(OnError::Drop), Just(OnError::DeadLetter)];
-    (behaviour, 1_usize..4, 1_usize..60, 1_usize..30, order, (reuse, recycle), (retry, on_error)).prop_map(
+    let workers =
+        (1_usize..4, 0_usize..3).prop_map(|(min, more)| Workers { min: nonzero(min), max: nonzero(min + more) });
+    (behaviour, workers, 1_usize..60, 1_usize..30, order, (reuse, recycle), (retry, on_error)).prop_map(
         |(behaviour, workers, queue, batch, order, (reuse, recycle), (retry, on_error))| Layout {
             // An instance that lives on and panics takes what it holds with it, which ends the run.
             behaviour: Behaviour { panic: behaviour.panic.filter(|_| reuse != Reuse::Worker), ..behaviour },
@@ -158,7 +160,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 
 fn stage(index: usize, layout: &Layout) -> StageBuilder {
     StageBuilder::native(&format!("s{index}"), layout.behaviour.native())
-        .workers(nonzero(layout.workers))
+        .workers(layout.workers)
         .queue(queue(layout.queue))
         .batch(batch(layout.batch))
         .order(layout.order)

@@ -281,7 +281,7 @@ impl Trial {
                 Event::Log { message, .. } => told += &format!("{message}\n"),
                 Event::Failed { reason, .. } | Event::Retrying { reason, .. } => told += &format!("{reason}\n"),
                 Event::Remark { message, .. } => told += &format!("{message}\n"),
-                Event::Image { .. } => {}
+                Event::Image { .. } | Event::Resized { .. } => {}
             }
         }
         let letters = tests::letters::lines(&self.path().join("dead.db"));

@@ -346,6 +346,37 @@ async fn what_is_in_flight_at_a_stop_is_told_as_such_and_not_acknowledged() {
     }
 }
 
+/// What waits in a stage belongs to none of its workers: the source waited for it as long as it was let, and was told nothing.
+#[tokio::test]
+async fn what_waits_for_another_attempt_at_a_stop_is_told_as_in_flight() {
+    for order in [Order::None, Order::Input, Order::Key] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let broker = Broker::at(&folder.path().join("journal"), 10);
+        let tried = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&tried);
+        let never = NativeStage::new(move |_key, _value, _out| {
+            counted.fetch_add(1, Relaxed);
+            Verdict::Retryable("not yet".to_owned())
+        });
+        let hour = Duration::from_secs(60 * 60);
+        let retry = Retry::times(1).backoff(hour).backoff_max(hour);
+        let plan = PipelineBuilder::new("p")
+            .state_file(folder.path().join("p.state.db"))
+            .source(SourceBuilder::custom("broker", broker.subscribe(Per::Record, 1, false)))
+            .stage(StageBuilder::native("never", never).order(order).retry(retry))
+            .sink(SinkBuilder::custom("kept", Keeper::default()))
+            .plan()
+            .expect("a sound plan");
+        let running = sandmill::prepare(plan).await.expect("a sound pipeline").start();
+        timeout(BOUND, until(|| tried.load(Relaxed) > 0)).await.expect("it works");
+        running.stopper().abort();
+        let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+        assert_eq!(report.ending, Ending::Interrupted, "{:?}", report.problem);
+        let given = broker.given();
+        assert!(given.iter().all(|(_, told)| *told == [Fate::InFlight]), "{order:?}: {given:?}");
+    }
+}
+
 async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -405,7 +436,7 @@ fn script(failures: &[Failure], has_begun: &Arc<AtomicBool>) -> Failpoints {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let sinks = prop::sample::select(vec![(true, false), (false, true), (true, true)]);
-    let order = prop::sample::select(vec![Order::Input, Order::None]);
+    let order = prop::sample::select(vec![Order::Input, Order::None, Order::Key]);
     let recycle = prop::option::of((1_usize..150).prop_map(nonzero));
     let per = prop::sample::select(vec![Per::Record, Per::Chunk]);
     let folder = prop_oneof![3 => Just(0_usize), 1 => 1_usize..6];

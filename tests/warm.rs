@@ -168,7 +168,7 @@ impl<'a> Try<'a> {
         let mut hear = |event: Event| match event {
             Event::Log { .. } => lines += 1,
             Event::Image { .. } => drop(open.send_replace(true)),
-            Event::Retrying { .. } | Event::Remark { .. } | Event::Failed { .. } => {}
+            Event::Retrying { .. } | Event::Remark { .. } | Event::Resized { .. } | Event::Failed { .. } => {}
         };
         timeout(BOUND, async {
             loop {

@@ -250,10 +250,7 @@ fn in_order_by(key: &RecordKey) -> String {
 
 fn stage(of: &StagePlan) -> String {
     let native = if matches!(of.code, Code::Native(_)) { ", native" } else { "" };
-    let workers = match of.workers.get() {
-        1 => "1 worker".to_owned(),
-        workers => format!("{workers} workers"),
-    };
+    let workers = of.workers;
     let order = match (of.order, &of.key) {
         (Order::None, _) => "in any order".to_owned(),
         (Order::Input, _) => "in input order".to_owned(),

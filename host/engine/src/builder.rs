@@ -19,7 +19,7 @@ use crate::failpoint::Failpoints;
 use crate::plan::bounds::{BATCH_DEFAULT, STAGE_QUEUE_DEFAULT};
 use crate::plan::{
     Breaker, Checkpoints, Code, Grants, Inputs, Limits, OnError, Order, Parts, Plan, Recycle, Retry, Reuse, SourceKind,
-    SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm,
+    SourcePlan, StagePlan, Start, StatePlan, Unsaid, Warm, Workers,
 };
 use crate::program::NativeStage;
 use crate::queue::QueueBounds;
@@ -168,7 +168,7 @@ impl StageBuilder {
             command: None,
             config: "{}".to_owned(),
             script: None,
-            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN).into(),
             queue: STAGE_QUEUE_DEFAULT,
             batch: BATCH_DEFAULT,
             order: Order::default(),
@@ -207,10 +207,11 @@ impl StageBuilder {
         self
     }
 
-    /// How many instances work at once; one per processor by default.
+    /// How many instances work at once; one per processor by default. With [`Workers`] that are not fixed, the pool grows
+    /// while work waits, and shrinks when it is idle.
     #[must_use]
-    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
-        self.plan.workers = workers;
+    pub fn workers(mut self, workers: impl Into<Workers>) -> Self {
+        self.plan.workers = workers.into();
         self
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn stage(name: &str, records_in: u64, records_out: u64, dropped: u64)
     StageStats {
         name: name.into(),
         workers: 1,
+        pool: None,
         warmth: Warmth::Unneeded,
         records_in,
         records_out,

@@ -75,7 +75,7 @@ impl PlanLoading {
             None => Ok(None),
         };
         let of_stage = |stage: &StagePlan| {
-            let bounds = egress_bounds(&stage.limits, stage.workers.get());
+            let bounds = egress_bounds(&stage.limits, stage.workers.max.get());
             Provisions::read(&format!("stage \"{}\"", stage.name), &stage.grants, bounds, io).map(Some)
         };
         let sources = plan.sources.iter().map(of_source).collect::<Result<_>>()?;
@@ -101,7 +101,7 @@ fn sizings(plan: &Plan) -> HashMap<EngineKind, Sizing> {
     let components = plan.sources.iter().filter_map(|source| source.kind.component());
     let sources = components.map(|component| (EngineKind::of_source(&component.limits), 1, component.limits));
     let stages = plan.stages.iter().filter(|stage| matches!(stage.code, Code::Component(_)));
-    let stages = stages.map(|stage| (EngineKind::of_stage(stage), stage.workers.get(), stage.limits));
+    let stages = stages.map(|stage| (EngineKind::of_stage(stage), stage.workers.max.get(), stage.limits));
     let mut sizings = HashMap::new();
     for (kind, instances, limits) in sources.chain(stages) {
         let EngineKind { fuel, deterministic } = kind;

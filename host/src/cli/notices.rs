@@ -50,6 +50,8 @@ impl Notices {
             Event::Image { stage, warmth } => {
                 image(warmth).map(|said| format!("[{stage}] {} {said}\n", paint(FAINT, "note:")))
             }
+            // The progress shows the number, and the report what it was.
+            Event::Resized { .. } => None,
             Event::Failed { node, place, reason } => self.failure(node, place, reason),
         }
     }

@@ -5,7 +5,7 @@ mod bounds;
 mod stage;
 
 pub(super) use self::bounds::{GRANT, LIMITS, VARIABLE};
-pub(super) use self::stage::{BREAKER, COMMAND, JQ, ON_ERROR, PARTITION, RECYCLE, SCRIPT, STAGE};
+pub(super) use self::stage::{BREAKER, COMMAND, JQ, ON_ERROR, PARTITION, RECYCLE, SCRIPT, STAGE, WORKERS};
 use crate::settings::Key;
 
 /// The whole file.

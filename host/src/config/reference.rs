@@ -16,6 +16,7 @@ pub(super) fn tables() -> Vec<(String, String)> {
         ("command", keys::COMMAND),
         ("queue", keys::QUEUE),
         ("batch", keys::BATCH),
+        ("workers", keys::WORKERS),
         ("recycle", keys::RECYCLE),
         ("limits", keys::LIMITS),
         ("grant", keys::GRANT),

@@ -1,5 +1,6 @@
 //! Reads `[[stage]]`.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::command::command;
@@ -12,7 +13,7 @@ use super::pipeline::Setting;
 use super::retry::on_error;
 use super::script::{Work, work};
 use crate::plan::bounds::{STAGE_QUEUE_DEFAULT, WORKERS_MAX};
-use crate::plan::{Reuse, StagePlan, Unsaid, Warm};
+use crate::plan::{Reuse, StagePlan, Unsaid, Warm, Workers};
 use crate::settings::{Fault, Table, Value};
 
 /// Reads one stage.
@@ -33,7 +34,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         command,
         config,
         script,
-        workers: section.or("workers", setting.workers, |value| value.count(WORKERS_MAX))?,
+        workers: section.or("workers", setting.workers.into(), workers)?,
         queue,
         batch,
         order: order.unwrap_or_default(),
@@ -51,6 +52,28 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         unsaid: unsaid(section),
         ports: ports(section)?,
     })
+}
+
+/// `workers`: a number, or bounds for it.
+fn workers(value: &Value<'_>) -> Result<Workers, Fault> {
+    if value.value.is_integer() {
+        return Ok(value.count(WORKERS_MAX)?.into());
+    }
+    if !value.value.is_table() {
+        let expected = format!("a whole number from 1 to {WORKERS_MAX}, or a table such as {{ min = 1, max = 8 }}");
+        return Err(value.unexpected(&expected));
+    }
+    let table = value.table()?;
+    table.refuse_unknown(keys::WORKERS)?;
+    let max = table.require("max")?;
+    let workers = Workers {
+        min: table.or("min", NonZeroUsize::MIN, |value| value.count(WORKERS_MAX))?,
+        max: max.count(WORKERS_MAX)?,
+    };
+    match workers.min > workers.max {
+        true => Err(max.fault(&format!("must not be less than \"min\", which is {}", workers.min))),
+        false => Ok(workers),
+    }
 }
 
 /// What the section leaves to its component.

@@ -49,7 +49,7 @@ fn has_its_place(error: &Error, text: &str) {
 fn is_within_bounds(plan: &Plan) {
     assert!(!plan.sources.is_empty() && !plan.sinks.is_empty());
     for stage in &plan.stages {
-        assert!(stage.workers.get() <= WORKERS_MAX, "{stage:?}");
+        assert!(stage.workers.max.get() <= WORKERS_MAX, "{stage:?}");
         assert!(stage.ports.len() <= PORTS_MAX, "{stage:?}");
         assert!((MEMORY_MIN..=MEMORY_MAX).contains(&stage.limits.memory.get()), "{stage:?}");
         for time in [stage.limits.cpu, stage.limits.wall] {

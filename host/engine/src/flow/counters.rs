@@ -59,13 +59,18 @@ impl Hold {
     }
 }
 
-/// Cuts time into laps, each charged to one counter: no moment is charged twice, none is left out.
+/// Cuts time into laps, each charged to one counter: no moment is charged twice, and none is left out unless it is skipped.
 #[derive(Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// Charges the time since the last lap to nobody.
+    pub(crate) fn skip(&mut self) {
+        self.0 = Instant::now();
     }
 
     pub(crate) fn lap(&mut self, counter: &Counter) {

@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pool::Stage;
+use crate::pool::{Pace, Stage};
 use crate::record::{Lineage, Ticket, Traffic};
 use crate::time::Instant;
 
@@ -45,7 +45,9 @@ const WATCHED_MAX: usize = 1024;
 /// The rule by which sources are admitted. Shared by the sources of a pipeline.
 #[derive(Debug)]
 pub(super) struct Rule {
-    stages: Vec<Arc<Stage>>,
+    /// Of the stages. Not the stages themselves: what waits in them is told as in flight when they are dropped, and the task
+    /// of a source that is told waits for that.
+    paces: Vec<Arc<Pace>>,
     least: u64,
     meant: Duration,
     lingering: Duration,
@@ -75,17 +77,19 @@ struct Watched {
 }
 
 impl Rule {
-    /// For a pipeline with these stages and this many sinks, whose receivers wait for fuller batches for `lingering` in
+    /// For a pipeline with these stages and this many sinks (a stage that grows counts as large as it may be: else nothing
+    /// would wait for another worker, and it would not grow), whose receivers wait for fuller batches for `lingering` in
     /// all, and which takes checkpoints that often.
-    pub(super) fn new(stages: Vec<Arc<Stage>>, sinks: usize, lingering: Duration, every: Option<Duration>) -> Self {
-        let workers = stages.iter().map(|stage| stage.workers.get()).sum::<usize>();
+    pub(super) fn new(stages: &[Arc<Stage>], sinks: usize, lingering: Duration, every: Option<Duration>) -> Self {
+        let workers = stages.iter().map(|stage| stage.workers.max.get()).sum::<usize>();
         let meant = every.map_or(MEANT_DEFAULT, |every| (every / MEANT_PART).clamp(MEANT_MIN, MEANT_MAX));
-        Self { stages, least: (workers + sinks) as u64, meant, lingering }
+        let paces = stages.iter().map(|stage| Arc::clone(&stage.pace)).collect();
+        Self { paces, least: (workers + sinks) as u64, meant, lingering }
     }
 
     /// How long what is in flight may take: as long as intended, but no less than what keeps all workers at work.
     fn allowed(&self) -> Duration {
-        let least = self.stages.iter().map(|stage| stage.pace.least_batch()).sum::<Duration>();
+        let least = self.paces.iter().map(|pace| pace.least_batch()).sum::<Duration>();
         self.meant.max(least.saturating_mul(BATCHES))
     }
 }

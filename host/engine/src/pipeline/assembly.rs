@@ -24,7 +24,7 @@ use crate::edge::{Settlement, Writers};
 use crate::failpoint::Failpoints;
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler};
 use crate::plan::{Feed, Graph, Node, OnError, SinkPlan};
-use crate::pool::{Runtimes, Stage, Worker, Workplace};
+use crate::pool::{Growth, Runtimes, Stage, Worker, Workplace};
 use crate::queue::{self, Receiver, Sender};
 use crate::record::{BatchBounds, Issuer, Ledger, Receipts, Traffic};
 use crate::redact::Redactor;
@@ -81,7 +81,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
         stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
     let writers = sinks.iter().map(|sink| sink.plan.writers.get()).sum();
-    let rule = Arc::new(Rule::new(shared, writers, lingering, every));
+    let rule = Arc::new(Rule::new(&shared, writers, lingering, every));
     let sources = sources.into_iter().enumerate().map(|(i, source)| floor.source(i, source, &rule)).collect();
     let sinks = sinks.into_iter().enumerate().map(|(i, sink)| floor.sink(i, sink)).collect();
     let checkpointer = session.map(|session| Checkpointer::new(session, opening, floor.subject(&stages)));
@@ -205,13 +205,16 @@ impl Floor {
         for task in 0..stage.tasks() {
             self.tasks.spawn_migrating(&guests, Worker::new(&stage, task, workplace.clone()).run());
         }
+        if !plan.workers.are_fixed() {
+            self.tasks.spawn(&self.io, Growth::new(&stage, queue.clone()).run());
+        }
         let watched = WatchedStage {
             divided: plan.divided(),
             name: plan.name,
-            workers: plan.workers.get(),
             program: Arc::clone(&stage.program),
             counters: Arc::clone(&stage.counters),
             queue,
+            slots: Arc::clone(&stage.slots),
             tasks: Arc::clone(&stage.activities),
             tap,
         };

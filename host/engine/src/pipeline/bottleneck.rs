@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::report::{Bottleneck, Stats};
+use crate::report::{Bottleneck, StageStats, Stats};
 
 /// Runs shorter than this say nothing about balance: starting up is most of what they do.
 const ELAPSED_MIN: Duration = Duration::from_millis(20);
@@ -17,9 +17,14 @@ pub(super) fn find(stats: &Stats) -> Option<Bottleneck> {
     // Shares are of the whole run: a node that ended early held nobody back after that.
     let run = stats.elapsed;
     let sources = stats.sources.iter().map(|source| share(&source.name, source.busy, run));
-    let stages = stats.stages.iter().map(|stage| share(&stage.name, stage.busy, run.mul_f64(stage.workers as f64)));
+    let stages = stats.stages.iter().map(|stage| share(&stage.name, stage.busy, run.mul_f64(workers(stage))));
     let sinks = stats.sinks.iter().map(|sink| share(&sink.name, sink.busy, run.mul_f64(sink.writers as f64)));
     sources.chain(stages).chain(sinks).max_by(|a, b| a.busy_share.total_cmp(&b.busy_share))
+}
+
+/// How many workers a stage had, on average.
+fn workers(stage: &StageStats) -> f64 {
+    stage.pool.map_or(stage.workers as f64, |pool| pool.average)
 }
 
 fn share(node: &str, busy: Duration, whole: Duration) -> Bottleneck {
@@ -31,7 +36,7 @@ fn share(node: &str, busy: Duration, whole: Duration) -> Bottleneck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Ending;
+    use crate::report::{Ending, PoolStats};
     use crate::samples;
 
     #[test]
@@ -56,6 +61,19 @@ mod tests {
         let found = find(&stats).expect("the run was long enough");
         assert_eq!(found.node, "visits");
         assert!((0.49..0.51).contains(&found.busy_share), "{found:?}");
+    }
+
+    #[test]
+    fn a_pool_that_grows_works_for_the_time_of_the_workers_that_it_had() {
+        let mut stats = samples::report(Ending::Completed).stats;
+        stats.stages.truncate(1);
+        let stage = &mut stats.stages[0];
+        // At the end one of eight is left.
+        stage.pool = Some(PoolStats { min: 1, max: 8, most: 8, average: 4.0, grown: 3, shrunk: 1 });
+        stage.busy = stats.elapsed * 3;
+        let found = find(&stats).expect("the run was long enough");
+        assert_eq!(found.node, "parse");
+        assert!((0.74..0.76).contains(&found.busy_share), "{found:?}");
     }
 
     #[test]

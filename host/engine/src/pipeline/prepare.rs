@@ -201,7 +201,7 @@ impl Making {
 
     /// The stage at `index` of the plan.
     async fn stage(&mut self, index: usize, plan: StagePlan) -> Result<ReadyStage> {
-        let guests = self.runtimes.add_guests(plan.workers)?;
+        let guests = self.runtimes.add_guests(plan.workers.max)?;
         if let Code::Native(native) = &plan.code {
             let native = native.clone();
             return Ok(ReadyStage::native(plan, native, guests));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::edge::Extent;
 use crate::flow::{SinkCounters, SourceCounters, StageCounters, TapPoint};
 use crate::plan::Divided;
+use crate::pool::Slots;
 use crate::program::Program;
 use crate::queue::Probe;
 use crate::record::{Accounting, Ledger, RecordKey};
@@ -37,12 +38,12 @@ pub(super) struct WatchedSource {
 #[derive(Debug)]
 pub(super) struct WatchedStage {
     pub(super) name: Arc<str>,
-    pub(super) workers: usize,
     /// Among which instances its input is divided, where that is not meant.
     pub(super) divided: Option<Divided>,
     pub(super) program: Arc<dyn Program>,
     pub(super) counters: Arc<StageCounters>,
     pub(super) queue: Probe,
+    pub(super) slots: Arc<Slots>,
     /// What each task is doing.
     pub(super) tasks: Arc<[ActivityCell]>,
     pub(super) tap: Arc<TapPoint>,
@@ -143,7 +144,8 @@ impl WatchedStage {
         let tasks = self.tasks.iter().filter(|_| is_running);
         StageStats {
             name: self.name.to_string(),
-            workers: self.workers,
+            workers: self.slots.present(),
+            pool: self.slots.stats(),
             warmth: self.program.warmth(),
             records_in: counters.records_in.get(),
             records_out: counters.records_out.get(),

@@ -212,8 +212,8 @@ fn batch_excess(batch: &BatchBounds) -> Option<String> {
 }
 
 fn stage_excess(stage: &StagePlan) -> Option<String> {
-    if stage.workers.get() > bounds::WORKERS_MAX {
-        return Some(format!("it may have at most {} workers", bounds::WORKERS_MAX));
+    if let Some(excess) = stage.workers.excess() {
+        return Some(excess);
     }
     if stage.recycle != Recycle::default() && stage.reuse != Reuse::Worker {
         return Some("only reuse = \"worker\" has instances to recycle".to_owned());
@@ -293,7 +293,7 @@ mod tests {
             command: None,
             config: "{}".to_owned(),
             script: None,
-            workers: NonZeroUsize::MIN,
+            workers: NonZeroUsize::MIN.into(),
             queue: bounds::STAGE_QUEUE_DEFAULT,
             batch: bounds::BATCH_DEFAULT,
             order: Order::Input,
@@ -354,8 +354,9 @@ mod tests {
     fn numbers_of_code_are_bounded_as_those_of_files_are() {
         Plan::assemble(parts(stage())).expect("the parts are good");
         let much = NonZeroUsize::MAX;
-        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 21] = [
-            |stage, much| stage.workers = much,
+        let spoilt: [fn(&mut StagePlan, NonZeroUsize); 22] = [
+            |stage, much| stage.workers = much.into(),
+            |stage, _| stage.workers.min = NonZeroUsize::new(2).expect("not zero"),
             |stage, much| stage.queue.records = much,
             |stage, much| stage.queue.bytes = much,
             |stage, much| stage.batch.records = much,

@@ -19,10 +19,10 @@ impl StagePlan {
             _ if self.partial => return None,
             Reuse::Record => "fresh instances, one for each record".to_owned(),
             Reuse::Batch => "fresh instances, one for each batch".to_owned(),
-            Reuse::Worker if self.keeps_state_by_key() && self.workers.get() > 1 => {
+            Reuse::Worker if self.keeps_state_by_key() && self.workers.may_be_several() => {
                 "instances that each see all records of some keys".to_owned()
             }
-            Reuse::Worker if self.workers.get() > 1 => format!("the instances of {} workers", self.workers),
+            Reuse::Worker if self.workers.may_be_several() => format!("the instances of {}", self.workers),
             Reuse::Worker if self.recycle != Recycle::default() => "instances that are recycled".to_owned(),
             Reuse::Worker => return None,
         };
@@ -34,7 +34,7 @@ impl StagePlan {
         if self.reuse != Reuse::Worker {
             keys.push("reuse = \"worker\"");
         }
-        if self.workers.get() > 1 {
+        if self.workers.may_be_several() {
             keys.push("workers = 1");
         }
         let mut what = if keys.is_empty() { String::new() } else { format!("write {}", keys.join(" and ")) };

@@ -22,6 +22,7 @@ mod stage;
 mod state;
 mod suggested;
 mod wiring;
+mod workers;
 
 pub use assemble::{Flaw, Inputs, Part, Parts};
 pub use command::{CommandPlan, Each, Framing};
@@ -36,6 +37,7 @@ pub use script::{Script, Show};
 pub use stage::{Breaker, Code, OnError, Order, Recycle, Reuse, Share, StagePlan, Warm};
 pub use state::{Checkpoints, Start, StatePlan};
 pub use suggested::{Suggested, Unsaid};
+pub use workers::Workers;
 
 use std::path::PathBuf;
 use std::sync::Arc;

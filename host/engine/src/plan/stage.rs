@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid, bounds};
+use super::{CommandPlan, Grants, Limits, Retry, Script, Unsaid, Workers, bounds};
 use crate::program::NativeStage;
 use crate::queue::{ByKey, QueueBounds};
 use crate::record::{BatchBounds, RecordKey};
@@ -23,7 +23,7 @@ pub struct StagePlan {
     /// The script in it, where it has one.
     pub script: Option<Script>,
     /// Number of instances that work at once.
-    pub workers: NonZeroUsize,
+    pub workers: Workers,
     /// The bounds of the queue before it.
     pub queue: QueueBounds,
     /// The bounds of one invocation's input.
@@ -59,10 +59,10 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
-    /// How its queue deals records over lanes; `None`: it does not.
+    /// How its queue deals records over lanes, for as many workers as there may ever be; `None`: it does not.
     pub(crate) fn by_key(&self) -> Option<ByKey> {
         let per_worker = if self.keeps_state_by_key() { NonZeroUsize::MIN } else { bounds::LANES_PER_WORKER };
-        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers, per_worker))
+        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers.max, per_worker))
     }
 
     /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each

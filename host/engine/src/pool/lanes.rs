@@ -4,38 +4,47 @@
 //! worker that has the lease; when it has ended, the next one that has the lease makes another.
 
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::worker::Living;
+use crate::record::Kept;
 
 /// Of one stage, by lane.
-pub(super) struct LaneInstances(Mutex<Vec<Option<Living>>>);
+pub(super) struct LaneInstances(Mutex<Vec<Resident>>);
+
+/// The instance of a lane, if there is one, and the records that it may hold.
+#[derive(Default)]
+pub(super) struct Resident {
+    pub(super) instance: Option<Living>,
+    pub(super) kept: Kept,
+}
 
 impl LaneInstances {
     /// Places for the instances of this number of lanes.
     pub(super) fn new(lanes: NonZeroUsize) -> Self {
-        Self(Mutex::new(std::iter::repeat_with(|| None).take(lanes.get()).collect()))
+        Self(Mutex::new(std::iter::repeat_with(Resident::default).take(lanes.get()).collect()))
     }
 
-    /// Takes the instance of a lane, if there is one.
-    pub(super) fn take(&self, lane: usize) -> Option<Living> {
-        self.places().get_mut(lane).and_then(Option::take)
+    /// Takes the instance of a lane.
+    pub(super) fn take(&self, lane: usize) -> Resident {
+        self.residents().get_mut(lane).map(mem::take).unwrap_or_default()
     }
 
     /// Puts it back.
-    pub(super) fn put(&self, lane: usize, instance: Option<Living>) {
-        if let Some(place) = self.places().get_mut(lane) {
-            *place = instance;
+    pub(super) fn put(&self, lane: usize, resident: Resident) {
+        if let Some(place) = self.residents().get_mut(lane) {
+            *place = resident;
         }
     }
 
     /// How many lanes there are.
     pub(super) fn len(&self) -> usize {
-        self.places().len()
+        self.residents().len()
     }
 
-    fn places(&self) -> MutexGuard<'_, Vec<Option<Living>>> {
+    fn residents(&self) -> MutexGuard<'_, Vec<Resident>> {
         // Nothing panics while the lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,6 +3,7 @@
 mod attempted;
 mod breaker;
 mod gathered;
+mod growth;
 mod keys;
 mod lanes;
 mod line;
@@ -24,6 +25,9 @@ mod worker;
 mod tests;
 
 pub(crate) use gathered::Gathered;
+pub(crate) use growth::Growth;
 pub(crate) use load::Load;
+pub(crate) use pace::Pace;
+pub(crate) use slots::Slots;
 pub(crate) use stage::Stage;
 pub(crate) use worker::{Runtimes, Worker, Workplace};

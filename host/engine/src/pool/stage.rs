@@ -1,6 +1,5 @@
 //! State that all workers of a stage share.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use tokio::sync::futures::Notified;
@@ -15,7 +14,7 @@ use super::retry_queue::RetryQueue;
 use super::slots::Slots;
 use super::worker::Slices;
 use crate::flow::{FailurePolicy, StageCounters};
-use crate::plan::{Limits, Order, Recycle, Reuse, StagePlan};
+use crate::plan::{Limits, Order, Recycle, Reuse, StagePlan, Workers};
 use crate::program::Program;
 use crate::record::{BatchBounds, KeyHash, Ledger, Payload};
 use crate::report::ActivityCell;
@@ -25,7 +24,7 @@ use crate::report::ActivityCell;
 pub(crate) struct Stage {
     pub(crate) name: Arc<str>,
     pub(crate) program: Arc<dyn Program>,
-    pub(crate) workers: NonZeroUsize,
+    pub(crate) workers: Workers,
     pub(crate) bounds: BatchBounds,
     pub(crate) limits: Limits,
     pub(crate) reuse: Reuse,
@@ -36,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) ledger: Arc<Ledger>,
     /// The turnstile of a stage that keeps order.
     pub(crate) turnstile: Option<Turnstile>,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) retries: Retries,
     pub(super) slices: Slices,
     /// The retry queue of a stage that keeps no order: its records wait there for their next attempt.
@@ -47,7 +46,7 @@ pub(crate) struct Stage {
     pub(super) lanes: Option<LaneInstances>,
     /// Whether a record is tried again only under a lease on its lane: what the lane keeps apart is more than its key.
     pub(super) retries_need_lease: bool,
-    pub(super) slots: Slots,
+    pub(crate) slots: Arc<Slots>,
     /// What each task is doing.
     pub(crate) activities: Arc<[ActivityCell]>,
 }
@@ -73,14 +72,15 @@ impl Stage {
             failures,
             ledger: Arc::clone(ledger),
             turnstile: (plan.order == Order::Input).then(Turnstile::default),
-            pace: Pace::default(),
+            pace: Arc::default(),
             retries,
             slices: Slices::default(),
             retry_queue: RetryQueue::new(plan.queue.bytes.get()),
-            lanes: (plan.keeps_state_by_key() && plan.workers.get() > 1).then(|| LaneInstances::new(plan.workers)),
-            retries_need_lease: (plan.keeps_state_by_key() || plan.is_partitioned()) && plan.workers.get() > 1,
+            lanes: (plan.keeps_state_by_key() && plan.workers.may_be_several())
+                .then(|| LaneInstances::new(plan.workers.max)),
+            retries_need_lease: (plan.keeps_state_by_key() || plan.is_partitioned()) && plan.workers.may_be_several(),
             keys: (plan.order == Order::Key).then(|| Keys::new(plan.key.clone(), plan.queue.bytes.get())),
-            slots: Slots::new(plan.workers.get()),
+            slots: Arc::new(Slots::new(plan.workers)),
             activities: Arc::default(),
         };
         stage.activities = std::iter::repeat_with(ActivityCell::default).take(stage.tasks()).collect();
@@ -100,10 +100,10 @@ impl Stage {
         }
     }
 
-    /// How many tasks its workers need: where order is kept, a spare one for each. But instances that live on live in
+    /// How many tasks its workers need, as many as there may ever be: where order is kept, a spare one for each. But instances that live on live in
     /// their task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
-        let workers = self.workers.get();
+        let workers = self.workers.max.get();
         let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Reuse::Worker;
         if may_wait { workers * 2 } else { workers }
     }

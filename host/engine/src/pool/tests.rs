@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Runtimes, Stage, Worker, Workplace};
+use super::{Growth, Runtimes, Slots, Stage, Worker, Workplace};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
 use crate::program::{NativeStage, Program, Verdict};
-use crate::queue::{Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
+use crate::queue::{Lease, Probe, QueueBounds, Receiver, Sender, bounded, with_lanes};
 use crate::record::{Accounting, Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 use crate::redact::Redactor;
 use crate::report::event_channel;
@@ -23,8 +23,10 @@ use crate::testing::{Nowhere, Numbers};
 use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
 
 mod flushed;
+mod growth;
 mod keys;
 mod pairs;
+mod receipts;
 mod retries;
 mod slots;
 mod threads;
@@ -82,11 +84,14 @@ pub(super) struct Floor {
     pub(super) input: Option<Sender>,
     pub(super) queue: Probe,
     pub(super) counters: Arc<StageCounters>,
+    pub(super) slots: Arc<Slots>,
     delivered: Arc<Mutex<Delivered>>,
     begun: Instant,
     ledger: Arc<Ledger>,
     cut: CancellationToken,
     tasks: Tasks,
+    /// The stage and its queue, as a worker has them, until the end.
+    worker: Option<(Weak<Stage>, Receiver)>,
     /// What tasks came to that have ended before the end.
     ended: Vec<Result<()>>,
     folder: tempfile::TempDir,
@@ -100,7 +105,7 @@ impl Floor {
 
     /// The same with another program around the stage's function.
     pub(super) fn start_with(stage: StageBuilder, program: impl FnOnce(NativeStage) -> Arc<dyn Program>) -> Self {
-        Self::start_told(stage, program, Settler::default())
+        Self::start_before(stage, program, Settler::default(), Duration::ZERO)
     }
 
     /// Like the function above, with a subscriber to what becomes of records.
@@ -108,6 +113,16 @@ impl Floor {
         stage: StageBuilder,
         program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
         settler: Settler,
+    ) -> Self {
+        Self::start_before(stage, program, settler, Duration::ZERO)
+    }
+
+    /// Like the function above, before a sink that takes this long for each batch.
+    pub(super) fn start_before(
+        stage: StageBuilder,
+        program: impl FnOnce(NativeStage) -> Arc<dyn Program>,
+        settler: Settler,
+        sink_takes: Duration,
     ) -> Self {
         let mut plan = PipelineBuilder::new("pool")
             .source(SourceBuilder::new("source", Numbers(1)))
@@ -143,16 +158,32 @@ impl Floor {
         let mut tasks = Tasks::new(cut.clone());
         let queue = receiver.probe();
         let runtimes = Runtimes { shared: Handle::current(), own: Handle::current() };
+        let worker = Some((Arc::downgrade(&stage), receiver.clone()));
         let workplace = Workplace { input: receiver, output: outlet, runtimes };
         for task in 0..stage.tasks() {
             tasks.spawn_migrating(&Handle::current(), Worker::new(&stage, task, workplace.clone()).run());
         }
         drop(workplace);
+        if !plan.workers.are_fixed() {
+            tasks.spawn(&Handle::current(), Growth::new(&stage, queue.clone()).run());
+        }
         let delivered = Arc::default();
-        tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered)));
-        let counters = Arc::clone(&stage.counters);
+        tasks.spawn(&Handle::current(), deliver(sink, Arc::clone(&delivered), sink_takes));
+        let (counters, slots) = (Arc::clone(&stage.counters), Arc::clone(&stage.slots));
         let (begun, ended) = (Instant::now(), Vec::new());
-        Self { input: Some(input), queue, counters, delivered, begun, ledger, cut, tasks, ended, folder }
+        Self { input: Some(input), queue, counters, slots, delivered, begun, ledger, cut, tasks, worker, ended, folder }
+    }
+
+    /// Gives the pool these sizes, one after the other, each after a pause, whatever work there is.
+    pub(super) fn resize(&mut self, sizes: Vec<(Duration, usize)>) {
+        let slots = Arc::clone(&self.slots);
+        self.tasks.spawn(&Handle::current(), async move {
+            for (pause, workers) in sizes {
+                sleep(pause).await;
+                slots.resize(workers);
+            }
+            Ok(())
+        });
     }
 
     /// Gives it these values, in one batch. Waits as a source does.
@@ -179,7 +210,7 @@ impl Floor {
         loop {
             tokio::select! {
                 // Whoever waits for tasks respawns them on other threads.
-                ended = self.tasks.next() => self.ended.extend(ended),
+                Some(ended) = self.tasks.next() => self.ended.push(ended),
                 _ = &mut give => return,
             }
         }
@@ -193,14 +224,33 @@ impl Floor {
 
     /// Lets everything happen that happens without waiting for a backoff.
     pub(super) async fn settle(&mut self) {
-        let mut moment = std::pin::pin!(sleep(Duration::from_nanos(1)));
+        self.pass(Duration::from_nanos(1)).await;
+    }
+
+    /// Lets this time pass.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        let mut moment = std::pin::pin!(sleep(time));
         loop {
             tokio::select! {
                 // Whoever waits for tasks respawns them on other threads.
-                ended = self.tasks.next() => self.ended.extend(ended),
+                Some(ended) = self.tasks.next() => self.ended.push(ended),
                 () = &mut moment => return,
             }
         }
+    }
+
+    /// Takes the lane of a key, as a worker does, unless another one has it.
+    pub(super) fn lane_of(&self, key: &str) -> Lease {
+        let (stage, input) = self.worker.as_ref().expect("it has not ended");
+        let hash = stage.upgrade().expect("it works").key(&keyed([key]), 0);
+        input.lease(input.lane(hash)).expect("the lane is free")
+    }
+
+    /// Leaves a lane to others, as a worker does.
+    pub(super) fn leave(&self, lane: Lease) {
+        drop(lane);
+        let stage = self.worker.as_ref().and_then(|(stage, _)| stage.upgrade()).expect("it works");
+        stage.keys.as_ref().expect("it keeps order by key").release();
     }
 
     /// What has been delivered so far, and when, from the start on, in whole milliseconds.
@@ -247,7 +297,7 @@ impl Floor {
     }
 
     async fn end(&mut self) -> Result<()> {
-        self.input = None;
+        (self.input, self.worker) = (None, None);
         let mut failure: Option<Error> = None;
         let mut earlier = std::mem::take(&mut self.ended).into_iter();
         while let Some(ended) = match earlier.next() {
@@ -275,8 +325,11 @@ fn keyed<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Payload {
     records
 }
 
-async fn deliver(sink: Receiver, delivered: Arc<Mutex<Delivered>>) -> Result<()> {
+async fn deliver(sink: Receiver, delivered: Arc<Mutex<Delivered>>, takes: Duration) -> Result<()> {
     while let Some(received) = sink.recv(&batch(1_000_000)).await {
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         let (records, claims) = received.batch.into_parts();
         let texts = records.values().iter().map(|value| (Instant::now(), String::from_utf8_lossy(value).into_owned()));
         let mut delivered = delivered.lock().unwrap();

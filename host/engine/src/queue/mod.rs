@@ -73,7 +73,7 @@ pub struct Receiver {
 }
 
 /// Looks at a queue. It is neither a sender nor a receiver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Probe {
     shared: Arc<Shared>,
 }
@@ -178,6 +178,11 @@ impl Probe {
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.shared.line().depth
+    }
+
+    /// Whether another receiver would find a batch now.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.shared.line().lanes.has_ready()
     }
 
     /// Records that came without a key to a queue with several lanes that deals by it, and that key.

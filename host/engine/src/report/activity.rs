@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
-/// What a task of a stage is doing. A stage has a task for each of its workers; where order is kept, each worker has a
+/// What a task of a stage is doing. A stage has a task for each worker that it may have; where order is kept, each worker has a
 /// second task, which takes over while the first waits for its turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "doing")]
@@ -12,7 +12,7 @@ pub enum Activity {
     /// Waits for input, or for a retry that is due.
     #[default]
     WaitingForInput,
-    /// Is a second task that is not wanted.
+    /// Is not wanted: a second task, or a worker of a pool that has not grown yet or has shrunk.
     Spare,
     /// Makes an instance of the stage's program.
     MakingInstance,

@@ -43,6 +43,15 @@ pub enum Event {
         /// How its instances begin from now on.
         warmth: Warmth,
     },
+    /// The pool of a stage has grown or shrunk: at most twice a second, and seldom as often.
+    Resized {
+        /// Which stage.
+        stage: String,
+        /// How many workers it had.
+        before: usize,
+        /// How many it has now.
+        workers: usize,
+    },
     /// A record failed: in a source (bad input), a stage or a sink.
     Failed {
         /// Where it failed.

@@ -18,7 +18,7 @@ pub use feed::{EventFeed, EventSender, EventStream, event_channel};
 pub use inspection::{CheckReport, CheckedNode, GrantUse, ImportUse, Inspection, Provision, Role};
 pub use promise::Promise;
 pub use stats::{
-    Bottleneck, CheckpointStats, Ending, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats, StageStats,
-    Stats,
+    Bottleneck, CheckpointStats, Ending, PoolStats, Problem, QueueStats, Report, Resumed, SinkStats, SourceStats,
+    StageStats, Stats,
 };
 pub use warning::{Warning, WarningKind};

@@ -69,8 +69,11 @@ pub struct SourceStats {
 pub struct StageStats {
     /// The stage's name.
     pub name: String,
-    /// Size of its pool.
+    /// How many workers its pool has: of one that grows and shrinks, now.
     pub workers: usize,
+    /// What the size of its pool was, if it grows and shrinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolStats>,
     /// Whether its instances started from an image of an opened one.
     pub warmth: Warmth,
     /// Records given to it.
@@ -114,6 +117,23 @@ pub struct StageStats {
     /// What each of its tasks is doing; empty once the run has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Activity>,
+}
+
+/// The size of a pool that grows and shrinks, in workers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PoolStats {
+    /// At least.
+    pub min: usize,
+    /// At most.
+    pub max: usize,
+    /// The most that there were.
+    pub most: usize,
+    /// On average over time.
+    pub average: f64,
+    /// How often it grew.
+    pub grown: u64,
+    /// How often it shrank.
+    pub shrunk: u64,
 }
 
 /// Counts and times of one sink.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::kept::kept;
 use super::numbers::{brief, bytes, count, duration, per_second, percent, plural};
+use super::pool;
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
 use super::table::Table;
@@ -85,9 +86,9 @@ fn notes(report: &Report) -> String {
     text
 }
 
-/// What a stage's failures cost, and what its guests were not let say.
+/// How large a stage's pool was, what its failures cost, and what its guests were not let say.
 fn trouble(stage: &StageStats) -> String {
-    let mut text = String::new();
+    let mut text = pool::history(stage);
     if stage.retries > 0 {
         let attempts = plural(stage.retries, "further attempt");
         let recovered = if stage.recovered == 0 { "none".to_owned() } else { plural(stage.recovered, "record") };
@@ -234,7 +235,7 @@ fn advice(bottleneck: &Bottleneck, stats: &Stats, cores: usize) -> String {
         _ if all_cores_work(stats, cores) => {
             ("stage", "busy", "all cores are busy, so only cheaper work there would help".to_owned())
         }
-        _ => ("stage", "busy", "more workers, or cheaper work there, would help".to_owned()),
+        _ => ("stage", "busy", pool::help(stats.stages.iter().find(|stage| stage.name == *node))),
     };
     let label = paint(STRONG, "bottleneck:");
     if *busy_share < IDLE_SHARE_MAX {
@@ -340,7 +341,7 @@ impl Form {
 
     fn stage(&self, stage: &StageStats) -> [String; 10] {
         [
-            times(&stage.name, stage.workers),
+            one_line(&stage.name) + &pool::size(stage),
             (self.number)(stage.records_in),
             (self.number)(stage.records_out),
             (self.number)(stage.dropped),

@@ -7,6 +7,7 @@ mod inspection;
 mod kept;
 mod letters;
 pub(super) mod numbers;
+mod pool;
 mod problem;
 mod promise;
 mod reach;

@@ -55,9 +55,9 @@ pub(in crate::config) const STAGE: &[Key] = &[
     },
     Key {
         name: "workers",
-        value: "count",
+        value: "count, 1 to 1024, or table",
         default: "one for each core",
-        meaning: "how many instances work at the same time, 1 to 1024",
+        meaning: "how many instances work at the same time: a fixed number, or [as many as there is work for](#workers)",
     },
     Key {
         name: "queue",
@@ -166,6 +166,17 @@ pub(in crate::config) const COMMAND: &[Key] = &[
         default: "`\"batch\"`",
         meaning: "what one run of the program gets: one `\"record\"`, or a `\"batch\"`",
     },
+];
+
+/// `workers` as a table.
+pub(in crate::config) const WORKERS: &[Key] = &[
+    Key {
+        name: "min",
+        value: "count, 1 to 1024",
+        default: "1",
+        meaning: "how many workers the stage has at the start, and while it is idle",
+    },
+    Key { name: "max", value: "count, `min` to 1024", default: "required", meaning: "how many workers it has at most" },
 ];
 
 /// `recycle`.

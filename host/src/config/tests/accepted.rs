@@ -9,7 +9,7 @@ use crate::connector::{
 };
 use crate::plan::{
     Breaker, Checkpoints, Code, CommandPlan, Each, Feed, Framing, Limits, Node, OnError, Order, Plan, Recycle, Retry,
-    Reuse, Share, Suggested, Warm, Wire,
+    Reuse, Share, Suggested, Warm, Wire, Workers,
 };
 use crate::record::{Pairing, RecordKey};
 
@@ -49,7 +49,7 @@ fn every_default_is_as_documented() {
     let stage = &plan.stages[0];
     assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("jobs/x")));
     assert_eq!(stage.config, "{}");
-    assert_eq!(stage.workers.get(), 3);
+    assert_eq!(stage.workers, Workers::fixed(NonZeroUsize::new(3).unwrap()));
     assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (16_384, 16 << 20));
     assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (4096, 1 << 20));
     assert_eq!(stage.batch.linger, Duration::ZERO);
@@ -89,7 +89,7 @@ fn every_key_of_a_stage_is_read() {
     );
     let stage = &plan.stages[0];
     assert!(matches!(&stage.code, Code::Component(path) if path == Path::new("/abs/x.wasm")));
-    assert_eq!(stage.workers.get(), 1024);
+    assert_eq!(stage.workers, Workers::fixed(NonZeroUsize::new(1024).unwrap()));
     assert_eq!((stage.queue.records.get(), stage.queue.bytes.get()), (2_000_000, 2 << 30));
     assert_eq!((stage.batch.records.get(), stage.batch.bytes.get()), (1_000_000, 1 << 30));
     assert_eq!(stage.batch.linger, Duration::from_secs(3600));

@@ -125,16 +125,32 @@ fn numbers_keep_their_bounds() {
         (keys("workers = 1025"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 1025"#),
         (
             keys("workers = 'two'"),
-            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found a string"#,
+            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, or a table such as { min = 1, max = 8 }, found a string"#,
         ),
         (
             keys("workers = 99999999999999999999"),
             r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 99999999999999999999"#,
         ),
-        (keys("workers = 1.5"), r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found 1.5"#),
         (
-            keys("workers = { min = 1 }"),
-            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, found a table"#,
+            keys("workers = 1.5"),
+            r#"7:11: "workers" of stage "s": expected a whole number from 1 to 1024, or a table such as { min = 1, max = 8 }, found 1.5"#,
+        ),
+        (keys("workers = { min = 1 }"), r#"7:11: missing key "max" in "workers" of stage "s""#),
+        (
+            keys("workers = { min = 4, max = 2 }"),
+            r#"7:28: "max" of "workers" of stage "s": must not be less than "min", which is 4"#,
+        ),
+        (
+            keys("workers = { min = 0, max = 2 }"),
+            r#"7:19: "min" of "workers" of stage "s": expected a whole number from 1 to 1024, found 0"#,
+        ),
+        (
+            keys("workers = { max = 1025 }"),
+            r#"7:19: "max" of "workers" of stage "s": expected a whole number from 1 to 1024, found 1025"#,
+        ),
+        (
+            keys("workers = { min = 1, maximum = 8 }"),
+            r#"7:22: unknown key "maximum" in "workers" of stage "s" | did you mean "max"?"#,
         ),
         (
             keys("queue.records = 0"),

@@ -20,7 +20,7 @@ struct Line {
 impl Line {
     fn new(workers: u64, every: Option<Duration>) -> Self {
         let traffic = Arc::new(Traffic::default());
-        let rule = Rule { least: workers, ..Rule::new(Vec::new(), 0, Duration::ZERO, every) };
+        let rule = Rule { least: workers, ..Rule::new(&[], 0, Duration::ZERO, every) };
         let issuer = Issuer {
             ledger: Arc::<Ledger>::default(),
             source: "s".into(),

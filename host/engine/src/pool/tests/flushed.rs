@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 
+use super::growth::Lasting;
 use super::*;
+use crate::plan::Retry;
 use crate::program::{Budget, GuestFailure, Instance, Outcome, WorkerId};
 
 /// Keeps all records until the flush.
-struct Keeping;
+pub(super) struct Keeping;
 
 struct Kept(Payload);
 
@@ -53,4 +55,25 @@ async fn records_that_live_on_in_a_flush_are_never_without_a_claim() {
     assert!(floor.ledger.moving() > 0, "what came out is in the worker's hands");
     drop(told);
     assert_eq!(floor.drain().await.unwrap().delivered, 3);
+}
+
+/// What an instance returned at its end goes after all records of its batch, those that wait for another attempt included.
+#[tokio::test(start_paused = true)]
+async fn a_flush_does_not_overtake_records_of_its_batch_that_are_tried_again() {
+    let stage = StageBuilder::native("lasting", flaky())
+        .workers(count(2))
+        .batch(batch(3))
+        .retry(Retry::times(1).backoff(Duration::from_secs(10)));
+    let program =
+        |function| Arc::new(Lasting { function, takes: Duration::ZERO, seen: Arc::default() }) as Arc<dyn Program>;
+    let mut floor = Floor::start_with(stage, program);
+    floor.give(["1", "2 r1", "3"]).await;
+    floor.settle().await;
+    assert_eq!(floor.texts(), ["1"], "what leads");
+    floor.drain().await.unwrap();
+    assert_eq!(
+        floor.texts(),
+        ["1", "2 r1", "3", "=3", "=1"],
+        "in the order of the input, and then what both instances gave"
+    );
 }

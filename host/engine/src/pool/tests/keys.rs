@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use tokio::time::{advance, sleep};
 
+use super::growth::between;
 use super::{BOUND, Floor, batch, count, flaky, queue};
 use crate::StageBuilder;
+use crate::flow::Settler;
 use crate::plan::{Breaker, OnError, Order, Retry, Reuse};
 use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::Payload;
@@ -288,11 +290,13 @@ impl Instance for Tally {
 }
 
 proptest! {
-    /// Whoever has a record, and however often it is tried: the counts of a key are those of one instance.
+    /// Whoever has a record, however often it is tried and however many workers there are: the counts of a key are those of
+    /// one instance.
     #[test]
     fn records_of_a_key_always_meet_the_same_instance(
         batches in prop::collection::vec(prop::collection::vec((0_u8..6, prop::bool::weighted(0.2)), 1..8), 1..12),
-        workers in 1_usize..5,
+        (min, more) in (1_usize..4, 0_usize..3),
+        sizes in prop::collection::vec((0_u64..30, 1_usize..6), 0..10),
         bound in 1_usize..6,
         capacity in 1_usize..30,
         backoff in 0_u64..20,
@@ -309,13 +313,14 @@ proptest! {
         let batches: Vec<Vec<String>> =
             batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
         let stage = stage()
-            .workers(count(workers))
+            .workers(between(min, min + more))
             .queue(queue(capacity))
             .batch(batch(bound))
             .reuse(Reuse::Worker)
             .retry(Retry::times(2).backoff(Duration::from_millis(backoff)));
         let (texts, account, instances) = runtime.block_on(async {
             let mut floor = Floor::start_with(stage, |_| Arc::new(Tallies));
+            floor.resize(sizes.into_iter().map(|(at, size)| (Duration::from_millis(at), size)).collect());
             floor.give_batches(batches, BOUND).await;
             let account = floor.drain().await.expect("nothing ends the run");
             (floor.texts(), account, floor.counters.instances.get())
@@ -329,6 +334,40 @@ proptest! {
         let ends: BTreeMap<_, _> = ends.iter().filter_map(|text| text.split_once('=')).collect();
         prop_assert!(ends.iter().all(|(key, count)| expected[*key].to_string() == **count), "{:?}", ends);
         prop_assert_eq!(account.created, expected.len() as u64, "what an instance gave at its end, once for each key");
-        prop_assert!(instances <= workers as u64, "{} instances of {} workers", instances, workers);
+        prop_assert!(instances <= (min + more) as u64, "{} instances of {} workers", instances, min + more);
     }
+}
+
+/// A record that waits may be tried as soon as it is in its line, by anybody. Were it put there before what comes before it is
+/// sent, whoever tries it would overtake that.
+#[tokio::test(start_paused = true)]
+async fn a_retry_does_not_overtake_what_its_first_worker_has_not_sent_yet() {
+    let mut settler = Settler::default();
+    let told = settler.subscribe(count(1));
+    let stage = stage().retry(Retry::times(1).backoff(Duration::ZERO));
+    let mut floor = Floor::start_told(stage, |native| Arc::new(native), settler);
+    // The worker tells first what was dropped, and nobody listens.
+    floor.give_keyed(["x1 d0", "y1 d0", "z1 d0", "a1", "a2 r1"]).await;
+    floor.pass(SECOND).await;
+    assert_eq!(floor.ledger.accounting().dropped, 3, "it is about to send");
+    assert!(floor.texts().is_empty(), "{:?}", floor.texts());
+    drop(told);
+    floor.drain().await.unwrap();
+    assert_eq!(floor.texts(), ["a1", "a2 r1"]);
+}
+
+/// A worker that is about to end has the lease of each lane for a moment. If a record of that lane is due just then, whoever
+/// looks cannot take it, and has to come back.
+#[tokio::test(start_paused = true)]
+async fn nobody_ends_while_somebody_else_has_the_lane_of_a_record_that_is_due() {
+    let mut floor = Floor::start(stage().reuse(Reuse::Worker));
+    floor.give_keyed(["a1 r1"]).await;
+    floor.settle().await;
+    floor.input = None;
+    let lane = floor.lane_of("a");
+    floor.pass(60 * SECOND).await;
+    assert!(floor.texts().is_empty(), "it is due, and its lane is not free");
+    floor.leave(lane);
+    let account = floor.drain().await.unwrap();
+    assert_eq!((account.delivered, account.in_flight), (1, 0));
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{BOUND, Floor, batch, count, queue};
 use crate::StageBuilder;
-use crate::plan::{Breaker, Retry, Reuse};
+use crate::plan::{Breaker, Retry, Reuse, Workers};
 use crate::program::{Budget, Failure, GuestFailure, Instance, NativeStage, Outcome, Program, Verdict, WorkerId};
 use crate::record::{Pairing, Payload, RecordKey};
 
@@ -116,7 +116,8 @@ struct Case {
     batches: Vec<Vec<Row>>,
     buckets: u16,
     same_nodes: bool,
-    workers: usize,
+    min: usize,
+    max: usize,
     batch: usize,
     queue: usize,
     reuse: Reuse,
@@ -136,12 +137,14 @@ fn case() -> impl Strategy<Value = Case> {
     let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let grid = (2_u16..9, any::<bool>());
     let cut = prop::option::weighted(0.3, 0_u64..3_000);
-    (batches, grid, 1_usize..5, 1_usize..9, 1_usize..40, reuse, 0_u64..50, cut).prop_map(
-        |(batches, (buckets, same_nodes), workers, batch, queue, reuse, backoff, cut)| Case {
+    let workers = (1_usize..5).prop_flat_map(|max| (1..=max, Just(max)));
+    (batches, grid, workers, 1_usize..9, 1_usize..40, reuse, 0_u64..50, cut).prop_map(
+        |(batches, (buckets, same_nodes), (min, max), batch, queue, reuse, backoff, cut)| Case {
             batches,
             buckets,
             same_nodes,
-            workers,
+            min,
+            max,
             batch,
             queue,
             reuse,
@@ -155,7 +158,7 @@ async fn holds(case: Case) -> Result<(), TestCaseError> {
     let pairing = pairing(case.buckets, case.same_nodes);
     let stage = stage()
         .partition(pairing.clone())
-        .workers(count(case.workers))
+        .workers(Workers { min: count(case.min), max: count(case.max) })
         .queue(queue(case.queue))
         .batch(batch(case.batch))
         .reuse(case.reuse)
@@ -170,7 +173,7 @@ async fn holds(case: Case) -> Result<(), TestCaseError> {
         None => floor.drain().await.expect("nothing ends the run"),
     };
     prop_assert!(account.balances());
-    prop_assert!(case.workers == 1 || watched.lock().expect("whole").shared == 0, "a bucket in two calls");
+    prop_assert!(case.max == 1 || watched.lock().expect("whole").shared == 0, "a bucket in two calls");
     let rows: Vec<Row> = floor.texts().iter().map(|text| serde_json::from_str(text).expect("a row")).collect();
     let mut by_pair = BTreeMap::<(u8, u8), Vec<usize>>::new();
     for (left, right, number, _) in &rows {

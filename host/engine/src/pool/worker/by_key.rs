@@ -7,7 +7,7 @@ use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
 use crate::pool::keys::Keys;
-use crate::pool::lanes::LaneInstances;
+use crate::pool::lanes::{LaneInstances, Resident};
 use crate::pool::load::Load;
 use crate::pool::outcome::{Part, Sorted};
 use crate::pool::retries::Waiting;
@@ -70,7 +70,7 @@ impl Worker {
             self.try_again_by_key(due, watch).await?;
         }
         if let (Some(lanes), Some(lane)) = (&self.stage.lanes, lease.lane()) {
-            lanes.put(lane, self.instance.take());
+            lanes.put(lane, Resident { instance: self.instance.take(), kept: mem::take(&mut self.kept) });
         }
         self.release(lease);
         Ok(())
@@ -102,7 +102,7 @@ impl Worker {
 
     fn take_instance(&mut self, lease: &Lease) {
         if let (Some(lanes), Some(lane)) = (&self.stage.lanes, lease.lane()) {
-            self.instance = lanes.take(lane);
+            Resident { instance: self.instance, kept: self.kept } = lanes.take(lane);
         }
     }
 
@@ -125,15 +125,16 @@ impl Worker {
             let (sorted, kept) = if gathered.waits() {
                 let hashes = self.hashes(load.records());
                 let is_held = |position: usize| hashes.get(position).is_some_and(|key| pending.holds(*key));
-                part(gathered.cut(&mut load, is_held, &self.stage.retries), &hashes)
+                part(self.cut(gathered, &mut load, is_held), &hashes)
             } else {
-                (gathered.sort(&mut load), Vec::new())
+                (self.sort(gathered, &mut load), Vec::new())
             };
             watch.lap(&self.stage.counters.busy);
             self.send_on(sorted, flushed, None).await?;
+            self.let_go();
             watch.lap(&self.stage.counters.blocked);
             // Not before: another worker could try a record, and send it on, before what comes before it is sent.
-            self.keep(kept);
+            self.park(kept);
         }
         Ok(())
     }
@@ -148,12 +149,13 @@ impl Worker {
         let mut gathered = self.gather(&load, &mut load.pending(), 0, SEND_ON_BYTES).await?;
         drop(slot);
         let (tried, mut flushed) = (gathered.through(), mem::take(&mut gathered.flushed));
-        let mut parts = gathered.cut(&mut load, |_| true, &self.stage.retries);
+        let mut parts = self.cut(gathered, &mut load, |_| true);
         parts.extend((tried..).zip(load.rest(tried).into_iter().map(Part::Waiting)));
         let (mut sorted, mut kept) = part(parts, &hashes);
         watch.lap(&self.stage.counters.busy);
         while !in_hand.is_empty() {
             self.send_on(sorted, mem::take(&mut flushed), None).await?;
+            self.let_go();
             watch.lap(&self.stage.counters.blocked);
             let Some(keys) = &self.stage.keys else { break };
             sorted = keys.put_back(mem::take(&mut kept), &mut in_hand);
@@ -165,7 +167,7 @@ impl Worker {
         (0..records.len()).map(|index| self.stage.key(records, index)).collect()
     }
 
-    fn keep(&self, kept: Vec<(KeyHash, Part)>) {
+    fn park(&self, kept: Vec<(KeyHash, Part)>) {
         if let Some(keys) = &self.stage.keys {
             keys.put(kept);
         }

@@ -51,7 +51,8 @@ pub(crate) struct Worker {
     is_spare: bool,
     /// Time inside guests for what it has in hand.
     slice: Duration,
-    /// Of what its instance may hold, for sources that are told what became of it.
+    /// The records that its instance may hold, for sources that are told what became of them. Those of a lane's instance
+    /// are here only while that is.
     kept: Kept,
 }
 
@@ -60,8 +61,8 @@ impl Worker {
     pub(crate) fn new(stage: &Arc<Stage>, task: usize, workplace: Workplace) -> Self {
         let Workplace { input, output, runtimes } = workplace;
         Self {
-            id: WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers },
-            is_spare: task >= stage.workers.get(),
+            id: WorkerId { stage: Arc::clone(&stage.name), worker: task % stage.workers.max },
+            is_spare: task >= stage.workers.max.get(),
             stage: Arc::clone(stage),
             task,
             input,

@@ -35,6 +35,8 @@ enum State {
     Waiting,
     /// It works on these, on the threads on which such work is done.
     AtWork(InHand),
+    /// The pool has shrunk, or has not grown yet: it ends its instance, and waits until it is wanted.
+    Unwanted,
     /// No records are left for it: it flushes what its instance holds.
     Ending,
 }
@@ -89,10 +91,15 @@ impl Worker {
                     return Ok(Some(Migrate::to(runtime, self.resume(state, watch))));
                 }
                 state = match state {
-                    State::Waiting => self.wait().await.map_or(State::Ending, State::AtWork),
+                    State::Waiting => self.wait().await,
                     State::AtWork(in_hand) => {
                         watch.lap(&self.stage.counters.waiting);
                         self.take_up(in_hand, &mut watch).await?;
+                        State::Waiting
+                    }
+                    State::Unwanted => {
+                        watch.lap(&self.stage.counters.waiting);
+                        self.stand_by(&mut watch).await?;
                         State::Waiting
                     }
                     State::Ending => {
@@ -111,12 +118,25 @@ impl Worker {
             State::AtWork(_) => self.stage.slices.are_short(),
             // To flush what an instance holds may take any time.
             State::Ending => self.is_shared && self.instance.is_none() && self.stage.lanes.is_none(),
+            State::Unwanted => self.is_shared && self.instance.is_none(),
         };
         if is_shared == self.is_shared {
             return None;
         }
         self.is_shared = is_shared;
         Some(if is_shared { &self.runtimes.shared } else { &self.runtimes.own }.clone())
+    }
+
+    /// Gives back its instance, and waits until the pool is as large as to want this worker. Instances of lanes stay: their
+    /// keys have to find them again.
+    async fn stand_by(&mut self, watch: &mut Stopwatch) -> Result<()> {
+        if self.instance.is_some() {
+            self.end_instance(watch).await?;
+        }
+        self.does(Activity::Spare);
+        self.stage.slots.wait_until_present(self.id.worker).await;
+        watch.skip();
+        Ok(())
     }
 
     async fn end(&mut self, mut watch: Stopwatch) -> Result<()> {
@@ -160,35 +180,41 @@ impl Worker {
         }
     }
 
-    /// Records that are due, or else new input; `None` when there will be neither. Workers that end before others need
+    /// Records that are due, or else new input; it ends when there will be neither. Workers that end before others need
     /// not wait for them: the worker that lets a record wait comes back for it.
-    async fn wait(&mut self) -> Option<InHand> {
-        let wanted = || self.stage.pace.batches_take_long();
+    async fn wait(&mut self) -> State {
+        let slots = &*self.stage.slots;
+        let worker = self.id.worker;
         if self.is_spare {
             self.does(Activity::Spare);
-        }
-        if self.is_spare && !self.stage.slots.wait_until_wanted(wanted).await {
-            return None;
+            let wanted = || self.stage.pace.batches_take_long() && slots.want(worker);
+            if !slots.wait_until_wanted(wanted).await {
+                return State::Ending;
+            }
         }
         self.does(Activity::WaitingForInput);
-        let mut is_closed = false;
+        let (mut is_closed, may_shrink) = (false, !self.stage.workers.are_fixed());
         loop {
-            let changed = self.stage.changed();
+            let (changed, resized) = (self.stage.changed(), slots.resized());
+            if may_shrink && !slots.want(worker) {
+                return State::Unwanted;
+            }
             let bounds = self.stage.pace.batch(&self.stage.bounds);
             let (Look { due, next, is_full, is_kept }, lease) = self.look(&bounds);
             if !due.is_empty() {
-                return Some(InHand::Due(due, lease));
+                return State::AtWork(InHand::Due(due, lease));
             }
             if is_closed && next.is_none() && !is_kept {
-                return None;
+                return State::Ending;
             }
             tokio::select! {
                 // What is due first, however much input there is.
                 biased;
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
                 () = changed => {}
+                () = resized, if may_shrink => {}
                 received = self.input.recv(&bounds), if !is_full && !is_closed => match received {
-                    Some(received) => return Some(InHand::Input(received)),
+                    Some(received) => return State::AtWork(InHand::Input(received)),
                     None => is_closed = true,
                 },
             }

@@ -4,8 +4,10 @@ use super::Worker;
 use crate::error::Result;
 use crate::flow::Hold;
 use crate::pool::attempted::Flushed;
+use crate::pool::gathered::Gathered;
+use crate::pool::load::Load;
 use crate::pool::order::Turn;
-use crate::pool::outcome::Sorted;
+use crate::pool::outcome::{Part, Sorted};
 use crate::record::{Fate, Lineage, Ticket};
 use crate::report::Activity;
 
@@ -16,11 +18,39 @@ pub(super) struct ClaimedFlush {
 }
 
 impl Worker {
+    /// Divides what was gathered, where no record is tried again.
+    pub(super) fn sort(&mut self, gathered: Gathered, load: &mut Load) -> Sorted {
+        let sorted = gathered.sort(load);
+        self.keep(&sorted);
+        sorted
+    }
+
+    /// Divides what was gathered, with the records that are tried again apart, and those at certain positions.
+    pub(super) fn cut(
+        &mut self,
+        gathered: Gathered,
+        load: &mut Load,
+        is_apart: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, Part)> {
+        let parts = gathered.cut(load, is_apart, &self.stage.retries);
+        for (_, part) in &parts {
+            if let Part::Done(sorted) = part {
+                self.keep(sorted);
+            }
+        }
+        parts
+    }
+
+    /// What came to nothing may be held by the instance, and be in what that gives at its end. So it is noted before that is
+    /// claimed, whenever the rest of these records is sent on: they may wait behind one that is tried again.
+    fn keep(&mut self, sorted: &Sorted) {
+        self.kept.keep(&sorted.dropped);
+    }
+
     /// Settles what was dropped, gives failures to the error policy, and sends outputs on: at its turn, if order is kept.
     pub(super) async fn send_on(&mut self, sorted: Sorted, flushed: Vec<Flushed>, turn: Option<&Turn>) -> Result<()> {
         let last = sorted.last_reason();
         let Sorted { emitted, claims, ports, failed, dropped } = sorted;
-        self.kept.keep(&dropped);
         let flushed: Vec<ClaimedFlush> = flushed.into_iter().map(|flushed| self.claim(flushed)).collect();
         let counters = &self.stage.counters;
         counters.records_out.add(emitted.len());

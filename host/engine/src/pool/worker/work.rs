@@ -29,7 +29,7 @@ impl Worker {
             done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
             let sorted = if gathered.waits() {
-                let parts = gathered.cut(&mut load, |_| false, &self.stage.retries);
+                let parts = self.cut(gathered, &mut load, |_| false);
                 watch.lap(&self.stage.counters.busy);
                 match &turn {
                     Some(turn) => {
@@ -40,7 +40,7 @@ impl Worker {
                     None => self.let_wait(parts),
                 }
             } else {
-                gathered.sort(&mut load)
+                self.sort(gathered, &mut load)
             };
             watch.lap(&self.stage.counters.busy);
             self.send_on(sorted, flushed, turn.as_ref()).await?;
@@ -109,7 +109,7 @@ impl Worker {
         let mut gathered = self.gather(&load, &mut load.pending(), 0, left).await?;
         let tried = gathered.through();
         parked.flushed.append(&mut gathered.flushed);
-        let parts = gathered.cut(&mut load, |_| true, &self.stage.retries).into_iter().map(|(_, part)| part);
+        let parts = self.cut(gathered, &mut load, |_| true).into_iter().map(|(_, part)| part);
         let untried = load.rest(tried).into_iter().map(Part::Waiting);
         parked.put(positions.into_iter().zip(parts.chain(untried)));
         Ok(())
