@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use sandmill::plan::{OnError, Order, Retry};
+use sandmill::plan::{OnError, Order, Retry, Workers};
 use sandmill::program::{NativeStage, Verdict};
 use sandmill::queue::QueueBounds;
 use sandmill::record::BatchBounds;
@@ -202,6 +202,42 @@ async fn a_tap_copies_every_nth_record_within_its_bound_and_changes_nothing_that
     assert!(copies.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{copies:?}");
     assert!(some_copies.windows(2).all(|pair| pair[0] + 7 == pair[1]), "{some_copies:?}");
     assert!(some_copies.len() > 1 && some_copies.len() as u64 + some.lost() <= 20_000 / 7 + 1, "{some_copies:?}");
+}
+
+/// Fails if nobody looks after the pool of a run, or tells of it.
+#[tokio::test]
+async fn a_pool_that_grows_says_so_while_it_does_and_in_the_report() {
+    let slow = NativeStage::new(|_key, value, out| {
+        std::thread::park_timeout(Duration::from_millis(1));
+        out.push(None, value);
+        Verdict::Done
+    });
+    let (min, max) = (NonZeroUsize::MIN, NonZeroUsize::new(4).expect("not zero"));
+    let batch =
+        BatchBounds { records: NonZeroUsize::new(20).expect("not zero"), ..sandmill::plan::bounds::BATCH_DEFAULT };
+    let pipeline = builder("growing")
+        .source(SourceBuilder::custom("numbers", Numbers::up_to(1_000_000)))
+        .stage(StageBuilder::native("slow", slow).workers(Workers { min, max }).batch(batch).order(Order::None))
+        .sink(SinkBuilder::custom("kept", Keeper::default()));
+    let running = prepared(pipeline).await.start();
+    let (observer, mut events) = (running.observer(), running.observer().events());
+    assert_eq!(observer.snapshot().stages[0].workers, 1);
+    let mut sizes = Vec::new();
+    while sizes.last() != Some(&4) {
+        if let Event::Resized { stage, before, workers } =
+            timeout(BOUND, events.next()).await.expect("it grows").expect("it runs")
+        {
+            assert_eq!((stage.as_str(), before), ("slow", sizes.last().copied().unwrap_or(1)));
+            sizes.push(workers);
+        }
+    }
+    assert_eq!((sizes, observer.snapshot().stages[0].workers), (vec![2, 4], 4));
+    running.stopper().stop();
+    let report = timeout(BOUND, running.wait()).await.expect("every run ends");
+    assert_eq!(report.ending, Ending::Stopped, "{:?}", report.problem);
+    let pool = report.stats.stages[0].pool.expect("it grows and shrinks");
+    assert_eq!((pool.min, pool.max, pool.most, pool.grown), (1, 4, 4, 2));
+    assert!(pool.average > 1.0 && pool.average < 4.0, "{pool:?}");
 }
 
 async fn numbers_of(tap: &mut Tap) -> Vec<u64> {
