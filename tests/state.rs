@@ -1,6 +1,7 @@
 //! What is told when a run cannot simply go on where it was cut: nothing is mixed up, nothing starts over unasked.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -454,9 +455,14 @@ async fn a_second_run_at_the_same_time_is_refused() {
     let mut first = sandbox.sandmill(&["run", "--quiet"]).stderr(Stdio::null()).spawn().expect("it starts");
     let mut output = first.stdout.take().expect("piped");
     output.read_exact(&mut [0; 2]).await.expect("it has begun");
-    let seen = sandbox.run("sandmill run").await.expect("it ends");
-    assert_eq!(seen.code, 2, "{}", seen.stderr);
-    assert!(seen.stderr.contains("another run of this pipeline is using the state file"), "{}", seen.stderr);
+    let file = |sandbox: &Sandbox| fs::metadata(sandbox.path().join("p.state.db")).map(|file| file.ino()).ok();
+    let before = file(&sandbox);
+    for second in ["sandmill run", "sandmill run --fresh"] {
+        let seen = sandbox.run(second).await.expect("it ends");
+        assert_eq!(seen.code, 2, "{}", seen.stderr);
+        assert!(seen.stderr.contains("another run of this pipeline is using the state file"), "{}", seen.stderr);
+        assert!(before.is_some() && file(&sandbox) == before, "`{second}` took the file away from the first run");
+    }
     drop(output);
     finish(first, Duration::from_secs(10)).await.expect("its reader has gone");
     let seen = sandbox.run("sandmill run --quiet | head -n 2").await.expect("it ends");

@@ -185,12 +185,17 @@ impl StateFile {
     }
 
     /// Removes what a run that is over has no use for: all of the file, unless it holds dead letters. A process that is
-    /// killed in here leaves a file that says that the run is over, or none. Lets go of the file, as [`Self::close`].
+    /// killed in here leaves a file that says that the run is over, or none. Lets go of the file, as [`Self::close`]. A
+    /// run that never had the file leaves it to the one that has it.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn conclude(&self) -> Result<()> {
         let mut inner = self.inner();
+        if inner.lock.is_none() {
+            *inner = Inner { is_closed: true, ..Inner::default() };
+            return Ok(());
+        }
         let letters = self.run(inner.open(&self.path)?, |connection| {
             let letters: i64 = connection.query_row("SELECT count(*) FROM dead_letter", [], |row| row.get(0))?;
             match letters {

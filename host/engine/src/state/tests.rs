@@ -142,6 +142,21 @@ fn that_a_run_has_ended_stays_known_until_it_is_concluded() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "and nothing beside it is left");
 }
 
+/// It took the file away, and the other run, which did nothing wrong, was aborted.
+#[test]
+fn a_run_that_never_had_the_file_leaves_it_to_the_one_that_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.state.db");
+    let first = begin(&path, "first");
+    let second = StateFile::at(&path);
+    let beginning = Beginning { checkpoint: &checkpoint("second", 0), inputs: &[], marks: &[] };
+    second.begin(&beginning, true).unwrap_err();
+    second.conclude().unwrap();
+    first.save(&checkpoint("first", 1)).unwrap();
+    first.close();
+    assert_eq!(StateFile::at(&path).checkpoint().unwrap().unwrap().run, "first");
+}
+
 #[test]
 fn inputs_are_given_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();

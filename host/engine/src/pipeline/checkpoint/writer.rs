@@ -12,7 +12,7 @@ use crate::edge::{Mark, Records, Rejected, Settles, Sink};
 use crate::error::{Error, Result};
 use crate::flow::{Settler, SinkCounters};
 use crate::pipeline::edge_retry::EdgeRetry;
-use crate::record::{Fate, Lineage, Parked};
+use crate::record::{Fate, Lineage, Written};
 use crate::state::StateFile;
 use crate::time::{Instant, sleep};
 
@@ -55,7 +55,7 @@ struct Inner {
 enum Uncommitted {
     /// There are none: what is written is settled.
     None,
-    Held(Parked),
+    Held(Written),
     Answers(Answers),
 }
 
@@ -75,7 +75,7 @@ impl Writer {
     ) -> Self {
         let uncommitted = match settling {
             Settling::Written => Uncommitted::None,
-            Settling::Committed => Uncommitted::Held(Parked::default()),
+            Settling::Committed => Uncommitted::Held(Written::default()),
             Settling::Answered(state) => Uncommitted::Answers(Answers::new(state)),
         };
         Self { inner: Mutex::new(Inner { sink, uncommitted }), is_one_of_several: false, retry, deliveries }
@@ -124,7 +124,7 @@ impl Writer {
             }
             Uncommitted::Held(held) => {
                 self.deliveries.counters.held.add(written.len());
-                held.park(written);
+                held.add(written);
                 Ok(None)
             }
             Uncommitted::Answers(answers) => {

@@ -7,11 +7,11 @@ use super::Lineage;
 /// Claims of records that a sink has written and not committed. No checkpoint waits for them: it commits them. Dropped,
 /// they count as in flight, as all claims do.
 #[derive(Debug, Default)]
-pub struct Parked(Lineage);
+pub struct Written(Lineage);
 
-impl Parked {
+impl Written {
     /// Adds claims of records that were written.
-    pub fn park(&mut self, written: Lineage) {
+    pub fn add(&mut self, written: Lineage) {
         written.stop();
         self.0.append(written);
     }
@@ -25,7 +25,7 @@ impl Parked {
     }
 }
 
-impl Drop for Parked {
+impl Drop for Written {
     fn drop(&mut self) {
         drop(self.take());
     }
@@ -43,16 +43,16 @@ mod tests {
     }
 
     #[test]
-    fn parked_claims_move_again_when_they_are_settled_and_have_one_fate() {
+    fn written_claims_move_again_when_they_are_settled_and_have_one_fate() {
         let ledger = Arc::new(Ledger::default());
-        let mut parked = Parked::default();
-        parked.park(issue(&ledger, 3));
-        parked.park(issue(&ledger, 2));
+        let mut written = Written::default();
+        written.add(issue(&ledger, 3));
+        written.add(issue(&ledger, 2));
         assert_eq!((ledger.moving(), ledger.accounting().unsettled()), (0, 5));
-        let claims = parked.take();
+        let claims = written.take();
         assert_eq!((claims.len(), ledger.moving()), (5, 5));
         claims.settle(Fate::Delivered);
-        drop(parked);
+        drop(written);
         let account = ledger.accounting();
         assert_eq!((ledger.moving(), account.delivered, account.in_flight), (0, 5, 0));
         assert_eq!(ledger.latency().map(|latency| latency.records), Some(5));
@@ -63,9 +63,9 @@ mod tests {
     fn claims_that_were_given_up_keep_checkpoints_off_for_ever() {
         let ledger = Arc::new(Ledger::default());
         drop(issue(&ledger, 3));
-        let mut parked = Parked::default();
-        parked.park(issue(&ledger, 2));
-        drop(parked);
+        let mut written = Written::default();
+        written.add(issue(&ledger, 2));
+        drop(written);
         assert_eq!((ledger.moving(), ledger.accounting().in_flight), (5, 5));
     }
 }
