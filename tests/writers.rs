@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sandmill::connector::{FileSink, FolderSink, Generate, Generated, IfExists, LineFormat};
-use sandmill::edge::{PipelineFolder, Records, Rejected, Settles, Sink, SinkSpec, SinkStart, Writers};
+use sandmill::edge::{Delivery, PipelineFolder, Records, Rejected, Settles, Sink, SinkSpec, SinkStart, Writers};
 use sandmill::failpoint::{Breakage, Failpoint, Failpoints};
 use sandmill::plan::{Checkpoints, Order};
 use sandmill::program::{NativeStage, Verdict};
@@ -199,6 +199,72 @@ async fn a_run_is_resumed_with_another_number_of_writers() {
     }
     let files = std::fs::read_dir(folder.path().join("out")).expect("a folder").count();
     assert_eq!(files as u64, RECORDS, "nothing half-written is left");
+}
+
+/// With one writer, it goes back to where it was at a checkpoint.
+#[derive(Clone, Debug)]
+struct GoesBack;
+
+#[async_trait]
+impl SinkSpec for GoesBack {
+    fn summary(&self) -> String {
+        "a place that goes back".to_owned()
+    }
+
+    fn identity(&self, _folder: &PipelineFolder) -> Vec<String> {
+        vec![self.summary()]
+    }
+
+    fn writers(&self) -> Writers {
+        Writers::Many
+    }
+
+    async fn open(&self, _start: SinkStart) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Self))
+    }
+}
+
+#[async_trait]
+impl Sink for GoesBack {
+    async fn write(&mut self, _records: &Records<'_>) -> Result<Vec<Rejected>> {
+        Ok(Vec::new())
+    }
+
+    async fn writer(&mut self) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Self))
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+}
+
+/// Neither by them nor by one that resumes what they have done: it cannot be taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_several_writers_write_is_not_promised_to_be_there_exactly_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = async |writers, breaks: bool| {
+        let failpoints =
+            Failpoints::new(move |point| (breaks && point == Failpoint::AfterWrite).then_some(Breakage::Lasting));
+        let what = Generate { what: Generated::Numbers, records: RECORDS, seed: 1 };
+        let plan = PipelineBuilder::new("p")
+            .state_file(folder.path().join("p.state.db"))
+            .checkpoints(Checkpoints { every: Duration::from_millis(1), records: None })
+            .failpoints(failpoints)
+            .source(SourceBuilder::new("numbers", what))
+            .sink(SinkBuilder::new("back", GoesBack).writers(nonzero(writers)).batch(batch(20)))
+            .plan()
+            .expect("a sound plan");
+        sandmill::prepare(plan).await.expect("nothing stands in the way")
+    };
+    for (writers, promised) in
+        [(1, Delivery::ExactlyOnce), (1, Delivery::ExactlyOnce), (4, Delivery::AtLeastOnce), (1, Delivery::AtLeastOnce)]
+    {
+        let pipeline = pipeline(writers, true).await;
+        assert_eq!(pipeline.promises().first().map(|promise| promise.delivery), Some(promised), "{writers} writers");
+        let report = timeout(BOUND, pipeline.run()).await.expect("every run ends");
+        assert_eq!(report.ending, Ending::Aborted, "{:?}", report.problem);
+    }
 }
 
 /// A database in which two writes of one node at once would wait for each other.

@@ -242,8 +242,9 @@ fn in_order_by(key: &RecordKey) -> String {
     match key {
         RecordKey::Own => "in order by the record's key".to_owned(),
         RecordKey::Json(pointer) => format!("in order by {pointer}"),
-        RecordKey::Pair(Pairing { left, right, buckets, .. }) => {
-            format!("kept apart by {buckets} buckets of {left} and {right}")
+        RecordKey::Pair(Pairing { left, right, buckets, same_nodes }) => {
+            let together = if *same_nodes { " together" } else { "" };
+            format!("kept apart by {buckets} buckets of {left} and {right}{together}")
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads what a stage or a sink keeps of the order: `order`, `key` and `partition`.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use super::keys;
 use crate::plan::Order;
@@ -9,9 +9,10 @@ use crate::record::{JsonPointer, Pairing, PointerError, RecordKey};
 use crate::settings::{Fault, Table, Value};
 
 /// The order that a section asks for, if it does, and the keys that it goes by.
-pub(super) fn read(section: &Table<'_>) -> Result<(Option<Order>, RecordKey), Fault> {
+/// `at_once` are the workers or writers that may be at it at the same time.
+pub(super) fn read(section: &Table<'_>, at_once: NonZeroUsize) -> Result<(Option<Order>, RecordKey), Fault> {
     if let Some(value) = section.get("partition") {
-        return Ok((Some(Order::Key), RecordKey::Pair(partition(section, &value)?)));
+        return Ok((Some(Order::Key), RecordKey::Pair(partition(section, &value, at_once)?)));
     }
     let orders = [("none", Order::None), ("input", Order::Input), ("key", Order::Key)];
     let order = section.or("order", None, |value| value.choice(&orders).map(Some))?;
@@ -26,7 +27,7 @@ pub(super) fn read(section: &Table<'_>) -> Result<(Option<Order>, RecordKey), Fa
 }
 
 /// `partition`: it says all that there is to say about the order.
-fn partition(section: &Table<'_>, value: &Value<'_>) -> Result<Pairing, Fault> {
+fn partition(section: &Table<'_>, value: &Value<'_>, at_once: NonZeroUsize) -> Result<Pairing, Fault> {
     for other in ["order", "key"] {
         if let Some(value) = section.get(other) {
             return Err(value
@@ -39,17 +40,22 @@ fn partition(section: &Table<'_>, value: &Value<'_>) -> Result<Pairing, Fault> {
     table.require("kind")?.choice(&[("mix-and-batch", ())])?;
     let id = |name| pointer(&table.require(name)?, name, "");
     let (left, right) = (id("left")?, id("right")?);
-    let buckets = table.or("buckets", BUCKETS_DEFAULT.into(), |value| {
-        let buckets = value.count(BUCKETS_MAX)?;
-        if buckets.get() < 2 {
-            return Err(value
-                .fault("must be at least 2")
-                .hint("with one bucket, only one batch is worked on at a time"));
-        }
-        Ok(buckets)
-    })?;
-    let buckets = NonZeroU16::try_from(buckets).unwrap_or(BUCKETS_DEFAULT);
-    Ok(Pairing { left, right, buckets, same_nodes: table.or("same_nodes", false, Value::truth)? })
+    let many = at_once.get().saturating_mul(4).clamp(BUCKETS_DEFAULT, BUCKETS_MAX);
+    let buckets = table.or("buckets", many as u64, |value| value.whole(2..=BUCKETS_MAX as u64))?;
+    let buckets = u16::try_from(buckets).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN);
+    let pairing = Pairing { left, right, buckets, same_nodes: table.or("same_nodes", false, Value::truth)? };
+    let most = pairing.at_once_max();
+    if at_once.get() > most && at_once.get() > 1 {
+        let more = at_once.get().saturating_mul(4);
+        let hint =
+            if more <= BUCKETS_MAX { format!("buckets = {more}, or more") } else { "have fewer at it".to_owned() };
+        return Err(value
+            .fault(&format!(
+                "with {buckets} buckets, at most {most} batches are worked on at once, and {at_once} may be"
+            ))
+            .hint(hint));
+    }
+    Ok(pairing)
 }
 
 fn pointer(value: &Value<'_>, name: &str, otherwise: &str) -> Result<JsonPointer, Fault> {

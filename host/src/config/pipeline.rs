@@ -151,12 +151,13 @@ fn read_source(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<
 fn read_sink(section: &Table<'_>, names: &mut Names, folder: &Path) -> Result<SinkPlan, Fault> {
     let kind = Kind::of(section, SINKS, keys::SINK)?;
     let (queue, batch) = queue_and_batch(section, SINK_QUEUE_DEFAULT)?;
-    let (order, key) = order::read(section)?;
+    let writers = section.or("writers", NonZeroUsize::MIN, |value| value.count(WRITERS_MAX))?;
+    let (order, key) = order::read(section, writers)?;
     Ok(SinkPlan {
         name: names.of(section, kind.word)?,
         spec: (kind.read)(section, folder)?,
         appends: false,
-        writers: section.or("writers", NonZeroUsize::MIN, |value| value.count(WRITERS_MAX))?,
+        writers,
         order,
         key,
         queue,

@@ -22,7 +22,8 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
     let isolations = [("record", Reuse::Record), ("batch", Reuse::Batch), ("worker", Reuse::Worker)];
     let deterministic = section.or("deterministic", false, Value::truth)?;
     let reuse = section.or("reuse", Reuse::default_of(deterministic), |value| value.choice(&isolations))?;
-    let (order, key) = order::read(section)?;
+    let workers = section.or("workers", setting.workers.into(), workers)?;
+    let (order, key) = order::read(section, workers.max)?;
     let command = command(section, reuse)?;
     let (on_error, retry) = on_error(section)?;
     let (queue, batch) = queue_and_batch(section, STAGE_QUEUE_DEFAULT)?;
@@ -34,7 +35,7 @@ pub(super) fn read(section: &Table<'_>, setting: &Setting<'_>) -> Result<StagePl
         command,
         config,
         script,
-        workers: section.or("workers", setting.workers.into(), workers)?,
+        workers,
         queue,
         batch,
         order: order.unwrap_or_default(),

@@ -222,7 +222,7 @@ impl Floor {
     }
 
     fn sink(&mut self, index: usize, ready: ReadySink) -> WatchedSink {
-        let ReadySink { plan, sink, others, holds, answers } = ready;
+        let ReadySink { plan, sink, others, was_by_several: _, holds, answers } = ready;
         let SinkPlan { name, batch, on_error, retry, .. } = plan;
         let input = self.wiring.input(Node::Sink(index));
         let watched = WatchedSink {

@@ -14,6 +14,8 @@ pub(super) struct ReadySink {
     pub(super) sink: Box<dyn Sink>,
     /// Its further writers.
     pub(super) others: Vec<Box<dyn Sink>>,
+    /// Whether several writers wrote in the run that this one resumes.
+    pub(super) was_by_several: bool,
     /// Whether it holds back what is written until it is committed with a checkpoint.
     pub(super) holds: bool,
     /// Whether a source that acknowledges feeds it.
@@ -54,10 +56,10 @@ impl SinkOpening<'_> {
             session.place(&mut open).await?;
         }
         let mut ready = Vec::with_capacity(open.len());
-        for OpenSink { plan, sink, others, retry: _, answers } in open {
+        for OpenSink { plan, sink, others, retry: _, answers, was_by_several } in open {
             self.remark(&plan.name, &*sink);
             let holds = session.as_ref().is_some_and(|session| session.is_committed_by(&plan.name));
-            ready.push(ReadySink { plan, sink, others, holds, answers });
+            ready.push(ReadySink { plan, sink, others, was_by_several, holds, answers });
         }
         Ok(ready)
     }
@@ -78,7 +80,7 @@ impl SinkOpening<'_> {
             sink.expect_receipts();
         }
         let others = other_writers(&mut *sink, plan.writers.get() - 1, &retry).await?;
-        Ok(OpenSink { plan, sink, others, retry, answers })
+        Ok(OpenSink { plan, sink, others, retry, answers, was_by_several: false })
     }
 
     /// Tells a person what there is to know of a sink.

@@ -21,9 +21,11 @@ pub(super) fn promises(sources: &[ReadySource], sinks: &[ReadySink], graph: &Gra
 }
 
 /// Whether what the sink holds after a resume is exactly what came before the checkpoint. What a source that acknowledges
-/// feeds is not taken back so far, and what several writers have written has no end to go back to.
+/// feeds is not taken back so far, and what several writers have written, in this run or in the one that it resumes, has no
+/// end to go back to.
 fn goes_back(sink: &ReadySink) -> bool {
-    !sink.answers && sink.others.is_empty() && (sink.holds || sink.sink.delivery() == Delivery::ExactlyOnce)
+    let is_by_one = sink.others.is_empty() && !sink.was_by_several;
+    !sink.answers && is_by_one && (sink.holds || sink.sink.delivery() == Delivery::ExactlyOnce)
 }
 
 fn delivery(settlement: Settlement, goes_back: bool) -> Delivery {

@@ -8,7 +8,7 @@ use crate::flow::{SinkCounters, SourceCounters, StageCounters, TapPoint};
 use crate::plan::Divided;
 use crate::pool::Slots;
 use crate::program::Program;
-use crate::queue::Probe;
+use crate::queue::{Probe, WithoutKey};
 use crate::record::{Accounting, Ledger, RecordKey};
 use crate::report::{ActivityCell, QueueStats, SinkStats, SourceStats, StageStats, Stats, Warning, WarningKind};
 use crate::time::{Instant, missed};
@@ -135,8 +135,7 @@ impl WatchedStage {
 
     /// Records without a key are kept in order as one key, so they had one worker at a time.
     fn without_key(&self) -> Option<Warning> {
-        let all = self.counters.records_in.get();
-        without_key(&self.queue, &self.name, &format!("stage \"{}\"", self.name), all, "worker at a time processes")
+        without_key(&self.queue, &self.name, &format!("stage \"{}\"", self.name), "worker at a time processes")
     }
 
     fn stats(&self, is_running: bool) -> StageStats {
@@ -171,8 +170,7 @@ impl WatchedStage {
 impl WatchedSink {
     /// As for a stage.
     fn without_key(&self) -> Option<Warning> {
-        let all = self.counters.delivered.get() + self.counters.held.get() + self.counters.rejected.get();
-        without_key(&self.queue, &self.name, &format!("sink \"{}\"", self.name), all, "writer at a time writes")
+        without_key(&self.queue, &self.name, &format!("sink \"{}\"", self.name), "writer at a time writes")
     }
 
     fn stats(&self) -> SinkStats {
@@ -191,19 +189,19 @@ impl WatchedSink {
     }
 }
 
-/// Records that came without a key to a queue that deals by it: `node` has read `all` records, and `one` at a time does its work on these.
-fn without_key(queue: &Probe, name: &str, node: &str, all: u64, one: &str) -> Option<Warning> {
-    let (without, key) = queue.without_key()?;
+/// Records that came without a key to a queue that deals by it: before `node`, of which `one` at a time does its work on these.
+fn without_key(queue: &Probe, name: &str, node: &str, one: &str) -> Option<Warning> {
+    let WithoutKey { records, all, key } = queue.without_key()?;
     let (lack, as_one, hint) = match key {
         RecordKey::Own | RecordKey::Json(_) => {
             ("have no key", "key", format!("check \"key\" of {node}, or let an earlier stage give each record a key"))
         }
         RecordKey::Pair(_) => {
-            ("lack one of the two ids", "pair", format!("check \"left\" and \"right\" of the partition of {node}"))
+            ("lack one of the two ids", "id", format!("check \"left\" and \"right\" of the partition of {node}"))
         }
     };
     let message =
-        format!("{without} of {all} records of {node} {lack}: they count as one {as_one}, so only one {one} them");
+        format!("{records} of {all} records of {node} {lack}: they count as one {as_one}, so only one {one} them");
     Some(Warning { node: name.to_owned(), kind: WarningKind::WithoutKey, message, hints: vec![hint] })
 }
 

@@ -1,6 +1,7 @@
 //! Turns parts into a plan: the one place where a pipeline is checked as a whole, for files and for code alike.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::{
@@ -11,7 +12,7 @@ use crate::edge::{Reads, Writers};
 use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::queue::QueueBounds;
-use crate::record::{BatchBounds, Pairing, RecordKey};
+use crate::record::{BatchBounds, RecordKey};
 
 /// The parts of a plan, before they are checked.
 #[derive(Debug)]
@@ -223,24 +224,29 @@ fn stage_excess(stage: &StagePlan) -> Option<String> {
     }
     let too_far = stage.breaker.share.filter(|share| share.of.get() > bounds::SHARE_OF_MAX);
     let too_far = too_far.map(|_| format!("its breaker may look back at most {} records", bounds::SHARE_OF_MAX));
-    let of_key = key_excess(Some(stage.order), &stage.key);
+    let of_key = key_excess(Some(stage.order), &stage.key, stage.workers.max);
     of_key.or_else(|| stage.limits.excess()).or_else(|| stage.retry.excess()).or(too_far)
 }
 
-fn key_excess(order: Option<Order>, key: &RecordKey) -> Option<String> {
+fn key_excess(order: Option<Order>, key: &RecordKey, at_once: NonZeroUsize) -> Option<String> {
     if *key != RecordKey::default() && order != Some(Order::Key) {
         return Some("only order = \"key\" has a key".to_owned());
     }
-    let RecordKey::Pair(Pairing { buckets, .. }) = key else { return None };
-    let is_within = (2..=bounds::BUCKETS_MAX).contains(&usize::from(buckets.get()));
-    (!is_within).then(|| format!("its partition must have 2 to {} buckets", bounds::BUCKETS_MAX))
+    let RecordKey::Pair(pairing) = key else { return None };
+    let is_within = (2..=bounds::BUCKETS_MAX).contains(&usize::from(pairing.buckets.get()));
+    if !is_within {
+        return Some(format!("its partition must have 2 to {} buckets", bounds::BUCKETS_MAX));
+    }
+    let (most, at_once) = (pairing.at_once_max(), at_once.get());
+    (at_once > most && at_once > 1)
+        .then(|| format!("with its partition, at most {most} batches are worked on at once, and {at_once} may be"))
 }
 
 fn sink_excess(sink: &SinkPlan) -> Option<String> {
     if sink.writers.get() > bounds::WRITERS_MAX {
         return Some(format!("it may have at most {} writers", bounds::WRITERS_MAX));
     }
-    key_excess(sink.order, &sink.key).or_else(|| sink.retry.excess())
+    key_excess(sink.order, &sink.key, sink.writers).or_else(|| sink.retry.excess())
 }
 
 /// Several writers: only where the kind of the sink can have them, and not in the order of the input.
@@ -279,11 +285,12 @@ fn check_edges(parts: &Parts) -> Result<(), Flaw> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
+    use std::num::{NonZeroU16, NonZeroU64};
     use std::time::Duration;
 
     use super::*;
     use crate::plan::{Breaker, Grants, Limits, OnError, Retry, Share, Start, Unsaid};
+    use crate::record::Pairing;
     use crate::testing::{Nowhere, Numbers};
 
     fn stage() -> StagePlan {

@@ -1,6 +1,6 @@
 //! Bounds and defaults of a plan's numbers.
 
-use std::num::{NonZeroU16, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::queue::QueueBounds;
@@ -16,8 +16,8 @@ pub const WRITERS_MAX: usize = 256;
 pub(crate) const LANES_PER_WORKER: NonZeroUsize = nonzero(4);
 /// Largest number of buckets of a partition: there is a lane for each pair of them. Arbitrary.
 pub const BUCKETS_MAX: usize = 64;
-/// Default number of buckets of a partition.
-pub const BUCKETS_DEFAULT: NonZeroU16 = NonZeroU16::new(10).expect("positive");
+/// Default number of buckets of a partition, where four for each worker are fewer.
+pub const BUCKETS_DEFAULT: usize = 10;
 /// Largest number of records in a batch. Arbitrary: more gains nothing.
 pub const BATCH_RECORDS_MAX: usize = 1_000_000;
 /// Largest number of bytes in a batch, and in a record: columns have 32-bit offsets, and an outcome may be larger than

@@ -112,7 +112,10 @@ impl Owner {
             Order::Key => Some("its outputs of different keys come in the order in which they are done"),
         };
         if let Some(unordered) = unordered {
-            return at_odds(&["order"], unordered, "leave \"order\" out, or write \"input\"");
+            return match stage.is_partitioned() {
+                true => at_odds(&["partition"], unordered, "leave \"partition\" out"),
+                false => at_odds(&["order"], unordered, "leave \"order\" out, or write \"input\""),
+            };
         }
         let grants = &stage.grants;
         if grants.clock == Some(Clock::Real) {

@@ -78,6 +78,17 @@ pub struct Probe {
     shared: Arc<Shared>,
 }
 
+/// Records that came to a queue without the key by which it deals them.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutKey<'a> {
+    /// How many they are.
+    pub records: u64,
+    /// All records that have come.
+    pub all: u64,
+    /// The key.
+    pub key: &'a RecordKey,
+}
+
 /// Nobody is left to receive; the batch comes back.
 #[derive(Debug)]
 pub struct Closed(pub Box<Batch>);
@@ -185,11 +196,12 @@ impl Probe {
         self.shared.line().lanes.has_ready()
     }
 
-    /// Records that came without a key to a queue with several lanes that deals by it, and that key.
+    /// Records that came without a key to a queue with several lanes that deals by it, if there were any.
     #[must_use]
-    pub fn without_key(&self) -> Option<(u64, &RecordKey)> {
+    pub fn without_key(&self) -> Option<WithoutKey<'_>> {
         let by_key = self.shared.by_key.as_ref()?;
-        Some((by_key.without_key(), by_key.key())).filter(|(records, _)| *records > 0)
+        let (records, all) = by_key.without_key();
+        (records > 0).then(|| WithoutKey { records, all, key: by_key.key() })
     }
 
     /// Largest number of records it holds.

@@ -59,6 +59,22 @@ impl fmt::Display for Pairing {
     }
 }
 
+impl Pairing {
+    /// The hash of a pair. `Err`: an id is missing, and this is what there is.
+    fn find(&self, record: &[u8]) -> Result<KeyHash, KeyHash> {
+        let (left, right) = (self.left.find(record), self.right.find(record));
+        let pair = KeyHash::pair(left.unwrap_or_default(), right.unwrap_or_default());
+        if left.is_some() && right.is_some() { Ok(pair) } else { Err(pair) }
+    }
+
+    /// Most batches that can be worked on at once, unless both ids of many records are in one bucket.
+    #[must_use]
+    pub fn at_once_max(&self) -> usize {
+        let buckets = usize::from(self.buckets.get());
+        if self.same_nodes { buckets / 2 } else { buckets }
+    }
+}
+
 impl RecordKey {
     /// The hash of a record's key; `None` when the record has no key.
     #[must_use]
@@ -66,28 +82,35 @@ impl RecordKey {
         match self {
             Self::Own => records.key(index).map(|key| KeyHash::of(Kind::Bytes, key)),
             Self::Json(pointer) => pointer.find(records.value(index)?),
-            Self::Pair(Pairing { left, right, .. }) => {
-                let record = records.value(index)?;
-                Some(KeyHash::pair(left.find(record)?, right.find(record)?))
-            }
+            Self::Pair(pairing) => pairing.find(records.value(index)?).ok(),
         }
     }
 
-    /// Calls `each` with the hash of the key of every record, in order, as [`Self::find`] gives it.
-    pub(crate) fn find_all(&self, records: &Payload, mut each: impl FnMut(Option<KeyHash>)) {
+    /// Calls `each` with the hash of the key of every record, in order, as [`Self::hash`] gives it, and whether it has a key.
+    pub(crate) fn hash_all(&self, records: &Payload, mut each: impl FnMut(KeyHash, bool)) {
+        let mut found = |key: Option<KeyHash>| each(key.unwrap_or_default(), key.is_some());
+        let all = 0..records.len();
         match self {
-            Self::Own if records.keys().is_empty() => (0..records.len()).for_each(|_| each(None)),
+            Self::Own if records.keys().is_empty() => all.for_each(|_| found(None)),
             Self::Own => {
-                records.keys().iter().for_each(|key| each((!key.is_empty()).then(|| KeyHash::of(Kind::Bytes, key))));
+                records.keys().iter().for_each(|key| found((!key.is_empty()).then(|| KeyHash::of(Kind::Bytes, key))));
             }
-            Self::Json(_) | Self::Pair(_) => (0..records.len()).for_each(|index| each(self.find(records, index))),
+            Self::Json(_) => all.for_each(|index| found(self.find(records, index))),
+            Self::Pair(pairing) => all.for_each(|index| {
+                let pair = pairing.find(records.value(index).unwrap_or_default());
+                each(pair.unwrap_or_else(|half| half), pair.is_ok());
+            }),
         }
     }
 
-    /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too.
+    /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too. Of a pair, the id that is
+    /// there counts.
     #[must_use]
     pub fn hash(&self, records: &Payload, index: usize) -> KeyHash {
-        self.find(records, index).unwrap_or_default()
+        match self {
+            Self::Pair(pairing) => pairing.find(records.value(index).unwrap_or_default()).unwrap_or_else(|half| half),
+            Self::Own | Self::Json(_) => self.find(records, index).unwrap_or_default(),
+        }
     }
 }
 
@@ -114,7 +137,8 @@ impl KeyHash {
 
     /// The buckets of the two ids of a pair.
     pub(crate) fn buckets(self, buckets: usize) -> [usize; 2] {
-        [Self(self.0), Self(self.0 << 32)].map(|half| half.lane(buckets))
+        // Each half alone: what is left of the other would move an id at the edge of a bucket into the next one.
+        [Self(self.0 >> 32 << 32), Self(self.0 << 32)].map(|half| half.lane(buckets))
     }
 
     /// One of `lanes`.
@@ -137,6 +161,40 @@ fn below_eight(rest: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pairing(buckets: u16) -> RecordKey {
+        let [left, right] = ["/l", "/r"].map(|id| id.parse().expect("a pointer"));
+        let buckets = NonZeroU16::new(buckets).expect("positive");
+        RecordKey::Pair(Pairing { left, right, buckets, same_nodes: true })
+    }
+
+    /// Such ids lie at the edge of a bucket: with what came after it, one was in two buckets.
+    #[test]
+    fn the_bucket_of_an_id_does_not_depend_on_the_other_one() {
+        for id in ["n084663097", "n245491272", "n496633444"] {
+            let others = (0..200).map(|other| format!(r#"{{"l":"{id}","r":"p{other}"}}"#));
+            let swapped = (0..200).map(|other| format!(r#"{{"r":"{id}","l":"p{other}"}}"#));
+            let records = Payload::of_values(others.chain(swapped).collect());
+            let bucket = |index| pairing(10).hash(&records, index).buckets(10)[usize::from(index >= 200)];
+            let all: std::collections::HashSet<usize> = (0..400).map(bucket).collect();
+            assert_eq!(all.len(), 1, "{id}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn of_half_a_pair_the_id_that_is_there_has_its_bucket() {
+        let records: Payload = Payload::of_values(
+            [r#"{"l":"a","r":"b"}"#, r#"{"l":"a"}"#, r#"{"l":null,"r":"b"}"#, "no JSON"].iter().collect(),
+        );
+        let key = pairing(64);
+        let bucket = |index| key.hash(&records, index).buckets(64);
+        assert_eq!((bucket(1)[0], bucket(2)[1]), (bucket(0)[0], bucket(0)[1]));
+        let mut found = Vec::new();
+        key.hash_all(&records, |hash, is_whole| found.push((hash, is_whole)));
+        assert_eq!(found.iter().map(|(_, is_whole)| *is_whole).collect::<Vec<_>>(), [true, false, false, false]);
+        assert!((0..4).all(|index| key.hash(&records, index) == found[index].0));
+        assert_eq!(key.find(&records, 1), None);
+    }
 
     #[test]
     fn keys_are_dealt_over_all_lanes() {

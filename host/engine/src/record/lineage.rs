@@ -1,10 +1,13 @@
 //! The claims of a batch's records on their sources. A claim is linear: it is neither copied nor forgotten, and ends in
 //! the ledger exactly once. What is dropped unsettled is counted as in flight.
 
+mod rows;
+
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::rows::{Listed, Rows};
 use super::{Fate, Place, RecordId, Ticket, id};
 use crate::time::Instant;
 
@@ -24,22 +27,6 @@ struct Span {
     part: u64,
     /// How many stages these records have come through.
     depth: u32,
-}
-
-/// Rows of the ticket's chunk. A range costs nothing per record; a list is what filters and fan-outs leave.
-#[derive(Debug)]
-enum Rows {
-    Range(Range<u32>),
-    List(Listed),
-}
-
-/// A window on a list of rows that pieces of a batch share: cutting one copies nothing.
-#[derive(Clone, Debug)]
-struct Listed {
-    rows: Arc<[u32]>,
-    /// Which of the records that were made of its row each is, where several were made of any.
-    parts: Option<Arc<[u64]>>,
-    window: Range<usize>,
 }
 
 /// The claims of an invocation's input, divided by outcome.
@@ -211,13 +198,22 @@ impl Lineage {
         let spans = mem::take(&mut self.spans);
         self.len = 0;
         let mut hands = hands.iter();
+        // What a span costs depends on its own records, and not on how many hands there are: after several deals, spans are
+        // short.
+        let (mut rows, mut touched) = (vec![Vec::new(); count], Vec::new());
         for span in spans {
-            let mut rows = vec![Vec::new(); count];
             for (index, &hand) in (0_u32..).zip(hands.by_ref().take(span.rows.len())) {
-                rows.get_mut(usize::from(hand)).expect("a hand is below the count").push(index);
+                let rows = rows.get_mut(usize::from(hand)).expect("a hand is below the count");
+                if rows.is_empty() {
+                    touched.push(usize::from(hand));
+                }
+                rows.push(index);
             }
-            for (lineage, rows) in dealt.iter_mut().zip(rows) {
-                lineage.push(span.chosen(&rows, 0));
+            for hand in touched.drain(..) {
+                if let (Some(lineage), Some(rows)) = (dealt.get_mut(hand), rows.get_mut(hand)) {
+                    lineage.push(span.chosen(rows, 0));
+                    rows.clear();
+                }
             }
         }
         dealt
@@ -317,64 +313,6 @@ impl Span {
             }
         };
         Self { ticket: Arc::clone(&self.ticket), rows, part: own(self.part), depth: self.depth }
-    }
-}
-
-impl Listed {
-    fn new(rows: Vec<u32>, parts: Option<Arc<[u64]>>) -> Self {
-        Self { window: 0..rows.len(), rows: rows.into(), parts }
-    }
-
-    fn as_slice(&self) -> &[u32] {
-        self.rows.get(self.window.clone()).unwrap_or_default()
-    }
-}
-
-impl Rows {
-    fn len(&self) -> usize {
-        match self {
-            Self::Range(range) => range.len(),
-            Self::List(listed) => listed.window.len(),
-        }
-    }
-
-    fn get(&self, index: usize) -> Option<u32> {
-        match self {
-            Self::Range(range) => range.clone().nth(index),
-            Self::List(listed) => listed.as_slice().get(index).copied(),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u32> {
-        let (range, list) = match self {
-            Self::Range(range) => (range.clone(), &[] as &[u32]),
-            Self::List(listed) => (0..0, listed.as_slice()),
-        };
-        range.chain(list.iter().copied())
-    }
-
-    fn copy(&self) -> Self {
-        match self {
-            Self::Range(range) => Self::Range(range.clone()),
-            Self::List(listed) => Self::List(listed.clone()),
-        }
-    }
-
-    fn split_front(&mut self, count: usize) -> Self {
-        match self {
-            Self::Range(range) => {
-                let middle = range.start + u32::try_from(count.min(range.len())).expect("a chunk has under 2^32 rows");
-                let front = range.start..middle;
-                range.start = middle;
-                Self::Range(front)
-            }
-            Self::List(listed) => {
-                let middle = listed.window.start + count.min(listed.window.len());
-                let front = Listed { window: listed.window.start..middle, ..listed.clone() };
-                listed.window.start = middle;
-                Self::List(front)
-            }
-        }
     }
 }
 

@@ -70,6 +70,9 @@ pub(crate) struct InputPoint {
 pub(crate) struct SinkPoint {
     pub(crate) name: String,
     pub(crate) mark: Option<Mark>,
+    /// Whether several writers wrote: what they wrote after it cannot be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_several: bool,
 }
 
 impl Checkpoint {

@@ -25,7 +25,8 @@ impl StateFile {
         self.run(inner.open(self.path())?, |connection| {
             let mut select = connection.prepare("SELECT sink, mark FROM mark")?;
             let points = select.query_map([], |row| {
-                Ok(SinkPoint { name: row.get(0)?, mark: row.get::<_, Option<String>>(1)?.map(Mark) })
+                let mark = row.get::<_, Option<String>>(1)?.map(Mark);
+                Ok(SinkPoint { name: row.get(0)?, mark, by_several: false })
             })?;
             points.collect()
         })

@@ -231,8 +231,8 @@ pub(in crate::config) const PARTITION: &[Key] = &[
     Key {
         name: "buckets",
         value: "count, 2 to 64",
-        default: "10",
-        meaning: "over this many buckets, ids are dealt by their hashes. At most this number of batches is worked on at once (half of it with `same_nodes`)",
+        default: "10, or 4 for each worker",
+        meaning: "over this many buckets, ids are dealt by their hashes. It must be at least the number of workers, and twice that with `same_nodes`",
     },
     Key {
         name: "same_nodes",

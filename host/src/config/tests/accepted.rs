@@ -121,10 +121,12 @@ fn a_partition_takes_the_place_of_the_order() {
         let [left, right] = ["/from", "/to/id"].map(|id| id.parse().unwrap());
         RecordKey::Pair(Pairing { left, right, buckets: NonZeroU16::new(buckets).unwrap(), same_nodes })
     };
-    let least = stage("partition = { kind = 'mix-and-batch', left = '/from', right = '/to/id' }");
-    assert_eq!((least.order, least.key), (Order::Key, pairing(10, false)));
-    let most =
-        "partition = { kind = 'mix-and-batch', left = '/from', right = '/to/id', buckets = 64, same_nodes = true }";
+    let least = "partition = { kind = 'mix-and-batch', left = '/from', right = '/to/id' }";
+    for (workers, buckets) in [(1, 10), (2, 10), (5, 20), (60, 64)] {
+        let least = stage(&format!("workers = {workers}\n{least}"));
+        assert_eq!((least.order, least.key), (Order::Key, pairing(buckets, false)));
+    }
+    let most = "workers = 2\npartition = { kind = 'mix-and-batch', left = '/from', right = '/to/id', buckets = 64, same_nodes = true }";
     assert_eq!(stage(most).key, pairing(64, true));
 }
 

@@ -295,7 +295,13 @@ fn a_partition_names_two_ids_and_takes_the_place_of_the_order() {
         ),
         (
             keys("partition = { kind = 'mix-and-batch', left = '/a', right = '/b', buckets = 1 }"),
-            r#"7:76: "buckets" of "partition" of stage "s": must be at least 2 | with one bucket, only one batch is worked on at a time"#,
+            r#"7:76: "buckets" of "partition" of stage "s": expected a whole number from 2 to 64, found 1"#,
+        ),
+        (
+            keys(
+                "workers = 3\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b', buckets = 4, same_nodes = true }",
+            ),
+            r#"8:13: "partition" of stage "s": with 4 buckets, at most 2 batches are worked on at once, and 3 may be | buckets = 12, or more"#,
         ),
         (
             keys("order = 'input'\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b' }"),

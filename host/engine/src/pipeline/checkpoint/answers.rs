@@ -55,7 +55,8 @@ impl Answers {
         if self.kept == mark {
             return Ok(());
         }
-        let (state, point) = (state.clone(), SinkPoint { name: sink.to_owned(), mark: mark.clone() });
+        let (state, point) =
+            (state.clone(), SinkPoint { name: sink.to_owned(), mark: mark.clone(), by_several: false });
         let kept = tokio::task::spawn_blocking(move || state.set_mark(&point)).await;
         kept.map_err(|error| Error::internal("writing the state file panicked").caused_by(error))??;
         self.kept = mark;

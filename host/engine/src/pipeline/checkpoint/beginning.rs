@@ -21,7 +21,7 @@ pub(super) fn first(pipeline: Vec<NodePoint>, owner: Option<String>) -> Checkpoi
     let begun = now();
     let drawn = || format!("{:016x}", fastrand::u64(..));
     let sources = named(&pipeline, "source").map(|name| SourcePoint { name, ..SourcePoint::default() }).collect();
-    let sinks = named(&pipeline, "sink").map(|name| SinkPoint { name, mark: None }).collect();
+    let sinks = named(&pipeline, "sink").map(|name| SinkPoint { name, mark: None, by_several: false }).collect();
     Checkpoint {
         run: drawn(),
         owner: owner.filter(|owner| !owner.is_empty()).unwrap_or_else(drawn),

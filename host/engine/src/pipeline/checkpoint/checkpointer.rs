@@ -252,7 +252,8 @@ impl Checkpointer {
     async fn marks(&self) -> Result<Vec<SinkPoint>> {
         let mut marks = Vec::with_capacity(self.of.sinks.len());
         for sink in &self.of.sinks {
-            marks.push(SinkPoint { name: sink.name().to_owned(), mark: sink.mark_all().await? });
+            let (name, by_several) = (sink.name().to_owned(), sink.has_several_writers());
+            marks.push(SinkPoint { name, mark: sink.mark_all().await?, by_several });
         }
         Ok(marks)
     }

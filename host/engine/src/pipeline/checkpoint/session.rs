@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beginning::{self, Resumption};
-use crate::edge::{Mark, Settles, Sink};
+use crate::edge::{Settles, Sink};
 use crate::error::{Error, Result};
 use crate::pipeline::edge_retry::EdgeRetry;
 use crate::plan::{Checkpoints, SinkPlan, Start, StatePlan};
@@ -45,6 +45,8 @@ pub(in crate::pipeline) struct OpenSink {
     pub(in crate::pipeline) retry: EdgeRetry,
     /// Whether a source that acknowledges feeds it. What it holds is not taken back to a checkpoint.
     pub(in crate::pipeline) answers: bool,
+    /// Whether several writers wrote in the run that this one resumes.
+    pub(in crate::pipeline) was_by_several: bool,
 }
 
 impl Session {
@@ -215,15 +217,22 @@ impl Session {
         }
         for open in sinks {
             if self.resumes {
-                let mark = self.mark_of(open);
-                let mut failures = 0;
+                let point = self.point_of(open);
+                open.was_by_several = point.as_ref().is_some_and(|point| point.by_several);
+                if !open.others.is_empty() {
+                    // From here on, also if no checkpoint is taken.
+                    let points = self.from.sinks.iter_mut().filter(|point| *point.name == *open.plan.name);
+                    points.for_each(|point| point.by_several = true);
+                }
+                let (mark, mut failures) = (point.and_then(|point| point.mark), 0);
                 while let Err(failure) = open.sink.return_to(mark.as_ref()).await {
                     open.retry.wait_after(failure, &mut failures).await?;
                 }
                 continue;
             }
             let named = |error: Error| error.within(format!("sink \"{}\"", open.plan.name));
-            let point = SinkPoint { name: open.plan.name.to_string(), mark: open.sink.mark().await.map_err(named)? };
+            let mark = open.sink.mark().await.map_err(named)?;
+            let point = SinkPoint { name: open.plan.name.to_string(), mark, by_several: !open.others.is_empty() };
             let points = if open.answers { &mut self.marks } else { &mut self.from.sinks };
             points.retain(|known| known.name != point.name);
             points.push(point);
@@ -232,9 +241,9 @@ impl Session {
     }
 
     /// Where a sink stood, for a run that resumes.
-    fn mark_of(&self, open: &OpenSink) -> Option<Mark> {
+    fn point_of(&self, open: &OpenSink) -> Option<SinkPoint> {
         let find = |points: &[SinkPoint]| points.iter().find(|point| *point.name == *open.plan.name).cloned();
         let settled = find(&self.marks).filter(|_| open.answers);
-        settled.or_else(|| find(&self.from.sinks))?.mark
+        settled.or_else(|| find(&self.from.sinks))
     }
 }

@@ -36,6 +36,10 @@ impl CommittedSink {
         Ok(marks.into_iter().next().flatten())
     }
 
+    pub(super) fn has_several_writers(&self) -> bool {
+        self.writers.len() > 1
+    }
+
     /// Commits what is held back, with a note.
     ///
     /// # Errors

@@ -135,13 +135,14 @@ fn case() -> impl Strategy<Value = Case> {
         batches.into_iter().map(|rows| rows.into_iter().map(&mut numbered).collect()).collect::<Vec<Vec<Row>>>()
     });
     let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
-    let grid = (2_u16..9, any::<bool>());
+    let grid = (0_u16..7, any::<bool>());
     let cut = prop::option::weighted(0.3, 0_u64..3_000);
     let workers = (1_usize..5).prop_flat_map(|max| (1..=max, Just(max)));
     (batches, grid, workers, 1_usize..9, 1_usize..40, reuse, 0_u64..50, cut).prop_map(
-        |(batches, (buckets, same_nodes), (min, max), batch, queue, reuse, backoff, cut)| Case {
+        |(batches, (more, same_nodes), (min, max), batch, queue, reuse, backoff, cut)| Case {
             batches,
-            buckets,
+            // As many as all workers need to be at it at once, or more.
+            buckets: (if same_nodes { 2 * max } else { max } as u16).max(2) + more,
             same_nodes,
             min,
             max,

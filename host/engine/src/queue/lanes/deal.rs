@@ -16,7 +16,8 @@ pub struct ByKey {
     grid: Grid,
     /// Most locks of one lease.
     share: usize,
-    /// Records that came without a key.
+    /// Records that were dealt, and those of them that came without a key.
+    dealt: Arc<AtomicU64>,
     without: Arc<AtomicU64>,
 }
 
@@ -24,8 +25,8 @@ pub struct ByKey {
 pub(in crate::queue) enum Dealt {
     /// For a queue with one lane, or all of it for this one.
     One(usize, Queued),
-    /// By lane; of some there is nothing.
-    Parts(Vec<Queued>),
+    /// By lane.
+    Parts(Vec<(usize, Queued)>),
 }
 
 impl ByKey {
@@ -35,7 +36,7 @@ impl ByKey {
     #[must_use]
     pub fn new(key: RecordKey, receivers: NonZeroUsize, per_receiver: NonZeroUsize) -> Self {
         let grid = Grid::new(&key, receivers, per_receiver);
-        Self { key, grid, share: grid.share(receivers), without: Arc::default() }
+        Self { key, grid, share: grid.share(receivers), dealt: Arc::default(), without: Arc::default() }
     }
 
     /// How many lanes there are.
@@ -61,9 +62,10 @@ impl ByKey {
         &self.key
     }
 
-    /// Records that came without a key; with one lane, nobody looks.
-    pub(in crate::queue) fn without_key(&self) -> u64 {
-        self.without.load(Relaxed)
+    /// Records that came without a key, and all that came; with one lane, nobody looks.
+    pub(in crate::queue) fn without_key(&self) -> (u64, u64) {
+        let without = self.without.load(Relaxed);
+        (without, self.dealt.load(Relaxed))
     }
 
     /// The lane of each record. With one lane there is nothing to say.
@@ -72,27 +74,43 @@ impl ByKey {
             return Vec::new();
         }
         let (mut hands, mut without) = (Vec::with_capacity(records.len()), 0);
-        self.key.find_all(records, |key| {
-            without += u64::from(key.is_none());
-            hands.push(u16::try_from(self.lane(key.unwrap_or_default())).unwrap_or(0));
+        self.key.hash_all(records, |key, has_key| {
+            without += u64::from(!has_key);
+            hands.push(u16::try_from(self.lane(key)).unwrap_or(0));
         });
+        self.dealt.fetch_add(records.len() as u64, Relaxed);
         self.without.fetch_add(without, Relaxed);
         hands
     }
 
     /// Deals a batch, with the room that it takes up.
     pub(in crate::queue) fn deal(&self, queued: Queued) -> Dealt {
-        let hands = self.hands(queued.batch.payload());
-        let first = hands.first().copied().unwrap_or(0);
-        if hands.iter().all(|hand| *hand == first) {
-            return Dealt::One(usize::from(first), queued);
+        let mut hands = self.hands(queued.batch.payload());
+        let present = self.number(&mut hands);
+        if let [] | [_] = present.as_slice() {
+            return Dealt::One(present.first().copied().unwrap_or(0), queued);
         }
         let Queued { batch, mut records, mut bytes } = queued;
-        let parts = batch.deal(&hands, self.lanes()).into_iter().map(|batch| {
+        let parts = batch.deal(&hands, present.len()).into_iter().map(|batch| {
             let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
             Queued { batch, records, bytes }
         });
-        Dealt::Parts(parts.collect())
+        Dealt::Parts(present.into_iter().zip(parts).collect())
+    }
+
+    /// Numbers the lanes that occur in `hands` from 0, in the order in which they do, and puts these numbers in their place:
+    /// a batch is dealt over as many hands as it needs, however many lanes there are. Returns the lanes.
+    fn number(&self, hands: &mut [u16]) -> Vec<usize> {
+        let (mut numbers, mut present) = (vec![None; self.lanes()], Vec::new());
+        for hand in hands {
+            let lane = usize::from(*hand);
+            let Some(number) = numbers.get_mut(lane) else { continue };
+            *hand = *number.get_or_insert_with(|| {
+                present.push(lane);
+                u16::try_from(present.len() - 1).unwrap_or(0)
+            });
+        }
+        present
     }
 }
 
@@ -103,7 +121,7 @@ impl Dealt {
             Self::One(lane, queued) => (Some((lane, queued)), Vec::new()),
             Self::Parts(parts) => (None, parts),
         };
-        one.into_iter().chain(parts.into_iter().enumerate().filter(|(_, queued)| !queued.batch.is_empty()))
+        one.into_iter().chain(parts)
     }
 
     /// All of it in one batch: nobody is left to receive it.

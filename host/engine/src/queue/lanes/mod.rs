@@ -35,6 +35,10 @@ struct Leased {
 pub(super) struct Taken {
     lanes: Vec<usize>,
     locks: Vec<usize>,
+    /// How many of each kind.
+    of_kind: [usize; 2],
+    /// The first locks of the queue that it has, as bits: those of all pairs of buckets.
+    has: u128,
 }
 
 /// All batches of a queue.
@@ -57,11 +61,6 @@ pub(super) struct Pieces {
     pub(super) records: usize,
     pub(super) bytes: usize,
 }
-
-/// A batch that is dealt by key is enough from this number of records on, or of bytes. Arbitrary: a call costs some
-/// microseconds, and to copy that much does, too.
-const ENOUGH_RECORDS: usize = 1024;
-const ENOUGH_BYTES: usize = 256 << 10;
 
 #[derive(Debug, Default)]
 struct Lane {
@@ -94,7 +93,10 @@ impl Lanes {
     pub(super) fn has_ready(&self) -> bool {
         match self.lanes.as_slice() {
             [only] => !only.batches.is_empty(),
-            _ => self.next(&Taken::default()).is_some(),
+            _ => {
+                let mut kept = None;
+                self.waiting.iter().any(|&index| self.may_take(index, &Taken::default(), &mut kept))
+            }
         }
     }
 
@@ -115,38 +117,36 @@ impl Lanes {
             only.take(&mut pieces, bounds, |_| false);
             return (pieces, taken);
         }
-        let shares_locks = self.grid.shares_locks();
-        let is_enough = |pieces: &Pieces| !shares_locks && pieces.are_enough(bounds);
-        while !is_enough(&pieces)
-            && let Some((place, index)) = self.next(&taken)
-            && let Some(lane) = self.lanes.get_mut(index)
-            && lane.fits(&pieces, bounds)
-        {
-            lane.take(&mut pieces, bounds, is_enough);
-            self.waiting.remove(place);
+        let grid = self.grid;
+        let (mut line, mut kept, mut is_full) = (std::mem::take(&mut self.waiting), None, false);
+        // One pass, whatever is taken: the queue is locked meanwhile.
+        line.retain(|&index| {
+            if is_full || !self.may_take(index, &taken, &mut kept) {
+                return true;
+            }
+            let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.fits(&pieces, bounds)) else {
+                is_full = true;
+                return true;
+            };
+            lane.take(&mut pieces, bounds, |pieces| grid.is_enough(pieces, bounds));
             self.lease(index, &mut taken);
-        }
+            is_full = grid.is_enough(&pieces, bounds) || self.has_its_share(&taken);
+            false
+        });
+        self.waiting = line;
         (pieces, taken)
     }
 
-    /// The lane that is next for who has taken this already, and its place in the line. The first lane in the line that lacks a
-    /// lock keeps others from what it needs: else it could wait for ever, because it never finds both free at one time.
-    fn next(&self, taken: &Taken) -> Option<(usize, usize)> {
-        if taken.locks.len() >= self.share && !self.grid.shares_locks() {
-            return None;
+    /// Whether who has taken this already may take this lane too, the next one in the line. The first lane that lacks a lock
+    /// keeps others from what it needs: else it could wait for ever, because it never finds both free at one time.
+    fn may_take(&self, index: usize, taken: &Taken, kept: &mut Option<[usize; 2]>) -> bool {
+        let locks = self.grid.locks_of(index);
+        let may = self.are_free(locks, taken, *kept) && self.has_room(locks, taken);
+        // What this lease has no room for, another one may take.
+        if !may && kept.is_none() && !self.are_free(locks, &Taken::default(), None) {
+            *kept = Some(locks);
         }
-        let mut kept = None;
-        for (place, &index) in self.waiting.iter().enumerate() {
-            let locks = self.grid.locks_of(index);
-            if self.are_free(locks, taken, kept) && self.has_room(locks, taken) {
-                return Some((place, index));
-            }
-            // What this lease has no room for, another one may take.
-            if kept.is_none() && !self.are_free(locks, &Taken::default(), None) {
-                kept = Some(locks);
-            }
-        }
-        None
+        may
     }
 
     /// The locks that are kept for the first lane in the line that lacks one.
@@ -155,12 +155,18 @@ impl Lanes {
         locks.find(|locks| !self.are_free(*locks, &Taken::default(), None))
     }
 
+    /// Whether no other lane can be added: where each has a lock of its own.
+    fn has_its_share(&self, taken: &Taken) -> bool {
+        !self.grid.shares_locks() && taken.locks.len() >= self.share
+    }
+
     /// Whether a lease that has taken this may have these locks, too: of no kind more than its share.
     fn has_room(&self, [first, second]: [usize; 2], taken: &Taken) -> bool {
-        let is_new = |lock: usize| !taken.locks.contains(&lock);
-        let mut of_kind = [0, 0];
-        let new = [Some(first), (second != first).then_some(second)].into_iter().flatten().filter(|lock| is_new(*lock));
-        for lock in taken.locks.iter().copied().chain(new) {
+        let is_new = |lock: usize| !taken.has(lock);
+        let mut of_kind = taken.of_kind;
+        for lock in
+            [Some(first), (second != first).then_some(second)].into_iter().flatten().filter(|lock| is_new(*lock))
+        {
             if let Some(count) = of_kind.get_mut(self.grid.kind(lock)) {
                 *count += 1;
             }
@@ -173,7 +179,7 @@ impl Lanes {
         locks.iter().all(|lock| {
             let is_kept = kept.is_some_and(|kept| kept.contains(lock));
             let is_locked = self.locked.get(*lock).copied().unwrap_or(true);
-            taken.locks.contains(lock) || !(is_kept || is_locked)
+            taken.has(*lock) || !(is_kept || is_locked)
         })
     }
 
@@ -186,7 +192,7 @@ impl Lanes {
         for lock in self.grid.locks_of(index) {
             if let Some(is_locked) = self.locked.get_mut(lock).filter(|is_locked| !**is_locked) {
                 *is_locked = true;
-                taken.locks.push(lock);
+                taken.add(lock, self.grid.kind(lock));
             }
         }
     }
@@ -254,17 +260,26 @@ impl Lane {
     }
 }
 
+impl Taken {
+    /// Where a lock may be that of several lanes, it is one of the first 128.
+    fn has(&self, lock: usize) -> bool {
+        u32::try_from(lock).ok().and_then(|lock| 1_u128.checked_shl(lock)).is_some_and(|bit| self.has & bit != 0)
+    }
+
+    fn add(&mut self, lock: usize, kind: usize) {
+        self.locks.push(lock);
+        self.has |= u32::try_from(lock).ok().and_then(|lock| 1_u128.checked_shl(lock)).unwrap_or(0);
+        if let Some(count) = self.of_kind.get_mut(kind) {
+            *count += 1;
+        }
+    }
+}
+
 impl Pieces {
     pub(super) fn add(&mut self, batch: Batch) {
         self.records += batch.len();
         self.bytes += batch.bytes();
         self.batches.push(batch);
-    }
-
-    /// Whether a receiver that does not wait for full batches gets no more: to copy the records once more costs more than
-    /// another call.
-    fn are_enough(&self, bounds: &BatchBounds) -> bool {
-        bounds.linger.is_zero() && (self.records >= ENOUGH_RECORDS || self.bytes >= ENOUGH_BYTES)
     }
 }
 
