@@ -107,7 +107,7 @@ class TestSdk < Minitest::Test
   end
 
   def test_every_snippet_of_the_page_runs
-    page = File.read(File.join(__dir__, "../README.md"))
+    page = File.read(File.join(__dir__, "../README.md"), encoding: "UTF-8")
     snippets = page.scan(/^```ruby\n(.*?)^```/m).flatten
     assert_operator snippets.size, :>, 5
     snippets.each do |snippet|

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -75,9 +76,7 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         stop: stop.clone(),
         cut: cut.clone(),
     };
-    let lingers =
-        stages.iter().map(|stage| stage.plan.batch.linger).chain(sinks.iter().map(|sink| sink.plan.batch.linger));
-    let (lingering, every) = (lingers.sum(), session.as_ref().map(Session::every));
+    let (lingering, every) = (lingering(&stages, &sinks), session.as_ref().map(Session::every));
     let (stages, shared): (Vec<WatchedStage>, Vec<Arc<Stage>>) =
         stages.into_iter().enumerate().map(|(i, stage)| floor.stage(i, stage)).unzip();
     let writers = sinks.iter().map(|sink| sink.plan.writers.get()).sum();
@@ -88,8 +87,8 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
     let lifecycle = Lifecycle::new(checkpointer, floor.committed, failpoints);
     // The wiring's own ends of the queues go: a queue closes when the last of its senders is done.
     drop(floor.wiring);
-    let (begun, missed, ledger) = (Instant::now(), missed(), floor.ledger);
-    let watch = Arc::new(Watch { begun, missed, lasted: OnceLock::new(), ledger, sources, stages, sinks });
+    let (begun, lasted, ledger) = (Instant::now(), OnceLock::new(), floor.ledger);
+    let watch = Arc::new(Watch { begun, missed: missed(), lasted, ledger, sources, stages, sinks });
     let supervisor = Supervisor {
         name,
         promises,
@@ -106,6 +105,12 @@ pub(super) fn assemble(pipeline: Pipeline) -> Running {
         events: floor.events,
     };
     Running::supervised(supervisor, watch, stream, runtimes)
+}
+
+/// How long a record may wait for fuller batches on its way, at most.
+fn lingering(stages: &[ReadyStage], sinks: &[ReadySink]) -> Duration {
+    let stages = stages.iter().map(|stage| stage.plan.batch.linger);
+    stages.chain(sinks.iter().map(|sink| sink.plan.batch.linger)).sum()
 }
 
 /// The floor on which the tasks stand: what they share.
