@@ -24,11 +24,15 @@ use crate::edge::{Reads, Writes};
 use crate::error::{Error, Result};
 use crate::pipeline::{Ended, Running, Stopper};
 use crate::plan::{Beside, Plan, Usage};
-use crate::report::{Event, EventStream, Report};
+use crate::report::{Event, EventStream, Report, Stats};
 use crate::time::{Instant, sleep_until};
 
 /// How often the picture changes: often enough to look alive, seldom enough to cost nothing.
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// After this time of a run, what only its start needed is given back: to fetch again what it does need takes a millisecond,
+/// which a shorter run would notice.
+const UNDER_WAY: Duration = Duration::from_millis(100);
 
 /// A century.
 const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -70,7 +74,7 @@ pub(super) fn follow(
 
     let screen = Screen::new(progress(&plan, shown, quiet));
     let notices = Notices::new(shown.log, quiet);
-    let ended = drive(plan, Watch { screen, notices, grace: shown.grace, until: None })?;
+    let ended = drive(plan, Watch { screen, notices, grace: shown.grace, until: None, keeps_start: true })?;
     let report = &ended.report;
     say(report, shown.json, quiet)?;
     afterwards(report)?;
@@ -134,7 +138,6 @@ fn drive(plan: Plan, mut watch: Watch) -> Result<Ended> {
         }
         // Not earlier: until something moves, the default (the process ends at once) is what Ctrl-C should do.
         let signals = Signals::listen()?;
-        code_pages::give_back();
         Ok(watch.accompany(pipeline.start(), signals).await)
     });
     // A thread that still waits for a terminal's input must not keep the process.
@@ -150,9 +153,19 @@ struct Watch {
     grace: Duration,
     /// When it has taken so long; `None` as long as nobody has asked for one.
     until: Option<Instant>,
+    /// Whether the code that only the start needed is still in memory.
+    keeps_start: bool,
 }
 
 impl Watch {
+    fn look(&mut self, stats: &Stats) {
+        self.screen.draw(stats);
+        if self.keeps_start && stats.elapsed >= UNDER_WAY {
+            self.keeps_start = false;
+            code_pages::give_back();
+        }
+    }
+
     async fn accompany(mut self, running: Running, mut signals: Signals) -> Ended {
         let mut events = running.observer().events();
         let stopper = running.stopper();
@@ -166,7 +179,7 @@ impl Watch {
                 () = signals.next() => self.stop(&stopper),
                 () = at(self.until) => self.lose_patience(&stopper),
                 () = continued.next() => self.screen.come_back(),
-                _ = redraw.tick() => self.screen.draw(&running.stats()),
+                _ = redraw.tick() => self.look(&running.stats()),
                 event = events.next() => match event {
                     Some(event) => self.tell(&event),
                     None => break,
