@@ -21,7 +21,7 @@ fn host() -> Host {
     Host::start(Sandbox::with_room_for(NonZeroU32::new(4 + 2 * 8).expect("positive"))).expect("threads")
 }
 
-/// A pipeline of numbers through a stage with so many workers that gives them back.
+/// A pipeline of numbers through a stage with this number of workers that gives them back.
 async fn echoing(host: &Host, folder: &Path, name: &str, workers: usize, keeper: &Keeper) -> Pipeline {
     let component = Guest::processing(PROCESS_ECHO).write(folder, name).expect("a component");
     let workers = NonZeroUsize::new(workers).expect("positive");
