@@ -14,7 +14,6 @@ use crate::pool::retries::Waiting;
 use crate::pool::retry_queue::Look;
 use crate::queue::Lease;
 use crate::record::{BatchBounds, KeyHash, Payload};
-use crate::time::Instant;
 
 impl Worker {
     /// Takes records that wait and are due, and looks at the others. Where retries need a lease, those of one lane, with a
@@ -114,12 +113,7 @@ impl Worker {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let slot = self.stage.slots.take().await;
-            watch.lap(&self.stage.counters.waiting);
-            let begun = Instant::now();
-            let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(slot);
-            self.stage.pace.learn_batch(begun.elapsed());
+            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
             done = gathered.through();
             let flushed = mem::take(&mut gathered.flushed);
             let (sorted, kept) = if gathered.waits() {

@@ -3,26 +3,40 @@
 use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
+use crate::pool::gathered::Gathered;
 use crate::pool::load::Load;
 use crate::pool::order::Turn;
 use crate::pool::outcome::{Part, Sorted};
 use crate::pool::parked::ParkedBatch;
+use crate::pool::pending::Pending;
 use crate::report::Activity;
 use crate::time::{Instant, sleep_until};
 
 impl Worker {
+    /// As [`Self::gather`], for a batch: waits for a slot, and lets the stage learn how long the batch took.
+    pub(super) async fn gather_in_a_slot(
+        &mut self,
+        load: &Load,
+        pending: &mut Pending,
+        base: usize,
+        watch: &mut Stopwatch,
+    ) -> Result<Gathered> {
+        let slot = self.stage.slots.take().await;
+        watch.lap(&self.stage.counters.waiting);
+        let begun = Instant::now();
+        let gathered = self.gather(load, pending, base, SEND_ON_BYTES).await?;
+        drop(slot);
+        self.stage.pace.learn_batch(begun.elapsed());
+        Ok(gathered)
+    }
+
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at
     /// its turn, all at once, or in parts when there is much of it.
     pub(super) async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
         let mut pending = load.pending();
         let mut done = 0;
         while done < load.len() {
-            let slot = self.stage.slots.take().await;
-            watch.lap(&self.stage.counters.waiting);
-            let begun = Instant::now();
-            let mut gathered = self.gather(&load, &mut pending, done, SEND_ON_BYTES).await?;
-            drop(slot);
-            self.stage.pace.learn_batch(begun.elapsed());
+            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
             if self.stage.pace.batches_take_long() {
                 self.stage.slots.wake_spares();
             }
