@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 
-use super::lanes::{Pieces, portion};
-use super::{Queued, Receiver, Shared};
-use crate::record::{Batch, BatchBounds};
+use super::lanes::Pieces;
+use super::queued::Queued;
+use super::{Receiver, Shared};
+use crate::record::{BatchBounds, Lineage};
 use crate::time::{Instant, timeout_at};
 
 /// A receiver's wait for a batch to fill. One that is dropped passes its wake-up on: there is a batch to be taken.
@@ -44,28 +45,17 @@ impl Shared {
 /// Fills the batch from the front of the queue, however the source divided what lies there: a receiver that waits for
 /// full batches gets them full.
 pub(super) fn top_up(batches: &mut VecDeque<Queued>, pieces: &mut Pieces, bounds: &BatchBounds) {
-    let records = NonZeroUsize::new(bounds.records.get().saturating_sub(pieces.records));
-    let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(pieces.bytes));
+    let records = NonZeroUsize::new(bounds.records.get().saturating_sub(pieces.size.records));
+    let bytes = NonZeroUsize::new(bounds.bytes.get().saturating_sub(pieces.size.bytes()));
     let (Some(records), Some(bytes), Some(next)) = (records, bytes, batches.front_mut()) else { return };
     let room = BatchBounds { records, bytes, ..*bounds };
-    let count = next.batch.payload().fitting(&room);
-    let is_part = count < next.batch.len();
+    let count = next.contents.fitting(&room);
+    let is_part = count < next.contents.size().records;
     // A record that is larger than the room counts as fitting, because it would fit nowhere else.
-    let is_within = next.batch.payload().slice(0..count).bytes() <= bytes.get();
+    let is_within = next.contents.bytes_of(count) <= bytes.get();
     if is_part && is_within {
-        pieces.add(next.split_front(count));
-    }
-}
-
-impl Queued {
-    /// Takes the first records off a batch. It gives back the permits that the rest does not need.
-    fn split_front(&mut self, count: usize) -> Batch {
-        let front = self.batch.split_front(count);
-        let spare = |permits: usize, needed: usize| permits.saturating_sub(needed);
-        let records = spare(self.records.num_permits(), self.batch.len());
-        let bytes = spare(self.bytes.num_permits(), self.batch.bytes());
-        drop((portion(&mut self.records, records), portion(&mut self.bytes, bytes)));
-        front
+        let number = next.number;
+        pieces.add(number, next.split_front(count));
     }
 }
 
@@ -75,7 +65,7 @@ impl<'a> Linger<'a> {
         let mut line = shared.line();
         line.lingering += 1;
         if line.lingering == 1 {
-            line.lanes.iter().for_each(|queued| queued.batch.lineage().rest());
+            line.lanes.iter().for_each(|queued| queued.contents.claims(Lineage::rest));
         }
         Self(shared)
     }
@@ -90,7 +80,7 @@ impl<'a> Linger<'a> {
         let mut line = self.0.line();
         line.lingering -= 1;
         if line.lingering == 0 {
-            line.lanes.iter().for_each(|queued| queued.batch.lineage().wake());
+            line.lanes.iter().for_each(|queued| queued.contents.claims(Lineage::wake));
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod lanes;
 mod linger;
+mod queued;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,10 +21,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use lanes::{Dealt, Lanes};
+use queued::{Contents, Queued};
 
 pub use lanes::{ByKey, Lease};
 
-use crate::record::{Batch, BatchBounds, RecordKey};
+use crate::record::{Batch, BatchBounds, Lineage, RecordKey};
 
 /// The bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,14 +156,6 @@ struct Line {
     lingering: usize,
 }
 
-/// A batch in the queue, with the room that it takes up.
-#[derive(Debug)]
-struct Queued {
-    batch: Batch,
-    records: OwnedSemaphorePermit,
-    bytes: OwnedSemaphorePermit,
-}
-
 impl Sender {
     /// Puts a batch at the end of the queue. An empty batch is not queued.
     ///
@@ -178,7 +172,9 @@ impl Sender {
             return Ok(());
         }
         match self.shared.admit(&batch).await {
-            Some((records, bytes)) => self.shared.put(Queued { batch, records, bytes }),
+            Some((records, bytes)) => {
+                self.shared.put(Queued { number: 0, contents: Contents::Whole(batch, bytes), records })
+            }
             None => Err(Closed(Box::new(batch))),
         }
     }
@@ -268,7 +264,7 @@ impl Shared {
     }
 
     fn put(&self, queued: Queued) -> Result<(), Closed> {
-        let (records, bytes) = (queued.batch.len(), queued.batch.bytes());
+        let size = queued.contents.size();
         let dealt = match &self.by_key {
             None => Dealt::One(0, queued),
             Some(by_key) => by_key.deal(queued),
@@ -281,12 +277,12 @@ impl Shared {
             let whole = dealt.into_whole();
             return Err(Closed(Box::new(whole)));
         }
-        line.depth.records += records;
-        line.depth.bytes += bytes;
+        line.depth.records += size.records;
+        line.depth.bytes += size.bytes();
         line.depth.records_high_water = line.depth.records_high_water.max(line.depth.records);
         for (lane, queued) in dealt.into_parts() {
             if line.lingering > 0 {
-                queued.batch.lineage().rest();
+                queued.contents.claims(Lineage::rest);
             }
             line.lanes.put(lane, queued);
         }
@@ -298,17 +294,17 @@ impl Shared {
     fn take(self: &Arc<Self>, bounds: &BatchBounds) -> Option<Received> {
         let mut line = self.line();
         let (pieces, taken) = line.lanes.take(bounds);
-        if pieces.batches.is_empty() {
+        if pieces.taken.is_empty() {
             return None;
         }
         if line.lingering > 0 {
-            pieces.batches.iter().for_each(|batch| batch.lineage().wake());
+            pieces.taken.iter().for_each(|(_, contents)| contents.claims(Lineage::wake));
         }
         let (sequence, first_record) = (line.next_sequence, line.next_record);
         line.next_sequence += 1;
-        line.next_record += pieces.records as u64;
-        line.depth.records -= pieces.records;
-        line.depth.bytes -= pieces.bytes;
+        line.next_record += pieces.size.records as u64;
+        line.depth.records -= pieces.size.records;
+        line.depth.bytes -= pieces.size.bytes();
         let (is_ready, is_empty) = line.state();
         drop(line);
         // Whoever waits for a lane to be free has to hear, too, that there will be none.
@@ -316,7 +312,7 @@ impl Shared {
             self.arrived.notify_one();
         }
         // Copied without the lock: nobody waits for it.
-        let batch = Batch::join(pieces.batches);
+        let batch = Contents::join(pieces.taken);
         Some(Received { sequence, first_record, batch, lease: Lease::of(self, taken) })
     }
 

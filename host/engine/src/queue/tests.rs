@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use super::queued::{Contents, Queued};
 use super::{QueueBounds, Received, Receiver, Sender, bounded};
 use crate::record::{Batch, BatchBounds, Fate, Ledger, Payload, Places, Ticket};
 
@@ -270,7 +271,7 @@ async fn a_batch_that_was_admitted_just_before_the_last_receiver_left_comes_back
     let admitted = batch(&ledger, &["a", "b"]);
     let (records, bytes) = sender.shared.admit(&admitted).await.expect("open");
     drop(receiver);
-    assert!(sender.shared.put(super::Queued { batch: admitted, records, bytes }).is_err());
+    assert!(sender.shared.put(Queued { number: 0, contents: Contents::Whole(admitted, bytes), records }).is_err());
     assert_eq!(ledger.accounting().in_flight, 2);
     assert_eq!(probe.depth().records, 0);
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::deal::{PayloadSize, RowsByHand};
 use super::{Column, Lineage};
 
 /// Values and keys of some records. `keys` is empty when no record has a key, else as long as `values`.
@@ -51,6 +52,14 @@ impl Payload {
     /// Whether each value is known to be one JSON value without a line feed or a carriage return.
     pub fn are_json_lines(&self) -> bool {
         self.json_lines
+    }
+
+    /// No records, and room for some.
+    #[must_use]
+    pub(crate) fn with_capacity(size: PayloadSize) -> Self {
+        let keys = if size.keys == 0 { 0 } else { size.records };
+        let keys = Column::with_capacity(keys, size.keys);
+        Self { values: Column::with_capacity(size.records, size.values), keys, json_lines: false }
     }
 
     /// The values.
@@ -113,12 +122,6 @@ impl Payload {
         self.values.push_with(write);
     }
 
-    /// Makes room for the records of others.
-    fn reserve_for<'a>(&mut self, others: impl Iterator<Item = &'a Self> + Clone) {
-        self.values.reserve_for(others.clone().map(|other| &other.values));
-        self.keys.reserve_for(others.map(|other| &other.keys));
-    }
-
     /// Adds all records of `other`.
     pub fn append(&mut self, other: &Self) {
         // Of no value, everything is known.
@@ -165,27 +168,56 @@ impl Payload {
         chosen
     }
 
+    /// Adds copies of the records of `other` in these rows, in their order. A row that does not exist is left out.
+    pub(crate) fn append_rows(&mut self, other: &Self, rows: &[u32]) {
+        self.json_lines = (self.json_lines || self.is_empty()) && (other.json_lines || other.is_empty());
+        if !other.keys.is_empty() {
+            self.fill_keys();
+            self.keys.append_rows(&other.keys, rows);
+        }
+        self.values.append_rows(&other.values, rows);
+        if !self.keys.is_empty() {
+            self.fill_keys();
+        }
+    }
+
+    /// How large it is.
+    pub(crate) fn size(&self) -> PayloadSize {
+        PayloadSize { records: self.len(), values: self.values.bytes(), keys: self.keys.bytes() }
+    }
+
+    /// How large record `index` is; nothing where there is none.
+    pub(crate) fn size_of(&self, index: usize) -> PayloadSize {
+        let length = |column: &Column| column.get(index).map_or(0, <[u8]>::len);
+        PayloadSize { records: 1, values: length(&self.values), keys: length(&self.keys) }
+    }
+
+    /// How large what each of `count` hands gets is.
+    pub(crate) fn sizes_by_hand(&self, hands: &[u16], count: usize) -> Vec<PayloadSize> {
+        let mut sizes = vec![PayloadSize::default(); count];
+        for (value, hand) in self.values.iter().zip(hands) {
+            if let Some(size) = sizes.get_mut(usize::from(*hand)) {
+                (size.records, size.values) = (size.records + 1, size.values + value.len());
+            }
+        }
+        for (key, hand) in self.keys.iter().zip(hands) {
+            if let Some(size) = sizes.get_mut(usize::from(*hand)) {
+                size.keys += key.len();
+            }
+        }
+        sizes
+    }
+
     /// Copies of the records, dealt out: record `i` goes to payload `hands[i]`, in order.
     fn deal(&self, hands: &[u16], count: usize) -> Vec<Self> {
-        let deal = |column: &Column| {
-            let mut sizes = vec![(0, 0); count];
-            for (value, hand) in column.iter().zip(hands) {
-                if let Some((values, bytes)) = sizes.get_mut(usize::from(*hand)) {
-                    (*values, *bytes) = (*values + 1, *bytes + value.len());
-                }
-            }
-            let mut dealt: Vec<_> =
-                sizes.into_iter().map(|(values, bytes)| Column::with_capacity(values, bytes)).collect();
-            for (value, hand) in column.iter().zip(hands) {
-                if let Some(column) = dealt.get_mut(usize::from(*hand)) {
-                    column.push(value);
-                }
-            }
-            dealt
+        let rows = RowsByHand::new(hands, count);
+        let sizes = self.sizes_by_hand(hands, count);
+        let dealt = |(size, window): (PayloadSize, Range<usize>)| {
+            let mut payload = Self::with_capacity(size);
+            payload.append_rows(self, rows.get(window));
+            payload
         };
-        let json_lines = self.json_lines;
-        let columns = deal(&self.values).into_iter().zip(deal(&self.keys));
-        columns.map(|(values, keys)| Self { values, keys, json_lines }).collect()
+        sizes.into_iter().zip(rows.windows()).map(dealt).collect()
     }
 
     /// Number of leading records that fit into `bounds`; at least one when there is any.
@@ -292,16 +324,6 @@ impl Batch {
     pub fn append(&mut self, other: Self) {
         self.payload.append(&other.payload);
         self.lineage.append(other.lineage);
-    }
-
-    /// One batch of several, in order. The first is not copied if there is no other.
-    #[must_use]
-    pub fn join(batches: Vec<Self>) -> Self {
-        let mut batches = batches.into_iter();
-        let Some(mut joined) = batches.next() else { return Self::new(Payload::default(), Lineage::default()) };
-        joined.payload.reserve_for(batches.as_slice().iter().map(Self::payload));
-        batches.for_each(|batch| joined.append(batch));
-        joined
     }
 
     /// Cuts the batch into pieces that `bounds` allow, in order, and evenly: a small rest would keep a worker waiting

@@ -143,12 +143,15 @@ impl Column {
         self.ends.extend(other.ends.iter().map(|end| base + end));
     }
 
-    /// Makes room for the values of others.
-    pub(super) fn reserve_for<'a>(&mut self, others: impl Iterator<Item = &'a Self>) {
-        let (values, bytes) =
-            others.fold((0, 0), |(values, bytes), other| (values + other.len(), bytes + other.bytes()));
-        self.ends.reserve(values);
-        self.data.reserve(bytes);
+    /// Adds the values of `other` in these rows, in their order, without those that do not exist.
+    ///
+    /// # Panics
+    /// As [`Self::push`].
+    pub(super) fn append_rows(&mut self, other: &Self, rows: &[u32]) {
+        self.ends.reserve(rows.len());
+        for value in rows.iter().filter_map(|row| other.get(*row as usize)) {
+            self.push(value);
+        }
     }
 
     /// Removes the first `count` values (or all) and returns them.

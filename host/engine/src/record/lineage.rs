@@ -29,6 +29,15 @@ struct Span {
     depth: u32,
 }
 
+/// The claims of a batch that is dealt out, until they are taken by row. They are linear as all claims are: whoever deals the
+/// rows takes each of them once.
+#[derive(Debug)]
+pub(crate) struct SharedClaims {
+    spans: Vec<Span>,
+    /// The row after the last one of each span.
+    ends: Vec<u32>,
+}
+
 /// The claims of an invocation's input, divided by outcome.
 #[derive(Debug)]
 pub struct Divided {
@@ -219,6 +228,18 @@ impl Lineage {
         dealt
     }
 
+    /// The same claims, to be taken by row.
+    pub(crate) fn share(mut self) -> SharedClaims {
+        self.len = 0;
+        let spans = mem::take(&mut self.spans);
+        let mut end = 0;
+        let ends = spans.iter().map(|span| {
+            end += u32::try_from(span.rows.len()).expect("a batch has under 2^32 records");
+            end
+        });
+        SharedClaims { ends: ends.collect(), spans }
+    }
+
     fn claim(&self, index: usize) -> Option<(&Arc<Ticket>, u32)> {
         let (span, index) = self.span(index)?;
         Some((&span.ticket, span.rows.get(index)?))
@@ -257,6 +278,31 @@ impl Lineage {
     }
 }
 
+impl SharedClaims {
+    /// The claims of the records in these rows, which ascend and are taken only once. What it takes depends on them, and not on
+    /// how many spans there are: after several deals, spans are short.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub(crate) fn take(&self, rows: &[u32]) -> Lineage {
+        let (mut taken, mut rows) = (Lineage::default(), rows);
+        while let Some(first) = rows.first() {
+            let index = self.ends.partition_point(|end| end <= first);
+            let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+            let (span, end) = self.spans.get(index).zip(self.ends.get(index)).expect("rows are in range");
+            taken.push(span.chosen(split_below(&mut rows, *end), start));
+        }
+        taken
+    }
+
+    /// Looks at the claims of these rows, without taking them.
+    pub(crate) fn look(&self, rows: &[u32], look: impl FnOnce(&Lineage)) {
+        let mut claims = self.take(rows);
+        look(&claims);
+        claims.spans.clear();
+    }
+}
+
 impl Drop for Lineage {
     fn drop(&mut self) {
         self.close(Fate::InFlight);
@@ -267,12 +313,10 @@ impl Span {
     /// The claims at `indices`, which count from the batch's first record; this span begins at `first`.
     fn chosen(&self, indices: &[u32], first: u32) -> Self {
         let everything = indices.len() == self.rows.len() && indices.iter().zip(first..).all(|(a, b)| *a == b);
-        let rows = match &self.rows {
-            rows if everything => rows.copy(),
-            rows => {
-                let chosen = indices.iter().filter_map(|index| rows.get((index - first) as usize));
-                Rows::List(Listed::new(chosen.collect(), self.parts(indices, first)))
-            }
+        let rows = if everything {
+            self.rows.copy()
+        } else {
+            Rows::List(Listed::new(self.rows.at(indices, first), self.parts(indices, first)))
         };
         Self { ticket: Arc::clone(&self.ticket), rows, ..*self }
     }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod column;
+mod deal;
 mod id;
 mod key;
 mod latency;
@@ -15,10 +16,12 @@ mod written;
 
 pub use batch::{Batch, BatchBounds, Payload};
 pub use column::{Column, ColumnError};
+pub(crate) use deal::{PayloadSize, RowsByHand};
 pub use id::RecordId;
 pub use key::{JsonPointer, KeyHash, Pairing, PointerError, RecordKey};
 pub use latency::Latency;
 pub use ledger::{Accounting, Fate, Ledger};
+pub(crate) use lineage::SharedClaims;
 pub use lineage::{Divided, Lineage};
 pub(crate) use receipt::Kept;
 pub use receipt::{Keepsake, Per, Receipt, Receipts, Slip};

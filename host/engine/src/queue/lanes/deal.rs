@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::grid::Grid;
-use super::portion;
-use crate::queue::Queued;
+use crate::queue::queued::{Contents, Queued};
 use crate::record::{Batch, KeyHash, Payload, RecordKey};
 
 /// How a queue deals records over its lanes.
@@ -16,6 +15,8 @@ pub struct ByKey {
     grid: Grid,
     /// Most locks of one lease.
     share: usize,
+    /// The number of the next batch.
+    next: Arc<AtomicU64>,
     /// Records that were dealt, and those of them that came without a key.
     dealt: Arc<AtomicU64>,
     without: Arc<AtomicU64>,
@@ -36,7 +37,14 @@ impl ByKey {
     #[must_use]
     pub fn new(key: RecordKey, receivers: NonZeroUsize, per_receiver: NonZeroUsize) -> Self {
         let grid = Grid::new(&key, receivers, per_receiver);
-        Self { key, grid, share: grid.share(receivers), dealt: Arc::default(), without: Arc::default() }
+        Self {
+            key,
+            grid,
+            share: grid.share(receivers),
+            next: Arc::default(),
+            dealt: Arc::default(),
+            without: Arc::default(),
+        }
     }
 
     /// How many lanes there are.
@@ -85,16 +93,14 @@ impl ByKey {
 
     /// Deals a batch, with the room that it takes up.
     pub(in crate::queue) fn deal(&self, queued: Queued) -> Dealt {
-        let mut hands = self.hands(queued.batch.payload());
+        let queued = Queued { number: self.next.fetch_add(1, Relaxed), ..queued };
+        let Contents::Whole(batch, _) = &queued.contents else { return Dealt::One(0, queued) };
+        let mut hands = self.hands(batch.payload());
         let present = self.number(&mut hands);
         if let [] | [_] = present.as_slice() {
             return Dealt::One(present.first().copied().unwrap_or(0), queued);
         }
-        let Queued { batch, mut records, mut bytes } = queued;
-        let parts = batch.deal(&hands, present.len()).into_iter().map(|batch| {
-            let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
-            Queued { batch, records, bytes }
-        });
+        let parts = queued.deal(&hands, present.len());
         Dealt::Parts(present.into_iter().zip(parts).collect())
     }
 
@@ -126,6 +132,6 @@ impl Dealt {
 
     /// All of it in one batch: nobody is left to receive it.
     pub(in crate::queue) fn into_whole(self) -> Batch {
-        Batch::join(self.into_parts().map(|(_, queued)| queued.batch).collect())
+        Contents::join(self.into_parts().map(|(_, queued)| (queued.number, queued.contents)).collect())
     }
 }

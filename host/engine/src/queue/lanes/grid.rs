@@ -5,16 +5,10 @@
 
 use std::num::NonZeroUsize;
 
-use super::Pieces;
-use crate::record::{BatchBounds, KeyHash, Pairing, RecordKey};
+use crate::record::{KeyHash, Pairing, RecordKey};
 
 /// Most lanes of a queue by key. Arbitrary: as many as a stage may have workers.
 const LANES_MAX: usize = 1024;
-
-/// A batch that is dealt by key is enough from this number of records on, or of bytes. Arbitrary: a call costs some
-/// microseconds, and to copy that much does, too.
-const ENOUGH_RECORDS: usize = 1024;
-const ENOUGH_BYTES: usize = 256 << 10;
 
 /// The lanes of a queue, and their locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +73,6 @@ impl Grid {
     /// Whether one lock may be that of several lanes.
     pub(super) fn shares_locks(self) -> bool {
         !matches!(self, Self::Keys(_))
-    }
-
-    /// Whether a receiver that does not wait for full batches gets no more: to copy the records once more costs more than
-    /// another call. Pairs of buckets have few records each, so there a batch is as full as it can be.
-    pub(super) fn is_enough(self, pieces: &Pieces, bounds: &BatchBounds) -> bool {
-        let is_much = pieces.records >= ENOUGH_RECORDS || pieces.bytes >= ENOUGH_BYTES;
-        is_much && bounds.linger.is_zero() && !self.shares_locks()
     }
 
     /// The lane of a key.

@@ -11,11 +11,10 @@ mod grid;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use self::grid::Grid;
-use super::{Queued, Receiver, Shared, linger};
-use crate::record::{Batch, BatchBounds, KeyHash};
+use super::queued::{Contents, Queued};
+use super::{Receiver, Shared, linger};
+use crate::record::{BatchBounds, KeyHash, PayloadSize};
 
 pub use self::deal::ByKey;
 pub(super) use self::deal::Dealt;
@@ -57,9 +56,9 @@ pub(super) struct Lanes {
 /// What is taken for one receiver.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
-    pub(super) batches: Vec<Batch>,
-    pub(super) records: usize,
-    pub(super) bytes: usize,
+    /// With the numbers of the batches that they are of.
+    pub(super) taken: Vec<(u64, Contents)>,
+    pub(super) size: PayloadSize,
 }
 
 #[derive(Debug, Default)]
@@ -114,10 +113,9 @@ impl Lanes {
     pub(super) fn take(&mut self, bounds: &BatchBounds) -> (Pieces, Taken) {
         let (mut pieces, mut taken) = (Pieces::default(), Taken::default());
         if let [only] = self.lanes.as_mut_slice() {
-            only.take(&mut pieces, bounds, |_| false);
+            only.take(&mut pieces, bounds);
             return (pieces, taken);
         }
-        let grid = self.grid;
         let (mut line, mut kept, mut is_full) = (std::mem::take(&mut self.waiting), None, false);
         // One pass, whatever is taken: the queue is locked meanwhile.
         line.retain(|&index| {
@@ -128,9 +126,9 @@ impl Lanes {
                 is_full = true;
                 return true;
             };
-            lane.take(&mut pieces, bounds, |pieces| grid.is_enough(pieces, bounds));
+            lane.take(&mut pieces, bounds);
             self.lease(index, &mut taken);
-            is_full = grid.is_enough(&pieces, bounds) || self.has_its_share(&taken);
+            is_full = self.has_its_share(&taken);
             false
         });
         self.waiting = line;
@@ -241,20 +239,19 @@ impl Lanes {
 impl Lane {
     /// Whether its first batch may be added to what is taken. The first of all may always be taken.
     fn fits(&self, pieces: &Pieces, bounds: &BatchBounds) -> bool {
-        let Some(next) = self.batches.front().filter(|_| !pieces.batches.is_empty()) else { return true };
-        let room = bounds.records.get().saturating_sub(pieces.records);
-        next.batch.len() <= room && next.batch.bytes() + pieces.bytes <= bounds.bytes.get()
+        let Some(next) = self.batches.front().filter(|_| !pieces.taken.is_empty()) else { return true };
+        let size = pieces.size + next.contents.size();
+        size.records <= bounds.records.get() && size.bytes() <= bounds.bytes.get()
     }
 
-    /// Adds batches from the front to what is taken already, while they fit and it is not enough.
-    fn take(&mut self, pieces: &mut Pieces, bounds: &BatchBounds, is_enough: impl Fn(&Pieces) -> bool) {
-        while !is_enough(pieces)
-            && self.fits(pieces, bounds)
-            && let Some(batch) = take_front(&mut self.batches, bounds)
+    /// Adds batches from the front to what is taken already, while they fit.
+    fn take(&mut self, pieces: &mut Pieces, bounds: &BatchBounds) {
+        while self.fits(pieces, bounds)
+            && let Some(Queued { number, contents, .. }) = take_front(&mut self.batches, bounds)
         {
-            pieces.add(batch);
+            pieces.add(number, contents);
         }
-        if !bounds.linger.is_zero() && !pieces.batches.is_empty() {
+        if !bounds.linger.is_zero() && !pieces.taken.is_empty() {
             linger::top_up(&mut self.batches, pieces, bounds);
         }
     }
@@ -276,10 +273,9 @@ impl Taken {
 }
 
 impl Pieces {
-    pub(super) fn add(&mut self, batch: Batch) {
-        self.records += batch.len();
-        self.bytes += batch.bytes();
-        self.batches.push(batch);
+    pub(super) fn add(&mut self, number: u64, contents: Contents) {
+        self.size += contents.size();
+        self.taken.push((number, contents));
     }
 }
 
@@ -321,27 +317,13 @@ impl Drop for Lease {
 }
 
 /// Takes the front batch. One that does not fit is cut, all at once, and its pieces take its place.
-fn take_front(batches: &mut VecDeque<Queued>, bounds: &BatchBounds) -> Option<Batch> {
-    let Queued { batch, mut records, mut bytes } = batches.pop_front()?;
-    if batch.payload().fitting(bounds) >= batch.len() {
-        return Some(batch);
+fn take_front(batches: &mut VecDeque<Queued>, bounds: &BatchBounds) -> Option<Queued> {
+    let queued = batches.pop_front()?;
+    if queued.contents.fitting(bounds) >= queued.contents.size().records {
+        return Some(queued);
     }
-    let mut pieces = batch.cut(bounds).into_iter();
+    let mut pieces = queued.cut(bounds).into_iter();
     let first = pieces.next();
-    // The last piece keeps what the others leave of the permits: a batch larger than the queue holds fewer than it has
-    // records, and those are given back last.
-    let rest = pieces.rev().map(|batch| {
-        let (records, bytes) = (portion(&mut records, batch.len()), portion(&mut bytes, batch.bytes()));
-        Queued { batch, records, bytes }
-    });
-    for queued in rest {
-        batches.push_front(queued);
-    }
+    pieces.rev().for_each(|piece| batches.push_front(piece));
     first
-}
-
-/// As much of a permit as there is, up to `wanted`.
-pub(super) fn portion(permit: &mut OwnedSemaphorePermit, wanted: usize) -> OwnedSemaphorePermit {
-    let available = wanted.min(permit.num_permits());
-    permit.split(available).expect("no more is split off than there is")
 }

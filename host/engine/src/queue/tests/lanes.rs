@@ -131,12 +131,48 @@ async fn a_batch_that_nobody_can_receive_comes_back_whole_and_leased_lanes_are_e
     let queued = {
         let (records, bytes) = (Arc::new(Semaphore::new(8)), Arc::new(Semaphore::new(8)));
         let permits = |of: Arc<Semaphore>| of.try_acquire_many_owned(8).expect("free");
-        super::super::Queued { batch, records: permits(records), bytes: permits(bytes) }
+        Queued { number: 0, contents: Contents::Whole(batch, permits(bytes)), records: permits(records) }
     };
     let refused = sender.shared.put(queued).expect_err("nobody is left");
     assert_eq!(refused.0.len(), 8);
     refused.0.into_parts().1.settle(Fate::Dropped);
     assert!(ledger.accounting().balances());
+}
+
+/// All parts share what was dealt: with bytes free after the first part, a queue held any number of batches for one record each.
+#[tokio::test(start_paused = true)]
+async fn the_bytes_of_a_dealt_batch_are_free_when_its_last_record_is_taken() {
+    let ledger = Arc::default();
+    let bounds = QueueBounds { records: nonzero(100), bytes: nonzero(20) };
+    let (sender, receiver) = with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(2), nonzero(1))));
+    let all: Vec<String> = ('a'..='h').map(|key| key.to_string()).collect();
+    sender.send(keyed(&ledger, &all)).await.expect("open");
+    let first = receiver.recv(&up_to(100)).await.expect("a lane");
+    assert!(is_stuck(sender.send(keyed(&ledger, &["x", "y", "z"]))).await, "16 of 20 bytes are in memory");
+    let second = receiver.recv(&up_to(100)).await.expect("the other lane");
+    assert_eq!(first.batch.len() + second.batch.len(), 8);
+    timeout(LONG, sender.send(keyed(&ledger, &["x", "y", "z"]))).await.expect("room").expect("open");
+}
+
+/// A part is cut as a whole batch is: records in order, the permits of records held until the last piece is taken.
+#[tokio::test(start_paused = true)]
+async fn parts_are_cut_to_the_bounds_of_the_receiver() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(10, 2, 1);
+    let keys: Vec<char> = ('a'..='h').collect();
+    let all: Vec<String> = (0..40).map(|number| format!("{}{number}", keys[number % 8])).collect();
+    sender.send(keyed(&ledger, &all)).await.expect("alone, a batch larger than the queue is admitted");
+    let mut seen = Vec::new();
+    while seen.len() < 40 {
+        assert!(is_stuck(sender.send(keyed(&ledger, &["z"; 10]))).await, "{} of 40 records are taken", seen.len());
+        let received = receiver.recv(&up_to(3)).await.expect("a piece");
+        assert!(received.batch.len() <= 3 && received.batch.bytes() == received.batch.payload().size().bytes());
+        seen.extend(texts(&received));
+    }
+    timeout(LONG, sender.send(keyed(&ledger, &["z"; 10]))).await.expect("room").expect("open");
+    let numbers =
+        |key: char| seen.iter().filter(move |text| text.starts_with(key)).map(|text| text[1..].parse::<usize>());
+    assert!(keys.iter().all(|key| numbers(*key).map(|number| number.expect("a number")).is_sorted()), "{seen:?}");
 }
 
 #[derive(Default)]

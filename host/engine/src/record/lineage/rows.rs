@@ -20,8 +20,8 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn new(rows: Vec<u32>, parts: Option<Arc<[u64]>>) -> Self {
-        Self { window: 0..rows.len(), rows: rows.into(), parts }
+    pub(super) fn new(rows: Arc<[u32]>, parts: Option<Arc<[u64]>>) -> Self {
+        Self { window: 0..rows.len(), rows, parts }
     }
 
     pub(super) fn as_slice(&self) -> &[u32] {
@@ -50,6 +50,22 @@ impl Rows {
             Self::List(listed) => (0..0, listed.as_slice()),
         };
         range.chain(list.iter().copied())
+    }
+
+    /// The rows at `indices`, which ascend; `first` is the index of the first row of all.
+    ///
+    /// # Panics
+    /// When an index is out of range.
+    pub(super) fn at(&self, indices: &[u32], first: u32) -> Arc<[u32]> {
+        let last = indices.last().map(|index| (index - first) as usize);
+        assert!(last.is_none_or(|last| last < self.len()), "indices are in range");
+        match self {
+            Self::Range(range) => indices.iter().map(|index| range.start + (index - first)).collect(),
+            Self::List(listed) => {
+                let row = |index: &u32| listed.as_slice().get((index - first) as usize).copied();
+                indices.iter().map(|index| row(index).expect("indices ascend")).collect()
+            }
+        }
     }
 
     pub(super) fn copy(&self) -> Self {
