@@ -7,7 +7,7 @@ use super::numbers::{brief, bytes, count, duration, per_second, percent, plural}
 use super::pool;
 use super::problem::problem;
 use super::style::{BAD, GOOD, STRONG, WARN, paint};
-use super::table::Table;
+use super::table::{NUMBER, Table};
 use super::text::{cut, folded, one_line};
 use super::warning::warnings;
 use crate::edge::Extent;
@@ -379,7 +379,7 @@ impl Form {
 fn times(name: &str, number: usize) -> String {
     match number {
         1 => one_line(name),
-        several => format!("{} ×{several}", one_line(name)),
+        several => format!("{}{NUMBER}{several}", one_line(name)),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use super::closing::name;
 use super::numbers::plural;
+use super::table::NUMBER;
 use crate::report::{PoolStats, StageStats};
 
 /// `parse ×4`, or `parse ×1–8` for a pool that grows and shrinks.
 pub(super) fn size(stage: &StageStats) -> String {
     match (stage.pool, stage.workers) {
-        (Some(PoolStats { min, max, .. }), _) => format!(" ×{min}–{max}"),
+        (Some(PoolStats { min, max, .. }), _) => format!("{NUMBER}{min}–{max}"),
         (None, 1) => String::new(),
-        (None, workers) => format!(" ×{workers}"),
+        (None, workers) => format!("{NUMBER}{workers}"),
     }
 }
 

@@ -1,10 +1,15 @@
 //! A table whose first column is text at the left and whose others are numbers at the right.
 
+use std::borrow::Cow;
+
 use super::style::{FAINT, paint};
-use super::text::{left, right, width};
+use super::text::{cut, left, right, width};
 
 /// The narrowest that the first column is shortened to.
 const NAME_COLUMNS_MIN: usize = 12;
+
+/// What stands between a name and how many there are of it.
+pub(super) const NUMBER: &str = " ×";
 
 /// Rows of as many cells as the header has.
 #[derive(Debug)]
@@ -73,7 +78,7 @@ impl<const N: usize> Table<N> {
         let mut line = String::new();
         for (i, (cell, columns)) in cells.iter().zip(widths).enumerate() {
             if i == 0 {
-                line.push_str(&left(cell.as_ref(), *columns));
+                line.push_str(&left(&shortened(cell.as_ref(), *columns), *columns));
             } else if !self.hidden.contains(&i) {
                 line.push_str(&" ".repeat(self.gap));
                 line.push_str(&right(cell.as_ref(), *columns));
@@ -82,6 +87,15 @@ impl<const N: usize> Table<N> {
         line.truncate(line.trim_end().len());
         line
     }
+}
+
+/// At most `columns` wide. How many there are of what is named (`parse ×4`) stays whole, and the name is cut before it.
+fn shortened(cell: &str, columns: usize) -> Cow<'_, str> {
+    if width(cell) <= columns {
+        return Cow::Borrowed(cell);
+    }
+    let (name, number) = cell.split_at(cell.rfind(NUMBER).unwrap_or(cell.len()));
+    Cow::Owned(format!("{}{number}", cut(name, columns.saturating_sub(width(number)))))
 }
 
 #[cfg(test)]
@@ -127,5 +141,12 @@ mod tests {
         assert!(plain(&table().render(30)).contains("normalise-add…      7  999,999\n"));
         assert_eq!(table().excess(20), 8);
         assert!(plain(&table().render(20)).contains("normalise-a…      7  999,999\n"));
+    }
+
+    #[test]
+    fn how_many_there_are_of_a_name_is_never_cut_off() {
+        let mut table = table();
+        table.row(["normalise-addresses ×12".into(), "7".into(), "9".into()]);
+        assert!(plain(&table.render(30)).contains("normalise… ×12      7        9\n"), "{}", plain(&table.render(30)));
     }
 }
