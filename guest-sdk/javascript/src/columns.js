@@ -101,8 +101,9 @@ export function ofBytes(values) {
   return { data, ends };
 }
 
+/** Numbers of the width that the boundary has cross it at once, and those of an array one by one. */
 function endsOf(values) {
-  const ends = new Array(values.length);
+  const ends = new Uint32Array(values.length);
   let end = 0;
   for (let index = 0; index < values.length; index++) ends[index] = end += values[index].length;
   return ends;
