@@ -19,17 +19,20 @@ export const HALF_A_PAIR = "the output has half a surrogate pair: it cannot be w
 
 export const NO_COLUMN = () => ({ data: new Uint8Array(0), ends: [] });
 
+/** So many bytes are looked at one by one: views that see more at a step cost more than that. */
+const FEW = 1024;
+
 /** Whether all bytes are ASCII: 32 at a step, since a step costs more than what it looks at. */
 export function isAscii(bytes) {
-  const head = Math.min((4 - (bytes.byteOffset & 3)) & 3, bytes.length);
+  const head = bytes.length <= FEW ? bytes.length : (4 - (bytes.byteOffset & 3)) & 3;
   const count = (bytes.length - head) >> 5;
   let seen = 0;
   for (let at = 0; at < head; at++) seen |= bytes[at];
   for (let at = head + count * 32; at < bytes.length; at++) seen |= bytes[at];
   if ((seen & 0x80) !== 0) return false;
+  if (count === 0) return true;
   // Eight views, each a word further: an index less to add up. Signed, so that no word is a number with a fraction.
   const view = (word) => new Int32Array(bytes.buffer, bytes.byteOffset + head + word * 4, count * 8 - word);
-  if (count === 0) return true;
   const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(view);
   for (let at = count * 8 - 8; at >= 0; at -= 8) {
     seen |= a[at] | b[at] | c[at] | d[at] | e[at] | f[at] | g[at] | h[at];
@@ -101,8 +104,9 @@ export function ofBytes(values) {
   return { data, ends };
 }
 
+/** Numbers of the width that the boundary has cross it at once, and those of an array one by one. */
 function endsOf(values) {
-  const ends = new Array(values.length);
+  const ends = new Uint32Array(values.length);
   let end = 0;
   for (let index = 0; index < values.length; index++) ends[index] = end += values[index].length;
   return ends;

@@ -50,30 +50,52 @@ export class Instance {
   process(batch) {
     const run = new Run(batch);
     const { input, process } = this.definition;
-    const { convert, state } = this;
-    const { texts, keys } = run;
-    const { ends } = batch.values;
     const isBytes = input === "bytes";
-    const given = isBytes ? batch.values.data : columns.binary(batch.values.data);
-    const isPlain = isBytes || columns.isAscii(batch.values.data);
-    let start = 0;
-    for (let index = 0; index < ends.length; index++) {
-      const end = ends[index];
+    const { data, ends } = batch.values;
+    const isPlain = isBytes || columns.isAscii(data);
+    const given = isBytes ? data : columns.binary(data);
+    const isSimple = isPlain && !isBytes && this.convert === null && run.keys === null;
+    for (let index = isSimple ? this.texts(run, given, ends) : 0; index < ends.length; index++) {
       let got;
       try {
-        let value = isBytes ? given.subarray(start, end) : given.slice(start, end);
-        start = end;
+        const start = index === 0 ? 0 : ends[index - 1];
+        let value = isBytes ? given.subarray(start, ends[index]) : given.slice(start, ends[index]);
         if (!isPlain) value = decoded(value);
-        if (convert !== null) value = convert(value);
-        got = process(value, state, keys === null ? NO_ORIGIN : new Origin(keys[index]));
+        if (this.convert !== null) value = this.convert(value);
+        got = process(value, this.state, run.origin(index));
       } catch (error) {
         run.fail(index, error);
         continue;
       }
-      if (run.emitted === null && typeof got === "string") texts.push(got);
+      if (run.emitted === null && typeof got === "string") run.texts.push(got);
       else run.add(index, got);
     }
     return run.outcome();
+  }
+
+  /** The commonest stage: a text in, a text out, no keys. Returns how many records it took: the last one may be another. */
+  texts(run, given, ends) {
+    const { state } = this;
+    const { process } = this.definition;
+    const { texts } = run;
+    const count = ends.length;
+    let index = 0;
+    let start = 0;
+    let got;
+    try {
+      for (; index < count; index++) {
+        const end = ends[index];
+        got = process(given.slice(start, end), state, NO_ORIGIN);
+        if (typeof got !== "string") break;
+        texts.push(got);
+        start = end;
+      }
+    } catch (error) {
+      run.fail(index, error);
+      return index + 1;
+    }
+    if (index < count) run.add(index, got);
+    return index + 1;
   }
 
   /** Takes what the stage has kept for its end. Throws what the stage throws. */
@@ -139,6 +161,10 @@ class Run {
 
   key(index) {
     return this.keys === null ? NO_KEY : this.keys[index];
+  }
+
+  origin(index) {
+    return this.keys === null ? NO_ORIGIN : new Origin(this.keys[index]);
   }
 }
 

@@ -9,9 +9,12 @@ import json
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from itertools import accumulate
-from typing import Any, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 NO_BYTES = (b"", [])
+
+PART = 256
+"""How many values are taken apart at a time."""
 
 
 def slices(data: Any, ends: Sequence[int]) -> list[Any]:
@@ -20,12 +23,21 @@ def slices(data: Any, ends: Sequence[int]) -> list[Any]:
     return [data[start:end] for start, end in zip(starts, ends)]
 
 
-def texts(data: bytes, ends: Sequence[int]) -> list[str] | None:
-    """The values as text; None where one of them is not UTF-8."""
+def parts(data: Any, ends: Sequence[int]) -> Iterator[list[Any]]:
+    """The values of a column, some at a time: the room that one part takes is the next one's."""
+    start = 0
+    for first in range(0, len(ends), PART):
+        part = ends[first : first + PART]
+        yield [data[start:end] for start, end in zip([start, *part], part)]
+        start = part[-1]
+
+
+def texts(data: bytes, ends: Sequence[int]) -> Iterable[list[str]] | None:
+    """The values as text, some at a time; None where one of them is not UTF-8."""
     if data.isascii():
-        return slices(data.decode("ascii"), ends)
+        return parts(data.decode("ascii"), ends)
     try:
-        return [value.decode() for value in slices(data, ends)]
+        return [[value.decode() for value in slices(data, ends)]]
     except UnicodeDecodeError:
         return None
 

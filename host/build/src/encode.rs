@@ -9,6 +9,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::flatten;
 use super::folder::Stage;
 use super::settings::{Reach, World};
 use sandmill_component::adapter::{self, PREVIEW1, Part, Shape};
@@ -38,7 +39,9 @@ pub(super) fn component(wasm: &[u8], stage: &Stage, debug: bool) -> Result<Vec<u
         refused(stage, "the compiler made something that is not a WebAssembly module").caused_by(error)
     })?;
     if looks.is_component {
-        return Ok(wasm.to_owned());
+        // One that is linked in a way of its own is as good, and only slower.
+        let flattened = if debug { None } else { flatten::flattened(wasm).ok().flatten() };
+        return Ok(flattened.unwrap_or_else(|| wasm.to_owned()));
     }
     // Names stay, for backtraces.
     let drops = |name: &str| !debug && name.starts_with(".debug_");

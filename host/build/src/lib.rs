@@ -10,6 +10,7 @@ mod compiler;
 mod driver;
 mod encode;
 mod files;
+mod flatten;
 mod folder;
 mod kit;
 mod language;

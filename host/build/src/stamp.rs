@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::compiler::Compiler;
 use super::folder::Stage;
 
+/// Changes when this program makes components in another way.
+const WAY: u32 = 2;
+
 /// How a component is made, beside what its files say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Recipe {
@@ -27,7 +30,7 @@ pub(super) struct Recipe {
 impl Recipe {
     pub(super) fn of(stage: &Stage, debug: bool) -> Self {
         Self {
-            program: format!("sandmill {}", env!("CARGO_PKG_VERSION")),
+            program: format!("sandmill {}, way {WAY}", env!("CARGO_PKG_VERSION")),
             language: stage.language.name().to_owned(),
             maker: stage.language.maker(),
             choice: stage.language.choice(),

@@ -180,6 +180,7 @@ static KIT: Kit = Kit {
         "javascript/src/schema.js",
         "javascript/src/source.js",
         "javascript/src/trial.js",
+        "wit/deps/random.wit",
         "wit/stage.wit",
     ],
 };
