@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use wasmtime_wizer::Wizer;
 
 use super::super::work::Unfit;
-use super::{Image, fitness};
+use super::{Image, fitness, segments};
 
 /// The component with a way in to everything that an image is made of. None of its instances can make a resource.
 ///
@@ -29,7 +29,8 @@ pub(in super::super) fn with_image(wasm: &[u8], mut image: Image) -> Result<Vec<
     let (context, _) = wizer.instrument_component(wasm).map_err(|error| impossible(&error))?;
     let snapshot = pin!(wizer.snapshot_component(&context, &mut image));
     match snapshot.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(snapshot) => snapshot.map_err(|error| impossible(&error)),
+        Poll::Ready(Ok(made)) => segments::without_empty_ones(&made).map_err(|error| impossible(&error.into())),
+        Poll::Ready(Err(error)) => Err(impossible(&error)),
         Poll::Pending => Err(Unfit("an image that lies ready was waited for".to_owned())),
     }
 }
