@@ -5,6 +5,8 @@
 //! name twice, no JSON) is left to the interpreter, too. Wherever both can work they give the same, errors included: what is
 //! not quick here is handed to the interpreter's own operations and functions.
 mod compact;
+mod emit;
+mod gives;
 mod operate;
 mod plan;
 mod run;

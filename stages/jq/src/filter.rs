@@ -11,6 +11,7 @@ use sandmill_stage::{Failure, Output};
 use serde_json::{Map, Value};
 
 use crate::direct::Direct;
+use crate::library::Needed;
 use crate::{functions, names, read, write};
 
 /// The variable that holds the record's key.
@@ -117,10 +118,12 @@ impl Filter {
 /// The first mistake in it.
 pub(crate) fn compile(code: &str, variables: &[&str]) -> Result<jaq_core::Filter<Jq>, Mistake> {
     let arena = Arena::default();
-    let modules = Loader::new(functions::definitions())
+    let needed = Needed::of(code);
+    let modules = Loader::new(functions::definitions(&needed.definitions))
         .load(&arena, File { code, path: () })
         .map_err(|errors| unread(code, errors))?;
-    let compiler = Compiler::default().with_funs(functions::all()).with_global_vars(variables.iter().copied());
+    let compiler =
+        Compiler::default().with_funs(functions::natives(&needed)).with_global_vars(variables.iter().copied());
     compiler.compile(modules).map_err(|errors| undefined(code, errors))
 }
 

@@ -9,19 +9,19 @@ use jaq_std::ValT as _;
 use sandmill_stage::log::{self, Level};
 
 use crate::filter::{Emitted, Jq};
+use crate::library::Needed;
 use crate::names;
 
-/// Functions that are defined in jq's own language.
-pub(crate) fn definitions() -> impl Iterator<Item = Def<&'static str>> {
-    let own = load::parse(include_str!("library.jq"), |parser| parser.defs()).unwrap_or_default();
-    let library = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    library.filter(|definition| !names::is_refused(definition.name)).chain(own)
+/// Functions that are defined in jq's own language, as far as they are `needed`, and not refused.
+pub(crate) fn definitions(needed: &str) -> Vec<Def<&str>> {
+    load::parse(needed, |parser| parser.defs()).unwrap_or_default()
 }
 
-/// Functions that are not.
-pub(crate) fn all() -> impl Iterator<Item = Fun<Jq>> {
+/// Functions that are not, as far as they are `needed`.
+pub(crate) fn natives<'n>(needed: &'n Needed<'_>) -> impl Iterator<Item = Fun<Jq>> + use<'n> {
     let library = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    library.filter(|(name, ..)| !names::is_refused(name) && !LOGS.contains(name)).chain(own())
+    let library = library.filter(|(name, ..)| !names::is_refused(name) && !LOGS.contains(name));
+    library.chain(own()).filter(|(name, ..)| needed.has(name))
 }
 
 /// Those of the library that write to a log of its own.
@@ -90,12 +90,14 @@ fn sent<'a>(
     }))
 }
 
-fn port(value: &Val) -> Checked<u16> {
+/// The output that a filter names.
+pub(crate) fn port(value: &Val) -> Checked<u16> {
     let port = value.as_isize().and_then(|port| u16::try_from(port).ok());
     port.ok_or_else(|| Error::str(format_args!("{value} is not the number of an output: they are counted from 0")))
 }
 
-fn key(value: &Val) -> Checked<Vec<u8>> {
+/// The key that a filter gives an output.
+pub(crate) fn key(value: &Val) -> Checked<Vec<u8>> {
     match value {
         Val::TStr(text) | Val::BStr(text) => Ok(text.to_vec()),
         Val::Null => Ok(Vec::new()),

@@ -24,6 +24,7 @@
 mod direct;
 mod filter;
 mod functions;
+mod library;
 mod names;
 mod read;
 mod write;

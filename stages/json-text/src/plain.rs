@@ -7,12 +7,12 @@ const BLOCK: usize = 16;
 /// character. DEL is one where `with_del`: some writers escape it.
 #[inline]
 pub(crate) fn end(bytes: &[u8], from: usize, with_del: bool) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (blocks, tail) = rest.as_chunks::<BLOCK>();
-    for (at, block) in (from..).step_by(BLOCK).zip(blocks) {
+    let mut tail = bytes.get(from..).unwrap_or_default();
+    while let Some((block, rest)) = tail.split_first_chunk::<BLOCK>() {
         if let Some(first) = first(block, with_del) {
-            return at + first;
+            return bytes.len() - tail.len() + first;
         }
+        tail = rest;
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f) || with_del && *byte == 0x7f;
     bytes.len() - tail.iter().position(is_special).map_or(0, |at| tail.len() - at)

@@ -67,13 +67,13 @@ impl<'a> Scan<'a> {
     #[inline]
     pub fn value(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
-            b'"' => self.string().map(drop),
+            b'"' => self.rest_of_string(),
             b'{' => self.object(depth + 1),
             b'[' => self.array(depth + 1),
             b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
+            b't' => self.skip(b"true").then_some(()),
+            b'f' => self.skip(b"false").then_some(()),
+            b'n' => self.skip(b"null").then_some(()),
             _ => None,
         }
     }
@@ -136,18 +136,37 @@ impl<'a> Scan<'a> {
         Some(name)
     }
 
-    /// Walks over `name`, if that is what comes next, and all up to its value.
+    /// Walks over `text`, if that is what comes next.
     #[inline]
-    pub fn is_name(&mut self, name: &[u8]) -> Option<()> {
-        let (begin, end) = (self.at + 1, self.at + 1 + name.len());
-        let is_it = self.peek() == Some(b'"')
-            && self.bytes.get(begin..end).is_some_and(|there| there == name)
-            && self.bytes.get(end) == Some(&b'"');
-        if !is_it {
+    pub fn skip(&mut self, text: &[u8]) -> bool {
+        let end = self.at + text.len();
+        let is_there = self.bytes.get(self.at..end).is_some_and(|there| are_same(there, text));
+        if is_there {
+            self.at = end;
+        }
+        is_there
+    }
+
+    /// All from `start` to where it stands.
+    #[must_use]
+    pub fn passed(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Whether white space was seen since marks were taken.
+    #[must_use]
+    pub fn has_seen_space(&self) -> bool {
+        self.marks.space
+    }
+
+    /// Enters the text's outermost array or object. Gives whether it ends right there.
+    pub fn begins(&mut self, open: u8, close: u8) -> Option<bool> {
+        self.space();
+        if self.peek()? != open {
             return None;
         }
-        self.at = end + 1;
-        self.colon()
+        self.open(1)?;
+        Some(self.take(close))
     }
 
     #[inline]
@@ -167,14 +186,20 @@ impl<'a> Scan<'a> {
             return None;
         }
         let begin = self.at + 1;
-        self.at = plain::end(self.bytes, begin, true);
+        self.rest_of_string()?;
+        self.text.get(begin..self.at - 1)
+    }
+
+    /// Walks over a string from its first quote.
+    #[inline]
+    fn rest_of_string(&mut self) -> Option<()> {
+        self.at = plain::end(self.bytes, self.at + 1, true);
         while self.peek()? != b'"' {
             self.special()?;
             self.at = plain::end(self.bytes, self.at, true);
         }
-        let string = self.text.get(begin..self.at)?;
         self.at += 1;
-        Some(string)
+        Some(())
     }
 
     /// An escape or DEL. Half a surrogate pair is nothing; a whole one is rare.
@@ -233,14 +258,6 @@ impl<'a> Scan<'a> {
         (self.at > start).then_some(self.at - start)
     }
 
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        if !self.bytes.get(self.at..)?.starts_with(word) {
-            return None;
-        }
-        self.at += word.len();
-        Some(())
-    }
-
     /// Skips white space.
     #[inline]
     pub fn space(&mut self) {
@@ -256,5 +273,21 @@ impl<'a> Scan<'a> {
         let is_there = self.peek() == Some(byte);
         self.at += usize::from(is_there);
         is_there
+    }
+}
+
+/// Short texts are compared here: a call takes longer.
+#[inline]
+fn are_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    // What both ends do not cover is nothing, or was compared twice.
+    match one.len() {
+        4..8 => one.first_chunk::<4>() == other.first_chunk::<4>() && one.last_chunk::<4>() == other.last_chunk::<4>(),
+        8..=16 => {
+            one.first_chunk::<8>() == other.first_chunk::<8>() && one.last_chunk::<8>() == other.last_chunk::<8>()
+        }
+        _ => one == other,
     }
 }

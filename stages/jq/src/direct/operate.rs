@@ -8,6 +8,9 @@ use jaq_json::{Num, Val};
 
 use super::value::{Item, Text, Value};
 
+/// With no more digits than these, an integer is one that a machine has.
+const DIGITS_MAX: usize = 18;
+
 /// A number that a machine has.
 #[derive(Clone, Copy)]
 enum Number {
@@ -31,7 +34,26 @@ impl Number {
     #[inline]
     fn read(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('-').unwrap_or(text);
-        if text != "-0" && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        if digits.len() > DIGITS_MAX {
+            return Self::read_long(text, digits);
+        }
+        let mut number = 0;
+        for byte in digits.bytes() {
+            if !byte.is_ascii_digit() {
+                return text.parse().ok().map(Self::Float);
+            }
+            number = number * 10 + i64::from(byte - b'0');
+        }
+        match (number, digits.len() == text.len()) {
+            (number, true) => Some(Self::Int(number)),
+            (0, false) => Some(Self::Float(-0.0)),
+            (number, false) => Some(Self::Int(-number)),
+        }
+    }
+
+    #[cold]
+    fn read_long(text: &str, digits: &str) -> Option<Self> {
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(Self::Int);
         }
         text.parse().ok().map(Self::Float)
@@ -48,16 +70,16 @@ impl Number {
 }
 
 /// `left op right`.
-pub(super) fn calculate<'a>(op: Math, left: Value<'a>, right: Value<'a>) -> Item<'a> {
-    let quick = match (op, &left, &right) {
-        (Math::Add, Value::Null, _) => return Ok(right),
-        (Math::Add, _, Value::Null) => return Ok(left),
+pub(super) fn calculate<'a>(op: Math, left: Cow<'_, Value<'a>>, right: Cow<'_, Value<'a>>) -> Item<'a> {
+    let quick = match (op, &*left, &*right) {
+        (Math::Add, Value::Null, _) => return Ok(right.into_owned()),
+        (Math::Add, _, Value::Null) => return Ok(left.into_owned()),
         (Math::Add, Value::Text(left), Value::Text(right)) => Some(Value::Text(join([left, right]))),
-        _ => numbers(op, &left, &right),
+        (_, left, right) => numbers(op, left, right),
     };
     match quick {
         Some(value) => Ok(value),
-        None => op.run(left.into_val(), right.into_val()).map(Value::Other).map_err(Box::new),
+        None => op.run(left.into_owned().into_val(), right.into_owned().into_val()).map(Value::Other).map_err(Box::new),
     }
 }
 
@@ -96,7 +118,7 @@ pub(super) fn join<'a: 'p, 'p>(parts: impl IntoIterator<Item = &'p Text<'a>> + C
 }
 
 /// `left op right`.
-pub(super) fn compare(op: Cmp, left: Value<'_>, right: Value<'_>) -> bool {
+pub(super) fn compare(op: Cmp, left: Cow<'_, Value<'_>>, right: Cow<'_, Value<'_>>) -> bool {
     match order(&left, &right) {
         Some(order) => match op {
             Cmp::Lt => order.is_lt(),
@@ -106,7 +128,7 @@ pub(super) fn compare(op: Cmp, left: Value<'_>, right: Value<'_>) -> bool {
             Cmp::Eq => order.is_eq(),
             Cmp::Ne => order.is_ne(),
         },
-        None => op.run(&left.into_val(), &right.into_val()),
+        None => op.run(&left.into_owned().into_val(), &right.into_owned().into_val()),
     }
 }
 

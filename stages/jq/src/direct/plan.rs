@@ -1,6 +1,7 @@
 //! From a filter's text to what is run, as far as that is simple.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};
@@ -10,6 +11,7 @@ use jaq_core::{ValT as _, load};
 use jaq_json::Val;
 use serde_json::{Map, Value as Argument};
 
+use super::gives::Gives;
 use super::value::{Name, Text, Value};
 use crate::filter::{self, KEY};
 
@@ -19,8 +21,7 @@ const NODES_MAX: usize = 300;
 /// A part of a filter.
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// It gives exactly one value, or fails, whatever comes.
-    pub(super) is_single: bool,
+    pub(super) gives: Gives,
 }
 
 pub(super) enum Kind {
@@ -49,8 +50,23 @@ pub(super) enum Kind {
     Not,
     Select(Box<Node>),
     ToText,
+    /// Emits, and gives nothing. Only in places where what a part gives is emitted.
+    Sent(Box<Sent>),
     /// A function of the interpreter, and how it is done where that is quick.
-    Call(Quick, jaq_core::Filter<filter::Jq>),
+    Call(Quick, Function),
+}
+
+/// A call of a function of the interpreter, which is compiled when it is needed: where it is done without, it may never be.
+pub(super) struct Function {
+    code: String,
+    compiled: OnceCell<Option<jaq_core::Filter<filter::Jq>>>,
+}
+
+/// What is emitted elsewhere than the filter's own outputs.
+pub(super) struct Sent {
+    pub(super) port: Option<Node>,
+    pub(super) key: Option<Node>,
+    pub(super) node: Node,
 }
 
 pub(super) enum Step {
@@ -74,7 +90,7 @@ pub(super) enum Quick {
 pub(super) fn filter(code: &str, arguments: &Map<String, Argument>) -> Option<Node> {
     let term = load::parse(code, |parser| parser.term())?;
     let mut plan = Plan { arguments: arguments.keys().map(String::as_str).collect(), variables: Vec::new(), nodes: 0 };
-    plan.node(&term)
+    plan.emitted(&term)
 }
 
 struct Plan<'a> {
@@ -90,9 +106,43 @@ impl Plan<'_> {
         if self.nodes > NODES_MAX {
             return None;
         }
-        let kind = self.kind(term)?;
-        let is_single = kind.is_single();
-        Some(Node { kind, is_single })
+        self.kind(term).map(Node::new)
+    }
+
+    /// A part of which all that it gives is emitted.
+    fn emitted(&mut self, term: &Term<&str>) -> Option<Node> {
+        let kind = match term {
+            Term::BinOp(first, BinaryOp::Pipe(None), second) => {
+                Kind::Pipe(self.boxed(first)?, Box::new(self.emitted(second)?))
+            }
+            Term::BinOp(first, BinaryOp::Pipe(Some(Pattern::Var(name))), second) => {
+                self.binding(first, name, second, Self::emitted)?
+            }
+            Term::BinOp(first, BinaryOp::Comma, second) => {
+                Kind::Comma(Box::new(self.emitted(first)?), Box::new(self.emitted(second)?))
+            }
+            Term::IfThenElse(branches, otherwise) => self.branches(branches, otherwise.as_deref(), Self::emitted)?,
+            Term::Call("to", arguments) => match arguments.as_slice() {
+                [port, node] => self.sent(Some(port), None, node)?,
+                [port, key, node] => self.sent(Some(port), Some(key), node)?,
+                _ => return None,
+            },
+            Term::Call("keyed", arguments) => match arguments.as_slice() {
+                [key, node] => self.sent(None, Some(key), node)?,
+                _ => return None,
+            },
+            other => return self.node(other),
+        };
+        Some(Node::new(kind))
+    }
+
+    fn sent(&mut self, port: Option<&Term<&str>>, key: Option<&Term<&str>>, node: &Term<&str>) -> Option<Kind> {
+        let mut argument = |term: Option<&Term<&str>>| match term {
+            Some(term) => self.node(term).filter(Node::is_single).map(Some),
+            None => Some(None),
+        };
+        let (port, key) = (argument(port)?, argument(key)?);
+        Some(Kind::Sent(Box::new(Sent { port, key, node: self.emitted(node)? })))
     }
 
     fn boxed(&mut self, term: &Term<&str>) -> Option<Box<Node>> {
@@ -114,7 +164,7 @@ impl Plan<'_> {
             Term::BinOp(left, operator, right) => self.operation(left, operator, right)?,
             Term::TryCatch(term, None) => Kind::Try(self.boxed(term)?, None),
             Term::TryCatch(term, Some(catch)) => Kind::Try(self.boxed(term)?, Some(self.boxed(catch)?)),
-            Term::IfThenElse(branches, otherwise) => self.branches(branches, otherwise.as_deref())?,
+            Term::IfThenElse(branches, otherwise) => self.branches(branches, otherwise.as_deref(), Self::node)?,
             Term::Call(name, arguments) => self.call(name, arguments)?,
             Term::Var(name) => self.variable(name)?,
             Term::Path(term, path) => {
@@ -126,14 +176,11 @@ impl Plan<'_> {
     }
 
     fn operation(&mut self, left: &Term<&str>, operator: &BinaryOp<&str>, right: &Term<&str>) -> Option<Kind> {
-        let first = self.boxed(left)?;
         if let BinaryOp::Pipe(Some(pattern)) = operator {
             let Pattern::Var(name) = pattern else { return None };
-            self.variables.push((*name).to_owned());
-            let second = self.boxed(right);
-            self.variables.pop();
-            return Some(Kind::Bind(first, second?));
+            return self.binding(left, name, right, Self::node);
         }
+        let first = self.boxed(left)?;
         let second = self.boxed(right)?;
         Some(match operator {
             BinaryOp::Pipe(_) => Kind::Pipe(first, second),
@@ -147,14 +194,32 @@ impl Plan<'_> {
         })
     }
 
-    fn branches(&mut self, branches: &[(Term<&str>, Term<&str>)], otherwise: Option<&Term<&str>>) -> Option<Kind> {
+    fn binding(
+        &mut self,
+        value: &Term<&str>,
+        name: &str,
+        rest: &Term<&str>,
+        plan: fn(&mut Self, &Term<&str>) -> Option<Node>,
+    ) -> Option<Kind> {
+        let value = self.boxed(value)?;
+        self.variables.push(name.to_owned());
+        let rest = plan(self, rest);
+        self.variables.pop();
+        Some(Kind::Bind(value, Box::new(rest?)))
+    }
+
+    fn branches(
+        &mut self,
+        branches: &[(Term<&str>, Term<&str>)],
+        otherwise: Option<&Term<&str>>,
+        plan: fn(&mut Self, &Term<&str>) -> Option<Node>,
+    ) -> Option<Kind> {
         let Some(((condition, then), rest)) = branches.split_first() else {
-            return otherwise.map_or(Some(Kind::Id), |term| self.kind(term));
+            return otherwise.map_or(Some(Kind::Id), |term| plan(self, term).map(|node| node.kind));
         };
-        let (condition, then) = (self.boxed(condition)?, self.boxed(then)?);
-        let kind = self.branches(rest, otherwise)?;
-        let is_single = kind.is_single();
-        Some(Kind::If(condition, then, Box::new(Node { kind, is_single })))
+        let (condition, then) = (self.boxed(condition)?, plan(self, then)?);
+        let otherwise = Node::new(self.branches(rest, otherwise, plan)?);
+        Some(Kind::If(condition, Box::new(then), Box::new(otherwise)))
     }
 
     fn variable(&self, name: &str) -> Option<Kind> {
@@ -213,15 +278,14 @@ impl Plan<'_> {
             ("empty", []) => Kind::Empty,
             ("not", []) => Kind::Not,
             ("tostring", []) => Kind::ToText,
-            ("error", []) => Kind::Error(Box::new(Node { kind: Kind::Id, is_single: true })),
+            ("error", []) => Kind::Error(Box::new(Node::new(Kind::Id))),
             ("error", [message]) => Kind::Error(self.boxed(message)?),
             ("select", [condition]) => Kind::Select(self.boxed(condition)?),
             ("map", [each]) => {
                 let step = (Step::Each, Opt::Essential);
-                let values = Kind::Path(Box::new(Node { kind: Kind::Id, is_single: true }), vec![step]);
-                let values = Box::new(Node { kind: values, is_single: false });
-                let mapped = Kind::Pipe(values, self.boxed(each)?);
-                Kind::Array(Some(Box::new(Node { kind: mapped, is_single: false })))
+                let values = Node::new(Kind::Path(Box::new(Node::new(Kind::Id)), vec![step]));
+                let mapped = Node::new(Kind::Pipe(Box::new(values), self.boxed(each)?));
+                Kind::Array(Some(Box::new(mapped)))
             }
             _ => interpreted(name, arguments)?,
         })
@@ -253,7 +317,16 @@ fn interpreted(name: &str, arguments: &[Term<&str>]) -> Option<Kind> {
     });
     let arguments = arguments.collect::<Option<Vec<_>>>()?.join("; ");
     let call = if arguments.is_empty() { name.to_owned() } else { format!("{name}({arguments})") };
-    Some(Kind::Call(quick, filter::compile(&call, &[]).ok()?))
+    let is_needed = matches!(quick, Quick::Nothing);
+    let function = Function { code: call, compiled: OnceCell::new() };
+    (!is_needed || function.compiled().is_some()).then_some(Kind::Call(quick, function))
+}
+
+impl Function {
+    /// What runs it. It is there: the filter that calls it has been compiled as a whole.
+    pub(super) fn compiled(&self) -> Option<&jaq_core::Filter<filter::Jq>> {
+        self.compiled.get_or_init(|| filter::compile(&self.code, &[]).ok()).as_ref()
+    }
 }
 
 fn step(part: &Part<Term<&str>>) -> Option<Step> {
@@ -284,38 +357,26 @@ fn constant(text: String) -> Kind {
 }
 
 impl Node {
+    fn new(kind: Kind) -> Self {
+        let gives = kind.gives();
+        Self { kind, gives }
+    }
+
+    pub(super) fn is_single(&self) -> bool {
+        self.gives == Gives::One
+    }
+
+    pub(super) fn is_test(&self) -> bool {
+        self.gives == Gives::InputOrNothing
+    }
+
     fn constant(text: String) -> Self {
-        Self { kind: constant(text), is_single: true }
+        Self::new(constant(text))
     }
 
     /// A member of the input.
     fn member(name: String) -> Option<Self> {
         let step = (Step::Member(Name::new(name)?), Opt::Essential);
-        Some(Self { kind: Kind::Path(Box::new(Self { kind: Kind::Id, is_single: true }), vec![step]), is_single: true })
-    }
-}
-
-impl Kind {
-    fn is_single(&self) -> bool {
-        match self {
-            Self::Id | Self::Constant(_) | Self::Variable(_) | Self::Argument(_) | Self::Key => true,
-            Self::Not | Self::ToText | Self::Array(_) => true,
-            Self::Empty | Self::Comma(..) | Self::Select(_) | Self::Try(_, None) => false,
-            Self::Call(quick, _) => !matches!(quick, Quick::Nothing),
-            Self::Negative(node) | Self::Error(node) => node.is_single,
-            Self::Path(node, steps) => {
-                let is_single =
-                    |(step, opt): &(Step, Opt)| !matches!(step, Step::Each) && matches!(opt, Opt::Essential);
-                node.is_single && steps.iter().all(is_single)
-            }
-            Self::Math(sides, _) | Self::Compare(sides, _) => sides.iter().all(|node| node.is_single),
-            Self::Object(_, nodes) | Self::Text(nodes) => nodes.iter().all(|node| node.is_single),
-            Self::Pipe(first, second)
-            | Self::Bind(first, second)
-            | Self::Alternative(first, second)
-            | Self::Logic(first, _, second)
-            | Self::Try(first, Some(second)) => first.is_single && second.is_single,
-            Self::If(condition, then, otherwise) => condition.is_single && then.is_single && otherwise.is_single,
-        }
+        Some(Self::new(Kind::Path(Box::new(Self::new(Kind::Id)), vec![step])))
     }
 }

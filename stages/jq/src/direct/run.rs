@@ -3,14 +3,13 @@
 //! An error is one of the values that are handed on: whoever takes it decides whether it wants more. So a part that is
 //! never asked for its values after an error gives none, exactly as in the interpreter.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use jaq_core::path::Opt;
-use json_text::DEPTH_MAX;
-use sandmill_stage::{Failure, Output};
 
-use super::plan::{Kind, Node, Quick, Step};
+use super::plan::{Function, Kind, Node, Quick, Step};
 use super::value::{Item, Name, Record, Text, Value};
 use super::{Error, operate};
 use crate::filter;
@@ -31,7 +30,7 @@ pub(super) struct Variable<'s, 'a> {
 /// What a part of a filter works on.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'s, 'a> {
-    value: &'s Value<'a>,
+    pub(super) value: &'s Value<'a>,
     variables: Variables<'s, 'a>,
 }
 
@@ -39,27 +38,9 @@ pub(super) struct Input<'s, 'a> {
 type Take<'t, 'a> = &'t mut dyn FnMut(Item<'a>) -> bool;
 
 impl<'a> Run<'a> {
-    /// Runs `filter` on the record, and emits what it gives.
-    ///
-    /// # Errors
-    /// What the filter says, or that an output is not JSON.
-    pub(super) fn emit(self, filter: &'a Node, out: &mut Output) -> Result<(), Failure> {
-        let whole = Value::Whole(self.record);
-        let input = Input { value: &whole, variables: None };
-        let mut done = Ok(());
-        self.each(filter, input, &mut |item| {
-            done = match item {
-                Ok(value) => out.try_emit_with(|buffer| value.write(buffer, DEPTH_MAX)),
-                Err(error) => Err(filter::said(*error)),
-            };
-            done.is_ok()
-        });
-        done
-    }
-
     /// Hands on what `node` makes of `input`. Gives whether more is wanted.
-    fn each(self, node: &'a Node, input: Input<'_, 'a>, take: Take<'_, 'a>) -> bool {
-        if node.is_single {
+    pub(super) fn each(self, node: &'a Node, input: Input<'_, 'a>, take: Take<'_, 'a>) -> bool {
+        if node.is_single() {
             return take(self.one(node, input));
         }
         match &node.kind {
@@ -69,7 +50,7 @@ impl<'a> Run<'a> {
                 Err(_) => take(item),
             }),
             Kind::Bind(first, second) => self.each(first, input, &mut |item| match item {
-                Ok(value) => self.each(second, input.with(&Variable { value, outer: input.variables }), take),
+                Ok(value) => self.each(second, input.with(&input.variable_of(value)), take),
                 Err(_) => take(item),
             }),
             Kind::Comma(first, second) => self.each(first, input, take) && self.each(second, input, take),
@@ -107,12 +88,14 @@ impl<'a> Run<'a> {
                 Err(_) => take(item),
             }),
             Kind::Call(_, function) => self.interpreted(function, input.value, take),
+            // It gives nothing; `emit` does what it does.
+            Kind::Sent(_) => true,
             _ => take(self.one(node, input)),
         }
     }
 
     /// What `node`, which gives one value, makes of `input`.
-    fn one(self, node: &'a Node, input: Input<'_, 'a>) -> Item<'a> {
+    pub(super) fn one(self, node: &'a Node, input: Input<'_, 'a>) -> Item<'a> {
         Ok(match &node.kind {
             Kind::Id => input.value.clone(),
             Kind::Constant(value) => value.clone(),
@@ -120,31 +103,25 @@ impl<'a> Run<'a> {
             Kind::Argument(at) => Value::given(self.record.arguments.get(*at).cloned().unwrap_or_default()),
             Kind::Key if self.record.key.is_empty() => Value::Null,
             Kind::Key => Value::Text(Text::new(self.record.key.into())),
-            Kind::Pipe(first, second) => self.one(second, input.on(&self.one(first, input)?))?,
+            Kind::Pipe(first, second) => self.one(second, input.on(&*self.look(first, input)?))?,
             Kind::Bind(first, second) => {
                 let value = self.one(first, input)?;
-                self.one(second, input.with(&Variable { value, outer: input.variables }))?
+                self.one(second, input.with(&input.variable_of(value)))?
             }
             Kind::Alternative(first, second) => match self.one(first, input)? {
                 value if value.is_true() => value,
                 _ => self.one(second, input)?,
             },
             Kind::If(condition, then, otherwise) => {
-                let is_true = self.one(condition, input)?.is_true();
+                let is_true = self.is_true(condition, input)?;
                 self.one(if is_true { then } else { otherwise }, input)?
             }
-            Kind::Logic(first, stop, second) => {
-                let is_over = self.one(first, input)?.is_true() == *stop;
-                Value::Bool(if is_over { *stop } else { self.one(second, input)?.is_true() })
-            }
+            Kind::Logic(..) => Value::Bool(self.is_true(node, input)?),
             Kind::Math(sides, op) => {
                 let [left, right] = &**sides;
-                operate::calculate(*op, self.one(left, input)?, self.one(right, input)?)?
+                operate::calculate(*op, self.look(left, input)?, self.look(right, input)?)?
             }
-            Kind::Compare(sides, op) => {
-                let [left, right] = &**sides;
-                Value::Bool(operate::compare(*op, self.one(left, input)?, self.one(right, input)?))
-            }
+            Kind::Compare(..) => Value::Bool(self.is_true(node, input)?),
             Kind::Object(names, nodes) => object(names, nodes.iter().map(|node| self.one(node, input)))?,
             Kind::Text(nodes) => text(nodes.iter().map(|node| self.one(node, input)))?,
             Kind::Array(None) => Value::Array(Rc::default()),
@@ -158,11 +135,11 @@ impl<'a> Run<'a> {
                 Err(error) => self.one(catch, input.on(&Value::Other(error.into_val())))?,
             },
             Kind::Path(node, steps) => {
-                let mut value = self.one(node, input)?;
+                let mut value = self.look(node, input)?;
                 for (step, _) in steps {
-                    value = at(step, &value)?;
+                    value = Cow::Owned(at(step, &value)?);
                 }
-                value
+                value.into_owned()
             }
             Kind::Call(quick, function) => match quickly(quick, input.value) {
                 Some(value) => value,
@@ -171,6 +148,40 @@ impl<'a> Run<'a> {
             // What is not here gives any number of values.
             _ => return self.first(|take| self.each(node, input, take)),
         })
+    }
+
+    /// The same, for somebody who only looks at it.
+    #[inline]
+    pub(super) fn look<'v>(self, node: &'a Node, input: Input<'v, 'a>) -> Result<Cow<'v, Value<'a>>, Box<Error>> {
+        match &node.kind {
+            Kind::Id => Ok(Cow::Borrowed(input.value)),
+            Kind::Constant(value) => Ok(Cow::Borrowed(value)),
+            _ => self.one(node, input).map(Cow::Owned),
+        }
+    }
+
+    /// Whether what `node` gives counts as true.
+    #[inline]
+    pub(super) fn is_true(self, node: &'a Node, input: Input<'_, 'a>) -> Result<bool, Box<Error>> {
+        match &node.kind {
+            Kind::Compare(sides, op) => {
+                let [left, right] = &**sides;
+                Ok(operate::compare(*op, self.look(left, input)?, self.look(right, input)?))
+            }
+            Kind::Logic(first, stop, second) if self.is_true(first, input)? != *stop => self.is_true(second, input),
+            Kind::Logic(_, stop, _) => Ok(*stop),
+            _ => Ok(self.look(node, input)?.is_true()),
+        }
+    }
+
+    /// Whether `node`, which gives its input or nothing, gives its input.
+    pub(super) fn passes(self, node: &'a Node, input: Input<'_, 'a>) -> Result<bool, Box<Error>> {
+        match &node.kind {
+            Kind::Select(condition) => self.is_true(condition, input),
+            Kind::Pipe(first, second) => Ok(self.passes(first, input)? && self.passes(second, input)?),
+            // Nothing else gives its input or nothing.
+            _ => Ok(false),
+        }
     }
 
     /// The first value. There is one.
@@ -241,7 +252,10 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn interpreted(self, function: &'a jaq_core::Filter<filter::Jq>, input: &Value<'a>, take: Take<'_, 'a>) -> bool {
+    fn interpreted(self, function: &'a Function, input: &Value<'a>, take: Take<'_, 'a>) -> bool {
+        let Some(function) = function.compiled() else {
+            return take(Err(Box::new(Error::str("a function of the filter cannot be compiled by itself"))));
+        };
         let emitted = RefCell::default();
         filter::run(function, &emitted, [], input.clone().into_val())
             .all(|value| take(value.map(Value::Other).map_err(|exception| Box::new(filter::error(exception)))))
@@ -249,14 +263,22 @@ impl<'a> Run<'a> {
 }
 
 impl<'s, 'a> Input<'s, 'a> {
-    fn on<'t>(self, value: &'t Value<'a>) -> Input<'t, 'a>
+    pub(super) fn new(value: &'s Value<'a>) -> Self {
+        Self { value, variables: None }
+    }
+
+    pub(super) fn on<'t>(self, value: &'t Value<'a>) -> Input<'t, 'a>
     where
         's: 't,
     {
         Input { value, ..self }
     }
 
-    fn with<'t>(self, variable: &'t Variable<'t, 'a>) -> Input<'t, 'a>
+    pub(super) fn variable_of(self, value: Value<'a>) -> Variable<'s, 'a> {
+        Variable { value, outer: self.variables }
+    }
+
+    pub(super) fn with<'t>(self, variable: &'t Variable<'t, 'a>) -> Input<'t, 'a>
     where
         's: 't,
     {
@@ -272,10 +294,13 @@ impl<'s, 'a> Input<'s, 'a> {
     }
 }
 
-fn pair<'a>(items: &[Item<'a>]) -> Result<(Value<'a>, Value<'a>), Box<Error>> {
+type Pair<'v, 'a> = (Cow<'v, Value<'a>>, Cow<'v, Value<'a>>);
+
+fn pair<'v, 'a>(items: &'v [Item<'a>]) -> Result<Pair<'v, 'a>, Box<Error>> {
+    let of = |item: &'v Item<'a>| item.as_ref().map(Cow::Borrowed).map_err(Clone::clone);
     match items {
-        [left, right] => Ok((left.clone()?, right.clone()?)),
-        _ => Ok((Value::Null, Value::Null)),
+        [left, right] => Ok((of(left)?, of(right)?)),
+        _ => Ok((Cow::Owned(Value::Null), Cow::Owned(Value::Null))),
     }
 }
 
@@ -316,7 +341,7 @@ fn steps_of<'a>(steps: &'a [(Step, Opt)], value: &Value<'a>, take: Take<'_, 'a>)
 }
 
 /// What a function gives, where its input is plain.
-fn quickly<'a>(quick: &Quick, input: &Value<'a>) -> Option<Value<'a>> {
+pub(super) fn quickly<'a>(quick: &Quick, input: &Value<'a>) -> Option<Value<'a>> {
     let text = |bytes: Vec<u8>, like: &Text<'a>| Text { bytes: bytes.into(), is_plain: like.is_plain };
     Some(match (quick, input) {
         (Quick::Upper, Value::Text(from)) => Value::Text(text(from.bytes.to_ascii_uppercase(), from)),

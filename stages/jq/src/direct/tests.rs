@@ -34,8 +34,9 @@ macro_rules! fates {
         let mut stage = trial!(impl $stage, config).unwrap();
         let fates = stage.process_keyed($records.iter().map(|record| ("k", record.as_str())));
         let mut seen = String::new();
-        for (output, origin) in fates.outputs.iter().map(|output| (output, output.origin)) {
-            writeln!(seen, "{origin:?}: {}", String::from_utf8_lossy(&output.value)).unwrap();
+        for output in &fates.outputs {
+            let [key, value] = [&output.key, &output.value].map(|text| String::from_utf8_lossy(text));
+            writeln!(seen, "{:?}, {key} to {}: {value}", output.origin, output.port).unwrap();
         }
         for (at, failure) in &fates.failures {
             writeln!(seen, "{at} failed: {}", failure.message()).unwrap();
@@ -237,6 +238,31 @@ fn filter() -> impl Strategy<Value = String> {
     })
 }
 
+/// A filter that may emit to other ports and with other keys.
+fn sending_filter() -> impl Strategy<Value = String> {
+    let arguments: &'static [&'static str] =
+        &["0", "1", "-1", "70000", "\"k\"", "\"\"", ".a", "(.b | tostring)", ".b.c", "null", "{}", "$__key", "$word"];
+    let sent = (select(arguments), select(arguments), filter()).prop_flat_map(|(one, two, filter)| {
+        select(vec![
+            format!("to({one}; {filter})"),
+            format!("keyed({two}; {filter})"),
+            format!("to({one}; {two}; {filter})"),
+        ])
+    });
+    sent.prop_recursive(2, 8, 2, move |inner| {
+        prop_oneof![
+            (filter(), inner.clone()).prop_map(|(one, two)| format!("({one}) | {two}")),
+            (filter(), inner.clone()).prop_map(|(one, two)| format!("({one}) as $y | ({two})")),
+            (filter(), inner.clone()).prop_map(|(one, two)| format!("{one}, ({two})")),
+            (inner.clone(), filter()).prop_map(|(one, two)| format!("({one}), {two}")),
+            (select(arguments), inner.clone()).prop_map(|(one, two)| format!("keyed({one}; {two})")),
+            (filter(), inner.clone(), filter()).prop_map(|(one, two, three)| {
+                format!("if {one} then {two} elif {three} then {two} else {three} end")
+            }),
+        ]
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -244,6 +270,24 @@ proptest! {
     fn a_filter_gives_what_the_interpreter_gives(filter in filter(), records in vec(record(), 1..6)) {
         prop_assert!(is_planned(&filter), "{}", filter);
         prop_assert_eq!(fates!(Jq, filter, records), fates!(Interpreted, filter, records), "{}", filter);
+    }
+
+    #[test]
+    fn a_filter_that_emits_elsewhere_gives_what_the_interpreter_gives(
+        filter in sending_filter(), records in vec(record(), 1..6)
+    ) {
+        prop_assert!(is_planned(&filter), "{}", filter);
+        prop_assert_eq!(fates!(Jq, filter, records), fates!(Interpreted, filter, records), "{}", filter);
+    }
+}
+
+#[test]
+fn what_the_filter_says_counts_before_what_is_not_json() {
+    let records = [r#"{"a":1,"b":"x"}"#.to_owned()];
+    for filter in ["{a: nan, b: error(\"x\")}", "{a: {b: nan, c: 1e999}, d: error(\"x\")}", "{a: nan, b: -(1e999)}"] {
+        let fate = fates!(Jq, filter, records);
+        assert_eq!(fate, fates!(Interpreted, filter, records), "{filter}");
+        assert_eq!(fate.contains("failed: x"), filter.contains("error"), "{fate}");
     }
 }
 
@@ -286,12 +330,20 @@ fn what_people_write_for_records_is_planned() {
         "select(.path | test(\"^/api\")) | .tags[]",
         ".items | map(select(.x > $limit)) | length",
         "select((.a // 0) > 1 and (.b | startswith(\"x\") | not))",
+        "select(.ok) | keyed(.user; {id, total})",
+        ".level as $level | if $level == \"error\" then to(1; .), to(2; .id; .) else . end",
     ] {
         assert!(is_planned(filter), "{filter}");
     }
-    for filter in
-        ["to(1; .)", "keyed(.a; .b)", ".a |= 1", "reduce .[] as $x (0; . + $x)", "debug", "def f: 1; f", "{(.a): 1}"]
-    {
+    for filter in [
+        "[to(1; .)]",
+        "keyed(.a, .b; .)",
+        ".a |= 1",
+        "reduce .[] as $x (0; . + $x)",
+        "debug",
+        "def f: 1; f",
+        "{(.a): 1}",
+    ] {
         assert!(!is_planned(filter), "{filter}");
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Record<'a> {
 /// The name of a member.
 pub(super) struct Name {
     pub(super) text: String,
-    /// As it is written, with the colon after it.
+    /// As it is written, with a comma before it and the colon after it.
     written: Vec<u8>,
     value: Val,
     hint: Hint,
@@ -58,11 +58,17 @@ pub(super) type Item<'a> = Result<Value<'a>, Box<Error>>;
 
 impl Name {
     pub(super) fn new(text: String) -> Option<Self> {
-        let mut written = Vec::new();
+        let mut written = vec![b','];
         write::string(text.as_bytes(), &mut written).ok()?;
         written.push(b':');
         let value = Val::utf8_str(text.clone().into_bytes());
         Some(Self { text, written, value, hint: Hint::default() })
+    }
+
+    /// What is before the value of the member of an object that has `index` members before it.
+    #[inline]
+    pub(super) fn written(&self, index: usize) -> &[u8] {
+        self.written.get(usize::from(index == 0)..).unwrap_or_default()
     }
 }
 
@@ -212,10 +218,7 @@ impl<'a> Value<'a> {
                 let depth = write::within(depth)?;
                 buffer.push(b'{');
                 for (index, (name, value)) in members.iter().enumerate() {
-                    if index > 0 {
-                        buffer.push(b',');
-                    }
-                    buffer.extend_from_slice(&name.written);
+                    buffer.extend_from_slice(name.written(index));
                     value.write(buffer, depth)?;
                 }
                 buffer.push(b'}');
