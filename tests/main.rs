@@ -16,6 +16,7 @@ mod examples;
 mod failpoints;
 mod files;
 mod full_disk;
+mod functions;
 mod fuzzing;
 mod grants;
 mod hostile;

@@ -40,11 +40,9 @@ pub(super) struct CodeCache {
 impl CodeCache {
     /// The user's cache.
     pub(super) fn of_user(engine: &wasmtime::Engine) -> Self {
-        let mut hasher = Compatibility::default();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
         Self {
             folder: sandmill_component::cache::user_folder().and_then(|folder| private(&folder.join("code"))),
-            compatibility: hasher.finish(),
+            compatibility: compatibility(engine),
         }
     }
 
@@ -255,6 +253,13 @@ fn to_disk(entry: &Path, code: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(entry)?;
     Ok(())
+}
+
+/// Everything in an engine that code depends on, as a number.
+pub(super) fn compatibility(engine: &wasmtime::Engine) -> u64 {
+    let mut hasher = Compatibility::default();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }
 
 /// FNV-1a: stable from run to run, as the standard library's hasher does not promise to be.

@@ -11,16 +11,18 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 use tokio_util::sync::CancellationToken;
+use wasmtime::CacheStore;
 use wasmtime::component::Component;
 
 use super::cache::Panicked;
 use super::engine::{Engine, compiling};
+use super::functions::Functions;
 use super::work::{Unfit, Work};
 use sandmill_engine::panic::panic_message;
 use sandmill_engine::time::Instant;
@@ -310,7 +312,15 @@ fn compile(settings: Settings, work: Work) -> wasmtime::Result<Vec<u8>> {
         config.memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX);
     }
     let component = work.component()?;
-    Component::from_binary(&wasmtime::Engine::new(&config)?, &component)?.serialize()
+    let engine = wasmtime::Engine::new(&config)?;
+    let Some(functions) = Functions::of_user(&engine, &component) else {
+        return Component::from_binary(&engine, &component)?.serialize();
+    };
+    let asked: Arc<dyn CacheStore> = functions.clone();
+    config.enable_incremental_compilation(asked)?;
+    let code = Component::from_binary(&wasmtime::Engine::new(&config)?, &component)?.serialize()?;
+    functions.finish();
+    Ok(code)
 }
 
 #[cfg(test)]

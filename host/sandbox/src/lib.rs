@@ -16,6 +16,7 @@ mod egress;
 mod engine;
 mod engines;
 mod failure;
+mod functions;
 #[doc(hidden)]
 pub mod fuzzing;
 mod instance;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::flags;
-use super::shared::Shared;
+use super::shared::{GUESTS, Shared};
 use super::toolchain::{TARGET, Toolchain};
 use crate::folder::{Stage, unreadable};
 use crate::kit;
@@ -81,8 +81,9 @@ impl Cargo<'_> {
         let workspace = metadata.as_ref().map_or(&*self.stage.folder, |metadata| &*metadata.workspace_root);
         let mut command = self.command(workspace);
         // Kept until the module has been read: the next build may replace it.
-        let shared = metadata.as_ref().and_then(|metadata| metadata.library_to_share(&self.stage.folder));
-        let shared = shared.and_then(|library| Shared::enter(talk).map(|shared| (shared, library)));
+        let chosen = target_variable();
+        let shared = metadata.as_ref().and_then(|it| it.library_to_share(&self.stage.folder, chosen.is_some()));
+        let shared = shared.and_then(|library| Shared::enter(chosen, talk).map(|shared| (shared, library)));
         if let Some((shared, library)) = &shared {
             let claimed = shared.claim(library, &self.stage.folder);
             claimed.map_err(|error| unreadable(&shared.folder, error))?;
@@ -159,12 +160,12 @@ impl Cargo<'_> {
 
 impl Metadata {
     /// The name of the stage's library, when it may be built in the folder that stages share: it is alone in its
-    /// workspace, nobody has chosen a target folder, and all that it depends on is found by a version, or is the SDK of
-    /// this program.
-    fn library_to_share(&self, stage: &Path) -> Option<String> {
+    /// workspace, all that it depends on is found by a version or is the SDK of this program, and a target folder is
+    /// chosen for all builds or for none.
+    fn library_to_share(&self, stage: &Path, is_chosen_for_all: bool) -> Option<String> {
         let package = self.packages.iter().find(|package| package.manifest_path.parent() == Some(stage))?;
         let is_alone = self.packages.len() == 1 && self.workspace_root == stage;
-        let is_usual = target_variable().is_none() && self.target_directory == stage.join("target");
+        let is_usual = is_chosen_for_all || self.target_directory == stage.join("target");
         let sdk = stage.join(kit::FOLDER).join("rust");
         let paths: Vec<_> = package.dependencies.iter().filter_map(|dependency| dependency.path.as_ref()).collect();
         let of_kind = |kind: &str| package.targets.iter().find(|target| target.kind.iter().any(|is| is == kind));
@@ -187,7 +188,7 @@ fn guests(target: &Path, workspace: &Path) -> PathBuf {
         .iter()
         .take(8)
         .fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
-    target.join("guests").join(name)
+    target.join(GUESTS).join(name)
 }
 
 /// `error[E0425]: cannot find value `x` in this scope (src/lib.rs:4:5)`
@@ -267,14 +268,17 @@ error: could not compile `shout` (lib) due to 2 previous errors";
                 "targets": [{ "name": "shout-it", "kind": ["cdylib"] }],
             }],
         });
-        let shared = |change: &dyn Fn(&mut serde_json::Value)| {
+        let shared_with = |is_chosen_for_all, change: &dyn Fn(&mut serde_json::Value)| {
             let mut metadata = base.clone();
             change(&mut metadata);
-            serde_json::from_value::<Metadata>(metadata).unwrap().library_to_share(stage)
+            serde_json::from_value::<Metadata>(metadata).unwrap().library_to_share(stage, is_chosen_for_all)
         };
-        if target_variable().is_none() {
-            assert_eq!(shared(&|_| {}), Some("shout_it".to_owned()));
-        }
+        let shared = |change: &dyn Fn(&mut serde_json::Value)| shared_with(false, change);
+        assert_eq!(shared(&|_| {}), Some("shout_it".to_owned()));
+        let elsewhere = |metadata: &mut serde_json::Value| metadata["target_directory"] = "/builds".into();
+        assert_eq!(shared(&elsewhere), None, "its own configuration says where");
+        // Whoever had the variable set compiled all crates again for each new stage (issue 13).
+        assert_eq!(shared_with(true, &elsewhere), Some("shout_it".to_owned()), "the variable says so for all");
         assert_eq!(shared(&|metadata| metadata["workspace_root"] = "/".into()), None);
         assert_eq!(shared(&|metadata| metadata["target_directory"] = "/mine".into()), None);
         assert_eq!(

@@ -1,5 +1,5 @@
-//! One target folder in the user's cache for stages that have nothing of their own to compile but themselves: what the
-//! first of them compiled, the others find.
+//! One target folder for stages that have nothing of their own to compile but themselves: what the first of them compiled,
+//! the others find. It is in the user's cache, or below the folder that `$CARGO_TARGET_DIR` names.
 //!
 //! Cargo tells packages of one name apart by their place in their workspace. In a folder that several workspaces share,
 //! two stages of one name would get each other's code. So only stages whose dependencies come from registries, and from
@@ -13,6 +13,9 @@ use super::kit::KIT;
 use super::toolchain::TARGET;
 use crate::talk::Talk;
 
+/// Stages are built there, below a target folder that has the builds of other programs.
+pub(super) const GUESTS: &str = "guests";
+
 /// The shared folder, in the hands of one build. Dropping it lets the next one in.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -21,10 +24,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Waits until no other build works in it, in whatever process. `None` if there is no cache folder.
-    pub(super) fn enter(talk: &mut dyn Talk) -> Option<Self> {
-        let folder = sandmill_component::cache::user_folder()?.join("target").join(KIT.hash());
-        Self::at(folder, talk)
+    /// Waits until no other build works in it, in whatever process. `chosen` is the target folder that the user has named
+    /// for all of cargo's builds. `None` if there is no folder.
+    pub(super) fn enter(chosen: Option<PathBuf>, talk: &mut dyn Talk) -> Option<Self> {
+        let folder = match chosen {
+            Some(target) => target.join(GUESTS),
+            None => sandmill_component::cache::user_folder()?.join("target"),
+        };
+        Self::at(folder.join(KIT.hash()), talk)
     }
 
     fn at(folder: PathBuf, talk: &mut dyn Talk) -> Option<Self> {
