@@ -1,19 +1,22 @@
 // Memory that grows.
 
-/** Bytes that grow, outside of the garbage collector's reach. */
-@final
+/** Bytes that grow, outside of the garbage collector's reach: neither they nor references to them cost its book-keeping. */
+@final @unmanaged
 export class Buffer {
   start: usize = 0;
   size: usize = 0;
   capacity: usize = 0;
 
   /** Makes room for `more` bytes, and returns where they go. */
+  @inline
   room(more: usize): usize {
-    if (this.size + more > this.capacity) {
-      this.capacity = max(this.capacity * 2, this.size + more);
-      this.start = this.start ? heap.realloc(this.start, this.capacity) : heap.alloc(this.capacity);
-    }
+    if (this.size + more > this.capacity) this.grow(more);
     return this.start + this.size;
+  }
+
+  private grow(more: usize): void {
+    this.capacity = max(this.capacity * 2, this.size + more);
+    this.start = this.start ? heap.realloc(this.start, this.capacity) : heap.alloc(this.capacity);
   }
 
   word(value: u32): void {

@@ -10,6 +10,7 @@ import { isWellFormed } from "./text";
 let stage: Stage | null = null;
 let source: Source | null = null;
 const out = new Output();
+const record = new Record(0, 0, 0, 0);
 
 /** Makes this the stage of the component. */
 export function use(made: Stage): void { stage = made; }
@@ -42,7 +43,8 @@ export function processed(
   keys: usize, keysLength: usize, keyEnds: usize, keyCount: usize,
 ): usize {
   const made = stage!;
-  const record = new Record(0, 0, 0, 0);
+  record.key = 0;
+  record.keyLength = 0;
   out.expect(<u32>dataLength + 64);
   let start: u32 = 0, keyStart: u32 = 0;
   for (let index: usize = 0; index < count; index++) {

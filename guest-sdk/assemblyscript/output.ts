@@ -11,8 +11,8 @@ export const result = heap.alloc(64);
 
 const FAILURE_WORDS: usize = 4;
 
-/** Takes what becomes of a record: nothing (it is dropped), outputs, or a failure. */
-@final
+/** Takes what becomes of a record: nothing (it is dropped), outputs, or a failure. There is one, which is never collected. */
+@final @unmanaged
 export class Output {
   private data: Buffer = new Buffer();
   private ends: Buffer = new Buffer();

@@ -1,7 +1,7 @@
 // What a stage is given.
 
-/** A record, valid until `process` returns. */
-@final
+/** A record, valid until `process` returns. There is one, with the values of the record in hand. */
+@final @unmanaged
 export class Record {
   /** @hidden */
   constructor(

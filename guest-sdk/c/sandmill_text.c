@@ -2,6 +2,9 @@
 #include "sandmill_internal.h"
 
 #include <stdarg.h>
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+#endif
 
 /* Length of the character that begins here; 0 when none does. */
 static size_t character(const unsigned char *at, size_t left) {
@@ -17,16 +20,26 @@ static size_t character(const unsigned char *at, size_t left) {
     return len;
 }
 
+/* Most text is ASCII, which is looked at in blocks. */
+enum { BLOCK = 16 };
+
+static bool is_ascii(const unsigned char *block) {
+#ifdef __wasm_simd128__
+    return !wasm_i8x16_bitmask(wasm_v128_load(block));
+#else
+    uint64_t halves[2];
+    memcpy(halves, block, sizeof halves);
+    return !((halves[0] | halves[1]) & 0x8080808080808080);
+#endif
+}
+
 size_t sm_utf8(sm_bytes text) {
     const unsigned char *bytes = (const unsigned char *)text.ptr;
     size_t at = 0;
     while (at < text.len) {
-        uint64_t eight;
-        while (text.len - at >= sizeof eight) {
-            memcpy(&eight, bytes + at, sizeof eight);
-            if (eight & 0x8080808080808080) break;
-            at += sizeof eight;
-        }
+        while (text.len - at >= BLOCK && is_ascii(bytes + at)) at += BLOCK;
+        /* What is left is shorter than a block, which has to begin before it. */
+        if (text.len - at < BLOCK && text.len >= BLOCK && is_ascii(bytes + text.len - BLOCK)) return text.len;
         if (at == text.len) break;
         size_t len = character(bytes + at, text.len - at);
         if (!len) break;

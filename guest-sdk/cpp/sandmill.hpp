@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "sandmill.h"
+#include "sandmill_new.h"
 
 namespace sandmill {
 
@@ -398,6 +399,16 @@ inline std::string message(const char *format, va_list arguments) {
 #define SANDMILL_ABORT
 #endif
 
+// A stage that has operators of its own keeps them. Natively the library's are in use, which tools know how to check.
+#ifdef __wasm__
+#define SANDMILL_MEMORY                                                                                               \
+    [[gnu::weak]] void *operator new(std::size_t len) { return sm_new(len); }                                         \
+    [[gnu::weak]] void operator delete(void *object) noexcept { sm_delete(object); }                                  \
+    [[gnu::weak]] void operator delete(void *object, std::size_t) noexcept { sm_delete(object); }
+#else
+#define SANDMILL_MEMORY
+#endif
+
 // Makes a function the stage, once in a program. It takes a record, then perhaps `const Config &`, then perhaps
 // `sandmill::output &`; what it returns says what becomes of the record.
 #define SANDMILL_STAGE(...)                                                                                           \
@@ -416,6 +427,7 @@ inline std::string message(const char *format, va_list arguments) {
     using sandmill_glue = sandmill::detail::source<sandmill_function>;                                                \
     }                                                                                                                 \
     SANDMILL_ABORT                                                                                                    \
+    SANDMILL_MEMORY                                                                                                   \
     extern "C" const sm_stage sandmill_stage = {nullptr, nullptr, 0, sizeof(sandmill_glue::config),                   \
                                                 sandmill::detail::configure<sandmill_glue::config>};                  \
     extern "C" void sandmill_pull(const void *config, std::size_t most, sm_place *at, sm_out *raw) {                  \
@@ -440,5 +452,6 @@ inline std::string message(const char *format, va_list arguments) {
 
 #define SANDMILL_GLUE                                                                                                 \
     SANDMILL_ABORT                                                                                                    \
+    SANDMILL_MEMORY                                                                                                   \
     extern "C" const sm_stage sandmill_stage = {sandmill_glue::process, nullptr, 0, sizeof(sandmill_glue::config),    \
                                                 sandmill::detail::configure<sandmill_glue::config>};

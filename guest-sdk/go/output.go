@@ -71,9 +71,14 @@ func (o *Output) len() int { return len(o.values.ends) }
 func (o *Output) end(key []byte) {
 	o.values.ends = append(o.values.ends, o.values.end())
 	if len(key) > 0 {
-		o.keys.pad(o.len() - 1)
-		o.keys.push(key)
+		o.endKeyed(key)
 	}
+}
+
+// endKeyed gives the last output its key.
+func (o *Output) endKeyed(key []byte) {
+	o.keys.pad(o.len() - 1)
+	o.keys.push(key)
 }
 
 // route sends what was emitted since there were mark outputs to a port.

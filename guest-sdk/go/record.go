@@ -43,24 +43,21 @@ func (c *column) truncate(count int) {
 	}
 }
 
+// start is where value i of the column begins.
+func (c *column) start(i int) uint32 {
+	if i == 0 {
+		return 0
+	}
+	return c.ends[i-1]
+}
+
 // at is value i of the column; it cannot grow into the next one.
 func (c *column) at(i int) []byte {
-	start, end := uint32(0), c.ends[i]
-	if i > 0 {
-		start = c.ends[i-1]
-	}
+	start, end := c.start(i), c.ends[i]
 	return c.data[start:end:end]
 }
 
 // A batch is the records of a call. No keys: no record has one.
 type batch struct {
 	values, keys column
-}
-
-func (b *batch) record(i int) Record {
-	record := Record{Value: b.values.at(i)}
-	if len(b.keys.ends) > 0 {
-		record.Key = b.keys.at(i)
-	}
-	return record
 }

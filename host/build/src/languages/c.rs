@@ -36,6 +36,9 @@ static CPP_DIALECT: Dialect = Dialect { entry: "stage.cpp", endings: &["c", "h",
 const FLAGS: [&str; 8] =
     ["-target", "wasm32-wasi", "-UNDEBUG", "-msimd128", "-Wall", "-Wextra", "-I.sandmill/cpp", "-I.sandmill/c"];
 const C_FLAGS: [&str; 1] = ["-std=gnu17"];
+/// All files are optimised as one: the SDK calls the stage for each record, and the stage calls the SDK.
+const OPTIMISED: [&str; 3] = ["-O2", "-g0", "-flto"];
+const DEBUGGED: [&str; 2] = ["-O0", "-g"];
 /// Which of the two worlds the SDK exports.
 const SOURCE_FLAG: &str = "-DSM_WORLD_SOURCE";
 /// The sandbox runs no exceptions: docs/decisions/0058-wasm-exceptions-stay-off.md says why.
@@ -48,7 +51,7 @@ impl Dialect {
     }
 
     fn maker(&self) -> String {
-        let flags = [&FLAGS[..], &C_FLAGS, &CPP_FLAGS].concat();
+        let flags = [&FLAGS[..], &C_FLAGS, &CPP_FLAGS, &OPTIMISED].concat();
         format!("{} stack={STACK_BYTES} {}", TOOL.identity(), flags.join(" "))
     }
 
@@ -69,7 +72,7 @@ impl Dialect {
         let found = TOOL.find(language, job)?;
         let output = Output::in_scratch(job.stage)?;
         let folder = &job.stage.folder;
-        let optimised = if job.debug { ["-O0", "-g"] } else { ["-O2", "-g0"] };
+        let optimised = if job.debug { &DEBUGGED[..] } else { &OPTIMISED };
         let sources = self.sources(folder)?;
         for (number, source) in sources.iter().enumerate() {
             let is_c = source.extension().is_some_and(|ending| ending == "c");
@@ -246,6 +249,8 @@ static CPP_KIT: Kit = Kit {
     files: files![
         "cpp/README.md",
         "cpp/sandmill.hpp",
+        "cpp/sandmill_new.c",
+        "cpp/sandmill_new.h",
         "cpp/sandmill_trial.hpp",
         "c/README.md",
         "c/sandmill.c",
