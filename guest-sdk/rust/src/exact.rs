@@ -5,9 +5,7 @@ const DIGITS: usize = 19;
 
 /// The first integer in a text of JSON that neither 64 bits nor a float holds exactly.
 pub(crate) fn flaw_of(json: &[u8]) -> Option<&str> {
-    // A run of so many digits covers one of these places: without one that is a digit, there is none to look for.
-    let is_suspicious = |place: &[u8]| place.last().is_some_and(u8::is_ascii_digit);
-    if !json.chunks_exact(DIGITS).any(is_suspicious) {
+    if !has_long_run(json) {
         return None;
     }
     let mut rest = json;
@@ -29,6 +27,17 @@ pub(crate) fn flaw_of(json: &[u8]) -> Option<&str> {
         rest = after;
     }
     None
+}
+
+/// Whether there is a run of as many digits, in a string or outside. A few looks for each record: such a run covers one of the
+/// places that are as far apart as it is long.
+fn has_long_run(json: &[u8]) -> bool {
+    let is_digit = |byte: &&u8| byte.is_ascii_digit();
+    (DIGITS - 1..json.len()).step_by(DIGITS).any(|place| {
+        let (before, from) = json.split_at(place);
+        let after = from.iter().take_while(is_digit).count();
+        after > 0 && after + before.iter().rev().take_while(is_digit).count() >= DIGITS
+    })
 }
 
 /// How long the string is that `json` begins with, its quotes included.
@@ -62,6 +71,17 @@ mod tests {
         }
         for changed in ["18446744073709551617", "-9223372036854775809", "123456789012345678901234567890"] {
             assert_eq!(flaw_of(format!("{{\"a\": [{changed}, 2]}}").as_bytes()), Some(changed));
+        }
+    }
+
+    /// Wherever it stands, and whatever digits are beside it: a look at some places must not miss one.
+    #[test]
+    fn a_long_run_of_digits_is_found_at_every_place() {
+        for before in 0..60 {
+            for (digits, is_long) in [(18, false), (19, true), (20, true), (40, true)] {
+                let json = format!("{}{}x123456789012345678x", "1x".repeat(before), "9".repeat(digits));
+                assert_eq!(has_long_run(json.as_bytes()), is_long, "{json}");
+            }
         }
     }
 
