@@ -47,11 +47,16 @@ fn partition(section: &Table<'_>, value: &Value<'_>, at_once: NonZeroUsize) -> R
     let most = pairing.at_once_max();
     if at_once.get() > most && at_once.get() > 1 {
         let more = at_once.get().saturating_mul(4);
-        let hint =
-            if more <= BUCKETS_MAX { format!("buckets = {more}, or more") } else { "have fewer at it".to_owned() };
+        let highest = if pairing.same_nodes { BUCKETS_MAX / 2 } else { BUCKETS_MAX };
+        let hint = if at_once.get() > highest {
+            format!("let at most {highest} be at it, with buckets = {BUCKETS_MAX}")
+        } else {
+            format!("buckets = {}, or more", more.min(BUCKETS_MAX))
+        };
+        let why = if pairing.same_nodes { " (with same_nodes, each takes two)" } else { "" };
         return Err(value
             .fault(&format!(
-                "with {buckets} buckets, at most {most} batches are worked on at once, and {at_once} may be"
+                "with {buckets} buckets, at most {most} batches are worked on at once{why}, and {at_once} may be"
             ))
             .hint(hint));
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::stages::ReadyStage;
 use crate::edge::{PipelineFolder, setting, texts};
 use crate::plan::{Code, Feed, Graph, Node, Order, SinkPlan, SourceKind, SourcePlan, StagePlan};
-use crate::record::RecordKey;
+use crate::record::{Pairing, RecordKey};
 use crate::redact::Redactor;
 use crate::state::NodePoint;
 
@@ -111,7 +111,12 @@ fn order(plan: &StagePlan) -> Vec<String> {
         (Order::Key, RecordKey::Json(pointer)) => {
             vec![order("key"), setting("key", format_args!("{:?}", pointer.to_string()))]
         }
-        (Order::Key, RecordKey::Pair(pairing)) => vec![setting("partition", pairing)],
+        // Not by how many buckets: that bounds what is done at once, as the number of workers does, and follows from it.
+        (Order::Key, RecordKey::Pair(Pairing { left, right, same_nodes, .. })) => vec![
+            setting("partition.left", format_args!("{:?}", left.to_string())),
+            setting("partition.right", format_args!("{:?}", right.to_string())),
+            setting("partition.same_nodes", same_nodes),
+        ],
     }
 }
 
@@ -122,7 +127,32 @@ fn config(json: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
+    use crate::program::{NativeStage, Verdict};
+    use crate::testing::{Nowhere, Numbers};
+    use crate::{PipelineBuilder, SinkBuilder, SourceBuilder, StageBuilder};
+
+    /// They follow from the number of workers, which may change before a run is resumed.
+    #[test]
+    fn a_run_can_be_resumed_with_other_buckets() {
+        let of = |buckets, left: &str| {
+            let [left, right] = [left, "/b"].map(|id| id.parse().unwrap());
+            let buckets = NonZeroU16::new(buckets).unwrap();
+            let pairing = Pairing { left, right, buckets, same_nodes: false };
+            let stage = StageBuilder::native("load", NativeStage::new(|_, _, _| Verdict::Done));
+            let plan = PipelineBuilder::new("p")
+                .source(SourceBuilder::new("source", Numbers(1)))
+                .stage(stage.order(Order::Key).key(RecordKey::Pair(pairing)))
+                .sink(SinkBuilder::new("sink", Nowhere))
+                .plan()
+                .unwrap();
+            order(&plan.stages[0])
+        };
+        assert_eq!(of(10, "/a"), of(12, "/a"));
+        assert_ne!(of(10, "/a"), of(10, "/c"));
+    }
 
     #[test]
     fn only_what_differs_is_named() {

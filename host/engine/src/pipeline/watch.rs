@@ -197,7 +197,7 @@ fn without_key(queue: &Probe, name: &str, node: &str, one: &str) -> Option<Warni
             ("have no key", "key", format!("check \"key\" of {node}, or let an earlier stage give each record a key"))
         }
         RecordKey::Pair(_) => {
-            ("lack one of the two ids", "id", format!("check \"left\" and \"right\" of the partition of {node}"))
+            ("lack one or both of their ids", "id", format!("check \"left\" and \"right\" of the partition of {node}"))
         }
     };
     let message =

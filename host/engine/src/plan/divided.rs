@@ -42,7 +42,8 @@ impl StagePlan {
             what.push_str(if keys.is_empty() { "leave recycle out" } else { " and leave recycle out" });
         }
         let name = &self.name;
-        let intended = match self.keeps_state_by_key() {
+        // Whoever is recycled gives what it has of a key, and another instance gives the rest.
+        let intended = match self.keeps_state_by_key() && self.recycle == Recycle::default() {
             true => "if each result is of one key, the one that `order` goes by, it is complete: ",
             false => "if partial results are intended (a later stage adds them up), ",
         };
@@ -72,6 +73,10 @@ mod tests {
             .plan()
             .unwrap();
         let Divided { among, hints } = plan.stages[0].divided()?;
+        assert_eq!(
+            hints[1].contains("it is complete"),
+            plan.stages[0].recycle == Recycle::default() && plan.stages[0].keeps_state_by_key()
+        );
         Some((among, hints[0].clone()))
     }
 

@@ -36,6 +36,9 @@ pub(super) fn help(stage: Option<&StageStats>) -> String {
         Some(PoolStats { max, most, .. }) if most >= max => {
             format!("its pool was at its limit, workers.max = {max}: a higher one, or cheaper work there, would help")
         }
+        Some(PoolStats { max, most, grown: 0, .. }) => {
+            format!("its pool did not grow beyond {most} of {max} workers: cheaper work there would help")
+        }
         Some(PoolStats { max, most, .. }) => {
             format!("its pool grew to {most} of {max} workers: cheaper work there would help")
         }

@@ -231,7 +231,7 @@ pub(in crate::config) const PARTITION: &[Key] = &[
     Key {
         name: "buckets",
         value: "count, 2 to 64",
-        default: "10, or 4 for each worker",
+        default: "10, or 4 for each worker, at most 64",
         meaning: "over this many buckets, ids are dealt by their hashes. It must be at least the number of workers, and twice that with `same_nodes`",
     },
     Key {

@@ -301,7 +301,11 @@ fn a_partition_names_two_ids_and_takes_the_place_of_the_order() {
             keys(
                 "workers = 3\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b', buckets = 4, same_nodes = true }",
             ),
-            r#"8:13: "partition" of stage "s": with 4 buckets, at most 2 batches are worked on at once, and 3 may be | buckets = 12, or more"#,
+            r#"8:13: "partition" of stage "s": with 4 buckets, at most 2 batches are worked on at once (with same_nodes, each takes two), and 3 may be | buckets = 12, or more"#,
+        ),
+        (
+            keys("workers = 65\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b' }"),
+            r#"8:13: "partition" of stage "s": with 64 buckets, at most 64 batches are worked on at once, and 65 may be | let at most 64 be at it, with buckets = 64"#,
         ),
         (
             keys("order = 'input'\npartition = { kind = 'mix-and-batch', left = '/a', right = '/b' }"),

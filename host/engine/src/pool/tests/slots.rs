@@ -108,3 +108,17 @@ async fn a_record_that_is_tried_again_finds_a_place() {
     assert_eq!(floor.texts(), ["1 r2", "2", "3", "4", "5"]);
     assert_eq!(seen.most_living.load(SeqCst), 2);
 }
+
+/// Spare tasks counted, too: a report said that four workers had waited eight times as long as the run took.
+#[tokio::test(start_paused = true)]
+async fn a_worker_waits_for_input_once_whatever_tasks_it_has() {
+    for order in [Order::Input, Order::None] {
+        let (mut floor, _) = start(|stage| stage.order(order));
+        floor.pass(Duration::from_secs(10)).await;
+        floor.give(["1", "2"]).await;
+        floor.pass(Duration::from_secs(20)).await;
+        floor.drain().await.unwrap();
+        let busy = Duration::from_secs(1 + 1);
+        assert_eq!(floor.counters.waiting.time() + busy, Duration::from_secs(2 * 30), "{order:?}");
+    }
+}

@@ -93,22 +93,31 @@ impl Worker {
                 state = match state {
                     State::Waiting => self.wait().await,
                     State::AtWork(in_hand) => {
-                        watch.lap(&self.stage.counters.waiting);
+                        self.count_wait(&mut watch);
                         self.take_up(in_hand, &mut watch).await?;
                         State::Waiting
                     }
                     State::Unwanted => {
-                        watch.lap(&self.stage.counters.waiting);
+                        self.count_wait(&mut watch);
                         self.stand_by(&mut watch).await?;
                         State::Waiting
                     }
                     State::Ending => {
-                        watch.lap(&self.stage.counters.waiting);
+                        self.count_wait(&mut watch);
                         return self.end(watch).await.map(|()| None);
                     }
                 };
             }
         })
+    }
+
+    /// Counts a wait for input. One worker waits once, also if it has a spare task.
+    fn count_wait(&self, watch: &mut Stopwatch) {
+        if self.is_spare {
+            watch.skip();
+        } else {
+            watch.lap(&self.stage.counters.waiting);
+        }
     }
 
     /// The threads to which it has to move for what it does next; `None`: it is on them.
