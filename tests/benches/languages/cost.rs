@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use sandmill::StageBuilder;
-use sandmill::plan::{CommandPlan, Each, Reuse};
+use sandmill::plan::{CommandPlan, Each, Reuse, Warm};
 use sandmill::record::BatchBounds;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -26,6 +26,9 @@ pub(crate) struct Upper {
     component: PathBuf,
     is_command: bool,
     reuse: Reuse,
+    /// Whether the run waits for the snapshot that its instances start from.
+    #[serde(default)]
+    warm: bool,
     length: Length,
 }
 
@@ -52,6 +55,7 @@ impl Upper {
     pub(crate) fn measure(self) -> Result<Measured> {
         let usual = BatchBounds { records: nonzero(CHUNK_RECORDS), bytes: nonzero(1 << 20), linger: Duration::ZERO };
         let stage = StageBuilder::component("upper", self.component).batch(usual).workers(nonzero(machine::cores()));
+        let stage = if self.warm { stage.warm(Warm::Always) } else { stage };
         let stage = if self.is_command {
             let each = if self.reuse == Reuse::Record { Each::Record } else { Each::Batch };
             stage.command(CommandPlan { each, ..CommandPlan::default() })
@@ -74,8 +78,12 @@ pub(super) fn field(subjects: &[Subject]) -> Result<Vec<Repeated>> {
                 component: subject.component.clone(),
                 is_command: subject.is_command(),
                 reuse,
+                warm: false,
                 length: Length::Records(FIRST_RECORDS),
             };
+            if reuse == Reuse::Batch && !subject.is_command() {
+                keep_snapshot(&upper);
+            }
             let first: Measured = Task::Upper(upper.clone()).run_apart()?;
             let upper = Upper { length: enough(reuse, &first), ..upper };
             field.push(Repeated { subject: subject.name.clone(), is_control: false, upper });
@@ -85,6 +93,12 @@ pub(super) fn field(subjects: &[Subject]) -> Result<Vec<Repeated>> {
     let again = again.map(|run| Repeated { is_control: true, ..run.clone() }).collect::<Vec<_>>();
     field.extend(again);
     Ok(field)
+}
+
+/// Has the snapshot made that `sandmill build` makes: runs as short as these end before one is ready that is made beside them.
+/// Where there can be none, the run is refused, and those that follow do without.
+fn keep_snapshot(upper: &Upper) {
+    drop(Task::Upper(Upper { warm: true, ..upper.clone() }).run_apart::<Measured>());
 }
 
 /// A pipeline takes in many records before the first is done, so where a record takes milliseconds the input ends by count.

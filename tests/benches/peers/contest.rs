@@ -17,7 +17,7 @@ use works::harness::Stopwatch;
 use super::tools::Tool;
 use super::{input, rows};
 use crate::runner;
-use crate::startup::{children_cpu, toml_string};
+use crate::startup::{children_cpu, program, toml_string};
 
 pub(super) const OUTPUT_LINES: &str = "out.jsonl";
 pub(super) const OUTPUT_TABLE: &str = "out.db";
@@ -164,6 +164,9 @@ impl Peers {
     /// Sandmill is the first of each job.
     fn compare(&mut self) -> Result<()> {
         for (job, tool) in self.field.clone() {
+            if tool.is_ours() {
+                self.check(job, tool)?;
+            }
             self.run(job, tool)?;
             let (output, expected) = (self.path(job.output()), self.path("expected"));
             self.bytes.insert((job, tool), fs::metadata(&output)?.len());
@@ -174,6 +177,15 @@ impl Peers {
             let same = if job == Job::Table { rows::same_tables } else { rows::same_lines };
             same(&expected, &output).with_context(|| format!("{}, by {}", job.words(), tool.words()))?;
         }
+        Ok(())
+    }
+
+    /// Has everything compiled that a run needs, and the snapshots made that it would begin beside its work.
+    fn check(&self, job: Job, tool: Tool) -> Result<()> {
+        let mut command = Command::new(program()?);
+        command.args(["check", &tool.pipeline(job)]).current_dir(self.folder.path());
+        let checked = command.env("SANDMILL_CACHE", self.path("cache")).output()?;
+        ensure!(checked.status.success(), "{command:?}: {}", String::from_utf8_lossy(&checked.stderr));
         Ok(())
     }
 
