@@ -124,13 +124,23 @@ impl Payload {
 
     /// Adds all records of `other`.
     pub fn append(&mut self, other: &Self) {
+        self.add(other, Column::append);
+    }
+
+    /// Adds copies of the records of `other` in these rows, in their order. A row that does not exist is left out.
+    pub(crate) fn append_rows(&mut self, other: &Self, rows: &[u32]) {
+        self.add(other, |own, others| own.append_rows(others, rows));
+    }
+
+    /// Adds records of `other`: the values, and the keys where anybody has one.
+    fn add(&mut self, other: &Self, add: impl Fn(&mut Column, &Column)) {
         // Of no value, everything is known.
         self.json_lines = (self.json_lines || self.is_empty()) && (other.json_lines || other.is_empty());
         if !other.keys.is_empty() {
             self.fill_keys();
-            self.keys.append(&other.keys);
+            add(&mut self.keys, &other.keys);
         }
-        self.values.append(&other.values);
+        add(&mut self.values, &other.values);
         if !self.keys.is_empty() {
             self.fill_keys();
         }
@@ -166,19 +176,6 @@ impl Payload {
             }
         }
         chosen
-    }
-
-    /// Adds copies of the records of `other` in these rows, in their order. A row that does not exist is left out.
-    pub(crate) fn append_rows(&mut self, other: &Self, rows: &[u32]) {
-        self.json_lines = (self.json_lines || self.is_empty()) && (other.json_lines || other.is_empty());
-        if !other.keys.is_empty() {
-            self.fill_keys();
-            self.keys.append_rows(&other.keys, rows);
-        }
-        self.values.append_rows(&other.values, rows);
-        if !self.keys.is_empty() {
-            self.fill_keys();
-        }
     }
 
     /// How large it is.
