@@ -21,6 +21,9 @@ use wasmparser::{BinaryReaderError, Validator};
 
 use scope::{Item, Scope};
 
+/// Components within each other that are looked into. Arbitrary: tools nest two or three.
+const DEPTH_MAX: usize = 16;
+
 /// Why a component stays as it is.
 #[derive(Debug)]
 pub(crate) struct Unfit(String);
@@ -32,17 +35,21 @@ pub(crate) type Result<T> = std::result::Result<T, Unfit>;
 /// # Errors
 /// When it is built in a way that is not known here. It can be used as it is.
 pub(crate) fn flattened(component: &[u8]) -> Result<Option<Vec<u8>>> {
-    let Some(flattened) = flattened_scope(component)? else { return Ok(None) };
+    let Some(flattened) = flattened_scope(component, 0)? else { return Ok(None) };
     Validator::new().validate_all(&flattened)?;
     Ok(Some(flattened))
 }
 
-fn flattened_scope(component: &[u8]) -> Result<Option<Vec<u8>>> {
+/// At `depth` components within others.
+fn flattened_scope(component: &[u8], depth: usize) -> Result<Option<Vec<u8>>> {
+    if depth > DEPTH_MAX {
+        return Err(Unfit::new("its components are nested too deeply"));
+    }
     let mut scope = Scope::read(component)?;
     let mut changed = false;
     for item in &mut scope.items {
         if let Item::Component(inner) = item
-            && let Some(flattened) = flattened_scope(inner)?
+            && let Some(flattened) = flattened_scope(inner, depth + 1)?
         {
             *inner = flattened.into();
             changed = true;

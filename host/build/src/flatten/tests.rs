@@ -142,3 +142,15 @@ fn what_is_not_a_component_of_linked_modules_is_left_alone() {
         drop(flattened(&whole[..end]));
     }
 }
+
+/// Each level takes room on the stack.
+#[test]
+fn components_that_are_nested_deeply_stay_as_they_are() {
+    let header = wat::parse_str("(component)").unwrap();
+    let nested = (0..5_000).fold(header.clone(), |inner, _| {
+        let mut outer = header.clone();
+        wasm_encoder::Section::append_to(&wasm_encoder::RawSection { id: 4, data: &inner }, &mut outer);
+        outer
+    });
+    assert_eq!(flattened(&nested).unwrap_err().to_string(), "its components are nested too deeply");
+}

@@ -25,7 +25,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Waits until no other build works in it, in whatever process. `chosen` is the target folder that the user has named
-    /// for all of cargo's builds. `None` if there is no folder.
+    /// for all of cargo's builds. `None` where no folder can be made.
     pub(super) fn enter(chosen: Option<PathBuf>, talk: &mut dyn Talk) -> Option<Self> {
         let folder = match chosen {
             Some(target) => target.join(GUESTS),
