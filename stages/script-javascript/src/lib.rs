@@ -30,14 +30,8 @@
 //! | `input` | `"json"` | what a record is to the script: `"json"`, `"text"` or `"bytes"` |
 //! | `arguments` | `{}` | values that the script finds in `config` |
 
-mod engine;
-#[cfg(target_arch = "wasm32")]
-mod libc;
 mod outputs;
-mod read;
 mod script;
-mod value;
-mod write;
 
 use sandmill_stage::{Failure, Flush, Output, Record, Stage};
 use serde::Deserialize;

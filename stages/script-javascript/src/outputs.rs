@@ -2,9 +2,7 @@
 
 use sandmill_stage::Output;
 
-use crate::engine::{Context, Thrown};
-use crate::value::Value;
-use crate::write::Writer;
+use quickjs::{Context, Thrown, Value, Values, Writer};
 
 /// An output, written.
 pub(crate) struct Emitted {
@@ -25,8 +23,8 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(context: Context, prototype: Value, plain: bool) -> Self {
-        Self { context, writer: Writer::new(context), plain, prototype }
+    pub(crate) fn new(context: Context, prototype: Value, plain: bool) -> Result<Self, Thrown> {
+        Ok(Self { context, writer: Writer::new(context, Values::All)?, plain, prototype })
     }
 
     /// Emits what the function returned.

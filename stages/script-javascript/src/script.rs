@@ -4,15 +4,13 @@
 use std::cell::RefCell;
 use std::str;
 
-use rquickjs_sys as js;
+use quickjs::sys as js;
 use sandmill_stage::log::{self, Level};
 use sandmill_stage::{Failure, Output, Record};
 
-use crate::engine::{Context, Form, PRELUDE, Thrown};
 use crate::outputs::{Emitted, Outputs, emit};
-use crate::read::Reader;
-use crate::value::Value;
 use crate::{Config, Input};
+use quickjs::{Context, Form, PRELUDE, Reader, Thrown, Value, Values, argument};
 
 /// How much of the stack a script may use: its depth is bounded by an exception that it can catch, and not by a trap.
 const STACK_BYTES: usize = 256 << 10;
@@ -59,7 +57,7 @@ impl Script {
         let script = evaluate(context, &config.script, &config.file).map_err(in_script)?;
         let arguments = context.global().get(c"config").map_err(in_script)?;
         let entry = Entry::of(script, &arguments).map_err(in_script)?;
-        let reader = Reader::new(context).map_err(in_script)?;
+        let reader = Reader::new(context, Values::All).map_err(in_script)?;
         let out = given.get(c"out").map_err(in_script)?;
         let file = config.file.clone();
         Ok(Self { context, file, input: config.input, reader, entry, out, has_key: false })
@@ -68,12 +66,12 @@ impl Script {
     pub(crate) fn process(&mut self, record: Record<'_>, out: &mut Output) -> Result<(), Failure> {
         let done = self.try_process(record, out);
         let emitted = with_desk(|desk| std::mem::take(&mut desk.emitted));
-        let returned = done.map_err(|thrown| thrown.in_file(&self.file))?;
+        let returned = done.map_err(|thrown| in_file(thrown, &self.file))?;
         for one in emitted {
             emit(one, out);
         }
         let written = with_desk(|desk| desk.outputs.returned(&returned, record.value, out));
-        written.map_err(|thrown| thrown.in_file(&self.file))
+        written.map_err(|thrown| in_file(thrown, &self.file))
     }
 
     fn try_process(&mut self, record: Record<'_>, _: &mut Output) -> Result<Value, Thrown> {
@@ -92,12 +90,12 @@ impl Script {
         let (this, flush, state) = (this.clone(), flush.clone(), state.clone());
         let done = self.set_key(&[]).and_then(|()| flush.call(&this, &[&state, &self.out])?.settled());
         let emitted = with_desk(|desk| std::mem::take(&mut desk.emitted));
-        let returned = done.map_err(|thrown| thrown.in_file(&self.file))?;
+        let returned = done.map_err(|thrown| in_file(thrown, &self.file))?;
         for one in emitted {
             emit(one, out);
         }
         let written = with_desk(|desk| desk.outputs.returned(&returned, &[], out));
-        written.map_err(|thrown| thrown.in_file(&self.file))
+        written.map_err(|thrown| in_file(thrown, &self.file))
     }
 
     fn input(&mut self, value: &[u8]) -> Result<Value, Thrown> {
@@ -170,13 +168,13 @@ fn at_its_place(thrown: Thrown, file: &str) -> Failure {
 
 /// Prepares what scripts find. Gives what the prelude gives.
 fn prelude(context: Context, config: &Config) -> Result<Value, Thrown> {
-    let mut reader = Reader::new(context)?;
+    let mut reader = Reader::new(context, Values::All)?;
     let arguments = reader.read(&serde_json::Value::from(config.arguments.clone()).to_string())?;
     context.global().set(c"config", arguments)?;
     let prelude = context.evaluate(include_str!("prelude.js"), PRELUDE, Form::Expression)?;
-    let (write, emit) = (context.function(Some(said), 2), context.function(Some(emitted), 3));
+    let (write, emit) = (context.function(Some(said), c"", 2), context.function(Some(emitted), c"", 3));
     let given = prelude.call(&Value::undefined(context), &[&write, &emit])?;
-    let outputs = Outputs::new(context, given.get(c"emitted")?, config.input != Input::Json);
+    let outputs = Outputs::new(context, given.get(c"emitted")?, config.input != Input::Json)?;
     DESK.set(Some(Desk { outputs, emitted: Vec::new() }));
     Ok(given)
 }
@@ -190,16 +188,14 @@ fn with_desk<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
     result
 }
 
-/// An argument of a call by C.
-///
-/// # Safety
-/// `arguments` has `count` values.
-unsafe fn argument(context: Context, count: i32, arguments: *mut js::JSValue, index: usize) -> Value {
-    if usize::try_from(count).is_ok_and(|count| index < count) {
-        // SAFETY: there are more.
-        return Value::borrowed(context, unsafe { arguments.add(index).read() });
-    }
-    Value::undefined(context)
+/// With the place, where the author did not choose the words.
+fn in_file(thrown: Thrown, file: &str) -> Failure {
+    let Thrown { message, place, is_failure, retryable, .. } = thrown;
+    let failure = match place {
+        Some((line, column)) if !is_failure => Failure::new(format!("{message} ({file}:{line}:{column})")),
+        Some(_) | None => Failure::new(message),
+    };
+    if retryable { failure.retryable() } else { failure }
 }
 
 /// `console.log` and the like.
@@ -235,7 +231,7 @@ unsafe extern "C" fn emitted(
     // SAFETY: the engine gives as many as it says.
     let [value, key, port] = [0, 1, 2].map(|index| unsafe { argument(given, count, arguments, index) });
     if DESK.with_borrow(Option::is_none) {
-        return thrown(given, "an output emits while it is written");
+        return given.throw("an output emits while it is written");
     }
     let written = with_desk(|desk| {
         let emitted = desk.outputs.emitted(&value, &key, &port)?;
@@ -244,17 +240,6 @@ unsafe extern "C" fn emitted(
     });
     match written {
         Ok(()) => js::JS_UNDEFINED,
-        Err(error) => thrown(given, &error.message),
-    }
-}
-
-/// Throws an error of the language.
-fn thrown(context: Context, message: &str) -> js::JSValue {
-    // SAFETY: the context is alive; the engine takes the error over.
-    unsafe {
-        let error = Value::owned(context, js::JS_NewError(context.0));
-        let named = Value::text(context, message).and_then(|text| error.set(c"message", text));
-        drop(named);
-        js::JS_Throw(context.0, error.into_raw())
+        Err(error) => given.throw(&error.message),
     }
 }

@@ -5,6 +5,7 @@
 use json_text::{Fault, Number, Text};
 use rquickjs_sys as js;
 
+use crate::Values;
 use crate::engine::{Context, Thrown};
 use crate::value::{Value, size};
 
@@ -14,26 +15,32 @@ const NAMES_MAX: usize = 256;
 const SAFE_MAX: u64 = 1 << 53;
 
 /// Reads JSON.
-pub(crate) struct Reader {
+pub struct Reader {
     context: Context,
     names: Vec<(Vec<u8>, js::JSAtom)>,
     /// Which name comes next, if this record is like the last.
     next: usize,
-    big: Value,
+    /// What makes a `BigInt`, unless those are refused.
+    big: Option<Value>,
 }
 
 type Read<T> = Result<T, Thrown>;
 
 impl Reader {
-    pub(crate) fn new(context: Context) -> Read<Self> {
-        Ok(Self { context, names: Vec::new(), next: 0, big: context.global().get(c"BigInt")? })
+    /// For values of that context.
+    ///
+    /// # Errors
+    /// That a script has taken `BigInt` away.
+    pub fn new(context: Context, values: Values) -> Read<Self> {
+        let big = (values == Values::All).then(|| context.global().get(c"BigInt")).transpose()?;
+        Ok(Self { context, names: Vec::new(), next: 0, big })
     }
 
     /// The value that `text` is.
     ///
     /// # Errors
     /// What is wrong with it, and where, in bytes from 0.
-    pub(crate) fn read(&mut self, text: &str) -> Read<Value> {
+    pub fn read(&mut self, text: &str) -> Read<Value> {
         self.next = 0;
         let mut text = Text::new(text);
         let value = self.value(&mut text)?;
@@ -153,11 +160,14 @@ impl Reader {
                 );
                 Ok(Value::owned(self.context, raw))
             }
-            // SAFETY: the context is alive.
-            Ok(integer) => Value::checked(self.context, unsafe { js::JS_NewBigInt64(self.context.0, integer) }),
-            Err(_) => {
+            parsed => {
+                let big = self.big.as_ref().ok_or_else(|| Thrown::said(format!("{number} is beyond 2^53")))?;
+                if let Ok(integer) = parsed {
+                    // SAFETY: the context is alive.
+                    return Value::checked(self.context, unsafe { js::JS_NewBigInt64(self.context.0, integer) });
+                }
                 let digits = Value::text(self.context, number)?;
-                self.big.call(&Value::undefined(self.context), &[&digits])
+                big.call(&Value::undefined(self.context), &[&digits])
             }
         }
     }

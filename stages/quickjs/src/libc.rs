@@ -1,8 +1,10 @@
-//! What the engine, which is written in C, wants of a machine: memory, and a clock, which a stage does not have.
+//! What the engine, which is written in C, wants of a machine: memory, and a clock.
 #![expect(unsafe_code, reason = "it is called by C")]
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr;
+
+use crate::clock;
 
 /// Room for a block's size before it, which keeps it aligned for whatever C may put there.
 const HEAD: usize = 16;
@@ -73,8 +75,8 @@ unsafe extern "C" fn malloc_usable_size(block: *mut u8) -> usize {
     if block.is_null() { 0 } else { unsafe { block.sub(HEAD).cast::<usize>().read() } }
 }
 
-/// The time at which the engine believes to be. Scripts cannot ask for it.
+/// The time at which the engine believes to be.
 #[unsafe(no_mangle)]
 extern "C" fn __rquickjs_host_now_us() -> f64 {
-    0.0
+    clock::microseconds()
 }

@@ -8,20 +8,25 @@ use std::{ptr, slice, str};
 use json_text::DEPTH_MAX;
 use rquickjs_sys as js;
 
+use crate::Values;
 use crate::engine::{Context, Thrown};
 use crate::value::Value;
 
 /// Names of members that are kept, written: most outputs have the same ones.
 const NAMES_MAX: usize = 256;
+/// From here on not every whole number is one of the language.
+const SAFE_MAX: f64 = 9_007_199_254_740_992.0;
 /// From here on a number's shortest text has an exponent.
 const WHOLE_MAX: f64 = 1e17;
 
 /// Writes JSON.
-pub(crate) struct Writer {
+pub struct Writer {
     context: Context,
     names: Vec<(js::JSAtom, Vec<u8>)>,
     /// Which name comes next, if this output is like the last.
     next: usize,
+    /// The prototype of plain objects, where only those are written.
+    plain: Option<*mut js::c_void>,
 }
 
 /// The names of an object's members.
@@ -34,15 +39,20 @@ struct Names {
 type Written<T> = Result<T, Thrown>;
 
 impl Writer {
-    pub(crate) fn new(context: Context) -> Self {
-        Self { context, names: Vec::new(), next: 0 }
+    /// For values of that context.
+    ///
+    /// # Errors
+    /// That there is no memory for it.
+    pub fn new(context: Context, values: Values) -> Written<Self> {
+        let plain = (values == Values::Plain).then(|| Value::object(context).map(|object| object.prototype()));
+        Ok(Self { context, names: Vec::new(), next: 0, plain: plain.transpose()? })
     }
 
     /// Appends `value` as JSON.
     ///
     /// # Errors
     /// What in it is not JSON, or what it throws when it is asked for its members.
-    pub(crate) fn write(&mut self, value: &Value, buffer: &mut Vec<u8>) -> Written<()> {
+    pub fn write(&mut self, value: &Value, buffer: &mut Vec<u8>) -> Written<()> {
         self.next = 0;
         if self.value(value, buffer, DEPTH_MAX)? {
             return Ok(());
@@ -56,13 +66,14 @@ impl Writer {
             js::JS_TAG_NULL => buffer.extend_from_slice(b"null"),
             js::JS_TAG_BOOL => buffer.extend_from_slice(if value.as_bool() == Some(true) { b"true" } else { b"false" }),
             js::JS_TAG_STRING | js::JS_TAG_STRING_ROPE => value.with_text(|text| write_string(text, buffer))??,
+            js::JS_TAG_BIG_INT | js::JS_TAG_SHORT_BIG_INT if self.plain.is_some() => return Err(Self::not_plain()),
             js::JS_TAG_BIG_INT | js::JS_TAG_SHORT_BIG_INT => {
                 value.with_text(|digits| buffer.extend_from_slice(digits))?;
             }
             js::JS_TAG_OBJECT => return self.object(value, buffer, depth),
             _ => {
                 let Some(number) = value.as_number() else { return Ok(false) };
-                write_number(number, buffer)?;
+                self.number(value, number, buffer)?;
             }
         }
         Ok(true)
@@ -76,6 +87,11 @@ impl Writer {
             return Ok(false);
         }
         let own = value.get(c"toJSON")?;
+        if let Some(plain) = self.plain
+            && (!own.is_nothing() || !value.is_array() && value.prototype() != plain)
+        {
+            return Err(Self::not_plain());
+        }
         if own.is_function() {
             let name = Value::text(self.context, "")?;
             let shown = own.call(value, &[&name])?;
@@ -87,6 +103,19 @@ impl Writer {
             self.members(value, buffer, depth)?
         }
         Ok(true)
+    }
+
+    fn not_plain() -> Thrown {
+        Thrown::said("it is not a plain value")
+    }
+
+    fn number(&self, value: &Value, number: f64, buffer: &mut Vec<u8>) -> Written<()> {
+        if self.plain.is_some() && number.is_finite() && (number.fract() != 0.0 || number.abs() >= SAFE_MAX) {
+            // As the language writes it, digit for digit.
+            return value.with_text(|digits| buffer.extend_from_slice(digits));
+        }
+        let is_negative_zero = number == 0.0 && number.is_sign_negative();
+        write_number(if self.plain.is_some() && is_negative_zero { 0.0 } else { number }, buffer)
     }
 
     fn array(&mut self, value: &Value, buffer: &mut Vec<u8>, depth: usize) -> Written<()> {
