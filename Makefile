@@ -5,9 +5,9 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # Guests are built into a folder of their own below it, by whichever toolchain can.
 SANDMILL := $(TARGET_DIR)/release/sandmill
 SANDMILL_DEV := $(TARGET_DIR)/debug/sandmill
-# The folders that are stages, those of the tests included: the others are libraries that they share. Two are kept built,
-# because they take minutes and a C compiler for WebAssembly: `make std-components` builds these again.
-KEPT = stages/jq/ stages/script-javascript/
+# The folders that are stages, those of the tests included: the others are libraries that they share. Three are kept
+# built, because they take minutes and a C compiler for WebAssembly: `make std-components` builds these again.
+KEPT = stages/javascript-engine/ stages/jq/ stages/script-javascript/
 STAGES = $(filter-out $(KEPT),$(dir $(shell grep -l cdylib stages/*/Cargo.toml tests/guests/*/Cargo.toml)))
 
 # How long `make fuzz` spends on each target.

@@ -128,7 +128,8 @@ pub(crate) fn build_stages() {
         let stages = fs::read_dir(repository().join("stages")).expect("there are stages");
         let mut folders: Vec<PathBuf> = stages.map(|stage| stage.expect("it can be read").path()).collect();
         // Those of other languages take minutes and a C compiler for WebAssembly: their components are kept in stages/std.
-        let is_kept = |folder: &PathBuf| folder.ends_with("jq") || folder.ends_with("script-javascript");
+        let kept = ["javascript-engine", "jq", "script-javascript"];
+        let is_kept = |folder: &PathBuf| kept.iter().any(|name| folder.ends_with(name));
         folders.retain(|folder| {
             let manifest = fs::read_to_string(folder.join("Cargo.toml"));
             !is_kept(folder) && manifest.is_ok_and(|manifest| manifest.contains("cdylib"))

@@ -1,30 +1,30 @@
 // Makes a component of a stage written in JavaScript or TypeScript. `sandmill build` runs it:
 //
-//   node build.mjs --folder DIR --entry stage.ts --wit DIR --work DIR --tools DIR --out stage.wasm [--reach time,random]
+//   node build.mjs --folder DIR --entry stage.ts --engine FILE --work DIR --tools DIR --out FILE [--reach time,random]
 //
-// `--tools` has the `node_modules` of toolchain/package-lock.json. The last line of stdout is JSON:
-// `{"world": "stage", "flushes": true}`; `flushes` is null where nobody can tell. The author's module is not run here.
+// `--tools` has the `node_modules` of toolchain/package-lock.json. `--engine` is the module that all stages run on. The
+// stage's bundle is evaluated in it, and `--out` becomes its memory then. The last line of stdout is JSON:
+// `{"world": "stage", "flushes": true}`; `flushes` is null where nobody can tell.
 
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
+import { evaluated } from "./build/engine.mjs";
 import { describe, placesOf, readable, unresolved } from "./build/read.mjs";
 
 const SDK = path.dirname(fileURLToPath(import.meta.url));
-const HOST = "sandmill:stage/host@0.1.0";
-const RANDOM = "wasi:random/random@0.2.12";
 
 class Refused extends Error {}
 
 async function main() {
   const options = Object.fromEntries(
-    ["folder", "entry", "wit", "work", "tools", "out", "reach"].map((name) => [name, { type: "string", default: "" }]),
+    ["folder", "entry", "engine", "work", "tools", "out", "reach"].map((name) => [name, { type: "string", default: "" }]),
   );
   const given = parseArgs({ options }).values;
-  for (const name of ["folder", "wit", "work", "tools"]) given[name] = path.resolve(given[name]);
+  for (const name of ["folder", "engine", "work", "tools"]) given[name] = path.resolve(given[name]);
   const reach = given.reach.split(",").filter(Boolean);
   const require = createRequire(path.join(given.tools, "package.json"));
   const rolldown = await import(pathToFileURL(require.resolve("rolldown")));
@@ -40,40 +40,24 @@ async function main() {
     const form = describe(parseAst, text, given.entry);
     const places = placesOf(map, given.folder, SDK);
     const source = code.replace('"@@SANDMILL_PLACES@@"', () => JSON.stringify(JSON.stringify(places)));
-    const wit = await witOf(given.wit, work, form.world, reach);
-    const bundle = path.join(work, "bundle.mjs");
-    await writeFile(bundle, source);
-    const { componentize } = require("componentize-qjs");
-    const made = await componentize({
-      witPath: wit,
-      jsSource: source,
-      jsPath: bundle,
-      world: reach.length === 0 ? form.world : "reaching",
-      sync: true,
-      stubWasi: reach.length === 0,
-    }).catch((error) => {
+    const memory = await evaluated(await readFile(given.engine), source).catch((error) => {
       throw new Refused(`${given.entry}: ${readable(error.message, places)}`);
     });
-    await writeFile(given.out, made.component);
+    await writeFile(given.out, memory);
     console.log(JSON.stringify(form));
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-/** The module that becomes the component. `prepare.js` comes first: see `src/reach.js`. */
+/** The module that the engine evaluates. `prepare.js` comes first: see `src/reach.js`. */
 function entryOf(entry, reach) {
   const from = (file) => JSON.stringify(file);
-  const hasRandom = reach.includes("random");
   return `
 import ${from(path.join(SDK, "src/prepare.js"))};
 import * as author from ${from(entry)};
 import { component } from ${from(path.join(SDK, "src/guest.js"))};
-import * as host from "${HOST}";
-${hasRandom ? `import { getRandomBytes } from "${RANDOM}";` : ""}
-const made = component(author.default, host, { reach: ${JSON.stringify(reach)}, random: ${hasRandom ? "getRandomBytes" : "null"} });
-export const transform = made;
-export const source = made;
+export const stage = component(author.default, ${JSON.stringify(reach)});
 `;
 }
 
@@ -86,7 +70,6 @@ async function bundled({ rolldown }, folder, entry, work) {
     input: file,
     cwd: folder,
     platform: "neutral",
-    external: [HOST, RANDOM],
     resolve: { alias: { "#sandmill": sdk, sandmill: sdk }, mainFields: ["module", "main"] },
     onLog(level, log) {
       if (log.code === "UNRESOLVED_IMPORT") missing ??= unresolved(log.message);
@@ -101,17 +84,6 @@ async function bundled({ rolldown }, folder, entry, work) {
   } finally {
     await build.close();
   }
-}
-
-/** The interface, with what the stage reaches. */
-async function witOf(wit, work, world, reach) {
-  if (reach.length === 0) return wit;
-  const copy = path.join(work, "wit");
-  await cp(wit, copy, { recursive: true });
-  const imports = reach.includes("random") ? `import ${RANDOM};` : "";
-  const stage = await readFile(path.join(copy, "stage.wit"), "utf8");
-  await writeFile(path.join(copy, "stage.wit"), `${stage}\nworld reaching { include ${world}; ${imports} }\n`);
-  return copy;
 }
 
 main().catch((error) => {

@@ -63,9 +63,8 @@ export function unresolved(said) {
 
 /** What the tool says, with the author's lines in place of the bundle's. */
 export function readable(text, { sources, lines }) {
-  const own = text.replace(/^.*(?:module evaluation|user JavaScript module): /s, "").trimEnd();
-  const shown = own.split("\n").map((line) => {
-    const found = /\(?[^\s(]*\/bundle\.mjs:(\d+):(\d+)\)?/.exec(line);
+  const shown = text.trimEnd().split("\n").map((line) => {
+    const found = /\(?[^\s(]*bundle\.mjs:(\d+):(\d+)\)?/.exec(line);
     if (found === null) return line;
     const segments = lines[found[1] - 1] ?? [];
     let at = -3;

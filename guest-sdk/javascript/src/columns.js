@@ -1,65 +1,35 @@
 // Records as they cross the sandbox boundary: byte strings back to back, and where each ends.
-//
-// QuickJS has no TextDecoder, and a step of JavaScript costs as much as a native function does for 50 bytes. So whole
-// columns become "binary strings", with one character per byte, by way of base64, which is native in both directions.
 
-const isQuickJS = typeof Uint8Array.prototype.toBase64 === "function";
-
-/** One character per byte. */
-export const binary = isQuickJS
-  ? (bytes) => atob(bytes.toBase64())
-  : (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-
-/** One byte per character, none of which is above U+00FF. */
-export const fromBinary = isQuickJS
-  ? (text) => Uint8Array.fromBase64(btoa(text))
-  : (text) => new Uint8Array(Buffer.from(text, "latin1"));
+import { engine } from "./engine.js";
 
 export const HALF_A_PAIR = "the output has half a surrogate pair: it cannot be written as UTF-8";
 
 export const NO_COLUMN = () => ({ data: new Uint8Array(0), ends: [] });
 
-/** So many bytes are looked at one by one: views that see more at a step cost more than that. */
-const FEW = 1024;
+/** Text to bytes. Throws where the text has half a surrogate pair. */
+export const toUtf8 = engine?.encode ?? encoded;
 
-/** Whether all bytes are ASCII: 32 at a step, since a step costs more than what it looks at. */
-export function isAscii(bytes) {
-  const head = bytes.length <= FEW ? bytes.length : (4 - (bytes.byteOffset & 3)) & 3;
-  const count = (bytes.length - head) >> 5;
-  let seen = 0;
-  for (let at = 0; at < head; at++) seen |= bytes[at];
-  for (let at = head + count * 32; at < bytes.length; at++) seen |= bytes[at];
-  if ((seen & 0x80) !== 0) return false;
-  if (count === 0) return true;
-  // Eight views, each a word further: an index less to add up. Signed, so that no word is a number with a fraction.
-  const view = (word) => new Int32Array(bytes.buffer, bytes.byteOffset + head + word * 4, count * 8 - word);
-  const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(view);
-  for (let at = count * 8 - 8; at >= 0; at -= 8) {
-    seen |= a[at] | b[at] | c[at] | d[at] | e[at] | f[at] | g[at] | h[at];
-  }
-  return (seen & 0x80808080) === 0;
+/** Bytes to text, or null. */
+export const fromUtf8 = engine?.decode ?? decoded;
+
+/** The texts of a column, with null in the place of one that is not UTF-8. */
+export const texts = engine?.texts ?? ((column) => slices(column).map(decoded));
+
+/** A column of texts. Throws where one of them has half a surrogate pair. */
+export const ofTexts = engine?.column ?? ((values) => ofBytes(values.map(encoded)));
+
+function encoded(text) {
+  if (!text.isWellFormed()) throw new TypeError(HALF_A_PAIR);
+  return new Uint8Array(Buffer.from(text, "utf8"));
 }
 
-/** The text of a binary string, or null where it is not UTF-8. */
-export function decoded(text) {
+function decoded(bytes) {
   try {
-    return decodeURIComponent(escape(text));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return null;
   }
 }
-
-/** The binary string of a text. Throws where the text has half a surrogate pair. */
-export function encoded(text) {
-  if (!text.isWellFormed()) throw new TypeError(HALF_A_PAIR);
-  return unescape(encodeURIComponent(text));
-}
-
-/** Text to bytes. */
-export const toUtf8 = (text) => fromBinary(encoded(text));
-
-/** Bytes to text, or null. */
-export const fromUtf8 = (bytes) => decoded(binary(bytes));
 
 /** The offset of the first byte that is not part of a UTF-8 character. */
 export function invalidAt(bytes) {
@@ -83,42 +53,14 @@ export function slices({ data, ends }) {
   return values;
 }
 
-/** A column of texts. Throws where one of them has half a surrogate pair. */
-export function ofTexts(texts) {
-  const joined = texts.join("");
-  const data = latin1(joined);
-  if (data !== null && isAscii(data)) return { data, ends: endsOf(texts) };
-  return ofBinaries(texts.map(encoded));
-}
-
-/** A column of binary strings. */
-export function ofBinaries(texts) {
-  return { data: fromBinary(texts.join("")), ends: endsOf(texts) };
-}
-
 /** A column of byte arrays. */
 export function ofBytes(values) {
-  const ends = endsOf(values);
-  const data = new Uint8Array(ends.length === 0 ? 0 : ends[ends.length - 1]);
-  for (let index = 0; index < values.length; index++) data.set(values[index], index === 0 ? 0 : ends[index - 1]);
-  return { data, ends };
-}
-
-/** Numbers of the width that the boundary has cross it at once, and those of an array one by one. */
-function endsOf(values) {
   const ends = new Uint32Array(values.length);
   let end = 0;
   for (let index = 0; index < values.length; index++) ends[index] = end += values[index].length;
-  return ends;
-}
-
-function latin1(text) {
-  if (!isQuickJS) return /^[\x00-\xff]*$/.test(text) ? fromBinary(text) : null;
-  try {
-    return fromBinary(text);
-  } catch {
-    return null; // `btoa` takes no character above U+00FF
-  }
+  const data = new Uint8Array(end);
+  for (let index = 0; index < values.length; index++) data.set(values[index], index === 0 ? 0 : ends[index - 1]);
+  return { data, ends };
 }
 
 /** The text of bytes, with U+FFFD for each byte that is not part of a UTF-8 character. */

@@ -2,46 +2,42 @@
 
 import { declared } from "./declared.js";
 import { Instance, isFatal } from "./instance.js";
-import { toHost } from "./log.js";
+import { engine } from "./engine.js";
 import { Failure } from "./outputs.js";
 import { message, place } from "./place.js";
-import { clock, seal } from "./reach.js";
+import { seal } from "./reach.js";
 import { OpenSource } from "./source.js";
 
-/** The export `transform` or `source` of an author's default export. `random` is the host's, or null. */
-export function component(exported, host, { reach, random }) {
-  const { panicked } = host;
+/** What the engine calls of an author's default export. */
+export function component(exported, reach) {
   const definition = declared(exported);
   let open = null;
 
   function begin(Kind, ...values) {
-    toHost(host);
-    seal(reach, random);
-    open = called(() => new Kind(definition, ...values), panicked);
+    seal(reach);
+    open = called(() => new Kind(definition, ...values));
   }
 
   if (definition.kind === "source") {
     return {
-      open: (config, cursor) => begin(OpenSource, config, cursor ?? null),
-      pull: (max) => called(() => open.pull(max), panicked),
+      open: (config, cursor) => begin(OpenSource, config, cursor),
+      pull: (max) => called(() => open.pull(max)),
     };
   }
   return {
     open: (config) => begin(Instance, config),
-    process: (batch) => called(() => open.process(batch), panicked),
-    flush: () => called(() => open.flush(), panicked),
+    process: (batch) => called(() => open.process(batch)),
+    flush: () => called(() => open.flush()),
   };
 }
 
 /** Calls the stage. What an instance does not survive ends it; what else it throws is the call's error, a text. */
-function called(call, panicked) {
+function called(call) {
   try {
     return call();
   } catch (error) {
     if (!isFatal(error)) throw text(error);
-    panicked(message(error), place(error));
-    clock(); // a host whose `panicked` returns: without a clock, this is a trap
-    throw error;
+    return engine.panicked(message(error), place(error));
   }
 }
 

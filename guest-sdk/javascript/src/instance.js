@@ -2,7 +2,8 @@
 
 import * as columns from "./columns.js";
 import { Emitted } from "./emitted.js";
-import { parse } from "./json.js";
+import { engine } from "./engine.js";
+import { parse, stringify } from "./json.js";
 import { Failure } from "./outputs.js";
 import { message, place } from "./place.js";
 import { isSchema, read } from "./schema.js";
@@ -50,17 +51,16 @@ export class Instance {
   process(batch) {
     const run = new Run(batch);
     const { input, process } = this.definition;
-    const isBytes = input === "bytes";
-    const { data, ends } = batch.values;
-    const isPlain = isBytes || columns.isAscii(data);
-    const given = isBytes ? data : columns.binary(data);
-    const isSimple = isPlain && !isBytes && this.convert === null && run.keys === null;
-    for (let index = isSimple ? this.texts(run, given, ends) : 0; index < ends.length; index++) {
+    const count = batch.values.ends.length;
+    // The engine takes records as long as one output or none comes of each: most stages, whole batches.
+    let index = engine === null || run.keys !== null ? 0 : run.begin(this);
+    if (index === count) return run.outcome();
+    const given = input === "bytes" ? columns.slices(batch.values) : columns.texts(batch.values);
+    for (; index < count; index++) {
       let got;
       try {
-        const start = index === 0 ? 0 : ends[index - 1];
-        let value = isBytes ? given.subarray(start, ends[index]) : given.slice(start, ends[index]);
-        if (!isPlain) value = decoded(value);
+        let value = given[index];
+        if (value === null) throw notUtf8(recordAt(batch.values, index));
         if (this.convert !== null) value = this.convert(value);
         got = process(value, this.state, run.origin(index));
       } catch (error) {
@@ -71,31 +71,6 @@ export class Instance {
       else run.add(index, got);
     }
     return run.outcome();
-  }
-
-  /** The commonest stage: a text in, a text out, no keys. Returns how many records it took: the last one may be another. */
-  texts(run, given, ends) {
-    const { state } = this;
-    const { process } = this.definition;
-    const { texts } = run;
-    const count = ends.length;
-    let index = 0;
-    let start = 0;
-    let got;
-    try {
-      for (; index < count; index++) {
-        const end = ends[index];
-        got = process(given.slice(start, end), state, NO_ORIGIN);
-        if (typeof got !== "string") break;
-        texts.push(got);
-        start = end;
-      }
-    } catch (error) {
-      run.fail(index, error);
-      return index + 1;
-    }
-    if (index < count) run.add(index, got);
-    return index + 1;
   }
 
   /** Takes what the stage has kept for its end. Throws what the stage throws. */
@@ -112,9 +87,31 @@ class Run {
     this.batch = batch;
     this.keys = batch.keys.ends.length > 0 ? columns.slices(batch.keys) : null;
     this.texts = [];
+    this.done = null;
     this.emitted = null;
     this.isOneToOne = true;
     this.failures = [];
+  }
+
+  /** Has the engine take the first records. Returns how many. */
+  begin({ definition, state, convert }) {
+    const { values } = this.batch;
+    const done = engine.run(values, definition.input, definition.process, state, NO_ORIGIN, convert, written);
+    if (done.taken === values.ends.length && done.got === undefined && done.thrown === undefined) this.done = done;
+    else if (done.taken > 0) this.takeOver(done);
+    return done.taken;
+  }
+
+  /** Continues where the engine has stopped: at a record of which more comes than it can say. */
+  takeOver({ outputs, origins, taken, got, thrown }) {
+    this.emitted = new Emitted();
+    this.isOneToOne = origins === undefined;
+    for (const [number, value] of columns.slices(outputs).entries()) {
+      const origin = origins === undefined ? number : origins[number];
+      this.emitted.push(columns.fromUtf8(value) ?? value, origin, NO_KEY, 0);
+    }
+    if (got !== undefined) this.add(taken - 1, got[0]);
+    if (thrown !== undefined) this.fail(taken - 1, thrown[0]);
   }
 
   /** Keeps what the stage returned for a record. */
@@ -139,6 +136,10 @@ class Run {
   }
 
   outcome() {
+    if (this.done !== null) {
+      const { outputs, origins } = this.done;
+      return { emitted: { values: outputs, keys: columns.NO_COLUMN() }, origins: origins ?? [], ports: [], failures: [] };
+    }
     if (this.emitted === null) {
       try {
         return { emitted: { values: columns.ofTexts(this.texts), keys: this.batch.keys }, origins: [], ports: [], failures: [] };
@@ -172,12 +173,17 @@ function recordAt({ data, ends }, index) {
   return data.subarray(index === 0 ? 0 : ends[index - 1], ends[index]);
 }
 
-function decoded(binary) {
-  const text = columns.decoded(binary);
-  if (text !== null) return text;
-  const at = columns.invalidAt(columns.fromBinary(binary));
-  const byte = binary.charCodeAt(at).toString(16).padStart(2, "0");
-  throw new Failure(`the record is not UTF-8: byte 0x${byte} at offset ${at}`);
+function notUtf8(bytes) {
+  const at = columns.invalidAt(bytes);
+  const byte = bytes[at].toString(16).padStart(2, "0");
+  return new Failure(`the record is not UTF-8: byte 0x${byte} at offset ${at}`);
+}
+
+/** The text of a value that is one output by itself: JSON. Undefined for what is more than that, or not an output. */
+function written(value) {
+  const isPlain = typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+  const isJson = isPlain && typeof value.next !== "function" && typeof value.then !== "function";
+  return isJson || typeof value === "number" ? stringify(value) : undefined;
 }
 
 function failed(index, error) {

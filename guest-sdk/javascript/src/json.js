@@ -1,5 +1,6 @@
 // JSON that is exact, or an error: no integer that becomes another, no Infinity that becomes null.
 
+import { engine } from "./engine.js";
 import { Failure } from "./outputs.js";
 
 /** How deep JSON may be nested: a component's stack holds several times as many levels. */
@@ -10,6 +11,8 @@ const suspicious = /\d{16}|\d[eE]/;
 
 /** Parses JSON. Throws a Failure for what is not JSON, and for integers that no number holds. */
 export function parse(text) {
+  const plain = engine?.parse(text);
+  if (plain !== undefined) return plain;
   if (text.length > 2 * DEPTH_MAX && depth(text) > DEPTH_MAX) {
     throw new Failure(`not JSON: nested more than ${DEPTH_MAX} levels deep`);
   }

@@ -1,19 +1,13 @@
 // Lines for the person who runs the pipeline. The host adds stage and worker; in node they go to stderr.
 
-import { toUtf8 } from "./columns.js";
+import { engine } from "./engine.js";
 
-let sink = (level, line) => globalThis.console?.error(`${level}: ${line}`);
-let stream = (level, text) => line(level, text);
-
-/** Sends lines, and what `console` prints, elsewhere: to the host. */
-export function toHost({ log, write }) {
-  sink = log;
-  stream = (level, text) => write(level, toUtf8(`${text}\n`.toWellFormed()));
-}
+const sink = engine?.log ?? ((level, line) => globalThis.console?.error(`${level}: ${line}`));
 
 /** Prints a text and a line feed. */
 export function print(level, text) {
-  stream(level, text);
+  if (engine === null) line(level, text);
+  else engine.write(level, `${text}\n`);
 }
 
 /** Logs each line of a text. Half a character cannot cross, and becomes U+FFFD. */

@@ -1,8 +1,9 @@
 // What a stage may not reach is an error of JavaScript, and never a trap.
 //
-// A component without a clock ends at once, uncatchably, where QuickJS asks for the time. So what would ask is wrapped
-// before the author's module runs. While the component is built the wrappers let everything through; `seal` closes them.
+// What would ask for it is wrapped before the author's module runs. While the component is built the wrappers let everything
+// through; `seal` closes them.
 
+import { engine } from "./engine.js";
 import { print, shown } from "./log.js";
 
 const WORDS = { time: "the time", random: "random numbers", env: "the environment" };
@@ -10,9 +11,6 @@ const WORDS = { time: "the time", random: "random numbers", env: "the environmen
 const RANDOM_BYTES = 512;
 
 const sealed = new Set();
-
-/** The unwrapped clock: where nothing else ends an instance, asking it does. */
-export const clock = Date.now;
 
 function refuse(kind) {
   throw new Error(`this stage does not reach ${WORDS[kind]}: \`reach = ["${kind}"]\` in sandmill.toml asks for it`);
@@ -25,10 +23,10 @@ const guarded = (kind, call) =>
   };
 
 /** Refuses from now on what is not in `reach`. Called when the component is opened. */
-export function seal(reach, random) {
+export function seal(reach) {
   for (const kind of Object.keys(WORDS)) if (!reach.includes(kind)) sealed.add(kind);
   sealed.add("later");
-  if (random !== null) Math.random = fractions(random); // QuickJS's own seed is the build's
+  if (reach.includes("random") && engine !== null) Math.random = fractions(engine.random); // QuickJS's own seed is the build's
 }
 
 /** Numbers from 0 up to, but not including, 1, made of the host's random bytes. */
@@ -37,7 +35,7 @@ export function fractions(random) {
   let at = 0;
   return () => {
     if (at >= words.length) {
-      words = new Uint32Array(random(RANDOM_BYTES).slice().buffer);
+      words = new Uint32Array(random(RANDOM_BYTES).buffer);
       at = 0;
     }
     return ((words[at++] >>> 5) * 2 ** 26 + (words[at++] >>> 6)) / 2 ** 53;
@@ -57,6 +55,7 @@ export function prepare(columns) {
       return target();
     },
   });
+  const clock = Original.now;
   Original.now = guarded("time", clock);
   Original.prototype.constructor = proxy;
   globalThis.Date = proxy;

@@ -4,20 +4,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { trial } from "../index.js";
-import { isAscii } from "../src/columns.js";
+import * as columns from "../src/columns.js";
 
-test("a byte that is not ASCII is found wherever it is, in few bytes and in many", () => {
-  for (const length of [0, 1, 31, 32, 1023, 1024, 1025, 1056, 1100]) {
-    for (const before of [0, 1, 2, 3]) {
-      const bytes = new Uint8Array(length + before + 8).fill(0xff).subarray(before, before + length).fill(0x7f);
-      assert.ok(isAscii(bytes), `${length} bytes`);
-      for (let at = 0; at < length; at++) {
-        bytes[at] = 0x80;
-        assert.ok(!isAscii(bytes), `byte ${at} of ${length}`);
-        bytes[at] = 0x7f;
-      }
-    }
-  }
+test("texts come out of a column as they went in, and what is not UTF-8 is null", () => {
+  const values = ["", "a", "ß€😀", "\ufeffx", "z"];
+  assert.deepEqual(columns.texts(columns.ofTexts(values)), values);
+  const bytes = [[0x61], [0x80], [0xed, 0xa0, 0x80], [0x62]].map((value) => new Uint8Array(value));
+  assert.deepEqual(columns.texts(columns.ofBytes(bytes)), ["a", null, null, "b"]);
+  assert.throws(() => columns.ofTexts(["a", "\ud800"]), /half a surrogate pair/);
 });
 
 test("records after one that is not a text out have their fates, in order", () => {

@@ -12,7 +12,7 @@ function sealed(reach, program) {
     import { seal } from ${JSON.stringify(new URL("../src/reach.js", import.meta.url).href)};
     const write = (text) => process.stdout.write(text);
     const built = new Date();
-    seal(${JSON.stringify(reach)}, null);
+    seal(${JSON.stringify(reach)});
     ${program}`;
   return spawnSync(process.execPath, ["--input-type=module", "-e", text], { encoding: "utf8" });
 }

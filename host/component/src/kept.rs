@@ -36,6 +36,10 @@ const KEPT: &[(&str, &[u8])] = &kept![
     "script-javascript",
 ];
 
+const JAVASCRIPT_ENGINE: &str = "javascript-engine";
+/// Parts of components, which cannot be named by themselves.
+const PARTS: &[(&str, &[u8])] = &kept!["javascript-engine",];
+
 /// Too large to travel: it is built once, by [`crate::build::script_runner`].
 const BUILT: &str = "script-python";
 
@@ -57,6 +61,20 @@ pub fn known(name: &str) -> std::result::Result<(), String> {
 /// When there is no such component, or no folder to unpack it into.
 pub fn file_of(path: &Path) -> Option<Result<PathBuf>> {
     Some(unpacked(path.to_str()?.strip_prefix(PREFIX)?))
+}
+
+/// The module that stages in JavaScript run on, unpacked.
+///
+/// # Errors
+/// When there is no folder to unpack it into.
+pub fn javascript_engine() -> Result<PathBuf> {
+    unpacked(JAVASCRIPT_ENGINE)
+}
+
+/// The hash of [`javascript_engine`].
+#[must_use]
+pub fn javascript_engine_sha256() -> &'static str {
+    sum(JAVASCRIPT_ENGINE).unwrap_or_default()
 }
 
 /// The hash of what is in this file, where that is one of these components, and nobody else can have changed it.
@@ -87,7 +105,7 @@ fn sum(name: &str) -> Option<&'static str> {
 }
 
 fn unpacked(name: &str) -> Result<PathBuf> {
-    let Some((_, packed)) = KEPT.iter().find(|(known, _)| *known == name) else {
+    let Some((_, packed)) = KEPT.iter().chain(PARTS).find(|(known, _)| *known == name) else {
         let error = Error::config(format!("there is no component \"{PREFIX}{name}\""));
         return Err(known(name).err().into_iter().fold(error, Error::hint));
     };
@@ -132,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_component_that_is_kept_unpacks_and_has_its_hash() {
-        for (name, packed) in KEPT {
+        for (name, packed) in KEPT.iter().chain(PARTS) {
             let component = zstd::decode_all(*packed).unwrap();
             assert!(component.starts_with(b"\0asm"), "{name}");
             assert_eq!(
@@ -141,7 +159,7 @@ mod tests {
                 "scripts/std-components writes stages/std/SHA256SUMS"
             );
         }
-        assert_eq!(SUMS.lines().count(), KEPT.len());
+        assert_eq!(SUMS.lines().count(), KEPT.len() + PARTS.len());
     }
 
     #[test]

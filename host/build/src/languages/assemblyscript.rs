@@ -30,7 +30,7 @@ static TOOL: Tool = Tool {
 };
 
 static DRIVER: Driver =
-    Driver { tool: &TOOL, program: ".sandmill/assemblyscript/build.mjs", entry: "stage.ts", is_bundler: false };
+    Driver { tool: &TOOL, program: ".sandmill/assemblyscript/build.mjs", entry: "stage.ts", engine: None };
 
 impl Language for AssemblyScript {
     fn name(&self) -> &'static str {

@@ -20,12 +20,28 @@ pub(super) struct Driver {
     pub(super) program: &'static str,
     /// The file with the function, when the settings do not say.
     pub(super) entry: &'static str,
-    /// Whether it reads the interface, and keeps files of its own.
-    pub(super) is_bundler: bool,
+    /// The module that it evaluates the stage in, where it does. It keeps files of its own then.
+    pub(super) engine: Option<fn() -> Result<PathBuf>>,
+}
+
+/// What a driver made.
+pub(super) struct Driven {
+    pub(super) bytes: Vec<u8>,
+    pub(super) form: Form,
+    /// The tool, with its version.
+    pub(super) toolchain: String,
+    /// Its program, where it is one of this machine.
+    pub(super) compiler: Option<PathBuf>,
 }
 
 impl Driver {
+    /// Makes a module by the driver alone.
     pub(super) fn build(&self, language: &dyn Language, job: &mut Job<'_>) -> Result<Made> {
+        let Driven { bytes: wasm, form: Form { flushes, .. }, toolchain, compiler } = self.run(language, job)?;
+        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler, flushes })
+    }
+
+    pub(super) fn run(&self, language: &dyn Language, job: &mut Job<'_>) -> Result<Driven> {
         let found = self.tool.find(language, job)?;
         let output = Output::in_scratch(job.stage)?;
         let folder = &job.stage.folder;
@@ -40,19 +56,18 @@ impl Driver {
             .arg(tools(&found)?)
             .arg("--out")
             .arg(output.path());
-        if self.is_bundler {
-            command.args(["--wit", ".sandmill/wit", "--work"]).arg(job.stage.scratch());
-        } else {
-            command.args(["--world", job.stage.settings.world.name()]);
-        }
+        match self.engine {
+            Some(engine) => command.arg("--engine").arg(engine()?).arg("--work").arg(job.stage.scratch()),
+            None => command.args(["--world", job.stage.settings.world.name()]),
+        };
         if !reach.is_empty() {
             command.args(["--reach", &reach.join(",")]);
         }
-        let Form { flushes, .. } = driver::run(command, job)?;
+        let form = driver::run(command, job)?;
         let path = output.path();
-        let wasm = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+        let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         let toolchain = format!("{} {}", self.tool.name, found.version);
-        Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes })
+        Ok(Driven { bytes, form, toolchain, compiler: found.installed() })
     }
 }
 

@@ -1,17 +1,22 @@
-//! JavaScript and TypeScript: a bundle and QuickJS in one component, by rolldown and componentize-qjs.
+//! JavaScript and TypeScript: a bundle, made by rolldown, in an engine that travels inside this program.
+
+mod engine;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::node::Driver;
+use super::node::{Driven, Driver};
+use crate::driver::Form;
 use crate::files::{below, is_one_of};
-use crate::folder::Stage;
+use crate::folder::{Stage, unreadable};
 use crate::kit::{Kit, Unpacked, files};
 use crate::language::{Job, Language, Made, Read, Scaffold};
 use crate::settings::{Reach, Settings};
 use crate::toolchain::{Origin, Tool};
-use sandmill_engine::error::Result;
+use sandmill_component::kept::{javascript_engine, javascript_engine_sha256};
+use sandmill_engine::error::{Error, Result};
 use sandmill_engine::plan::Suggested;
 
 /// JavaScript.
@@ -23,21 +28,21 @@ pub(super) struct JavaScript;
 pub(super) struct TypeScript;
 
 static TOOL: Tool = Tool {
-    name: "componentize-qjs",
-    version: "0.4.5",
-    megabytes: 60,
-    licence: "Apache-2.0 WITH LLVM-exception; rolldown: MIT",
+    name: "rolldown",
+    version: "1.3.2",
+    megabytes: 22,
+    licence: "MIT",
     origin: Origin::Npm {
-        package: include_str!("../../../../guest-sdk/javascript/toolchain/package.json"),
-        lock: include_str!("../../../../guest-sdk/javascript/toolchain/package-lock.json"),
+        package: include_str!("../../../../../guest-sdk/javascript/toolchain/package.json"),
+        lock: include_str!("../../../../../guest-sdk/javascript/toolchain/package-lock.json"),
     },
     program: "node_modules/.bin/rolldown",
     installed: None,
 };
 
 const DRIVER: &str = ".sandmill/javascript/build.mjs";
-static JAVASCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.js", is_bundler: true };
-static TYPESCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.ts", is_bundler: true };
+static JAVASCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.js", engine: Some(javascript_engine) };
+static TYPESCRIPT: Driver = Driver { tool: &TOOL, program: DRIVER, entry: "stage.ts", engine: Some(javascript_engine) };
 
 /// What the engine has a way to ask for.
 const REACHES: [Reach; 2] = [Reach::Time, Reach::Random];
@@ -45,6 +50,20 @@ const REACHES: [Reach; 2] = [Reach::Time, Reach::Random];
 fn read(folder: &Path, settings: &Settings, driver: &Driver) -> Result<Read> {
     settings.entry(folder, driver.entry)?;
     Ok(Read { name: settings.name(folder)?, sdk: Some(Unpacked::in_stage(&KIT, Path::new(""))) })
+}
+
+/// The stage's code, and the engine that it runs on.
+fn maker() -> String {
+    format!("{}, engine {}", TOOL.identity(), javascript_engine_sha256())
+}
+
+fn build(driver: &Driver, language: &dyn Language, job: &mut Job<'_>) -> Result<Made> {
+    let Driven { bytes: memory, form: Form { world, flushes }, toolchain, compiler } = driver.run(language, job)?;
+    let path = javascript_engine()?;
+    let engine = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+    let wasm = engine::stage(&engine, &memory, world, &job.stage.settings.reach)
+        .map_err(|error| Error::internal("the engine that travels inside this program").caused_by(error.to_string()))?;
+    Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler, flushes })
 }
 
 fn watched(stage: &Stage) -> Result<BTreeSet<PathBuf>> {
@@ -90,7 +109,7 @@ impl Language for JavaScript {
     }
 
     fn maker(&self) -> String {
-        TOOL.identity()
+        maker()
     }
 
     fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
@@ -98,7 +117,7 @@ impl Language for JavaScript {
     }
 
     fn build(&self, job: &mut Job<'_>) -> Result<Made> {
-        JAVASCRIPT.build(self, job)
+        build(&JAVASCRIPT, self, job)
     }
 
     fn defaults(&self) -> Suggested {
@@ -138,7 +157,7 @@ impl Language for TypeScript {
     }
 
     fn maker(&self) -> String {
-        TOOL.identity()
+        maker()
     }
 
     fn watched(&self, stage: &Stage) -> Result<BTreeSet<PathBuf>> {
@@ -146,7 +165,7 @@ impl Language for TypeScript {
     }
 
     fn build(&self, job: &mut Job<'_>) -> Result<Made> {
-        TYPESCRIPT.build(self, job)
+        build(&TYPESCRIPT, self, job)
     }
 
     fn defaults(&self) -> Suggested {
@@ -162,6 +181,7 @@ static KIT: Kit = Kit {
     files: files![
         "javascript/README.md",
         "javascript/build.mjs",
+        "javascript/build/engine.mjs",
         "javascript/build/read.mjs",
         "javascript/index.d.ts",
         "javascript/index.js",
@@ -169,6 +189,7 @@ static KIT: Kit = Kit {
         "javascript/src/columns.js",
         "javascript/src/declared.js",
         "javascript/src/emitted.js",
+        "javascript/src/engine.js",
         "javascript/src/guest.js",
         "javascript/src/instance.js",
         "javascript/src/json.js",
@@ -180,26 +201,24 @@ static KIT: Kit = Kit {
         "javascript/src/schema.js",
         "javascript/src/source.js",
         "javascript/src/trial.js",
-        "wit/deps/random.wit",
-        "wit/stage.wit",
     ],
 };
 
 const TEMPLATE: &[(&str, &str)] = &[
-    ("README.md", include_str!("../../../../guest-sdk/javascript/template/README.md")),
-    (".gitignore", include_str!("../../../../guest-sdk/javascript/template/gitignore")),
-    ("package.json", include_str!("../../../../guest-sdk/javascript/template/package.json")),
-    ("sandmill.toml", include_str!("../../../../guest-sdk/javascript/template/sandmill.toml")),
-    ("stage.js", include_str!("../../../../guest-sdk/javascript/template/stage.js")),
-    ("stage.test.mjs", include_str!("../../../../guest-sdk/javascript/template/stage.test.mjs")),
+    ("README.md", include_str!("../../../../../guest-sdk/javascript/template/README.md")),
+    (".gitignore", include_str!("../../../../../guest-sdk/javascript/template/gitignore")),
+    ("package.json", include_str!("../../../../../guest-sdk/javascript/template/package.json")),
+    ("sandmill.toml", include_str!("../../../../../guest-sdk/javascript/template/sandmill.toml")),
+    ("stage.js", include_str!("../../../../../guest-sdk/javascript/template/stage.js")),
+    ("stage.test.mjs", include_str!("../../../../../guest-sdk/javascript/template/stage.test.mjs")),
 ];
 
 const TEMPLATE_TS: &[(&str, &str)] = &[
-    ("README.md", include_str!("../../../../guest-sdk/javascript/template-ts/README.md")),
-    (".gitignore", include_str!("../../../../guest-sdk/javascript/template-ts/gitignore")),
-    ("package.json", include_str!("../../../../guest-sdk/javascript/template-ts/package.json")),
-    ("sandmill.toml", include_str!("../../../../guest-sdk/javascript/template-ts/sandmill.toml")),
-    ("stage.test.ts", include_str!("../../../../guest-sdk/javascript/template-ts/stage.test.ts")),
-    ("stage.ts", include_str!("../../../../guest-sdk/javascript/template-ts/stage.ts")),
-    ("tsconfig.json", include_str!("../../../../guest-sdk/javascript/template-ts/tsconfig.json")),
+    ("README.md", include_str!("../../../../../guest-sdk/javascript/template-ts/README.md")),
+    (".gitignore", include_str!("../../../../../guest-sdk/javascript/template-ts/gitignore")),
+    ("package.json", include_str!("../../../../../guest-sdk/javascript/template-ts/package.json")),
+    ("sandmill.toml", include_str!("../../../../../guest-sdk/javascript/template-ts/sandmill.toml")),
+    ("stage.test.ts", include_str!("../../../../../guest-sdk/javascript/template-ts/stage.test.ts")),
+    ("stage.ts", include_str!("../../../../../guest-sdk/javascript/template-ts/stage.ts")),
+    ("tsconfig.json", include_str!("../../../../../guest-sdk/javascript/template-ts/tsconfig.json")),
 ];
