@@ -83,6 +83,13 @@ class TestSdk < Minitest::Test
     assert_equal %w[a], outcome(%w[a b]) { |line| return line if line == "a" }.texts
   end
 
+  def test_a_method_by_its_name_takes_the_record_alone
+    assert_equal ["ABC"], Sandmill.stage(&:upcase).trial.process(["abc"]).texts
+    assert_equal ["b"], Sandmill.stage { |line, *| line[1] }.trial.process(["abc"]).texts
+    config = Sandmill.stage(config: Hash) { |*all| all.last["x"] }.trial(x: "1").process(["abc"]).texts
+    assert_equal ["1"], config
+  end
+
   def test_bytes_are_what_they_were
     assert_equal ["\xff\x00".b], outcome(["\xff\x00"], input: :bytes) { |bytes| bytes }.outputs.map(&:value)
     assert_equal "the record is not UTF-8: byte 0xff at offset 2", outcome(["ü\xff"]) { |line| line }.failure(0)

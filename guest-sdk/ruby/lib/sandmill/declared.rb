@@ -78,7 +78,8 @@ module Sandmill
       @config = Configuration.new(config)
       method = process_of(target)
       required = method.parameters.count { |kind, _| %i[req opt].include?(kind) }
-      required = 2 if method.parameters.any? { |kind, _| kind == :rest }
+      # Without a name, what is left is not looked at: `&:upcase` has such a parameter, and would take it for its own.
+      required = 2 if method.parameters.any? { |kind, name| kind == :rest && ![nil, :*].include?(name) }
       raise ArgumentError, "the stage takes no record: its first parameter is the record" if required.zero?
       raise ArgumentError, "the stage takes more than a record and the configuration" if required > 2
 

@@ -1,0 +1,3 @@
+require "sandmill"
+
+Sandmill.stage(&:upcase)
