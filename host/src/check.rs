@@ -228,11 +228,15 @@ fn source(kind: &SourceKind) -> String {
     }
 }
 
-/// Its writers are named where there are several: then the order is not that of the input.
+/// Its writers are named where there are several: then the order is not that of the input. With one, the order is named
+/// where it was asked for.
 fn sink(of: &SinkPlan) -> String {
     let summary = of.spec.summary();
     match (of.writers.get(), of.order, &of.key) {
-        (1, ..) => summary,
+        (1, Some(Order::Key), key) => format!("{summary}, {}", in_order_by(key)),
+        (1, Some(Order::Input), _) => format!("{summary}, in input order"),
+        (1, Some(Order::None), _) => format!("{summary}, in any order"),
+        (1, None, _) => summary,
         (writers, Some(Order::Key), key) => format!("{summary}, {writers} writers, {}", in_order_by(key)),
         (writers, Some(Order::None | Order::Input) | None, _) => format!("{summary}, {writers} writers, in any order"),
     }

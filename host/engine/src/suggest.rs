@@ -2,9 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+/// Words that mean the same, here or in other tools of the field.
+const SAME: &[&[&str]] = &[
+    &["workers", "writers", "threads", "parallelism", "concurrency", "instances"],
+    &["from", "inputs", "input"],
+    &["retry", "retries", "attempts"],
+];
+
 /// The candidate that `word` was most likely meant to be, if any comes close.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
+    let same: &[&str] = SAME.iter().find(|words| words.contains(&word.as_str())).copied().unwrap_or_default();
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(meant) = candidates.iter().find(|candidate| same.contains(candidate)) {
+        return Some(meant);
+    }
     candidates
         .into_iter()
         .filter_map(|candidate| distance(&word, &candidate.to_lowercase()).map(|distance| (distance, candidate)))
@@ -53,6 +65,8 @@ mod tests {
         assert_eq!(nearest("Bytes", known), Some("bytes"));
         assert_eq!(nearest("mem", known), Some("memory"));
         assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("writers", ["worker", "workers"]), Some("workers"));
+        assert_eq!(nearest("Threads", ["name", "writers"]), Some("writers"));
         assert_eq!(nearest("", ["a"]), None);
         assert_eq!(nearest(&"x".repeat(1 << 20), known), None);
         assert_eq!(hint("byte", known).as_deref(), Some("did you mean \"bytes\"?"));

@@ -37,7 +37,8 @@ fn partition(section: &Table<'_>, value: &Value<'_>, at_once: NonZeroUsize) -> R
     }
     let table = value.table()?;
     table.refuse_unknown(keys::PARTITION)?;
-    table.require("kind")?.choice(&[("mix-and-batch", ())])?;
+    let kind = table.get("kind").ok_or_else(|| table.missing("kind").hint("write kind = \"mix-and-batch\""))?;
+    kind.choice(&[("mix-and-batch", ())])?;
     let id = |name| pointer(&table.require(name)?, name, "");
     let (left, right) = (id("left")?, id("right")?);
     let many = at_once.get().saturating_mul(4).clamp(BUCKETS_DEFAULT, BUCKETS_MAX);

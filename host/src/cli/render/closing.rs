@@ -79,7 +79,7 @@ fn notes(report: &Report) -> String {
     text.extend(report.stats.stages.iter().map(trouble));
     if report.events_lost > 0 {
         text.push_str(&format!(
-            "not shown, because they came too fast: {} log lines or failures\n",
+            "{} log lines or failures were counted and not shown: they came too fast\n",
             count(report.events_lost)
         ));
     }
@@ -498,8 +498,8 @@ stage "parse": 3 invocations failed as
 stage "parse" wrote 68.4 KiB of log
     beyond limits.log, which was
     discarded
-not shown, because they came too fast:
-    412 log lines or failures
+412 log lines or failures were counted
+    and not shown: they came too fast
 
 completed, with dead letters:
     access-log in 1.24 s, 806,452
@@ -533,7 +533,7 @@ visits     912,001 912,001              0               819 ms          50 %
 stage "parse": 2,961 further attempts on failed records; 1 record recovered
 stage "parse": 3 invocations failed as a whole (trap, limit, contract), after 312 ms in guests
 stage "parse" wrote 68.4 KiB of log beyond limits.log, which was discarded
-not shown, because they came too fast: 412 log lines or failures
+412 log lines or failures were counted and not shown: they came too fast
 
 completed, with dead letters: access-log in 1.24 s, 806,452 records/s, 168 MiB/s
 latency: half the records within 12 ms, 99 % within 80 ms, all within 1.20 s

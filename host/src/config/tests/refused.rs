@@ -35,6 +35,7 @@ fn keys_that_are_not_known_are_refused_at_every_level() {
             format!("{}[[stages]]\n", keys("")),
             r#"8:3: unknown key "stages" in the pipeline file | did you mean "stage"?"#,
         ),
+        (keys("writers = 2"), r#"7:1: unknown key "writers" in stage "s" | did you mean "workers"?"#),
         (keys("workrs = 2"), r#"7:1: unknown key "workrs" in stage "s" | did you mean "workers"?"#),
         (
             keys("colour = 2"),
@@ -286,6 +287,10 @@ fn a_partition_names_two_ids_and_takes_the_place_of_the_order() {
             r#"7:22: "kind" of "partition" of stage "s": expected "mix-and-batch", found "mix" | did you mean "mix-and-batch"?"#,
         ),
         (
+            keys("partition = { left = '/a', right = '/b' }"),
+            r#"7:13: missing key "kind" in "partition" of stage "s" | write kind = "mix-and-batch""#,
+        ),
+        (
             keys("partition = { kind = 'mix-and-batch', left = '/a' }"),
             r#"7:13: missing key "right" in "partition" of stage "s""#,
         ),
@@ -378,7 +383,7 @@ fn retries_have_bounds_and_words_of_their_own() {
         ),
         (
             keys("on_error = { retries = 3 }"),
-            r#"7:14: unknown key "retries" in "on_error" of stage "s" | known: retry, backoff, backoff_max, then"#,
+            r#"7:14: unknown key "retries" in "on_error" of stage "s" | did you mean "retry"?"#,
         ),
         (
             keys("on_error = { retry = 101 }"),
