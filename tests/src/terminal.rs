@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -23,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub struct Terminal {
     keyboard: File,
     screen: Arc<Mutex<Seen>>,
+    /// Ends when the command has ended and all that it wrote is on the screen.
+    follower: JoinHandle<()>,
     child: Child,
 }
 
@@ -67,8 +70,8 @@ impl Terminal {
         drop(command);
         let keyboard = File::from(keyboard);
         let screen = Arc::new(Mutex::new(Seen { parser: Parser::new(size.rows, size.columns, 0), bytes: Vec::new() }));
-        follow(keyboard.try_clone()?, Arc::clone(&screen));
-        Ok(Self { keyboard, screen, child })
+        let follower = follow(keyboard.try_clone()?, Arc::clone(&screen));
+        Ok(Self { keyboard, screen, follower, child })
     }
 
     /// The lines that it shows, without blank ones at the end.
@@ -126,16 +129,13 @@ impl Terminal {
     /// When it does not end.
     pub async fn end(mut self) -> Result<(i32, String)> {
         let status = timeout(BOUND, self.child.wait()).await.context(self.screen())??;
-        // What it wrote last may be on its way.
-        let mut shown = self.screen();
-        loop {
-            sleep(LOOK_EVERY * 5).await;
-            let now = self.screen();
-            if now == shown {
-                break;
+        let followed = async {
+            while !self.follower.is_finished() {
+                sleep(LOOK_EVERY).await;
             }
-            shown = now;
-        }
+        };
+        timeout(BOUND, followed).await.context("something holds the terminal open")?;
+        let shown = self.screen();
         ensure!(status.code().is_some(), "it was ended by a signal: {shown}");
         Ok((status.code().unwrap_or_default(), shown))
     }
@@ -157,7 +157,7 @@ fn prepared(sandbox: &Sandbox, line: &str) -> Command {
 }
 
 /// Gives the parser what the terminal is sent, until nobody can send any more.
-fn follow(mut device: File, screen: Arc<Mutex<Seen>>) {
+fn follow(mut device: File, screen: Arc<Mutex<Seen>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(read @ 1..) = device.read(&mut bytes) {
@@ -166,7 +166,7 @@ fn follow(mut device: File, screen: Arc<Mutex<Seen>>) {
             seen.parser.process(bytes);
             seen.bytes.extend_from_slice(bytes);
         }
-    });
+    })
 }
 
 impl WindowSize {
