@@ -76,11 +76,13 @@ async function bundled({ rolldown }, folder, entry, work) {
     },
   });
   try {
-    const { output } = await build.generate({ dir: folder, format: "esm", sourcemap: true, minify: false });
+    const { output } = await build.generate({ dir: folder, format: "esm", sourcemap: true, minify: false, codeSplitting: false });
     if (missing !== null) throw new Refused(missing);
     return output[0];
   } catch (error) {
-    throw error instanceof Refused ? error : new Refused(error.message);
+    if (error instanceof Refused) throw error;
+    const isUnresolved = error.message.includes("[UNRESOLVED_IMPORT]");
+    throw new Refused(isUnresolved ? unresolved(error.message) : error.message);
   } finally {
     await build.close();
   }

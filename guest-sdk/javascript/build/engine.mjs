@@ -51,7 +51,8 @@ async function run({ engine, bundle }) {
   const code = new TextEncoder().encode(bundle);
   const at = room(code.length);
   bytes(at, code.length).set(code);
-  const said = new Uint32Array(memory.buffer, evaluate(at, code.length), 2);
+  const answer = evaluate(at, code.length);
+  const said = new Uint32Array(memory.buffer, answer, 2); // the memory may have grown meanwhile, into another buffer
   const message = said[1] === 0 ? null : text(said[0], said[1]);
   parentPort.postMessage({ memory: new Uint8Array(memory.buffer), message });
 }

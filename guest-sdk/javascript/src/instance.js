@@ -55,7 +55,8 @@ export class Instance {
     // The engine takes records as long as one output or none comes of each: most stages, whole batches.
     let index = engine === null || run.keys !== null ? 0 : run.begin(this);
     if (index === count) return run.outcome();
-    const given = input === "bytes" ? columns.slices(batch.values) : columns.texts(batch.values);
+    // Bytes of its own for each: what a stage does to them, it does to no other record.
+    const given = input === "bytes" ? columns.slices(batch.values).map((value) => value.slice()) : columns.texts(batch.values);
     for (; index < count; index++) {
       let got;
       try {

@@ -17,5 +17,6 @@ mod column;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod host;
+mod json;
 mod natives;
 mod texts;

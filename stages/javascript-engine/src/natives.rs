@@ -10,7 +10,8 @@ use quickjs::{Context, Thrown, Value, argument};
 
 use crate::column::Column;
 use crate::host::{self, LEVELS};
-use crate::texts::{Input, Json, Work};
+use crate::json::Json;
+use crate::texts::{Input, Work};
 
 const HALF_A_PAIR: &str = "the output has half a surrogate pair: it cannot be written as UTF-8";
 /// Random numbers that are asked for at once.
@@ -144,22 +145,13 @@ fn run(context: Context, arguments: &[Value; 7]) -> Result<Value, Thrown> {
         (_, false) => Input::Text,
     };
     let (process, state, origin, write) = (process.clone(), state.clone(), origin.clone(), write.clone());
-    let done = Json::with(context, |json| {
-        let mut work = Work { process, state, origin, input, write, json };
-        let done = work.run(context, &data, &ends);
-        (work.json, done)
-    });
-    done?.into_value(context)
+    Work { process, state, origin, input, write }.run(context, &data, &ends).into_value(context)
 }
 
 /// `parse(text)`: the value that it is as JSON, or `undefined` if that is for `JSON.parse` to say.
 fn parse(context: Context, [text]: &[Value; 1]) -> Result<Value, Thrown> {
-    let value = text.with_text(|text| {
-        Json::with(context, |mut json| {
-            let value = str::from_utf8(text).ok().and_then(|text| json.read(text));
-            (json, value)
-        })
-    });
+    let value =
+        text.with_text(|text| Json::with(context, |json| str::from_utf8(text).ok().and_then(|text| json.read(text))));
     Ok(value??.unwrap_or_else(|| Value::undefined(context)))
 }
 
@@ -237,6 +229,41 @@ mod tests {
             run("'a'", "x => ({ x, n: 1e21, y: undefined, z: -0 })"),
             r#"{"outputs":"{\"x\":\"a\",\"n\":1e+21,\"z\":0}","taken":1}"#
         );
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left_to_the_script_and_bytes_are_those_of_now() {
+        let made = |value: &str| {
+            evaluated(&format!(
+                "said(sandmill.run(column('x'), 'text', () => {value}, null, null, null, () => 'script'))"
+            ))
+        };
+        let left = r#"{"outputs":"script","taken":1}"#;
+        for value in [
+            "({ kind: class { static toJSON() { return 1 } } })",
+            "({ list: [Object.assign(() => 1, { toJSON: () => 6 })] })",
+            "new Uint8ClampedArray([65])",
+            "({ n: 1n })",
+            "({ d: new Date(0) })",
+            "({ m: new Map() })",
+            "({ then: () => 1 })",
+            "({ next: () => 1 })",
+            "Object.create(null)",
+            "[1]",
+        ] {
+            assert_eq!(made(value), left, "{value}");
+        }
+        let resized = |from: &str, to: u8| {
+            made(&format!(
+                "(() => {{ const b = new ArrayBuffer(4, {{ maxByteLength: 8 }}); const u = {from}; u.fill(65); b.resize({to}); return u }})()"
+            ))
+        };
+        assert_eq!(resized("new Uint8Array(b)", 2), r#"{"outputs":"AA","taken":1}"#);
+        assert_eq!(resized("new Uint8Array(b, 2)", 6), r#"{"outputs":"AA\u0000\u0000","taken":1}"#);
+        assert_eq!(made("({ f() {}, u: undefined, g: [() => 1] })"), r#"{"outputs":"{\"g\":[null]}","taken":1}"#);
+        let inherited = "(() => { Object.prototype.got = ['more']; const done = sandmill.run(column('x'), 'text', x => x, null, null, null, null);
+            delete Object.prototype.got; return String(done.got) })()";
+        assert_eq!(evaluated(inherited), "undefined");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! The records of a call, one after the other, as long as one output, or none, comes of each. A loop in the script itself
 //! would take as long for each record as all of this.
 
-use std::cell::RefCell;
-use std::ffi::c_void;
 use std::str;
 
-use quickjs::{Context, Reader, Thrown, Value, Values, Writer};
+use quickjs::{Context, Thrown, Value};
 
 use crate::column::Column;
+use crate::json::Json;
 
 /// What to do with each record.
 pub(crate) struct Work {
@@ -18,7 +17,6 @@ pub(crate) struct Work {
     pub(crate) input: Input,
     /// What makes a text of another value that the function returns, or gives `undefined` if there is more to it.
     pub(crate) write: Value,
-    pub(crate) json: Json,
 }
 
 /// What the function takes.
@@ -29,57 +27,6 @@ pub(crate) enum Input {
     Converted(Value),
     /// Its JSON; what is beyond plain values is left to the function.
     Json(Value),
-}
-
-/// JSON without the language's own functions, where they would make the same.
-pub(crate) struct Json {
-    context: Context,
-    reader: Reader,
-    writer: Writer,
-    /// Of plain objects.
-    prototype: *mut c_void,
-}
-
-thread_local! {
-    /// It knows the names of the last records' members.
-    static JSON: RefCell<Option<Json>> = const { RefCell::new(None) };
-}
-
-impl Json {
-    /// Takes it out of its place meanwhile: what is read and written may call for another.
-    pub(crate) fn with<T>(context: Context, work: impl FnOnce(Self) -> (Self, T)) -> Result<T, Thrown> {
-        let json = JSON.take().filter(|json| json.context == context).map_or_else(|| Self::new(context), Ok)?;
-        let (json, result) = work(json);
-        JSON.set(Some(json));
-        Ok(result)
-    }
-
-    fn new(context: Context) -> Result<Self, Thrown> {
-        let prototype = Value::object(context)?.prototype();
-        let (reader, writer) = (Reader::new(context, Values::Plain)?, Writer::new(context, Values::Plain)?);
-        Ok(Self { context, reader, writer, prototype })
-    }
-
-    /// The value that the text is, if it is a plain one.
-    pub(crate) fn read(&mut self, text: &str) -> Option<Value> {
-        self.reader.read(text).ok()
-    }
-
-    /// Writes a plain object, if nothing else could be meant by it.
-    fn write(&mut self, value: &Value, outputs: &mut Column) -> bool {
-        let is_plain = value.is_object() && value.prototype() == self.prototype;
-        if !is_plain || [c"next", c"then"].iter().any(|name| !value.get(name).is_ok_and(|found| found.is_nothing())) {
-            return false;
-        }
-        let begin = outputs.data.len();
-        let is_written = self.writer.write(value, &mut outputs.data).is_ok();
-        if is_written {
-            outputs.end();
-        } else {
-            outputs.data.truncate(begin);
-        }
-        is_written
-    }
 }
 
 /// What became of the first records.
@@ -106,7 +53,7 @@ enum Fate {
 
 impl Work {
     /// Takes records until one is not UTF-8, or not done with.
-    pub(crate) fn run(&mut self, context: Context, data: &[u8], ends: &[u32]) -> Done {
+    pub(crate) fn run(&self, context: Context, data: &[u8], ends: &[u32]) -> Done {
         let mut done = Done::default();
         done.outputs.data.reserve(data.len());
         let mut start = 0;
@@ -138,7 +85,7 @@ impl Work {
     }
 
     /// Takes one record. The error is what the script threw.
-    fn one(&mut self, context: Context, record: &[u8], outputs: &mut Column) -> Result<Fate, Value> {
+    fn one(&self, context: Context, record: &[u8], outputs: &mut Column) -> Result<Fate, Value> {
         let nobody = Value::undefined(context);
         let value = self.argument(context, record)?;
         let got = self.process.call_or_thrown(&nobody, &[&value, &self.state, &self.origin])?;
@@ -156,7 +103,7 @@ impl Work {
             outputs.push(bytes);
             return Ok(Fate::Output);
         }
-        if self.json.write(&got, outputs) {
+        if Json::with(context, |json| json.write(&got, outputs)).unwrap_or(false) {
             return Ok(Fate::Output);
         }
         let written = self.write.call_or_thrown(&nobody, &[&got])?;
@@ -166,7 +113,7 @@ impl Work {
 }
 
 impl Work {
-    fn argument(&mut self, context: Context, record: &[u8]) -> Result<Value, Value> {
+    fn argument(&self, context: Context, record: &[u8]) -> Result<Value, Value> {
         let text = || Value::or_thrown(context, Value::raw_utf8(context, record));
         let converted = |by: &Value| by.call_or_thrown(&Value::undefined(context), &[&text()?]);
         match &self.input {
@@ -174,7 +121,8 @@ impl Work {
             Input::Text => text(),
             Input::Converted(by) => converted(by),
             Input::Json(by) => {
-                let read = str::from_utf8(record).ok().and_then(|record| self.json.read(record));
+                let text = str::from_utf8(record).ok();
+                let read = text.and_then(|text| Json::with(context, |json| json.read(text)).ok()?);
                 read.map_or_else(|| converted(by), Ok)
             }
         }
@@ -198,16 +146,16 @@ impl Done {
     pub(crate) fn into_value(self, context: Context) -> Result<Value, Thrown> {
         let Self { outputs, origins, taken, got, thrown } = self;
         let done = Value::object(context)?;
+        // All of them are there, so that none is found elsewhere.
         let left = usize::from(got.is_some() || thrown.is_some());
-        if origins.len() + left != taken {
-            done.set(c"origins", Value::words_of(context, &origins)?)?;
-        }
+        let is_one_to_one = origins.len() + left == taken;
+        let origins = if is_one_to_one { Value::undefined(context) } else { Value::words_of(context, &origins)? };
+        done.set(c"origins", origins)?;
         done.set(c"outputs", outputs.to_value(context)?)?;
         done.set(c"taken", Value::number(context, taken))?;
         for (name, value) in [(c"got", got), (c"thrown", thrown)] {
-            if let Some(value) = value {
-                done.set(name, Value::array(context, [Ok(value)])?)?;
-            }
+            let value = value.map_or_else(|| Ok(Value::undefined(context)), |value| Value::array(context, [Ok(value)]));
+            done.set(name, value?)?;
         }
         Ok(done)
     }

@@ -94,7 +94,7 @@ impl Reader {
             return Ok(object);
         }
         loop {
-            let (name, is_kept) = self.name(&text.name()?);
+            let (name, is_kept) = self.name(&text.name()?)?;
             let value = self.value(text)?;
             // SAFETY: the name is alive; the value's reference is given away.
             let defined = unsafe {
@@ -115,7 +115,7 @@ impl Reader {
     }
 
     /// The engine's idea of a name, and whether it is kept here.
-    fn name(&mut self, name: &str) -> (js::JSAtom, bool) {
+    fn name(&mut self, name: &str) -> Read<(js::JSAtom, bool)> {
         let is_it = |(kept, _): &(Vec<u8>, js::JSAtom)| kept == name.as_bytes();
         let at = if self.names.get(self.next).is_some_and(is_it) {
             Some(self.next)
@@ -124,16 +124,19 @@ impl Reader {
         };
         if let Some((at, (_, atom))) = at.and_then(|at| Some((at, self.names.get(at)?))) {
             self.next = at + 1;
-            return (*atom, true);
+            return Ok((*atom, true));
         }
         // SAFETY: pointer and length are those of the name.
         let atom = unsafe { js::JS_NewAtomLen(self.context.0, name.as_ptr().cast(), size(name.len())) };
+        if atom == js::JS_ATOM_NULL {
+            return Err(self.context.thrown());
+        }
         let is_kept = self.names.len() < NAMES_MAX;
         if is_kept {
             self.names.push((name.as_bytes().to_vec(), atom));
             self.next = self.names.len();
         }
-        (atom, is_kept)
+        Ok((atom, is_kept))
     }
 
     fn number(&self, text: &mut Text<'_>) -> Read<Value> {
@@ -169,6 +172,15 @@ impl Reader {
                 let digits = Value::text(self.context, number)?;
                 big.call(&Value::undefined(self.context), &[&digits])
             }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        for (_, atom) in &self.names {
+            // SAFETY: `name` counted this reference.
+            unsafe { js::JS_FreeAtom(self.context.0, *atom) }
         }
     }
 }

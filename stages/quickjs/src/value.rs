@@ -288,17 +288,26 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         // SAFETY: the array is alive as long as this value is, and no script runs while the bytes are borrowed.
         unsafe {
-            if js::JS_GetTypedArrayType(self.raw) < 0 {
+            if js::JS_GetTypedArrayType(self.raw) != js::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8.cast_signed() {
                 return None;
             }
-            let mut length = 0;
-            let bytes = js::JS_GetUint8Array(self.context.0, &raw mut length, self.raw);
+            let (mut offset, mut length, mut all) = (0, 0, 0);
+            let none = ptr::null_mut();
+            let buffer = js::JS_GetTypedArrayBuffer(self.context.0, self.raw, &raw mut offset, &raw mut length, none);
+            let buffer = Self::checked(self.context, buffer).ok()?;
+            if buffer.get(c"resizable").ok()?.as_bool() == Some(true) {
+                // Of such a buffer the engine has said how long the array was once.
+                length = size(self.length().ok()?);
+            }
+            let bytes = js::JS_GetArrayBuffer(self.context.0, &raw mut all, buffer.raw);
             if bytes.is_null() {
-                // Of another type: what was thrown is forgotten.
+                // Of another type, or without bytes: what was thrown is forgotten.
                 drop(self.context.exception());
-                return None;
+                return (length == 0).then_some(&[]);
             }
-            Some(slice::from_raw_parts(bytes, size(length)))
+            let bytes: &[u8] = slice::from_raw_parts(bytes, size(all));
+            let (offset, length): (usize, usize) = (size(offset), size(length));
+            bytes.get(offset..offset.saturating_add(length))
         }
     }
 

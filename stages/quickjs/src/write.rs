@@ -83,12 +83,9 @@ impl Writer {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Thrown::said(format!("an output is nested more than {DEPTH_MAX} deep, or holds itself")));
         };
-        if value.is_function() {
-            return Ok(false);
-        }
         let own = value.get(c"toJSON")?;
         if let Some(plain) = self.plain
-            && (!own.is_nothing() || !value.is_array() && value.prototype() != plain)
+            && (!own.is_nothing() || !value.is_function() && !value.is_array() && value.prototype() != plain)
         {
             return Err(Self::not_plain());
         }
@@ -96,6 +93,9 @@ impl Writer {
             let name = Value::text(self.context, "")?;
             let shown = own.call(value, &[&name])?;
             return self.value(&shown, buffer, depth);
+        }
+        if value.is_function() {
+            return Ok(false);
         }
         if value.is_array() {
             self.array(value, buffer, depth)?
@@ -179,6 +179,15 @@ impl Writer {
             self.next = self.names.len();
         }
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        for (atom, _) in &self.names {
+            // SAFETY: `name` counted this reference.
+            unsafe { js::JS_FreeAtom(self.context.0, *atom) }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use sandmill_engine::error::{Error, ErrorKind, Result};
 /// The oldest Python whose pip reads what we give it.
 const PYTHON_FROM: Version = Version(3, 9, 0);
 /// The oldest Node that runs the tools.
-const NODE_FROM: Version = Version(18, 0, 0);
+const NODE_FROM: Version = Version(20, 19, 0);
 
 /// One tool that is fetched into one folder.
 pub(super) struct Fetch<'a> {

@@ -23,6 +23,8 @@ use sandmill_component::adapter::PREVIEW1;
 const PAGE_BYTES: usize = 64 << 10;
 /// As many zeros are left out: a segment of data costs about as many bytes.
 const HOLE_BYTES: usize = 64;
+/// A module has at most 100,000 segments, and few are read sooner.
+const PIECES_MAX: usize = 20_000;
 /// What the build calls, and nobody after it.
 const FOR_THE_BUILD: &str = "sandmill_javascript_";
 const INTERFACE: &str = "sandmill:stage/";
@@ -197,13 +199,25 @@ impl Reencode for Stage<'_> {
     }
 }
 
-/// What is not zero, and where.
+/// What is not zero, and where. Where there would be too many pieces, they have zeros in them.
 fn pieces(memory: &[u8]) -> Vec<(usize, &[u8])> {
+    let mut hole = HOLE_BYTES;
+    loop {
+        let pieces = pieces_between(memory, hole);
+        if pieces.len() <= PIECES_MAX {
+            return pieces;
+        }
+        hole *= 8;
+    }
+}
+
+/// What is left of `memory` without holes of that size.
+fn pieces_between(memory: &[u8], hole: usize) -> Vec<(usize, &[u8])> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while let Some(begin) = memory.get(at..).and_then(|rest| rest.iter().position(|byte| *byte != 0)) {
         let rest = memory.get(at + begin..).unwrap_or_default();
-        let (piece, length) = piece(rest);
+        let (piece, length) = piece(rest, hole);
         pieces.push((at + begin, piece));
         at += begin + length;
     }
@@ -211,8 +225,8 @@ fn pieces(memory: &[u8]) -> Vec<(usize, &[u8])> {
 }
 
 /// The bytes before the next hole, and how far it is until that begins.
-fn piece(rest: &[u8]) -> (&[u8], usize) {
-    let hole = rest.windows(HOLE_BYTES).position(|window| window.iter().all(|byte| *byte == 0));
+fn piece(rest: &[u8], hole: usize) -> (&[u8], usize) {
+    let hole = rest.windows(hole).position(|window| window.iter().all(|byte| *byte == 0));
     let length = hole.unwrap_or(rest.len());
     (rest.get(..length).unwrap_or_default(), length)
 }
@@ -296,5 +310,18 @@ mod tests {
             assert_eq!(sum, memory);
             assert!(pieces.len() <= 3, "{pieces:?}");
         }
+    }
+
+    #[test]
+    fn a_memory_with_very_many_holes_has_fewer_pieces() {
+        let memory: Vec<u8> =
+            (0..(PIECES_MAX + 1) * 2 * HOLE_BYTES).map(|at| u8::from(at % (2 * HOLE_BYTES) == 0)).collect();
+        assert_eq!(pieces_between(&memory, HOLE_BYTES).len(), PIECES_MAX + 1);
+        let pieces = pieces(&memory);
+        assert!(pieces.len() <= PIECES_MAX);
+        assert_eq!(
+            pieces.iter().map(|(_, piece)| piece.iter().filter(|byte| **byte == 1).count()).sum::<usize>(),
+            PIECES_MAX + 1
+        );
     }
 }
