@@ -146,21 +146,14 @@ impl Contents {
         all.sort_by_key(|(number, _)| *number);
         let mut records = Payload::with_capacity(all.iter().map(|(_, contents)| contents.size()).sum());
         let mut claims = Lineage::default();
-        let mut all = all.into_iter().peekable();
-        while let Some((number, contents)) = all.next() {
+        for (_, contents) in all {
             match contents {
                 Self::Whole(batch, _) => {
                     let (more, lineage) = batch.into_parts();
                     records.append(&more);
                     claims.append(lineage);
                 }
-                Self::Picked(picked) => {
-                    let others = std::iter::from_fn(|| match all.next_if(|(next, _)| *next == number)?.1 {
-                        Self::Picked(picked) => Some(picked),
-                        Self::Whole(..) => None,
-                    });
-                    picked.take(others.collect(), &mut records, &mut claims);
-                }
+                Self::Picked(picked) => picked.take(&mut records, &mut claims),
             }
         }
         Batch::new(records, claims)
@@ -170,26 +163,18 @@ impl Contents {
 impl Picked {
     fn deal(batch: Batch, room: [OwnedSemaphorePermit; 2], hands: &[u16], count: usize) -> Vec<Self> {
         let (payload, lineage) = batch.into_parts();
-        let (rows, sizes) = (RowsByHand::new(hands, count), payload.sizes_by_hand(hands, count));
+        let sizes = payload.sizes_by_hand(hands, count);
+        let rows = RowsByHand::new(hands, &sizes);
         let of = Arc::new(DealtBatch { payload, claims: lineage.share(), rows, _room: room });
         let parts = of.rows.windows().zip(sizes);
         parts.map(|(window, size)| Self { of: Arc::clone(&of), window, size }).collect()
     }
 
-    /// Takes its records, and those of other parts of the same batch.
-    fn take(mut self, mut others: Vec<Self>, records: &mut Payload, claims: &mut Lineage) {
-        let of = Arc::clone(&self.of);
-        let window = mem::take(&mut self.window);
-        let merged;
-        let rows = if others.is_empty() {
-            of.rows.get(window)
-        } else {
-            let windows = others.iter_mut().map(|other| mem::take(&mut other.window));
-            merged = of.rows.merged(windows.chain([window]));
-            &merged
-        };
-        records.append_rows(&of.payload, rows);
-        claims.append(of.claims.take(rows));
+    /// Adds its records to others.
+    fn take(mut self, records: &mut Payload, claims: &mut Lineage) {
+        let rows = self.of.rows.get(mem::take(&mut self.window));
+        records.append_rows(&self.of.payload, rows);
+        claims.append(self.of.claims.take(rows));
     }
 
     fn rows(&self) -> &[u32] {

@@ -190,25 +190,28 @@ impl Payload {
     }
 
     /// How large what each of `count` hands gets is.
+    ///
+    /// # Panics
+    /// When a hand is not below `count`.
     pub(crate) fn sizes_by_hand(&self, hands: &[u16], count: usize) -> Vec<PayloadSize> {
         let mut sizes = vec![PayloadSize::default(); count];
-        for (value, hand) in self.values.iter().zip(hands) {
-            if let Some(size) = sizes.get_mut(usize::from(*hand)) {
-                (size.records, size.values) = (size.records + 1, size.values + value.len());
-            }
-        }
-        for (key, hand) in self.keys.iter().zip(hands) {
-            if let Some(size) = sizes.get_mut(usize::from(*hand)) {
-                size.keys += key.len();
-            }
+        let mut add = |hand: u16, values, keys| {
+            let size = sizes.get_mut(usize::from(hand)).expect("a hand is below the count");
+            *size += PayloadSize { records: 1, values, keys };
+        };
+        let values = self.values.lengths().zip(hands);
+        if self.keys.is_empty() {
+            values.for_each(|(value, hand)| add(*hand, value, 0));
+        } else {
+            values.zip(self.keys.lengths()).for_each(|((value, hand), key)| add(*hand, value, key));
         }
         sizes
     }
 
     /// Copies of the records, dealt out: record `i` goes to payload `hands[i]`, in order.
     fn deal(&self, hands: &[u16], count: usize) -> Vec<Self> {
-        let rows = RowsByHand::new(hands, count);
         let sizes = self.sizes_by_hand(hands, count);
+        let rows = RowsByHand::new(hands, &sizes);
         let dealt = |(size, window): (PayloadSize, Range<usize>)| {
             let mut payload = Self::with_capacity(size);
             payload.append_rows(self, rows.get(window));

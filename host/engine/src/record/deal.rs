@@ -3,9 +3,6 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Range};
 
-/// Rows that are marked in one word.
-const WORD: usize = u64::BITS as usize;
-
 /// How large some records are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PayloadSize {
@@ -58,19 +55,17 @@ impl Sum for PayloadSize {
 }
 
 impl RowsByHand {
-    /// Row `i` goes to `hands[i]`, one of `count`. Sorted by counting, in two passes over the hands.
+    /// Row `i` goes to `hands[i]`. What each hand gets is this large.
     ///
     /// # Panics
-    /// When a hand is not below `count`, or there are 2^32 rows.
-    pub(crate) fn new(hands: &[u16], count: usize) -> Self {
-        let mut ends = vec![0_usize; count];
-        for hand in hands {
-            *ends.get_mut(usize::from(*hand)).expect("a hand is below the count") += 1;
-        }
+    /// When there is no size for a hand, or there are 2^32 rows.
+    pub(crate) fn new(hands: &[u16], sizes: &[PayloadSize]) -> Self {
         let mut start = 0;
-        for end in &mut ends {
-            (start, *end) = (start + *end, start);
-        }
+        let start_after = |size: &PayloadSize| {
+            start += size.records;
+            start - size.records
+        };
+        let mut ends: Vec<usize> = sizes.iter().map(start_after).collect();
         // Until all rows are in place, an end is where the next row of its hand comes.
         let mut rows = vec![0_u32; hands.len()];
         let all = u32::try_from(hands.len()).expect("a batch has under 2^32 records");
@@ -90,26 +85,6 @@ impl RowsByHand {
         starts.zip(&self.ends).map(|(start, end)| start..*end)
     }
 
-    /// The rows of several windows that do not overlap, in ascending order. Memory that is read in order is read faster.
-    pub(crate) fn merged(&self, windows: impl Iterator<Item = Range<usize>>) -> Vec<u32> {
-        let mut chosen = vec![0_u64; self.rows.len().div_ceil(WORD)];
-        let mut count = 0;
-        for row in windows.flat_map(|window| self.get(window)) {
-            if let Some(word) = chosen.get_mut(*row as usize / WORD) {
-                *word |= 1 << (*row as usize % WORD);
-                count += 1;
-            }
-        }
-        let mut rows = Vec::with_capacity(count);
-        for (first, mut word) in (0_u32..).step_by(WORD).zip(chosen) {
-            while word != 0 {
-                rows.push(first + word.trailing_zeros());
-                word &= word - 1;
-            }
-        }
-        rows
-    }
-
     /// The rows in a window.
     pub(crate) fn get(&self, window: Range<usize>) -> &[u32] {
         self.rows.get(window).unwrap_or_default()
@@ -124,17 +99,15 @@ mod tests {
     proptest! {
         #[test]
         fn each_row_is_in_one_hand_and_those_of_a_hand_are_in_order(hands in prop::collection::vec(0_u16..5, 0..200)) {
-            let by_hand = RowsByHand::new(&hands, 5);
+            let records = |hand| hands.iter().filter(|of| **of == hand).count();
+            let sizes = [0, 1, 2, 3, 4].map(|hand| PayloadSize { records: records(hand), ..PayloadSize::default() });
+            let by_hand = RowsByHand::new(&hands, &sizes);
             let windows: Vec<_> = by_hand.windows().collect();
             prop_assert_eq!(windows.len(), 5);
             for (hand, window) in (0..5).zip(windows) {
                 let expected = (0..).zip(&hands).filter(|(_, of)| **of == hand).map(|(row, _)| row);
                 prop_assert_eq!(by_hand.get(window), expected.collect::<Vec<u32>>());
             }
-            let some = [3, 0, 4];
-            let windows = some.map(|hand| by_hand.windows().nth(hand).expect("five"));
-            let expected = (0..).zip(&hands).filter(|(_, of)| some.contains(&usize::from(**of))).map(|(row, _)| row);
-            prop_assert_eq!(by_hand.merged(windows.into_iter()), expected.collect::<Vec<u32>>());
         }
     }
 }

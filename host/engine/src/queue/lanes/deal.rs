@@ -76,47 +76,41 @@ impl ByKey {
         (without, self.dealt.load(Relaxed))
     }
 
-    /// The lane of each record. With one lane there is nothing to say.
-    fn hands(&self, records: &Payload) -> Vec<u16> {
+    /// The hand of each record, and the lane of each hand: a batch is dealt over as many hands as it needs, however many lanes
+    /// there are. With one lane there is nothing to say.
+    fn hands(&self, records: &Payload) -> (Vec<u16>, Vec<usize>) {
+        let (mut hands, mut present) = (Vec::with_capacity(records.len()), Vec::new());
         if self.lanes() == 1 {
-            return Vec::new();
+            return (hands, present);
         }
-        let (mut hands, mut without) = (Vec::with_capacity(records.len()), 0);
+        let (mut of_lanes, mut without) = (vec![None; self.lanes()], 0);
         self.key.hash_all(records, |key, has_key| {
             without += u64::from(!has_key);
-            hands.push(u16::try_from(self.lane(key)).unwrap_or(0));
+            let lane = self.lane(key);
+            let next = u16::try_from(present.len()).unwrap_or(0);
+            let hand = of_lanes.get_mut(lane).map(|hand| {
+                *hand.get_or_insert_with(|| {
+                    present.push(lane);
+                    next
+                })
+            });
+            hands.push(hand.unwrap_or(0));
         });
         self.dealt.fetch_add(records.len() as u64, Relaxed);
         self.without.fetch_add(without, Relaxed);
-        hands
+        (hands, present)
     }
 
     /// Deals a batch, with the room that it takes up.
     pub(in crate::queue) fn deal(&self, queued: Queued) -> Dealt {
         let queued = Queued { number: self.next.fetch_add(1, Relaxed), ..queued };
         let Contents::Whole(batch, _) = &queued.contents else { return Dealt::One(0, queued) };
-        let mut hands = self.hands(batch.payload());
-        let present = self.number(&mut hands);
+        let (hands, present) = self.hands(batch.payload());
         if let [] | [_] = present.as_slice() {
             return Dealt::One(present.first().copied().unwrap_or(0), queued);
         }
         let parts = queued.deal(&hands, present.len());
         Dealt::Parts(present.into_iter().zip(parts).collect())
-    }
-
-    /// Numbers the lanes that occur in `hands` from 0, in the order in which they do, and puts these numbers in their place:
-    /// a batch is dealt over as many hands as it needs, however many lanes there are. Returns the lanes.
-    fn number(&self, hands: &mut [u16]) -> Vec<usize> {
-        let (mut numbers, mut present) = (vec![None; self.lanes()], Vec::new());
-        for hand in hands {
-            let lane = usize::from(*hand);
-            let Some(number) = numbers.get_mut(lane) else { continue };
-            *hand = *number.get_or_insert_with(|| {
-                present.push(lane);
-                u16::try_from(present.len() - 1).unwrap_or(0)
-            });
-        }
-        present
     }
 }
 

@@ -109,11 +109,14 @@ impl Lanes {
         lane.batches.push_back(queued);
     }
 
-    /// Takes what fits from the lanes that have waited longest, and locks these. Nothing of it is copied here.
+    /// Takes what fits from the lanes that have waited longest, and locks these: one part of each, and then the next part of each. So
+    /// no more batches than needed are under way in memory, and what is copied of one lies close together: to copy half of each
+    /// of two batches takes less time than a quarter of each of four. Nothing is copied here.
     pub(super) fn take(&mut self, bounds: &BatchBounds) -> (Pieces, Taken) {
         let (mut pieces, mut taken) = (Pieces::default(), Taken::default());
         if let [only] = self.lanes.as_mut_slice() {
-            only.take(&mut pieces, bounds);
+            while only.take_part(&mut pieces, bounds) {}
+            only.top_up(&mut pieces, bounds);
             return (pieces, taken);
         }
         let (mut line, mut kept, mut is_full) = (std::mem::take(&mut self.waiting), None, false);
@@ -122,17 +125,31 @@ impl Lanes {
             if is_full || !self.may_take(index, &taken, &mut kept) {
                 return true;
             }
-            let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.fits(&pieces, bounds)) else {
+            if !self.lanes.get_mut(index).is_some_and(|lane| lane.take_part(&mut pieces, bounds)) {
                 is_full = true;
                 return true;
-            };
-            lane.take(&mut pieces, bounds);
+            }
             self.lease(index, &mut taken);
             is_full = self.has_its_share(&taken);
             false
         });
         self.waiting = line;
+        self.fill(&mut pieces, &taken, bounds);
         (pieces, taken)
+    }
+
+    /// Adds more from lanes that are taken, one part of each in turn, while any fits.
+    fn fill(&mut self, pieces: &mut Pieces, taken: &Taken, bounds: &BatchBounds) {
+        let mut added = true;
+        while added {
+            added = false;
+            for &index in &taken.lanes {
+                added |= self.lanes.get_mut(index).is_some_and(|lane| lane.take_part(pieces, bounds));
+            }
+        }
+        for &index in &taken.lanes {
+            self.lanes.get_mut(index).into_iter().for_each(|lane| lane.top_up(pieces, bounds));
+        }
     }
 
     /// Whether who has taken this already may take this lane too, the next one in the line. The first lane that lacks a lock
@@ -244,13 +261,20 @@ impl Lane {
         size.records <= bounds.records.get() && size.bytes() <= bounds.bytes.get()
     }
 
-    /// Adds batches from the front to what is taken already, while they fit.
-    fn take(&mut self, pieces: &mut Pieces, bounds: &BatchBounds) {
-        while self.fits(pieces, bounds)
-            && let Some(Queued { number, contents, .. }) = take_front(&mut self.batches, bounds)
-        {
-            pieces.add(number, contents);
+    /// Adds the first batch to what is taken already, or as much of it as `bounds` ever allow. Returns whether there was one that
+    /// fits.
+    fn take_part(&mut self, pieces: &mut Pieces, bounds: &BatchBounds) -> bool {
+        if !self.fits(pieces, bounds) {
+            return false;
         }
+        let next = take_front(&mut self.batches, bounds);
+        let is_some = next.is_some();
+        next.into_iter().for_each(|Queued { number, contents, .. }| pieces.add(number, contents));
+        is_some
+    }
+
+    /// Adds a part of the first batch, where the receiver waits for full batches.
+    fn top_up(&mut self, pieces: &mut Pieces, bounds: &BatchBounds) {
         if !bounds.linger.is_zero() && !pieces.taken.is_empty() {
             linger::top_up(&mut self.batches, pieces, bounds);
         }

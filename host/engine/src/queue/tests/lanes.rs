@@ -154,6 +154,24 @@ async fn the_bytes_of_a_dealt_batch_are_free_when_its_last_record_is_taken() {
     timeout(LONG, sender.send(keyed(&ledger, &["x", "y", "z"]))).await.expect("room").expect("open");
 }
 
+/// From lanes taken one after the other, each receiver would get a part of every batch that is queued: few records of each, and
+/// all three would stay in memory.
+#[tokio::test(start_paused = true)]
+async fn the_parts_of_one_batch_are_taken_before_those_of_the_next() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes(1000, 2, 4);
+    let batch = |number: usize| (0..200_u8).map(move |key| format!("{}{number}", char::from(b'!' + key % 90)));
+    for number in 0..3 {
+        sender.send(keyed(&ledger, &batch(number).collect::<Vec<_>>())).await.expect("open");
+    }
+    // What most receivers have room for: a half of two batches, however the keys are divided.
+    let bounds = up_to(200);
+    let received = [receiver.recv(&bounds).await.expect("half"), receiver.recv(&bounds).await.expect("the other half")];
+    let taken: Vec<String> = received.iter().flat_map(texts).collect();
+    let of_batch = |number: usize| taken.iter().filter(|text| text.ends_with(&number.to_string())).count();
+    assert_eq!((of_batch(0), of_batch(2)), (200, 0), "{taken:?}");
+}
+
 /// A part is cut as a whole batch is: records in order, the permits of records held until the last piece is taken.
 #[tokio::test(start_paused = true)]
 async fn parts_are_cut_to_the_bounds_of_the_receiver() {
