@@ -66,6 +66,11 @@ impl Presence {
         } else if silent >= nanos(NEWS) {
             self.heard.fetch_max(now, Ordering::AcqRel);
         }
+        self.noticed()
+    }
+
+    /// What the process has missed as far as anybody has noticed.
+    fn noticed(&self) -> Duration {
         Duration::from_nanos(self.missed.load(Ordering::Acquire))
     }
 
@@ -146,7 +151,8 @@ pub struct Instant(clock::Instant);
 impl Instant {
     /// This moment.
     pub fn now() -> Self {
-        let mut before = missed();
+        // What was missed before it and nobody has noticed yet shows afterwards: the clock is asked twice, not thrice.
+        let mut before = PRESENCE.noticed();
         loop {
             let now = clock::Instant::now();
             match missed() {
@@ -218,12 +224,17 @@ pub async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, 
 /// # Errors
 /// When the time is up.
 pub async fn timeout_at<F: Future>(until: Instant, future: F) -> Result<F::Output, Elapsed> {
-    within(until, future, missed).await
+    // A deadline that comes too early for what nobody has noticed yet is looked at once more.
+    within(until, PRESENCE.noticed(), future, missed).await
 }
 
-async fn within<F: Future>(until: Instant, future: F, missed: impl Fn() -> Duration) -> Result<F::Output, Elapsed> {
+async fn within<F: Future>(
+    until: Instant,
+    mut known: Duration,
+    future: F,
+    missed: impl Fn() -> Duration,
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut known = missed();
     loop {
         match clock::timeout_at(until.after(known), &mut future).await {
             Ok(output) => return Ok(output),
@@ -296,15 +307,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_deadline_lets_a_pause_pass() {
         let begun = clock::Instant::now();
-        let paused = Cell::new(Duration::ZERO);
-        // At the first look nothing is missed; at the second the process was stopped for 36 s, and then for 1 s more.
-        let missed = || {
-            let seen = paused.get();
-            paused.set(Duration::from_secs(if seen.is_zero() { 36 } else { 37 }));
-            seen
-        };
+        // At the first look the process was stopped for 36 s, and then for 1 s more.
+        let paused = Cell::new(Duration::from_secs(36));
+        let missed = || paused.replace(Duration::from_secs(37));
         let until = Instant::now() + Duration::from_secs(2);
-        assert_eq!(within(until, std::future::pending::<()>(), missed).await, Err(Elapsed));
+        assert_eq!(within(until, Duration::ZERO, std::future::pending::<()>(), missed).await, Err(Elapsed));
         assert!(begun.elapsed() >= Duration::from_secs(39), "{:?}", begun.elapsed());
     }
 
@@ -312,9 +319,13 @@ mod tests {
     async fn without_a_pause_it_is_the_clock_underneath() {
         let begun = clock::Instant::now();
         let until = Instant::now() + Duration::from_secs(2);
-        assert_eq!(within(until, std::future::pending::<()>(), || Duration::ZERO).await, Err(Elapsed));
+        assert_eq!(within(until, Duration::ZERO, std::future::pending::<()>(), || Duration::ZERO).await, Err(Elapsed));
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-        assert_eq!(within(until, async { 7 }, || Duration::ZERO).await, Ok(7), "what is ready is taken in any case");
+        assert_eq!(
+            within(until, Duration::ZERO, async { 7 }, || Duration::ZERO).await,
+            Ok(7),
+            "what is ready is taken in any case"
+        );
         assert_eq!(timeout(Duration::MAX, async { 7 }).await, Ok(7), "however long it may take");
     }
 }

@@ -24,7 +24,7 @@ use sandmill_engine::plan::{Grants, Limits, Reuse, StagePlan, Warm};
 use sandmill_engine::program::Warmth;
 use sandmill_engine::program::{Budget, GuestFailure, Instance, Outcome, Program, WorkerId};
 use sandmill_engine::record::{Column, Payload};
-use sandmill_engine::time::{Elapsed, Instant, timeout};
+use sandmill_engine::time::{Elapsed, Instant, timeout_at};
 
 /// The budget of making an instance and its `open` together. An interpreter needs a second to start and a stage may
 /// load a dictionary; beyond ten, something is wrong.
@@ -312,7 +312,7 @@ pub(super) async fn call<R>(
     let begun = Instant::now();
     let returned = {
         let running = pin!(guest(store));
-        timeout(budget.wall, Metered::new(meter, running)).await
+        timeout_at(begun + budget.wall, Metered::new(meter, running)).await
     };
     end_call(store, returned, budget, begun)
 }

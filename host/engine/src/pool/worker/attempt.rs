@@ -112,11 +112,12 @@ impl Worker {
             Reuse::Record | Reuse::Batch => {
                 let begun = Instant::now();
                 let mut instance = self.instantiate().await?;
-                self.stage.pace.learn_opening(begun.elapsed());
+                let made = Instant::now();
+                self.stage.pace.learn_opening(made - begun);
                 if records.len() > 1 {
                     instance.hold_words();
                 }
-                let came = self.attempt_pristine(&mut *instance, records).await;
+                let came = self.attempt_pristine(&mut *instance, records, made).await;
                 // What has failed together is tried again in parts, and says it again.
                 instance.let_words_go(came.is_ok() || records.len() == 1);
                 self.charge(instance.time_in_guest(), came.is_err());
@@ -129,9 +130,10 @@ impl Worker {
         &mut self,
         instance: &mut dyn Instance,
         records: &Payload,
+        begun: Instant,
     ) -> Result<(Outcome, Option<Flushed>), GuestFailure> {
         let budget = self.stage.pace.budget(&self.stage.limits, records.len(), records.bytes());
-        let (before, begun) = (instance.time_in_guest(), Instant::now());
+        let before = instance.time_in_guest();
         self.stage.counters.invocations.add(1);
         let outcome = instance.process(records, budget).await?;
         // The instance ends here, so what it holds comes out now, or never.
