@@ -1,6 +1,6 @@
 //! What stages and sources written in JavaScript and TypeScript run on: QuickJS, and the way between it and the host.
 //!
-//! It is no stage by itself. `sandmill build` writes a stage's bundle into a new instance, has it evaluated, and keeps the
+//! It is not a stage by itself. `sandmill build` writes a stage's bundle into a new instance, has it evaluated, and keeps the
 //! memory as what the stage's instances begin with (`host/build`, `languages/javascript`). The bundle finds what it needs
 //! of the host and of the engine in the global object `sandmill`, and exports `transform` or `source`.
 //!
