@@ -34,7 +34,8 @@ if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 
     else
         echo "left out: bundles in the engine of JavaScript stages, because there is no zstd"
     fi
-    (cd guest-sdk/javascript && node --test test/*.test.mjs)
+    tools=$(where javascript node_modules/.bin/rolldown)
+    (cd guest-sdk/javascript && TOOLS=$tools node --test test/*.test.mjs)
     [ -z "${ENGINE:-}" ] || rm -f "$ENGINE"
     tools=$(where assemblyscript node_modules/.bin/asc)
     if [ -n "$tools" ]; then

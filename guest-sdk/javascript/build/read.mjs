@@ -48,7 +48,8 @@ export function placesOf(map, folder, sdk) {
     }
     return kept;
   });
-  return { sources: sources.map((source) => source && path.relative(folder, source)), lines };
+  const named = (source, index) => (isShown[index] ? path.relative(folder, source) : null);
+  return { sources: sources.map(named), lines };
 }
 
 /** Which import leads nowhere, and where it is. */
