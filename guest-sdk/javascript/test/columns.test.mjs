@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { trial } from "../index.js";
+import { stage as makeStage, trial } from "../index.js";
 import * as columns from "../src/columns.js";
 
 test("texts come out of a column as they went in, and what is not UTF-8 is null", () => {
@@ -29,4 +29,16 @@ test("records after one that is not a text out have their fates, in order", () =
     assert.equal(calls, 6, "each record is given once");
     assert.match(fates.failure(4), /told to/);
   }
+});
+
+test("what a stage does to the bytes of a record, it does to no other", () => {
+  const stage = {
+    input: "bytes",
+    process(bytes) {
+      if (bytes[0] === 70) throw new Error("told to");
+      new Uint8Array(bytes.buffer).fill(88);
+      return true;
+    },
+  };
+  assert.deepEqual(trial(makeStage(stage)).process(["a", "F", "bc", "d"]).texts, ["a", "bc", "d"]);
 });

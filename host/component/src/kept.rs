@@ -66,7 +66,7 @@ pub fn file_of(path: &Path) -> Option<Result<PathBuf>> {
 /// The module that stages in JavaScript run on, unpacked.
 ///
 /// # Errors
-/// When there is no folder to unpack it into.
+/// When it cannot be unpacked.
 pub fn javascript_engine() -> Result<PathBuf> {
     unpacked(JAVASCRIPT_ENGINE)
 }

@@ -226,8 +226,12 @@ fn pieces_between(memory: &[u8], hole: usize) -> Vec<(usize, &[u8])> {
 
 /// The bytes before the next hole, and how far it is until that begins.
 fn piece(rest: &[u8], hole: usize) -> (&[u8], usize) {
-    let hole = rest.windows(hole).position(|window| window.iter().all(|byte| *byte == 0));
-    let length = hole.unwrap_or(rest.len());
+    let mut zeros = 0;
+    let ends = rest.iter().position(|byte| {
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        zeros == hole
+    });
+    let length = ends.map_or(rest.len(), |last| last + 1 - hole);
     (rest.get(..length).unwrap_or_default(), length)
 }
 
