@@ -1,5 +1,6 @@
 // Write a stage of a Sandmill pipeline in AssemblyScript: see README.md.
 
+export { ascii } from "./ascii";
 export { Config } from "./config";
 export { use, useSource } from "./guest";
 export { Json } from "./json";

@@ -1,11 +1,9 @@
 //! A stage of a Sandmill pipeline as one Zig function.
 //!
 //!     const sandmill = @import("sandmill");
-//!     const std = @import("std");
 //!
 //!     pub fn process(line: sandmill.Text, out: *sandmill.Output) !void {
-//!         const to = try out.room(line.text.len);
-//!         _ = std.ascii.upperString(to, line.text);
+//!         sandmill.ascii.upper(try out.room(line.text.len), line.text);
 //!     }
 //!
 //! README.md has every feature, with an example of each.
@@ -21,6 +19,7 @@ pub const internal = struct {
     pub const memory = @import("memory.zig");
 };
 
+pub const ascii = @import("ascii.zig");
 pub const Output = @import("Output.zig");
 pub const Place = @import("source.zig").Place;
 pub const Source = @import("source.zig").Source;
@@ -183,6 +182,7 @@ fn invalid_at(text: []const u8) ?usize {
 }
 
 test {
+    _ = ascii;
     _ = @import("source.zig");
     _ = @import("tests.zig");
 }

@@ -31,7 +31,22 @@ before(async () => {
       }
     }
     use(new Twice());`);
-  for (const name of ["hello", "template", "twice"]) assert.equal(built(name).status, 0, built(name).stderr);
+  await writeFile(path.join(folder, "cases.ts"), `
+    import { ascii, Stage, Output, Record, use } from "./.sandmill/assemblyscript/sandmill";
+    class Cases extends Stage {
+      process(record: Record, out: Output): void {
+        const length = record.length;
+        const upper = out.room(length);
+        ascii.upper(upper, record.value, length);
+        out.done(length);
+        const lower = out.room(length);
+        memory.copy(lower, record.value, length);
+        ascii.lower(lower, lower, length);
+        out.done(length);
+      }
+    }
+    use(new Cases());`);
+  for (const name of ["hello", "template", "twice", "cases"]) assert.equal(built(name).status, 0, built(name).stderr);
 });
 
 after(() => rm(folder, { recursive: true }));
@@ -44,6 +59,20 @@ function built(name) {
 }
 
 const shown = (fates) => fates.outputs.map(({ origin, port, key, text }) => [origin, port, key, text]);
+
+test("the letters of ASCII change at every place of a block, and nothing else does", async () => {
+  const cases = await trial(wasm("cases"), {});
+  const every = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).join("") + "ßéſ€😀";
+  const texts = [];
+  for (let start = 0; start < every.length - 6; start++) {
+    for (const length of [0, 1, 15, 16, 17, 31, 32, 40]) texts.push(every.slice(start, start + length));
+  }
+  texts.push(every.slice(-6));
+  const upper = (text) => text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
+  const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const made = cases.process(texts).outputs.map(({ text }) => text);
+  assert.deepEqual(made, texts.flatMap((text) => [upper(text), lower(text)]));
+});
 
 test("text passes unchanged, however long it is and wherever a character is not ASCII", async () => {
   const twice = await trial(wasm("twice"), {});

@@ -43,28 +43,7 @@ pub fn flush(state: *State, out: *sandmill.Output) !void {
 fn upper(value: []const u8, config: Config, out: *sandmill.Output) !void {
     const to = try out.room(config.prefix.len + value.len);
     for (to[0..config.prefix.len], config.prefix) |*t, c| t.* = c;
-    ascii_upper(to[config.prefix.len..], value);
-}
-
-/// Zig's compiler makes no vectors of loops, so this says them.
-fn ascii_upper(to: []u8, from: []const u8) void {
-    if (from.len < @sizeOf(Block)) {
-        for (to, from) |*t, c| t.* = std.ascii.toUpper(c);
-        return;
-    }
-    var at: usize = 0;
-    while (at + @sizeOf(Block) < from.len) : (at += @sizeOf(Block)) upper_block(to[at..], from[at..]);
-    // The last block may overlap the one before it.
-    const end = from.len - @sizeOf(Block);
-    upper_block(to[end..], from[end..]);
-}
-
-const Block = @Vector(16, u8);
-
-inline fn upper_block(to: []u8, from: []const u8) void {
-    const block: Block = from[0..@sizeOf(Block)].*;
-    const is_lower = block -% @as(Block, @splat('a')) < @as(Block, @splat(26));
-    to[0..@sizeOf(Block)].* = @select(u8, is_lower, block ^ @as(Block, @splat(0x20)), block);
+    sandmill.ascii.upper(to[config.prefix.len..], value);
 }
 
 /// What concerns the instance, and failures of all kinds.

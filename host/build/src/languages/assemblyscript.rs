@@ -79,6 +79,7 @@ impl Language for AssemblyScript {
 static KIT: Kit = Kit {
     files: files![
         "assemblyscript/README.md",
+        "assemblyscript/ascii.ts",
         "assemblyscript/buffer.ts",
         "assemblyscript/build.mjs",
         "assemblyscript/config.ts",

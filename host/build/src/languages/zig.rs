@@ -153,6 +153,7 @@ static KIT: Kit = Kit {
         "zig/JsonText.zig",
         "zig/Output.zig",
         "zig/README.md",
+        "zig/ascii.zig",
         "zig/config.zig",
         "zig/guest.zig",
         "zig/json.zig",
