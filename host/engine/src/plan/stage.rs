@@ -62,7 +62,19 @@ impl StagePlan {
     /// How its queue deals records over lanes, for as many workers as there may ever be; `None`: it does not.
     pub(crate) fn by_key(&self) -> Option<ByKey> {
         let per_worker = if self.keeps_state_by_key() { NonZeroUsize::MIN } else { bounds::LANES_PER_WORKER };
-        (self.order == Order::Key).then(|| ByKey::new(self.key.clone(), self.workers.max, per_worker))
+        let by_key = || ByKey::new(self.key.clone(), self.workers.max, per_worker);
+        let by_key = || if self.may_work_beside() { by_key().or_whole() } else { by_key() };
+        (self.order == Order::Key).then(by_key)
+    }
+
+    /// Whether nobody could tell in which order records of one key are processed, as long as they leave in order: nothing
+    /// remembers them, and nothing is reached.
+    pub(crate) fn may_work_beside(&self) -> bool {
+        let reaches_nothing = match &self.code {
+            Code::Component(_) => self.grants == Grants::default(),
+            Code::Native(function) => function.is_pure(),
+        };
+        self.order == Order::Key && self.reuse != Reuse::Worker && !self.is_partitioned() && reaches_nothing
     }
 
     /// Whether records of one key always meet the same instance. Then there is a lane, and an instance, for each

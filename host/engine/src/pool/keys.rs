@@ -1,8 +1,8 @@
 //! Keys that are held up: of a stage that keeps order by key, a record waits for another attempt, and whatever comes of later
 //! records of its key waits behind it. Other keys pass. Nothing of it holds a worker up.
 //!
-//! Each such key has a line. Only who has the lease of a key's lane adds to its line, and only who has taken the head of a line
-//! in hand takes more from it, so order holds without any other lock. Bounded as the retry queue (`retry_queue`): while it is
+//! Each such key has a line. Only who has the lease of a key's lane, or whose turn it is, adds to its line, and only who has taken
+//! the head of a line in hand takes more from it, so order holds without any other lock. Bounded as the retry queue (`retry_queue`): while it is
 //! full, workers take no new input. A line that is dropped drops its records: they count as in flight.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -50,7 +50,7 @@ impl Keys {
         self.key.hash(records, index)
     }
 
-    /// The keys that are held up. Only who has a lease on a key's lane may rely on it that no key is added.
+    /// The keys that are held up. Only who has a lease on a key's lane, or whose turn it is, may rely on it that no key is added.
     pub(crate) fn held(&self) -> HashSet<KeyHash> {
         self.state().lines.keys().copied().collect()
     }
@@ -78,6 +78,25 @@ impl Keys {
         }
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// Puts of these parts, which begin at certain positions, those whose keys are held up at the ends of their lines; returns the
+    /// others. Only for whose turn it is.
+    pub(crate) fn put_behind(&self, parts: Vec<(usize, Part)>, keys: &[KeyHash]) -> Vec<(usize, Part)> {
+        let mut state = self.state();
+        let mut free = Vec::with_capacity(parts.len());
+        for (position, part) in parts {
+            let key = keys.get(position).copied().unwrap_or_default();
+            if state.lines.contains_key(&key) {
+                state.rest(&part);
+                state.lines.entry(key).or_default().push_back(part);
+            } else {
+                free.push((position, part));
+            }
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        free
     }
 
     /// Takes records that are due, at most as much as `bounds` allow, and looks at the rest. The keys of these are in hand

@@ -33,7 +33,7 @@ pub(crate) struct Stage {
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) failures: FailurePolicy,
     pub(crate) ledger: Arc<Ledger>,
-    /// The turnstile of a stage that keeps order.
+    /// The turnstile of a stage that keeps order; with order by key, for batches that are not dealt over lanes.
     pub(crate) turnstile: Option<Turnstile>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) retries: Retries,
@@ -71,7 +71,7 @@ impl Stage {
             counters: Arc::default(),
             failures,
             ledger: Arc::clone(ledger),
-            turnstile: (plan.order == Order::Input).then(Turnstile::default),
+            turnstile: (plan.order == Order::Input || plan.may_work_beside()).then(Turnstile::default),
             pace: Arc::default(),
             retries,
             slices: Slices::default(),
@@ -104,7 +104,8 @@ impl Stage {
     /// their task, and there is one for each worker.
     pub(crate) fn tasks(&self) -> usize {
         let workers = self.workers.max.get();
-        let may_wait = self.turnstile.is_some() && workers > 1 && self.reuse != Reuse::Worker;
+        // By key, batches that take long are dealt over lanes, and wait for no turn.
+        let may_wait = self.turnstile.is_some() && self.keys.is_none() && workers > 1 && self.reuse != Reuse::Worker;
         if may_wait { workers * 2 } else { workers }
     }
 }

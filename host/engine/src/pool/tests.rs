@@ -246,6 +246,14 @@ impl Floor {
         input.lease(input.lane(hash)).expect("the lane is free")
     }
 
+    /// Two keys that do not share a lane.
+    pub(super) fn keys_of_two_lanes(&self) -> (String, String) {
+        let (stage, input) = self.worker.as_ref().expect("it has not ended");
+        let lane = |key: &str| input.lane(stage.upgrade().expect("it works").key(&keyed([key]), 0));
+        let other = ('b'..='z').map(String::from).find(|key| lane(key) != lane("a"));
+        ("a".to_owned(), other.expect("one of them has another lane"))
+    }
+
     /// Leaves a lane to others, as a worker does.
     pub(super) fn leave(&self, lane: Lease) {
         drop(lane);

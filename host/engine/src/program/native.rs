@@ -31,12 +31,25 @@ type Function = dyn Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + S
 #[derive(Clone)]
 pub struct NativeStage {
     function: Arc<Function>,
+    is_pure: bool,
 }
 
 impl NativeStage {
     /// Wraps a function.
     pub fn new(function: impl Fn(Option<&[u8]>, &[u8], &mut Payload) -> Verdict + Send + Sync + 'static) -> Self {
-        Self { function: Arc::new(function) }
+        Self { function: Arc::new(function), is_pure: false }
+    }
+
+    /// Says that what the function does with a record depends on that record alone, and does nothing else. With order by key,
+    /// records of one key may then be processed at the same time; they leave in order all the same.
+    #[must_use]
+    pub fn pure(self) -> Self {
+        Self { is_pure: true, ..self }
+    }
+
+    /// Whether [it was said](Self::pure).
+    pub(crate) fn is_pure(&self) -> bool {
+        self.is_pure
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod lanes;
 mod linger;
+mod probe;
 mod queued;
 
 use std::num::NonZeroUsize;
@@ -24,8 +25,9 @@ use lanes::{Dealt, Lanes};
 use queued::{Contents, Queued};
 
 pub use lanes::{ByKey, Lease};
+pub use probe::{Depth, Probe, WithoutKey};
 
-use crate::record::{Batch, BatchBounds, Lineage, RecordKey};
+use crate::record::{Batch, BatchBounds, Lineage};
 
 /// The bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,23 +76,6 @@ pub struct Receiver {
     shared: Arc<Shared>,
 }
 
-/// Looks at a queue. It is neither a sender nor a receiver.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    shared: Arc<Shared>,
-}
-
-/// Records that came to a queue without the key by which it deals them.
-#[derive(Clone, Copy, Debug)]
-pub struct WithoutKey<'a> {
-    /// How many they are.
-    pub records: u64,
-    /// All records that have come.
-    pub all: u64,
-    /// The key.
-    pub key: &'a RecordKey,
-}
-
 /// Nobody is left to receive; the batch comes back.
 #[derive(Debug)]
 pub struct Closed(pub Box<Batch>);
@@ -100,23 +85,15 @@ pub struct Closed(pub Box<Batch>);
 pub struct Received {
     /// The batch's number in this queue, from 0: the order that `order = "input"` keeps.
     pub sequence: u64,
+    /// The number of its turn, from 0, where it goes [whole](ByKey::or_whole) through a queue with lanes: others may have records
+    /// of its keys, so what comes of it must not leave before that of the turns before it.
+    pub turn: Option<u64>,
     /// The number of its first record in this queue, from 0.
     pub first_record: u64,
     /// The records.
     pub batch: Batch,
     /// Keeps records of the same keys back from other receivers, until it is dropped.
     pub lease: Lease,
-}
-
-/// The fill level of a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// Records in the queue now.
-    pub records: usize,
-    /// Bytes in the queue now.
-    pub bytes: usize,
-    /// Largest number of records that were in the queue at one time.
-    pub records_high_water: usize,
 }
 
 // The semaphore counts permits of one request in 32 bits.
@@ -180,33 +157,6 @@ impl Sender {
     }
 }
 
-impl Probe {
-    /// The fill level now.
-    #[must_use]
-    pub fn depth(&self) -> Depth {
-        self.shared.line().depth
-    }
-
-    /// Whether another receiver would find a batch now.
-    pub(crate) fn has_ready(&self) -> bool {
-        self.shared.line().lanes.has_ready()
-    }
-
-    /// Records that came without a key to a queue with several lanes that deals by it, if there were any.
-    #[must_use]
-    pub fn without_key(&self) -> Option<WithoutKey<'_>> {
-        let by_key = self.shared.by_key.as_ref()?;
-        let (records, all) = by_key.without_key();
-        (records > 0).then(|| WithoutKey { records, all, key: by_key.key() })
-    }
-
-    /// Largest number of records it holds.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.shared.capacity.records
-    }
-}
-
 impl Receiver {
     /// Takes the next batch, at most as large as `bounds`: batches at the front are merged while they fit, and a batch
     /// that does not fit is cut. `None` when the queue is closed and empty.
@@ -231,12 +181,6 @@ impl Receiver {
                 arrived.await;
             }
         }
-    }
-
-    /// A probe for watching the queue, which keeps neither end open.
-    #[must_use]
-    pub fn probe(&self) -> Probe {
-        Probe { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -267,9 +211,13 @@ impl Shared {
         let size = queued.contents.size();
         let dealt = match &self.by_key {
             None => Dealt::One(0, queued),
-            Some(by_key) => by_key.deal(queued),
+            Some(by_key) => {
+                let phase = self.line().lanes.begin_to_send(by_key);
+                by_key.deal(queued, phase)
+            }
         };
         let mut line = self.line();
+        line.lanes.end_to_send();
         // The last receiver may have left since the batch was admitted. It empties the line under this lock: after
         // that, a batch would lie here for as long as anybody looks at the queue, and be missing in the account of the
         // run.
@@ -313,7 +261,8 @@ impl Shared {
         }
         // Copied without the lock: nobody waits for it.
         let batch = Contents::join(pieces.taken);
-        Some(Received { sequence, first_record, batch, lease: Lease::of(self, taken) })
+        let turn = taken.turn();
+        Some(Received { sequence, turn, first_record, batch, lease: Lease::of(self, taken) })
     }
 
     fn is_closed(&self) -> bool {

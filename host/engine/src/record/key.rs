@@ -103,6 +103,19 @@ impl RecordKey {
         }
     }
 
+    /// How many records have no key.
+    pub(crate) fn missing_in(&self, records: &Payload) -> u64 {
+        match self {
+            Self::Own if records.keys().is_empty() => records.len() as u64,
+            Self::Own => records.keys().iter().filter(|key| key.is_empty()).count() as u64,
+            Self::Json(_) | Self::Pair(_) => {
+                let mut missing = 0;
+                self.hash_all(records, |_, has_key| missing += u64::from(!has_key));
+                missing
+            }
+        }
+    }
+
     /// As [`Self::find`]. All records without a key have one key: the order among them is kept, too. Of a pair, the id that is
     /// there counts.
     #[must_use]

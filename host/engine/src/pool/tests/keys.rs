@@ -1,6 +1,7 @@
 //! Order by key: records of one key leave in order whatever fails, is retried or is stopped, and other keys pass.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Two workers; what fails is tried again after 5 to 10 s at first.
 fn stage() -> StageBuilder {
     of(flaky())
+}
+
+/// The same, with batches dealt over lanes, and with whole ones beside each other.
+fn stages() -> [StageBuilder; 2] {
+    [stage(), of(flaky().pure())]
 }
 
 fn of(function: NativeStage) -> StageBuilder {
@@ -44,31 +50,36 @@ fn by_key(texts: &[String]) -> BTreeMap<String, Vec<usize>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_waits_holds_up_its_own_key_and_no_other() {
-    let mut floor = Floor::start(stage());
-    floor.give_keyed(["a1", "a2 r2", "a3", "b1", "a4"]).await;
-    floor.give_keyed(["b2", "a5", "c1", "b3"]).await;
-    floor.settle().await;
-    // And later input finds the same.
-    floor.give_keyed(["a6", "b4"]).await;
-    floor.settle().await;
-    let early: BTreeMap<_, _> = by_key(&floor.texts());
-    assert_eq!(early, BTreeMap::from([("a".into(), vec![1]), ("b".into(), vec![1, 2, 3, 4]), ("c".into(), vec![1])]));
-    let account = floor.drain().await.unwrap();
-    assert_eq!(by_key(&floor.texts())["a"], [1, 2, 3, 4, 5, 6]);
-    assert_eq!((account.delivered, floor.retries()), (11, (2, 1)));
-    let (at, _) = floor.delivered().pop().unwrap();
-    assert!((15_000..=30_000).contains(&at), "all of it once the record has passed, at {at}");
+    for stage in stages() {
+        let mut floor = Floor::start(stage);
+        floor.give_keyed(["a1", "a2 r2", "a3", "b1", "a4"]).await;
+        floor.give_keyed(["b2", "a5", "c1", "b3"]).await;
+        floor.settle().await;
+        // And later input finds the same.
+        floor.give_keyed(["a6", "b4"]).await;
+        floor.settle().await;
+        let early: BTreeMap<_, _> = by_key(&floor.texts());
+        let expected = [("a".into(), vec![1]), ("b".into(), vec![1, 2, 3, 4]), ("c".into(), vec![1])];
+        assert_eq!(early, BTreeMap::from(expected));
+        let account = floor.drain().await.unwrap();
+        assert_eq!(by_key(&floor.texts())["a"], [1, 2, 3, 4, 5, 6]);
+        assert_eq!((account.delivered, floor.retries()), (11, (2, 1)));
+        let (at, _) = floor.delivered().pop().unwrap();
+        assert!((15_000..=30_000).contains(&at), "all of it once the record has passed, at {at}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_behind_a_record_that_fails_for_good_goes_on_without_it() {
-    let mut floor = Floor::start(stage());
-    floor.give_keyed(["a1 r9", "a2 f", "a3", "a4 p9", "a5", "b1"]).await;
-    let account = floor.drain().await.unwrap();
-    assert_eq!((account.delivered, account.dead_lettered), (3, 3));
-    assert_eq!(by_key(&floor.texts()), BTreeMap::from([("a".into(), vec![3, 5]), ("b".into(), vec![1])]));
-    let attempts: Vec<_> = floor.letters().iter().map(|letter| letter["attempts"].as_u64().unwrap()).collect();
-    assert_eq!(attempts.iter().sum::<u64>(), 4 + 1 + 4);
+    for stage in stages() {
+        let mut floor = Floor::start(stage);
+        floor.give_keyed(["a1 r9", "a2 f", "a3", "a4 p9", "a5", "b1"]).await;
+        let account = floor.drain().await.unwrap();
+        assert_eq!((account.delivered, account.dead_lettered), (3, 3));
+        assert_eq!(by_key(&floor.texts()), BTreeMap::from([("a".into(), vec![3, 5]), ("b".into(), vec![1])]));
+        let attempts: Vec<_> = floor.letters().iter().map(|letter| letter["attempts"].as_u64().unwrap()).collect();
+        assert_eq!(attempts.iter().sum::<u64>(), 4 + 1 + 4);
+    }
 }
 
 /// The stage sees them in order, too, as far as it is asked one by one.
@@ -99,16 +110,116 @@ async fn a_record_behind_one_that_waits_is_not_tried_before_it() {
 /// Without a bound, a key whose record waits for an hour would take all that comes of it into memory.
 #[tokio::test(start_paused = true)]
 async fn what_waits_behind_a_key_is_bounded() {
-    let mut floor = Floor::start(stage().batch(batch(64)));
-    floor.give_keyed(["a0 r1"]).await;
+    for stage in stages() {
+        let mut floor = Floor::start(stage.batch(batch(64)));
+        floor.give_keyed(["a0 r1"]).await;
+        floor.settle().await;
+        floor.give_keyed((1..5_000).map(|number| format!("a{number}"))).await;
+        floor.settle().await;
+        let taken = 4_999 - floor.queue.depth().records;
+        assert!((1_024..=1_024 + 2 * 64).contains(&taken), "{taken} were taken in");
+        let account = floor.drain().await.unwrap();
+        assert_eq!(account.delivered, 5_000);
+        assert_eq!(by_key(&floor.texts())["a"], (0..5_000).collect::<Vec<_>>());
+    }
+}
+
+/// Two workers that have a key at the same time: nobody can tell, because what comes of it leaves in order.
+#[tokio::test(start_paused = true)]
+async fn records_of_one_key_are_processed_side_by_side_where_that_makes_no_difference_and_leave_in_order() {
+    for (function, side_by_side) in [(flaky(), 1), (flaky().pure(), 2)] {
+        let slow = Arc::<Slow>::default();
+        let program = Arc::clone(&slow);
+        let mut floor = Floor::start_with(of(function).batch(batch(3)), |native| program.around(native));
+        // The first takes longest.
+        slow.takes.lock().unwrap().extend([5, 1, 3, 0].map(Duration::from_micros));
+        for first in [1, 4, 7, 10] {
+            floor.give_keyed((first..first + 3).map(|number| format!("a{number}"))).await;
+        }
+        floor.drain().await.unwrap();
+        assert_eq!(by_key(&floor.texts())["a"], (1..13).collect::<Vec<_>>());
+        assert_eq!(slow.most_at_work.load(SeqCst), side_by_side);
+    }
+}
+
+/// Else whoever waits for its turn would be held up as long as the slowest batch before it takes.
+#[tokio::test(start_paused = true)]
+async fn batches_that_take_long_wait_for_none_of_other_keys() {
+    let slow = Arc::<Slow>::default();
+    let program = Arc::clone(&slow);
+    let mut floor = Floor::start_with(of(flaky().pure()).batch(batch(1)), |native| program.around(native));
+    let (one, other) = floor.keys_of_two_lanes();
+    slow.takes.lock().unwrap().extend([2 * MILLI; 20]);
+    for number in 0..20 {
+        floor.give_keyed([format!("{one}{number}")]).await;
+    }
+    floor.pass(SECOND).await;
+    slow.takes.lock().unwrap().push_back(10 * SECOND);
+    floor.give_keyed([format!("{one}20")]).await;
     floor.settle().await;
-    floor.give_keyed((1..5_000).map(|number| format!("a{number}"))).await;
-    floor.settle().await;
-    let taken = 4_999 - floor.queue.depth().records;
-    assert!((1_024..=1_024 + 2 * 64).contains(&taken), "{taken} were taken in");
-    let account = floor.drain().await.unwrap();
-    assert_eq!(account.delivered, 5_000);
-    assert_eq!(by_key(&floor.texts())["a"], (0..5_000).collect::<Vec<_>>());
+    floor.give_keyed([format!("{other}1"), format!("{other}2"), format!("{one}21")]).await;
+    floor.pass(SECOND).await;
+    let early = by_key(&floor.texts());
+    assert_eq!((early[&one].len(), early[&other].len()), (20, 2));
+    floor.drain().await.unwrap();
+    assert_eq!(by_key(&floor.texts())[&one], (0..22).collect::<Vec<_>>());
+}
+
+const MILLI: Duration = Duration::from_millis(1);
+
+/// Instances that take a certain time for each call: the next one in the list, else none.
+#[derive(Debug, Default)]
+struct Slow {
+    takes: Mutex<VecDeque<Duration>>,
+    at_work: AtomicUsize,
+    most_at_work: AtomicUsize,
+}
+
+impl Slow {
+    fn around(self: Arc<Self>, native: NativeStage) -> Arc<dyn Program> {
+        Arc::new(SlowProgram { native, slow: self })
+    }
+}
+
+#[derive(Debug)]
+struct SlowProgram {
+    native: NativeStage,
+    slow: Arc<Slow>,
+}
+
+struct SlowInstance {
+    instance: Box<dyn Instance>,
+    slow: Arc<Slow>,
+}
+
+#[async_trait]
+impl Program for SlowProgram {
+    async fn instantiate(&self, worker: &WorkerId) -> Result<Box<dyn Instance>, GuestFailure> {
+        let instance = self.native.instantiate(worker).await?;
+        Ok(Box::new(SlowInstance { instance, slow: Arc::clone(&self.slow) }))
+    }
+}
+
+#[async_trait]
+impl Instance for SlowInstance {
+    async fn process(&mut self, records: &Payload, budget: Budget) -> Result<Outcome, GuestFailure> {
+        let at_work = self.slow.at_work.fetch_add(1, SeqCst) + 1;
+        self.slow.most_at_work.fetch_max(at_work, SeqCst);
+        let takes = self.slow.takes.lock().unwrap().pop_front();
+        if let Some(takes) = takes {
+            sleep(takes).await;
+        }
+        self.slow.at_work.fetch_sub(1, SeqCst);
+        self.instance.process(records, budget).await
+    }
+
+    async fn flush(&mut self, budget: Budget) -> Result<Outcome, GuestFailure> {
+        self.instance.flush(budget).await
+    }
+
+    fn time_in_guest(&self) -> Duration {
+        self.instance.time_in_guest()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,6 +254,10 @@ struct Case {
     batch: usize,
     queue: usize,
     reuse: Reuse,
+    /// Whether whole batches may be processed beside each other.
+    is_pure: bool,
+    /// How long the calls take, in milliseconds, again and again: what takes long is dealt over lanes.
+    takes: Vec<u64>,
     backoff: u64,
     /// When the run is cut, if it is.
     cut: Option<u64>,
@@ -152,13 +267,19 @@ fn case() -> impl Strategy<Value = Case> {
     let batches = prop::collection::vec(prop::collection::vec((0_u8..5, verb()), 1..12), 1..15);
     let reuse = prop_oneof![Just(Reuse::Record), Just(Reuse::Batch), Just(Reuse::Worker)];
     let cut = prop::option::weighted(0.3, 0_u64..30_000);
-    (batches, 1_usize..5, 1_usize..9, 1_usize..40, reuse, 0_u64..10_000, cut).prop_map(
-        |(batches, workers, batch, queue, reuse, backoff, cut)| Case {
+    let takes = prop_oneof![
+        2 => Just(Vec::new()),
+        3 => prop::collection::vec(prop_oneof![5 => Just(0_u64), 2 => 0_u64..20], 1..60),
+    ];
+    (batches, 1_usize..5, 1_usize..9, 1_usize..40, (reuse, any::<bool>(), takes), 0_u64..10_000, cut).prop_map(
+        |(batches, workers, batch, queue, (reuse, is_pure, takes), backoff, cut)| Case {
             batches,
             workers,
             batch,
             queue,
             reuse,
+            is_pure,
+            takes,
             backoff,
             cut,
         },
@@ -170,7 +291,7 @@ async fn holds(case: Case) -> Result<(), TestCaseError> {
     let retry = Retry::times(2).backoff(Duration::from_millis(case.backoff)).backoff_max(60 * SECOND);
     // What an instance that lives on has seen is lost when it panics: such records are dropped, not failed.
     let is_living = case.reuse == Reuse::Worker;
-    let stage = of(flaky())
+    let stage = of(if case.is_pure { flaky().pure() } else { flaky() })
         .workers(count(case.workers))
         .queue(queue(case.queue))
         .batch(batch(case.batch))
@@ -186,7 +307,9 @@ async fn holds(case: Case) -> Result<(), TestCaseError> {
     let batches: Vec<Vec<String>> =
         case.batches.into_iter().map(|batch| batch.into_iter().map(&mut named).collect()).collect();
     let all: Vec<String> = batches.concat();
-    let mut floor = Floor::start(stage);
+    let slow = Arc::<Slow>::default();
+    slow.takes.lock().unwrap().extend(case.takes.into_iter().map(Duration::from_millis));
+    let mut floor = Floor::start_with(stage, |native| slow.around(native));
     let cut = case.cut.is_some();
     floor.give_batches(batches, case.cut.map_or(BOUND, Duration::from_millis)).await;
     let account = if cut { floor.cut().await } else { floor.drain().await.expect("nothing ends the run") };
@@ -342,18 +465,20 @@ proptest! {
 /// sent, whoever tries it would overtake that.
 #[tokio::test(start_paused = true)]
 async fn a_retry_does_not_overtake_what_its_first_worker_has_not_sent_yet() {
-    let mut settler = Settler::default();
-    let told = settler.subscribe(count(1));
-    let stage = stage().retry(Retry::times(1).backoff(Duration::ZERO));
-    let mut floor = Floor::start_told(stage, |native| Arc::new(native), settler);
-    // The worker tells first what was dropped, and nobody listens.
-    floor.give_keyed(["x1 d0", "y1 d0", "z1 d0", "a1", "a2 r1"]).await;
-    floor.pass(SECOND).await;
-    assert_eq!(floor.ledger.accounting().dropped, 3, "it is about to send");
-    assert!(floor.texts().is_empty(), "{:?}", floor.texts());
-    drop(told);
-    floor.drain().await.unwrap();
-    assert_eq!(floor.texts(), ["a1", "a2 r1"]);
+    for stage in stages() {
+        let mut settler = Settler::default();
+        let told = settler.subscribe(count(1));
+        let stage = stage.retry(Retry::times(1).backoff(Duration::ZERO));
+        let mut floor = Floor::start_told(stage, |native| Arc::new(native), settler);
+        // The worker tells first what was dropped, and nobody listens.
+        floor.give_keyed(["x1 d0", "y1 d0", "z1 d0", "a1", "a2 r1"]).await;
+        floor.pass(SECOND).await;
+        assert_eq!(floor.ledger.accounting().dropped, 3, "it is about to send");
+        assert!(floor.texts().is_empty(), "{:?}", floor.texts());
+        drop(told);
+        floor.drain().await.unwrap();
+        assert_eq!(floor.texts(), ["a1", "a2 r1"]);
+    }
 }
 
 /// A worker that is about to end has the lease of each lane for a moment. If a record of that lane is due just then, whoever

@@ -1,4 +1,5 @@
-//! How a worker keeps order by key: what it does with a batch, under its lease, and with records whose keys are held up.
+//! How a worker keeps order by key: what it does with a batch, under its lease or at its turn, and with records whose keys are
+//! held up.
 
 use std::collections::HashSet;
 use std::mem;
@@ -6,14 +7,18 @@ use std::mem;
 use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
+use crate::pool::gathered::Gathered;
 use crate::pool::keys::Keys;
 use crate::pool::lanes::{LaneInstances, Resident};
 use crate::pool::load::Load;
+use crate::pool::order::Turn;
 use crate::pool::outcome::{Part, Sorted};
+use crate::pool::pending::Pending;
 use crate::pool::retries::Waiting;
 use crate::pool::retry_queue::Look;
 use crate::queue::Lease;
 use crate::record::{BatchBounds, KeyHash, Payload};
+use crate::report::Activity;
 
 impl Worker {
     /// Takes records that wait and are due, and looks at the others. Where retries need a lease, those of one lane, with a
@@ -131,6 +136,53 @@ impl Worker {
             self.park(kept);
         }
         Ok(())
+    }
+
+    /// Gives every record of a whole batch its outcome beside workers that may have records of the same keys. What comes out
+    /// is sent on at its turn, but for what is of keys that are held up.
+    pub(super) async fn work_beside(
+        &mut self,
+        mut load: Load,
+        turn: Turn,
+        lease: Lease,
+        watch: &mut Stopwatch,
+    ) -> Result<()> {
+        let mut pending = load.pending();
+        let mut done = 0;
+        while done < load.len() {
+            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
+            done = gathered.through();
+            let flushed = mem::take(&mut gathered.flushed);
+            watch.lap(&self.stage.counters.busy);
+            self.does(Activity::WaitingForTurn);
+            turn.wait().await;
+            watch.lap(&self.stage.counters.blocked);
+            let (sorted, kept) = self.put_behind(gathered, &mut load, &pending);
+            self.send_on(sorted, flushed, None).await?;
+            self.let_go();
+            watch.lap(&self.stage.counters.blocked);
+            self.park(kept);
+        }
+        // Only then may batches be taken that were dealt, and wait for no turn.
+        drop((turn, lease));
+        Ok(())
+    }
+
+    /// At its turn: puts what came of records whose keys are held up behind what holds them up. Returns what can be sent on,
+    /// and what holds up its key from then on.
+    fn put_behind(&mut self, gathered: Gathered, load: &mut Load, pending: &Pending) -> (Sorted, Vec<(KeyHash, Part)>) {
+        let held = self.stage.keys.as_ref().map(Keys::held).unwrap_or_default();
+        if !gathered.waits() && held.is_empty() {
+            return (self.sort(gathered, load), Vec::new());
+        }
+        let hashes = self.hashes(load.records());
+        let is_held = |key: &KeyHash| pending.holds(*key) || held.contains(key);
+        let parts = self.cut(gathered, load, |position| hashes.get(position).is_some_and(is_held));
+        let parts = match &self.stage.keys {
+            Some(keys) => keys.put_behind(parts, &hashes),
+            None => parts,
+        };
+        part(parts, &hashes)
     }
 
     /// Tries records whose keys are held up. What passes lets what is behind it go, too.

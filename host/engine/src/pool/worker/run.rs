@@ -172,14 +172,17 @@ impl Worker {
         self.slice = Duration::ZERO;
         self.stage.slices.tried.fetch_add(1, Relaxed);
         match in_hand {
-            InHand::Input(Received { sequence, first_record, batch, lease }) => {
+            InHand::Input(Received { sequence, turn, first_record, batch, lease }) => {
                 self.stage.counters.records_in.add(batch.len());
-                let turn = self.stage.turnstile.as_ref().map(|turnstile| turnstile.turn(sequence));
+                let number = if self.stage.keys.is_some() { turn } else { Some(sequence) };
+                let turnstile = self.stage.turnstile.as_ref();
+                let turn = turnstile.zip(number).map(|(turnstile, number)| turnstile.turn(number));
                 let load = Load::first(batch, first_record);
-                match self.stage.keys {
+                match (&self.stage.keys, turn) {
                     // The lease ends when all of it has been sent on or waits: order by key depends on that.
-                    Some(_) => self.work_on_lanes(load, lease, watch).await,
-                    None => self.work(load, turn, watch).await,
+                    (Some(_), Some(turn)) => self.work_beside(load, turn, lease, watch).await,
+                    (Some(_), None) => self.work_on_lanes(load, lease, watch).await,
+                    (None, turn) => self.work(load, turn, watch).await,
                 }
             }
             InHand::Due(waiting, lease) if self.stage.keys.is_some() => {

@@ -27,6 +27,8 @@ impl Worker {
         let gathered = self.gather(load, pending, base, SEND_ON_BYTES).await?;
         drop(slot);
         self.stage.pace.learn_batch(begun.elapsed());
+        // By key: batches that take long would hold up those of other keys behind them.
+        self.input.deal_over_lanes(self.stage.pace.batches_take_long());
         Ok(gathered)
     }
 

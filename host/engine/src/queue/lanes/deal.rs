@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::grid::Grid;
+use super::phases::{Phase, Wish};
 use crate::queue::queued::{Contents, Queued};
 use crate::record::{Batch, KeyHash, Payload, RecordKey};
 
@@ -15,6 +16,8 @@ pub struct ByKey {
     grid: Grid,
     /// Most locks of one lease.
     share: usize,
+    /// What receivers want, where batches may go whole.
+    wish: Option<Arc<Wish>>,
     /// The number of the next batch.
     next: Arc<AtomicU64>,
     /// Records that were dealt, and those of them that came without a key.
@@ -24,7 +27,9 @@ pub struct ByKey {
 
 /// What is put into a queue at once.
 pub(in crate::queue) enum Dealt {
-    /// For a queue with one lane, or all of it for this one.
+    /// Not at all.
+    Whole(Queued),
+    /// All of it for this lane.
     One(usize, Queued),
     /// By lane.
     Parts(Vec<(usize, Queued)>),
@@ -41,10 +46,19 @@ impl ByKey {
             key,
             grid,
             share: grid.share(receivers),
+            wish: None,
             next: Arc::default(),
             dealt: Arc::default(),
             without: Arc::default(),
         }
+    }
+
+    /// Lets batches go whole through the queue, too, one [turn](super::super::Received::turn) each, for receivers whose work nobody
+    /// could tell from work in another order.
+    #[must_use]
+    pub fn or_whole(mut self) -> Self {
+        self.wish = (self.lanes() > 1).then(Arc::default);
+        self
     }
 
     /// How many lanes there are.
@@ -64,6 +78,11 @@ impl ByKey {
     /// The lane of a key.
     pub(super) fn lane(&self, key: KeyHash) -> usize {
         self.grid.lane(key)
+    }
+
+    /// What receivers want, where batches may go whole.
+    pub(super) fn wish(&self) -> Option<&Wish> {
+        self.wish.as_deref()
     }
 
     pub(in crate::queue) fn key(&self) -> &RecordKey {
@@ -96,15 +115,24 @@ impl ByKey {
             });
             hands.push(hand.unwrap_or(0));
         });
-        self.dealt.fetch_add(records.len() as u64, Relaxed);
-        self.without.fetch_add(without, Relaxed);
+        self.count(records, without);
         (hands, present)
     }
 
+    /// Counts records that come, and those of them without a key.
+    fn count(&self, records: &Payload, without: u64) {
+        self.dealt.fetch_add(records.len() as u64, Relaxed);
+        self.without.fetch_add(without, Relaxed);
+    }
+
     /// Deals a batch, with the room that it takes up.
-    pub(in crate::queue) fn deal(&self, queued: Queued) -> Dealt {
+    pub(in crate::queue) fn deal(&self, queued: Queued, phase: Phase) -> Dealt {
         let queued = Queued { number: self.next.fetch_add(1, Relaxed), ..queued };
         let Contents::Whole(batch, _) = &queued.contents else { return Dealt::One(0, queued) };
+        if phase == Phase::Whole {
+            self.count(batch.payload(), self.key.missing_in(batch.payload()));
+            return Dealt::Whole(queued);
+        }
         let (hands, present) = self.hands(batch.payload());
         if let [] | [_] = present.as_slice() {
             return Dealt::One(present.first().copied().unwrap_or(0), queued);
@@ -115,13 +143,14 @@ impl ByKey {
 }
 
 impl Dealt {
-    /// What it holds, with the numbers of the lanes.
-    pub(in crate::queue) fn into_parts(self) -> impl Iterator<Item = (usize, Queued)> {
+    /// What it holds, with the numbers of the lanes, if it goes to lanes.
+    pub(in crate::queue) fn into_parts(self) -> impl Iterator<Item = (Option<usize>, Queued)> {
         let (one, parts) = match self {
-            Self::One(lane, queued) => (Some((lane, queued)), Vec::new()),
+            Self::Whole(queued) => (Some((None, queued)), Vec::new()),
+            Self::One(lane, queued) => (Some((Some(lane), queued)), Vec::new()),
             Self::Parts(parts) => (None, parts),
         };
-        one.into_iter().chain(parts)
+        one.into_iter().chain(parts.into_iter().map(|(lane, queued)| (Some(lane), queued)))
     }
 
     /// All of it in one batch: nobody is left to receive it.

@@ -4,41 +4,26 @@
 //! at most a share of the locks, so one receiver does not lock out the others. Lanes wait in line, and the one that has waited
 //! longest is taken first. Where a lane needs two locks, one that waits for them is overtaken by those that need neither of
 //! them, and by no others: so none starves. A queue with one lane knows no locks: any number of receivers take from it.
+//! Where batches may go whole (`phases`), they have a line of their own.
 
 mod deal;
 mod grid;
+mod lease;
+mod phases;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use self::grid::Grid;
+use self::phases::Phases;
+use super::linger;
 use super::queued::{Contents, Queued};
-use super::{Receiver, Shared, linger};
-use crate::record::{BatchBounds, KeyHash, PayloadSize};
+use crate::record::{BatchBounds, PayloadSize};
 
 pub use self::deal::ByKey;
 pub(super) use self::deal::Dealt;
-
-/// Lanes and locks that nobody else has. Dropping it frees them.
-#[derive(Debug, Default)]
-pub struct Lease(Option<Box<Leased>>);
-
-#[derive(Debug)]
-struct Leased {
-    shared: Arc<Shared>,
-    taken: Taken,
-}
-
-/// What a lease has.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    lanes: Vec<usize>,
-    locks: Vec<usize>,
-    /// How many of each kind.
-    of_kind: [usize; 2],
-    /// The first locks of the queue that it has, as bits: those of all pairs of buckets.
-    has: u128,
-}
+pub use self::lease::Lease;
+pub(super) use self::lease::Taken;
+pub(super) use self::phases::Phase;
 
 /// All batches of a queue.
 #[derive(Debug)]
@@ -51,6 +36,9 @@ pub(super) struct Lanes {
     /// Lanes with batches and without a lease, in the order in which they became so. Not used with a single lane.
     waiting: VecDeque<usize>,
     share: usize,
+    /// Whole batches, where there may be any.
+    whole: Lane,
+    phases: Option<Phases>,
 }
 
 /// What is taken for one receiver.
@@ -67,30 +55,44 @@ struct Lane {
     is_leased: bool,
 }
 
-impl Receiver {
-    /// A lease on a lane, unless somebody else has one, or one of its locks. `None`, too, where there are no lanes.
-    pub(crate) fn lease(&self, lane: usize) -> Option<Lease> {
-        self.shared.by_key.as_ref().filter(|by_key| by_key.lanes() > 1)?;
-        let taken = self.shared.line().lanes.lock(lane)?;
-        Some(Lease::of(&self.shared, taken))
-    }
-
-    /// The lane of a key; 0 where there are no lanes.
-    pub(crate) fn lane(&self, key: KeyHash) -> usize {
-        self.shared.by_key.as_ref().map_or(0, |by_key| by_key.lane(key))
-    }
-}
-
 impl Lanes {
     pub(super) fn new(by_key: Option<&ByKey>) -> Self {
         let (grid, share) = by_key.map_or((Grid::Keys(1), 1), |by_key| (by_key.grid(), by_key.share()));
         let lanes = std::iter::repeat_with(Lane::default).take(grid.lanes()).collect();
-        Self { lanes, grid, locked: vec![false; grid.locks()], waiting: VecDeque::new(), share }
+        let (locked, whole) = (vec![false; grid.locks()], Lane::default());
+        let phases = by_key.and_then(ByKey::wish).map(|_| Phases::default());
+        Self { lanes, grid, locked, waiting: VecDeque::new(), share, whole, phases }
+    }
+
+    /// How a sender's next batch goes through the queue. It [ends](Self::end_to_send) that when it has put the batch in.
+    pub(super) fn begin_to_send(&mut self, by_key: &ByKey) -> Phase {
+        let (Some(phases), Some(wish)) = (&mut self.phases, by_key.wish()) else { return Phase::Dealt };
+        let phase = phases.begin_to_send(wish);
+        self.turn_over();
+        phase
+    }
+
+    pub(super) fn end_to_send(&mut self) {
+        self.phases.iter_mut().for_each(Phases::end_to_send);
+    }
+
+    /// What can be taken now.
+    fn leaving(&self) -> Phase {
+        self.phases.as_ref().map_or(Phase::Dealt, Phases::leaving)
+    }
+
+    fn turn_over(&mut self) {
+        let is_empty = match self.leaving() {
+            Phase::Whole => self.whole.batches.is_empty(),
+            Phase::Dealt => self.lanes.iter().all(|lane| lane.batches.is_empty()),
+        };
+        self.phases.iter_mut().for_each(|phases| phases.turn_over(is_empty));
     }
 
     /// Whether something can be taken.
     pub(super) fn has_ready(&self) -> bool {
         match self.lanes.as_slice() {
+            _ if self.leaving() == Phase::Whole => !self.whole.batches.is_empty(),
             [only] => !only.batches.is_empty(),
             _ => {
                 let mut kept = None;
@@ -99,8 +101,9 @@ impl Lanes {
         }
     }
 
-    /// Puts a batch at the end of a lane.
-    pub(super) fn put(&mut self, index: usize, queued: Queued) {
+    /// Puts a batch at the end of a lane, or of the line of whole ones.
+    pub(super) fn put(&mut self, index: Option<usize>, queued: Queued) {
+        let Some(index) = index else { return self.whole.batches.push_back(queued) };
         let is_single = self.lanes.len() == 1;
         let Some(lane) = self.lanes.get_mut(index) else { return };
         if lane.batches.is_empty() && !lane.is_leased && !is_single {
@@ -113,12 +116,20 @@ impl Lanes {
     /// no more batches than needed are under way in memory, and what is copied of one lies close together: to copy half of each
     /// of two batches takes less time than a quarter of each of four. Nothing is copied here.
     pub(super) fn take(&mut self, bounds: &BatchBounds) -> (Pieces, Taken) {
-        let (mut pieces, mut taken) = (Pieces::default(), Taken::default());
-        if let [only] = self.lanes.as_mut_slice() {
-            while only.take_part(&mut pieces, bounds) {}
-            only.top_up(&mut pieces, bounds);
-            return (pieces, taken);
+        let is_whole = self.leaving() == Phase::Whole;
+        let (pieces, mut taken) = match self.lanes.as_mut_slice() {
+            _ if is_whole => (self.whole.take(bounds), Taken::default()),
+            [only] => (only.take(bounds), Taken::default()),
+            _ => self.take_parts(bounds),
+        };
+        if let Some(phases) = self.phases.as_mut().filter(|_| !pieces.taken.is_empty()) {
+            (taken.turn, taken.is_counted) = (phases.take(), true);
         }
+        (pieces, taken)
+    }
+
+    fn take_parts(&mut self, bounds: &BatchBounds) -> (Pieces, Taken) {
+        let (mut pieces, mut taken) = (Pieces::default(), Taken::default());
         let (mut line, mut kept, mut is_full) = (std::mem::take(&mut self.waiting), None, false);
         // One pass, whatever is taken: the queue is locked meanwhile.
         line.retain(|&index| {
@@ -226,6 +237,10 @@ impl Lanes {
 
     /// Frees lanes and locks.
     fn free(&mut self, taken: &Taken) {
+        if let Some(phases) = self.phases.as_mut().filter(|_| taken.is_counted) {
+            phases.free();
+            self.turn_over();
+        }
         for lock in &taken.locks {
             if let Some(is_locked) = self.locked.get_mut(*lock) {
                 *is_locked = false;
@@ -243,17 +258,25 @@ impl Lanes {
 
     /// All batches.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.lanes.iter().flat_map(|lane| &lane.batches)
+        self.lanes.iter().chain([&self.whole]).flat_map(|lane| &lane.batches)
     }
 
     /// Takes all batches out, whoever has a lease.
     pub(super) fn drain(&mut self) -> Vec<Queued> {
         self.waiting.clear();
-        self.lanes.iter_mut().flat_map(|lane| lane.batches.drain(..)).collect()
+        self.lanes.iter_mut().chain([&mut self.whole]).flat_map(|lane| lane.batches.drain(..)).collect()
     }
 }
 
 impl Lane {
+    /// Takes what fits, from the front.
+    fn take(&mut self, bounds: &BatchBounds) -> Pieces {
+        let mut pieces = Pieces::default();
+        while self.take_part(&mut pieces, bounds) {}
+        self.top_up(&mut pieces, bounds);
+        pieces
+    }
+
     /// Whether its first batch may be added to what is taken. The first of all may always be taken.
     fn fits(&self, pieces: &Pieces, bounds: &BatchBounds) -> bool {
         let Some(next) = self.batches.front().filter(|_| !pieces.taken.is_empty()) else { return true };
@@ -281,62 +304,10 @@ impl Lane {
     }
 }
 
-impl Taken {
-    /// Where a lock may be that of several lanes, it is one of the first 128.
-    fn has(&self, lock: usize) -> bool {
-        u32::try_from(lock).ok().and_then(|lock| 1_u128.checked_shl(lock)).is_some_and(|bit| self.has & bit != 0)
-    }
-
-    fn add(&mut self, lock: usize, kind: usize) {
-        self.locks.push(lock);
-        self.has |= u32::try_from(lock).ok().and_then(|lock| 1_u128.checked_shl(lock)).unwrap_or(0);
-        if let Some(count) = self.of_kind.get_mut(kind) {
-            *count += 1;
-        }
-    }
-}
-
 impl Pieces {
     pub(super) fn add(&mut self, number: u64, contents: Contents) {
         self.size += contents.size();
         self.taken.push((number, contents));
-    }
-}
-
-impl Lease {
-    pub(super) fn of(shared: &Arc<Shared>, taken: Taken) -> Self {
-        Self((!taken.lanes.is_empty()).then(|| Box::new(Leased { shared: Arc::clone(shared), taken })))
-    }
-
-    /// The lane, where it is a lease on a single one.
-    pub(crate) fn lane(&self) -> Option<usize> {
-        match self.0.as_ref()?.taken.lanes.as_slice() {
-            [lane] => Some(*lane),
-            _ => None,
-        }
-    }
-
-    /// Whether nobody else may work on records of this key while it is held.
-    pub(crate) fn covers(&self, key: KeyHash) -> bool {
-        self.0.as_ref().is_some_and(|leased| {
-            let Leased { shared, taken } = &**leased;
-            let locks = shared.by_key.as_ref().map(|by_key| by_key.grid().locks_of(by_key.lane(key)));
-            locks.is_some_and(|locks| locks.iter().all(|lock| taken.locks.contains(lock)))
-        })
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(leased) = self.0.take() else { return };
-        let Leased { shared, taken } = *leased;
-        let mut line = shared.line();
-        line.lanes.free(&taken);
-        let has_ready = line.lanes.has_ready();
-        drop(line);
-        if has_ready {
-            shared.arrived.notify_one();
-        }
     }
 }
 

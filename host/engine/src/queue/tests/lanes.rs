@@ -12,6 +12,12 @@ fn lanes(records: usize, receivers: usize, per_receiver: usize) -> (Sender, Rece
     with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(per_receiver))))
 }
 
+/// As [`lanes`], of batches that may go whole.
+fn lanes_or_whole(records: usize, receivers: usize) -> (Sender, Receiver) {
+    let bounds = QueueBounds { records: nonzero(records), bytes: nonzero(1 << 20) };
+    with_lanes(bounds, Some(ByKey::new(RecordKey::Own, nonzero(receivers), nonzero(4)).or_whole()))
+}
+
 /// Records whose key is their first letter.
 fn keyed<T: AsRef<str>>(ledger: &Arc<Ledger>, values: &[T]) -> Batch {
     let claims = Ticket::issue(ledger, &"test".into(), 1, values.len(), Places::default());
@@ -44,6 +50,65 @@ async fn a_key_is_in_one_hand_until_its_lease_is_dropped() {
     let free = async { drop(first) };
     let (next, ()) = tokio::join!(next, free);
     assert_eq!(texts(&next.expect("a batch")), [again]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_batches_may_share_keys_and_have_turns_in_order() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes_or_whole(100, 2);
+    for batch in [["a1", "b1"], ["a2", "b2"], ["a3", "b3"]] {
+        sender.send(keyed(&ledger, &batch)).await.expect("open");
+    }
+    let mut received = Vec::new();
+    for _ in 0..3 {
+        received.push(receiver.recv(&up_to(2)).await.expect("a batch"));
+    }
+    let taken: Vec<_> = received.iter().map(|received| (received.turn, texts(received))).collect();
+    let texts = |number: u64| vec![format!("a{number}"), format!("b{number}")];
+    assert_eq!(taken, [(Some(0), texts(1)), (Some(1), texts(2)), (Some(2), texts(3))]);
+}
+
+/// A batch that is dealt waits for no turn, and a whole one for no lane: each would overtake the other.
+#[tokio::test(start_paused = true)]
+async fn whole_and_dealt_batches_are_never_in_hand_at_the_same_time() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes_or_whole(100, 2);
+    sender.send(keyed(&ledger, &["a1", "b1"])).await.expect("open");
+    receiver.deal_over_lanes(true);
+    // What changes comes after what is there, and what is wished then has to wait.
+    sender.send(keyed(&ledger, &["a2", "b2"])).await.expect("open");
+    receiver.deal_over_lanes(false);
+    sender.send(keyed(&ledger, &["a3", "b3"])).await.expect("open");
+    let whole = receiver.recv(&up_to(2)).await.expect("a batch");
+    assert_eq!((whole.turn, texts(&whole)), (Some(0), vec!["a1".to_owned(), "b1".to_owned()]));
+    assert!(is_stuck(receiver.recv(&up_to(2))).await, "a whole batch is in hand");
+    drop(whole);
+    let (mut dealt, mut seen) = (Vec::new(), Vec::new());
+    while seen.len() < 4 {
+        let received = receiver.recv(&up_to(1)).await.expect("a batch");
+        assert_eq!(received.turn, None);
+        seen.extend(texts(&received));
+        dealt = vec![received];
+    }
+    seen.sort();
+    assert_eq!(seen, ["a2", "a3", "b2", "b3"]);
+    sender.send(keyed(&ledger, &["a4"])).await.expect("open");
+    assert!(is_stuck(receiver.recv(&up_to(2))).await, "a dealt one is in hand");
+    drop(dealt);
+    let whole = receiver.recv(&up_to(2)).await.expect("a batch");
+    assert_eq!((whole.turn, texts(&whole)), (Some(1), vec!["a4".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_without_a_key_are_counted_in_whole_batches_too() {
+    let ledger = Arc::default();
+    let (sender, receiver) = lanes_or_whole(100, 2);
+    let claims = Ticket::issue(&ledger, &"test".into(), 1, 2, Places::default());
+    sender.send(Batch::new(Payload::of_values(["1", "2"].into_iter().collect()), claims)).await.expect("open");
+    sender.send(keyed(&ledger, &["a1"])).await.expect("open");
+    let probe = receiver.probe();
+    let without = probe.without_key().expect("two of them");
+    assert_eq!((without.records, without.all), (2, 3));
 }
 
 /// A queue of one lane would be handed to one worker after the other, and order would cost all parallelism.
