@@ -94,6 +94,12 @@ def _begin() -> None:
     _reach.seal(_reach_of_stage)
 
 
+def _handed_over(batch: Any) -> Any:
+    """The column of a batch's values, of which then nothing but the iterator has the data."""
+    values, batch.values = batch.values, None
+    return iter((values.data, values.ends))
+
+
 def _lowered(values: Any, keys: Any) -> Any:
     return types.Batch(types.Column(*values), types.Column(*keys))
 
@@ -114,8 +120,8 @@ if hasattr(exports, "Transform"):
             _open = _call(_make, config)
 
         def process(self, input: Any) -> Any:
-            values, keys = input.values, input.keys
-            return _outcome(_call(_open.process, (values.data, values.ends), (keys.data, keys.ends)))
+            keys = input.keys
+            return _outcome(_call(_open.process, _handed_over(input), (keys.data, keys.ends)))
 
         def flush(self) -> Any:
             return _outcome(_call(_open.flush))
