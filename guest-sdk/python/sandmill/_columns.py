@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, is_dataclass
 from enum import Enum
+from io import BytesIO
 from itertools import accumulate
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Sequence
 
 NO_BYTES = (b"", [])
-
-PART = 256
-"""How many values are taken apart at a time."""
 
 
 def slices(data: Any, ends: Sequence[int]) -> list[Any]:
@@ -23,21 +21,10 @@ def slices(data: Any, ends: Sequence[int]) -> list[Any]:
     return [data[start:end] for start, end in zip(starts, ends)]
 
 
-def parts(data: Any, ends: Sequence[int]) -> Iterator[list[Any]]:
-    """The values of a column, some at a time: the room that one part takes is the next one's."""
-    start = 0
-    for first in range(0, len(ends), PART):
-        part = ends[first : first + PART]
-        yield [data[start:end] for start, end in zip([start, *part], part)]
-        start = part[-1]
-
-
-def texts(data: bytes, ends: Sequence[int]) -> Iterable[list[str]] | None:
-    """The values as text, some at a time; None where one of them is not UTF-8."""
-    if data.isascii():
-        return parts(data.decode("ascii"), ends)
+def ascii_text(data: bytes) -> str | None:
+    """A column's bytes as text of which each character is one of them; None where there are other characters."""
     try:
-        return [[value.decode() for value in slices(data, ends)]]
+        return data.decode("ascii")
     except UnicodeDecodeError:
         return None
 
@@ -47,15 +34,43 @@ def joined(values: list[bytes]) -> tuple[bytes, list[int]]:
     return b"".join(values), list(accumulate(map(len, values)))
 
 
-def joined_texts(values: list[str]) -> tuple[bytes, list[int]] | None:
-    """A column of these texts; None where one of them has a lone surrogate."""
-    text = "".join(values)
-    if text.isascii():
-        return text.encode("ascii"), list(accumulate(map(len, values)))
-    try:
-        return joined([value.encode() for value in values])
-    except UnicodeEncodeError:
-        return None
+class Growing:
+    """A column that values are added to, some at a time: as bytes, so that the values' own room is the next ones'."""
+
+    def __init__(self, room: bytes = b"") -> None:
+        # Where nobody else has `room` any more, CPython writes over it, and otherwise into a copy.
+        self._data = BytesIO(room)
+        self._ends: list[int] = []
+        self._size = 0
+
+    def add(self, values: list[bytes]) -> bool:
+        """Adds these values. Where one is no bytes it adds nothing, and says False."""
+        return set(map(type, values)) == {bytes} and self._append(b"".join(values), values)
+
+    def add_texts(self, values: list[str]) -> bool:
+        """Adds these texts. Where one is no text, or has a lone surrogate, it adds nothing, and says False."""
+        try:
+            text = "".join(values)
+            if text.isascii():
+                return self._append(text.encode("ascii"), values)
+            return set(map(type, values)) == {str} and self.add([value.encode() for value in values])
+        except (TypeError, UnicodeEncodeError):
+            return False
+
+    def column(self) -> tuple[bytes, list[int]]:
+        """All of them."""
+        self._data.truncate()
+        return self._data.getvalue(), self._ends
+
+    def _append(self, data: bytes, values: list[bytes] | list[str]) -> bool:
+        size = end = self._size
+        ends = [end := end + len(value) for value in values]
+        if end - size != len(data):  # a kind of text with a length of its own
+            return False
+        self._data.write(data)
+        self._ends += ends
+        self._size = end
+        return True
 
 
 def to_bytes(value: Any) -> bytes:

@@ -12,10 +12,12 @@ import wit_world.exports as exports  # type: ignore[import-not-found]
 from componentize_py_types import Err  # type: ignore[import-not-found]
 from wit_world.imports import host, types  # type: ignore[import-not-found]
 
-from . import _columns, _instance, _reach, _script, _source, log
+from . import _columns, _instance, _memory, _reach, _script, _source, log
 from ._declared import MARK, declared
 from ._outputs import Failure
 from ._place import message, place
+
+WARM_UPS, WARM_UP_RECORDS = 32, 1024
 
 _reach_of_stage: frozenset[str] = frozenset()
 _plan: Any = None
@@ -39,10 +41,12 @@ def program(reach: list[str]) -> None:
     else:
         _make = partial(_instance.Instance, _instance.Plan(declared[0]))
     _warm_up()
+    _memory.settle()
 
 
 def _warm_up() -> None:
     """Lets CPython specialise the code of this package: the component starts with it as it is now."""
+    global _open
 
     def same(line: str) -> str:
         return line
@@ -50,11 +54,13 @@ def _warm_up() -> None:
     def some(line: str) -> list[str] | None:
         return [line] if line != "0" else None
 
-    column = _columns.joined([str(number).encode() for number in range(64)])
-    for function in (same, some):
-        for _ in range(16):
-            instance = _instance.Instance(_instance.Plan(function), "{}")
-            _outcome(instance.process(column, _columns.NO_BYTES))
+    transform = Transform()
+    for function in (some, same):
+        for _ in range(WARM_UPS):
+            column = types.Column(*_columns.joined([str(number).encode() for number in range(WARM_UP_RECORDS)]))
+            _open = _instance.Instance(_instance.Plan(function), "{}")
+            transform.process(types.Batch(column, types.Column(*_columns.NO_BYTES)))
+    _open = None
 
 
 def _log(level: str, line: str) -> None:
@@ -94,6 +100,12 @@ def _begin() -> None:
     _reach.seal(_reach_of_stage)
 
 
+def _handed_over(batch: Any) -> Any:
+    """The column of a batch's values, of which then nothing but the iterator has the data."""
+    values, batch.values = batch.values, None
+    return iter((values.data, values.ends))
+
+
 def _lowered(values: Any, keys: Any) -> Any:
     return types.Batch(types.Column(*values), types.Column(*keys))
 
@@ -112,10 +124,11 @@ if hasattr(exports, "Transform"):
             global _open
             _begin()
             _open = _call(_make, config)
+            _memory.settle_again()
 
         def process(self, input: Any) -> Any:
-            values, keys = input.values, input.keys
-            return _outcome(_call(_open.process, (values.data, values.ends), (keys.data, keys.ends)))
+            keys = input.keys
+            return _outcome(_call(_open.process, _handed_over(input), (keys.data, keys.ends)))
 
         def flush(self) -> Any:
             return _outcome(_call(_open.flush))

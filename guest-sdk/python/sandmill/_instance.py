@@ -1,13 +1,14 @@
 """An open stage: the records of one call in, what became of each out.
 
-All records are processed first, then their results collected. A record that fails leaves the others alone.
+Texts and bytes that a stage returns become a part of the output soon, so that one part of the records takes the room of
+the one before. What else it returns is collected when all records are processed. A record that fails leaves the others
+alone.
 """
 
 from __future__ import annotations
 
 import inspect
 from functools import partial
-from itertools import chain
 from typing import Any, Callable, Iterable, Sequence
 
 from . import _columns
@@ -19,6 +20,9 @@ from ._reader import Misfit, parse
 
 FATAL = (MemoryError, RecursionError, SystemExit, KeyboardInterrupt, SystemError)
 """What an instance does not survive. After these, Python itself, or the stage's state, may be damaged."""
+
+PART = 256
+"""How many records are processed before their results become bytes: the room that one part takes is the next one's."""
 
 Column = tuple[bytes, Sequence[int]]
 Call = Callable[[Any], Any]
@@ -61,17 +65,18 @@ class Instance:
         self._call = _adapt(function, convert, plan.input.whole)
         self._call_undecoded = _adapt(function, _decoding(convert), plan.input.whole)
 
-    def process(self, values: Column, keys: Column) -> Outcome:
-        """Takes the records of one invocation."""
+    def process(self, values: Iterable[Any], keys: Column) -> Outcome:
+        """Takes the records of one invocation. `values` is a column; an iterator of it leaves the data to the stage."""
         data, ends = values
-        run = _Run(data, ends, keys, self._code)
-        given = _columns.parts(data, ends) if self._input.form == "bytes" else _columns.texts(data, ends)
         call = self._call
-        if given is None:
-            given, call = _columns.parts(data, ends), self._call_undecoded
-        if self._input.whole:
-            given = [list(zip(run.keys(), chain.from_iterable(given)))]
-        return run.outcome(run.results(call, given))
+        text = None if self._input.form == "bytes" else _columns.ascii_text(data)
+        if text is None:
+            run = _Run(data, ends, keys, self._code)
+            call = call if self._input.form == "bytes" else self._call_undecoded
+        else:
+            run = _Run(text, ends, keys, self._code, data)
+        del data  # so that nothing else has it, and outputs are written over it
+        return run.outcome(_keyed(call, run.keys()) if self._input.whole else call)
 
     def flush(self) -> Outcome:
         """Takes what the stage has kept for its end. Raises what the stage raises."""
@@ -123,6 +128,12 @@ def _decoding(convert: Call | None) -> Call:
     return decode
 
 
+def _keyed(call: Call, keys: Iterable[bytes]) -> Call:
+    """A function of each record's value in turn."""
+    rest = iter(keys)
+    return lambda value: call((next(rest), value))
+
+
 def _adapt(function: Call, convert: Call | None, whole: bool) -> Call:
     if whole:
         return lambda pair: function(Record(pair[0], pair[1] if convert is None else convert(pair[1])))
@@ -132,64 +143,91 @@ def _adapt(function: Call, convert: Call | None, whole: bool) -> Call:
 class _Run:
     """One invocation."""
 
-    def __init__(self, data: bytes, ends: Sequence[int], keys: Column, code: Any) -> None:
-        self._data, self._ends, self._key_column, self._code = data, ends, keys, code
+    def __init__(self, source: bytes | str, ends: Sequence[int], keys: Column, code: Any, room: bytes = b"") -> None:
+        """`source`: the records back to back, as bytes or, if they are ASCII, as text. `room`: see `Growing`."""
+        self._source, self._ends, self._key_column, self._code = source, ends, keys, code
         self._failures: dict[int, Failed] = {}
+        self._written = _columns.Growing(room)
+        self._origins: list[int] | None = None  # of what is written, unless each record has one output
+        self._rest: list[Any] = []
 
     def keys(self) -> list[bytes]:
         """The records' keys: empty ones where no record has one."""
         data, ends = self._key_column
         return _columns.slices(data, ends) if ends else [b""] * len(self._ends)
 
-    def results(self, call: Call, parts: Iterable[list[Any]]) -> list[Any]:
-        """What the stage made of each record: None, and a failure, of one that failed."""
-        results: list[Any] = []
-        for values in parts:
-            self._part(call, values, results)
-        return results
+    def outcome(self, call: Call) -> Outcome:
+        """Gives the stage all records, and takes what it makes of them."""
+        for first in range(0, len(self._ends), PART):
+            results = self._results(call, first)
+            if self._rest or not self._write(results, first):
+                # These wait for the others: what is no text or bytes may change until all records are processed.
+                self._rest += results
+        return self._general() if self._rest else self._columns()
 
-    def _part(self, call: Call, values: list[Any], results: list[Any]) -> None:
-        append = results.append
-        rest = iter(values)
+    def _results(self, call: Call, first: int) -> list[Any]:
+        """What the stage made of a part of the records: None, and a failure, of one that failed."""
+        results: list[Any] = []
+        source = self._source
+        start = self._ends[first - 1] if first else 0
+        rest = iter(self._ends[first : first + PART])
         while True:
             try:
                 # A loop and not `map`: CPython calls what is written in Python without a step through C.
-                for value in rest:
-                    append(call(value))
-                return
+                for end in rest:
+                    results.append(call(source[start:end]))
+                    start = end
+                return results
             except FATAL:
                 raise
             except BaseException as error:
                 # `rest` continues after the record that failed.
-                self._fail(len(results), error)
-                append(None)
+                self._fail(first + len(results), error)
+                results.append(None)
+                start = end
 
-    def outcome(self, results: list[Any]) -> Outcome:
-        """The results as columns."""
-        kinds = set(map(type, results))
-        if kinds == {bytes}:
-            return Outcome(_columns.joined(results), self._key_column)
-        column = None
-        if kinds <= {str, type(None)}:
-            column = _columns.joined_texts([result for result in results if result is not None])
-        if column is None:
-            return self._general(results)
-        if kinds == {str}:
-            return Outcome(column, self._key_column)
-        origins = [index for index, result in enumerate(results) if result is not None]
-        keys = self._key_column
+    def _write(self, results: list[Any], first: int) -> bool:
+        """Adds results to the column if all are texts, or all bytes, but for those that are None."""
+        written = self._written
+        if written.add_texts(results) or written.add(results):
+            kept: Iterable[int] = range(first, first + len(results))
+        else:
+            values = [result for result in results if result is not None]
+            if values and not (written.add_texts(values) or written.add(values)):
+                return False
+            kept = [index for index, result in enumerate(results, first) if result is not None]
+            if self._origins is None:
+                self._origins = list(range(first))
+        if self._origins is not None:
+            self._origins += kept
+        return True
+
+    def _columns(self) -> Outcome:
+        """The results, of which there is at most one for each record."""
+        column, keys, origins = self._written.column(), self._key_column, self._origins
+        if origins is None:
+            return Outcome(column, keys)
         if keys[1]:
             every = self.keys()
             keys = _columns.joined([every[origin] for origin in origins])
         return Outcome(column, keys if origins else _columns.NO_BYTES, origins, [], list(self._failures.values()))
 
-    def _general(self, results: list[Any]) -> Outcome:
+    def _every(self) -> list[Any]:
+        """The results, record by record."""
+        values = _columns.slices(*self._written.column())
+        if self._origins is not None:
+            written = dict(zip(self._origins, values))
+            values = [written.get(index) for index in range(len(self._ends) - len(self._rest))]
+        return values + self._rest
+
+    def _general(self) -> Outcome:
         emitted = Emitted()
+        data = self._source.encode() if isinstance(self._source, str) else self._source
         start = 0
-        for index, (result, end, key) in enumerate(zip(results, self._ends, self.keys())):
+        for index, (result, end, key) in enumerate(zip(self._every(), self._ends, self.keys())):
             mark = len(emitted)
             try:
-                emitted.add(result, index, key, self._data[start:end])
+                emitted.add(result, index, key, data[start:end])
             except FATAL:
                 raise
             except BaseException as error:

@@ -4,7 +4,8 @@ import unittest
 from dataclasses import dataclass
 from typing import Iterator, TypedDict
 
-from sandmill import At, Failure, Json, Keyed, Record, To, source, stage, trial
+from sandmill import At, Failure, Json, Keyed, Record, To, _columns, source, stage, trial
+from sandmill._instance import Instance, Plan
 
 
 @dataclass
@@ -114,6 +115,55 @@ class Shapes(unittest.TestCase):
             fates = stage.process(given)
             self.assertEqual(fates.texts, [each for each in given if each != "raise"])
             self.assertEqual(set(fates.failures), {place})
+
+    def test_a_batch_of_many_parts_has_all_its_fates_in_order(self):
+        plain = [f"{index}" for index in range(600)]
+        for place in (0, 255, 256, 599):
+            for special, texts in (("same", ["same"]), ("drop", []), ("many", ["a", "b", '{"c":1}']), ("raise", [])):
+                given = [*plain]
+                given[place] = special
+                fates = trial(picky).process_keyed([(f"k{each}", each) for each in given])
+                self.assertEqual(fates.texts, [*plain[:place], *texts, *plain[place + 1 :]])
+                self.assertTrue(all(o.key.decode() == f"k{given[o.origin]}" for o in fates.outputs))
+                self.assertEqual(set(fates.failures), {place} if special == "raise" else set())
+
+    def test_one_record_that_is_not_ascii_or_not_utf_8_leaves_other_parts_alone(self):
+        plain = [f"{index}" for index in range(600)]
+        for given, texts in (("ß", ["SS"]), (b"\xff", [])):
+            fates = trial(shout).process([*plain[:300], given, *plain[300:]])
+            self.assertEqual(fates.texts, [*plain[:300], *texts, *plain[300:]])
+
+    def test_outputs_may_be_longer_than_the_records_whose_room_they_take(self):
+        @stage
+        def thrice(line):
+            return line * 3
+
+        given = [f"{index}" for index in range(600)]
+        values, keys = _columns.joined([each.encode() for each in given]), _columns.NO_BYTES
+        outcome = Instance(Plan(thrice), "{}").process(iter(values), keys)
+        self.assertEqual(_columns.slices(*outcome.values), [(each * 3).encode() for each in given])
+
+    def test_a_text_with_a_length_of_its_own_is_its_characters(self):
+        class Odd(str):
+            def __len__(self):
+                return 1
+
+        @stage
+        def odd(line):
+            return Odd(line)
+
+        self.assertEqual(trial(odd).process(["abc", "", "ü"]).texts, ["abc", "", "ü"])
+
+    def test_a_list_that_a_stage_changes_later_is_read_when_all_records_are_processed(self):
+        shared = []
+
+        @stage
+        def count(line):
+            shared.append(line)
+            return shared if line == "last" else "one"
+
+        fates = trial(count).process([*["x"] * 300, "last", *["y"] * 300])
+        self.assertEqual(len(fates.outputs), 600 + 601)
 
     def test_an_empty_batch_has_no_fates(self):
         for each in (shout, raw, picky):

@@ -142,6 +142,7 @@ static KIT: Kit = Kit {
         "python/sandmill/_guest.py",
         "python/sandmill/_instance.py",
         "python/sandmill/_lines.py",
+        "python/sandmill/_memory.py",
         "python/sandmill/_outputs.py",
         "python/sandmill/_place.py",
         "python/sandmill/_reach.py",
