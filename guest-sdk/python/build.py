@@ -121,8 +121,11 @@ def componentize(given: argparse.Namespace, form: dict[str, object], packages: P
     work.mkdir(parents=True)
     try:
         (work / f"{ENTRY}.py").write_text(entry_of(Path(given.entry), str(form["world"]), reach))
+        interface = work / "wit"
+        shutil.copytree(given.wit, interface)
+        (interface / "stage.wit").write_text(shown((interface / "stage.wit").read_text()))
         search = [Path(given.folder), *([packages] if packages else []), SDK, work]
-        command = [sys.executable, "-c", "from componentize_py import script; script()", "-q", "-d", given.wit]
+        command = [sys.executable, "-c", "from componentize_py import script; script()", "-q", "-d", str(interface)]
         command += ["-w", str(form["world"]), "componentize", ENTRY]
         for folder in search:
             command += ["-p", str(folder)]
@@ -136,6 +139,15 @@ def componentize(given: argparse.Namespace, form: dict[str, object], packages: P
         shutil.rmtree(work, ignore_errors=True)
     if done.returncode != 0:
         raise Refused(readable(done.stderr))
+
+
+def shown(wit: str) -> str:
+    """The interface as componentize-py is shown it: where records end crosses as bytes, and `sandmill build` makes up for it."""
+    text, places = re.subn(r"\b(ends|origins): list<u32>", r"\1: offsets", wit)
+    text, definitions = re.subn(r"(?=  record column \{)", "  type offsets = list<u8>;\n", text)
+    if (places, definitions) != (2, 1):
+        raise AssertionError("the interface is not the one that this program was written for")
+    return text
 
 
 def entry_of(entry: Path, world: str, reach: list[str]) -> str:

@@ -6,6 +6,7 @@ Whole columns are decoded and encoded at once, because a call of a native functi
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from io import BytesIO
@@ -40,8 +41,7 @@ class Growing:
     def __init__(self, room: bytes = b"") -> None:
         # Where nobody else has `room` any more, CPython writes over it, and otherwise into a copy.
         self._data = BytesIO(room)
-        self._ends: list[int] = []
-        self._size = 0
+        self._lengths = array("I")
 
     def add(self, values: list[bytes]) -> bool:
         """Adds these values. Where one is no bytes it adds nothing, and says False."""
@@ -57,19 +57,17 @@ class Growing:
         except (TypeError, UnicodeEncodeError):
             return False
 
-    def column(self) -> tuple[bytes, list[int]]:
+    def column(self) -> tuple[bytes, Sequence[int]]:
         """All of them."""
         self._data.truncate()
-        return self._data.getvalue(), self._ends
+        return self._data.getvalue(), array("I", accumulate(self._lengths))
 
     def _append(self, data: bytes, values: list[bytes] | list[str]) -> bool:
-        size = end = self._size
-        ends = [end := end + len(value) for value in values]
-        if end - size != len(data):  # a kind of text with a length of its own
+        lengths = array("I", map(len, values))
+        if sum(lengths) != len(data):  # a kind of text with a length of its own
             return False
         self._data.write(data)
-        self._ends += ends
-        self._size = end
+        self._lengths += lengths
         return True
 
 

@@ -5,8 +5,9 @@ componentize-py makes a new `Transform` for each call, so the open stage is kept
 
 from __future__ import annotations
 
+from array import array
 from functools import partial
-from typing import Any
+from typing import Any, Iterable
 
 import wit_world.exports as exports  # type: ignore[import-not-found]
 from componentize_py_types import Err  # type: ignore[import-not-found]
@@ -57,9 +58,9 @@ def _warm_up() -> None:
     transform = Transform()
     for function in (some, same):
         for _ in range(WARM_UPS):
-            column = types.Column(*_columns.joined([str(number).encode() for number in range(WARM_UP_RECORDS)]))
+            column = _lowered_column(_columns.joined([str(number).encode() for number in range(WARM_UP_RECORDS)]))
             _open = _instance.Instance(_instance.Plan(function), "{}")
-            transform.process(types.Batch(column, types.Column(*_columns.NO_BYTES)))
+            transform.process(types.Batch(column, _lowered_column(_columns.NO_BYTES)))
     _open = None
 
 
@@ -103,16 +104,31 @@ def _begin() -> None:
 def _handed_over(batch: Any) -> Any:
     """The column of a batch's values, of which then nothing but the iterator has the data."""
     values, batch.values = batch.values, None
-    return iter((values.data, values.ends))
+    return iter((values.data, _numbers(values.ends)))
+
+
+def _numbers(packed: bytes) -> memoryview:
+    """Numbers cross as bytes, four for each, because a list would cross one by one: the build makes up for it."""
+    return memoryview(packed).cast("I")
+
+
+def _packed(numbers: Iterable[int]) -> bytes:
+    return array("I", numbers).tobytes()
+
+
+def _lowered_column(column: Any) -> Any:
+    data, ends = column
+    return types.Column(data, _packed(ends))
 
 
 def _lowered(values: Any, keys: Any) -> Any:
-    return types.Batch(types.Column(*values), types.Column(*keys))
+    return types.Batch(_lowered_column(values), _lowered_column(keys))
 
 
 def _outcome(outcome: Any) -> Any:
     failures = [types.Failure(each.index, each.retryable, _crossing(each.message)) for each in outcome.failures]
-    return types.Outcome(_lowered(outcome.values, outcome.keys), outcome.origins, outcome.ports, failures)
+    batch, origins = _lowered(outcome.values, outcome.keys), _packed(outcome.origins)
+    return types.Outcome(batch, origins, outcome.ports, failures)
 
 
 if hasattr(exports, "Transform"):
@@ -127,8 +143,8 @@ if hasattr(exports, "Transform"):
             _memory.settle_again()
 
         def process(self, input: Any) -> Any:
-            keys = input.keys
-            return _outcome(_call(_open.process, _handed_over(input), (keys.data, keys.ends)))
+            keys = (input.keys.data, _numbers(input.keys.ends))
+            return _outcome(_call(_open.process, _handed_over(input), keys))
 
         def flush(self) -> Any:
             return _outcome(_call(_open.flush))

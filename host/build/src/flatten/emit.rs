@@ -7,13 +7,16 @@ use wasm_encoder::{
     Alias, CanonicalFunctionSection, Component, ComponentAliasSection, ExportKind, InstanceSection, ModuleArg,
     RawSection,
 };
-use wasmparser::{CanonicalFunction, ComponentAlias, Instance, InstantiationArg};
+use wasmparser::{CanonicalFunction, CanonicalOption, ComponentAlias, Instance, InstantiationArg};
 
 use super::group::{Group, Origin};
 use super::merge::{self, OUTSIDE, export_name, merged};
 use super::module::{Module, exported, kind};
 use super::scope::{Entity, Item, Scope, Space};
 use super::{Result, Unfit};
+
+/// What a module on the way to a function calls it.
+const FUNCTION: &str = "function";
 
 /// The component as it is, with its inner components as they have become.
 pub(super) fn copied(scope: &Scope<'_>) -> Result<Vec<u8>> {
@@ -47,6 +50,57 @@ pub(super) fn joined(scope: &Scope<'_>, group: &Group<'_>) -> Result<Vec<u8>> {
         }
     }
     Ok(writer.finish())
+}
+
+/// The component in which each function that is lifted takes the way through the module that `way` has for it, by the name
+/// that its own module gives it. Such a module imports `memory` and `function` from a module without a name, and exports
+/// `function`.
+pub(super) fn led(scope: &Scope<'_>, way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut writer = Writer::new(scope, None)?;
+    let mut ways = None;
+    for (at, item) in scope.items.iter().enumerate() {
+        let Some(lifted) = Lifted::of(scope, item)? else {
+            writer.item(at)?;
+            continue;
+        };
+        // All before anything is lifted, so that these modules can be joined with the others.
+        let ways = match &ways {
+            Some(ways) => ways,
+            None => ways.insert(writer.ways(way)?),
+        };
+        let direct = writer.number(lifted.function)?;
+        writer.numbers.insert(lifted.function, ways.get(lifted.name).copied().unwrap_or(direct));
+        writer.item(at)?;
+        writer.numbers.insert(lifted.function, direct);
+    }
+    Ok(writer.finish())
+}
+
+/// A function of a module that a component lifts.
+struct Lifted<'a> {
+    function: Entity,
+    memory: Entity,
+    /// The instance that has it, and what that calls it.
+    instance: Entity,
+    name: &'a str,
+}
+
+impl<'a> Lifted<'a> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one of a dozen options is of interest")]
+    fn of(scope: &'a Scope<'_>, item: &Item<'_>) -> Result<Option<Self>> {
+        let Item::Canon(CanonicalFunction::Lift { core_func_index, options, .. }) = item else { return Ok(None) };
+        let function = (Space::Func, *core_func_index);
+        let memory = options.iter().find_map(|option| match option {
+            CanonicalOption::Memory(index) => Some((Space::Memory, *index)),
+            _ => None,
+        });
+        Ok(match (scope.definer(function)?.1, memory) {
+            (Item::Alias(ComponentAlias::CoreInstanceExport { name, instance_index, .. }), Some(memory)) => {
+                Some(Self { function, memory, instance: (Space::Instance, *instance_index), name })
+            }
+            _ => None,
+        })
+    }
 }
 
 /// The items that are still needed.
@@ -235,6 +289,34 @@ impl<'s, 'a> Writer<'s, 'a> {
         self.component.section(&section);
         self.joined = self.next(Space::Instance);
         Ok(())
+    }
+
+    /// The ways to the functions that the component lifts, by their names.
+    fn ways(&mut self, way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<HashMap<&'s str, u32>> {
+        let mut ways = HashMap::new();
+        for item in &self.scope.items {
+            let Some(Lifted { memory, instance, name, .. }) = Lifted::of(self.scope, item)? else { continue };
+            let Some(module) = way(name) else { continue };
+            let function = self.function(self.number(instance)?, name);
+            self.module(&module);
+            let module = self.next(Space::Module);
+            let memory = self.number(memory)?;
+            let mut section = InstanceSection::new();
+            section.export_items([("memory", ExportKind::Memory, memory), (FUNCTION, ExportKind::Func, function)]);
+            section.instantiate(module, [("", ModuleArg::Instance(self.next(Space::Instance)))]);
+            self.component.section(&section);
+            let instance = self.next(Space::Instance);
+            ways.insert(name, self.function(instance, FUNCTION));
+        }
+        Ok(ways)
+    }
+
+    /// A function that an instance exports. Its number.
+    fn function(&mut self, instance: u32, name: &str) -> u32 {
+        let mut section = ComponentAliasSection::new();
+        section.alias(Alias::CoreInstanceExport { instance, kind: ExportKind::Func, name });
+        self.component.section(&section);
+        self.next(Space::Func)
     }
 
     /// The exports of members that are used.

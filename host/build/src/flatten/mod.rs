@@ -40,6 +40,14 @@ pub(crate) fn flattened(component: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(Some(flattened))
 }
 
+/// The component in which each function that is lifted takes the way through the module that `way` has for it.
+///
+/// # Errors
+/// When it is built in a way that is not known here.
+pub(crate) fn led(component: &[u8], way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+    emit::led(&Scope::read(component)?, way)
+}
+
 /// At `depth` components within others.
 fn flattened_scope(component: &[u8], depth: usize) -> Result<Option<Vec<u8>>> {
     if depth > DEPTH_MAX {

@@ -154,3 +154,22 @@ fn components_that_are_nested_deeply_stay_as_they_are() {
     });
     assert_eq!(flattened(&nested).unwrap_err().to_string(), "its components are nested too deeply");
 }
+
+/// A function that goes through another module is still part of the one that all become.
+#[test]
+fn a_way_to_a_function_is_joined_with_the_rest() {
+    let text = LINKED.replace("(canon lift (core func $run))", "(canon lift (core func $run) (memory $memory))");
+    let way = wat::parse_str(
+        "(module (import \"\" \"memory\" (memory 0)) (import \"\" \"function\" (func $direct (result i32)))
+            (func (export \"function\") (result i32) (i32.add (call $direct) (i32.load8_u (i32.const 0)))))",
+    )
+    .unwrap();
+    let component = wat::parse_str(&text).unwrap();
+    let led = led(&component, &|name| (name == "run").then(|| way.clone())).unwrap();
+    Validator::new().validate_all(&led).unwrap();
+    assert_eq!(modules(&led), modules(&component) + 1);
+    let joined = flattened(&led).unwrap().expect("it is joined");
+    assert_eq!(modules(&joined), modules(&flat(&text).unwrap()));
+    let other = super::led(&component, &|_| None).unwrap();
+    assert_eq!(modules(&other), modules(&component));
+}

@@ -1,5 +1,7 @@
 //! Python: a module with one decorated function, and CPython itself, in one component, by componentize-py.
 
+mod offsets;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -26,7 +28,7 @@ static TOOL: Tool = Tool {
     version: "0.25.1",
     megabytes: 126,
     licence: "Apache-2.0 WITH LLVM-exception",
-    origin: Origin::Pip { requirements: include_str!("../../../../guest-sdk/python/toolchain/requirements.txt") },
+    origin: Origin::Pip { requirements: include_str!("../../../../../guest-sdk/python/toolchain/requirements.txt") },
     program: "bin/componentize-py",
     installed: Some(Installed {
         program: "componentize-py",
@@ -96,6 +98,7 @@ impl Language for Python {
         }
         let form = driver::run(command, job)?;
         let wasm = fs::read(output.path()).map_err(|error| unreadable(output.path(), error))?;
+        let wasm = offsets::as_numbers(&wasm)?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
         Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: form.flushes })
     }
@@ -159,10 +162,10 @@ static KIT: Kit = Kit {
 };
 
 const TEMPLATE: &[(&str, &str)] = &[
-    ("README.md", include_str!("../../../../guest-sdk/python/template/README.md")),
-    (".gitignore", include_str!("../../../../guest-sdk/python/template/gitignore")),
-    ("pyproject.toml", include_str!("../../../../guest-sdk/python/template/pyproject.toml")),
-    ("sandmill.toml", include_str!("../../../../guest-sdk/python/template/sandmill.toml")),
-    ("stage.py", include_str!("../../../../guest-sdk/python/template/stage.py")),
-    ("test_stage.py", include_str!("../../../../guest-sdk/python/template/test_stage.py")),
+    ("README.md", include_str!("../../../../../guest-sdk/python/template/README.md")),
+    (".gitignore", include_str!("../../../../../guest-sdk/python/template/gitignore")),
+    ("pyproject.toml", include_str!("../../../../../guest-sdk/python/template/pyproject.toml")),
+    ("sandmill.toml", include_str!("../../../../../guest-sdk/python/template/sandmill.toml")),
+    ("stage.py", include_str!("../../../../../guest-sdk/python/template/stage.py")),
+    ("test_stage.py", include_str!("../../../../../guest-sdk/python/template/test_stage.py")),
 ];
