@@ -21,7 +21,7 @@ from ._reader import Misfit, parse
 FATAL = (MemoryError, RecursionError, SystemExit, KeyboardInterrupt, SystemError)
 """What an instance does not survive. After these, Python itself, or the stage's state, may be damaged."""
 
-PART = 256
+PART = 1024
 """How many records are processed before their results become bytes: the room that one part takes is the next one's."""
 
 Column = tuple[bytes, Sequence[int]]

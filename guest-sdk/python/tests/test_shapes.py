@@ -3,8 +3,9 @@
 import unittest
 from dataclasses import dataclass
 from typing import Iterator, TypedDict
+from unittest import mock
 
-from sandmill import At, Failure, Json, Keyed, Record, To, _columns, source, stage, trial
+from sandmill import At, Failure, Json, Keyed, Record, To, _columns, _instance, source, stage, trial
 from sandmill._instance import Instance, Plan
 
 
@@ -116,6 +117,7 @@ class Shapes(unittest.TestCase):
             self.assertEqual(fates.texts, [each for each in given if each != "raise"])
             self.assertEqual(set(fates.failures), {place})
 
+    @mock.patch.object(_instance, "PART", 256)
     def test_a_batch_of_many_parts_has_all_its_fates_in_order(self):
         plain = [f"{index}" for index in range(600)]
         for place in (0, 255, 256, 599):
@@ -127,12 +129,14 @@ class Shapes(unittest.TestCase):
                 self.assertTrue(all(o.key.decode() == f"k{given[o.origin]}" for o in fates.outputs))
                 self.assertEqual(set(fates.failures), {place} if special == "raise" else set())
 
+    @mock.patch.object(_instance, "PART", 256)
     def test_one_record_that_is_not_ascii_or_not_utf_8_leaves_other_parts_alone(self):
         plain = [f"{index}" for index in range(600)]
         for given, texts in (("ß", ["SS"]), (b"\xff", [])):
             fates = trial(shout).process([*plain[:300], given, *plain[300:]])
             self.assertEqual(fates.texts, [*plain[:300], *texts, *plain[300:]])
 
+    @mock.patch.object(_instance, "PART", 256)
     def test_outputs_may_be_longer_than_the_records_whose_room_they_take(self):
         @stage
         def thrice(line):
@@ -154,6 +158,7 @@ class Shapes(unittest.TestCase):
 
         self.assertEqual(trial(odd).process(["abc", "", "ü"]).texts, ["abc", "", "ü"])
 
+    @mock.patch.object(_instance, "PART", 256)
     def test_a_list_that_a_stage_changes_later_is_read_when_all_records_are_processed(self):
         shared = []
 

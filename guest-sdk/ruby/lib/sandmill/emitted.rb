@@ -57,12 +57,23 @@ module Sandmill
     private
 
     def one(bytes, origin, key, port)
+      # Keys and ports cost nothing until an output has one: those before it have none.
+      add_key(key) if @has_keys || !key.empty?
+      add_port(port) if @has_ports || port != 0
       @values.add(bytes)
       @origins << origin
+    end
+
+    def add_key(key)
+      @keys.fill("", 0, size) unless @has_keys
+      @has_keys = true
       @keys << key
+    end
+
+    def add_port(port)
+      @ports.fill(0, 0, size) unless @has_ports
+      @has_ports = true
       @ports << port
-      @has_keys ||= !key.empty?
-      @has_ports ||= port != 0
     end
 
     def text(value)

@@ -182,6 +182,7 @@ const ENTRY: &str = "main.go";
 static KIT: Kit = Kit {
     files: files![
         "go/README.md",
+        "go/ascii/ascii.go",
         "go/doc.go",
         "go/failure.go",
         "go/go.mod",

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
-
 	"sandmill"
+	"sandmill/ascii"
 )
 
 func upper(line []byte) ([]byte, error) {
-	return bytes.ToUpper(line), nil
+	return ascii.ToUpper(line), nil
 }
 
 func main() { sandmill.Stage(upper) }
