@@ -56,6 +56,8 @@ pub(super) struct Case {
     pub(super) memory_mib: Option<u64>,
     /// What reaches the first output, all of it, in order.
     pub(super) output: Option<Vec<Record>>,
+    /// Or these: where a batch was cut, because the machine was so busy that the call before took long.
+    pub(super) or_output: Option<Vec<Record>>,
     /// The same, as JSON: equal as values, whatever their texts.
     pub(super) json: Option<Vec<String>>,
     /// What each output is.
