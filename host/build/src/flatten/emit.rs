@@ -54,10 +54,10 @@ pub(super) fn joined(scope: &Scope<'_>, group: &Group<'_>) -> Result<Vec<u8>> {
 
 /// The component in which each function that is lifted takes the way through the module that `way` has for it, by the name
 /// that its own module gives it. Such a module imports `memory` and `function` from a module without a name, and exports
-/// `function`.
-pub(super) fn led(scope: &Scope<'_>, way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+/// `function`. With the names of those that do.
+pub(super) fn led(scope: &Scope<'_>, way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<(Vec<u8>, Vec<String>)> {
     let mut writer = Writer::new(scope, None)?;
-    let mut ways = None;
+    let (mut ways, mut names) = (None, Vec::new());
     for (at, item) in scope.items.iter().enumerate() {
         let Some(lifted) = Lifted::of(scope, item)? else {
             writer.item(at)?;
@@ -69,11 +69,13 @@ pub(super) fn led(scope: &Scope<'_>, way: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
             None => ways.insert(writer.ways(way)?),
         };
         let direct = writer.number(lifted.function)?;
-        writer.numbers.insert(lifted.function, ways.get(lifted.name).copied().unwrap_or(direct));
+        let through = ways.get(lifted.name).copied();
+        names.extend(through.map(|_| lifted.name.to_owned()));
+        writer.numbers.insert(lifted.function, through.unwrap_or(direct));
         writer.item(at)?;
         writer.numbers.insert(lifted.function, direct);
     }
-    Ok(writer.finish())
+    Ok((writer.finish(), names))
 }
 
 /// A function of a module that a component lifts.

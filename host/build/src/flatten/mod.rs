@@ -40,11 +40,12 @@ pub(crate) fn flattened(component: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(Some(flattened))
 }
 
-/// The component in which each function that is lifted takes the way through the module that `way` has for it.
+/// The component in which each function that is lifted takes the way through the module that `way` has for it, and the names of
+/// those that do.
 ///
 /// # Errors
 /// When it is built in a way that is not known here.
-pub(crate) fn led(component: &[u8], way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+pub(crate) fn led(component: &[u8], way: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<(Vec<u8>, Vec<String>)> {
     emit::led(&Scope::read(component)?, way)
 }
 

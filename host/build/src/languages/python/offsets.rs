@@ -26,7 +26,14 @@ const U32: u8 = 0x79;
 /// When it is built in another way than componentize-py does it.
 pub(super) fn as_numbers(component: &[u8]) -> Result<Vec<u8>> {
     let typed = with_numbers(component).map_err(|error| strange().caused_by(error))?;
-    flatten::led(&typed, &way).map_err(|error| strange().caused_by(error))
+    let (led, names) = flatten::led(&typed, &way).map_err(|error| strange().caused_by(error))?;
+    // One that was not found would be given a quarter of its numbers.
+    let mut functions: Vec<&str> = names.iter().filter_map(|name| Some(name.split_once('#')?.1)).collect();
+    functions.sort_unstable();
+    match functions.as_slice() {
+        ["flush", "process"] | ["pull"] => Ok(led),
+        found => Err(strange().caused_by(format!("of the functions of the interface it lifts {found:?}"))),
+    }
 }
 
 fn strange() -> Error {
@@ -226,5 +233,12 @@ mod tests {
         let at = memchr::memmem::find(&made, b"import-type-offsets").unwrap();
         made[at] = b'e';
         assert!(as_numbers(&made).is_err());
+        // Lifted under another name, a function would be given numbers where it expects bytes.
+        let mut made = stage();
+        let places: Vec<usize> = memchr::memmem::find_iter(&made, b"#flush").collect();
+        places.into_iter().for_each(|at| made[at + 5] = b'x');
+        Validator::new().validate_all(&made).unwrap();
+        let why = as_numbers(&made).unwrap_err();
+        assert!(why.causes().iter().any(|cause| cause.contains("[\"process\"]")), "{why:?}");
     }
 }
