@@ -105,6 +105,16 @@ impl Pace {
     pub(crate) fn batches_take_long(&self) -> bool {
         self.batch.nanos() >= LONG_BATCH
     }
+
+    /// Whether batches by key should be dealt over lanes, because they take long. `None`: as they are now. Parts of a batch take less time
+    /// than all of it, so what is short is far from what is long.
+    pub(crate) fn deal_by_key(&self) -> Option<bool> {
+        match self.batch.nanos() {
+            nanos if nanos >= LONG_BATCH => Some(true),
+            nanos if nanos < LONG_BATCH / 4 => Some(false),
+            _ => None,
+        }
+    }
 }
 
 fn locked(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
@@ -184,6 +194,18 @@ mod tests {
         assert!(!pace.batches_take_long());
         pace.learn_batch(Duration::from_millis(5));
         assert!(!pace.batches_take_long(), "the machine put it aside once");
+    }
+
+    #[test]
+    fn batches_are_dealt_from_when_they_take_long_until_they_are_far_from_it() {
+        let pace = Pace::default();
+        assert_eq!(pace.deal_by_key(), Some(false));
+        pace.learn_batch(Duration::from_millis(2));
+        assert_eq!(pace.deal_by_key(), Some(true));
+        (0..40).for_each(|_| pace.learn_batch(Duration::from_micros(500)));
+        assert_eq!(pace.deal_by_key(), None);
+        (0..40).for_each(|_| pace.learn_batch(Duration::from_micros(200)));
+        assert_eq!(pace.deal_by_key(), Some(false));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Growth, Runtimes, Slots, Stage, Worker, Workplace};
+use super::{Growth, Pace, Runtimes, Slots, Stage, Worker, Workplace};
 use crate::error::{Error, Result};
 use crate::flow::{DeadLetters, FailurePolicy, Outlet, Settler, StageCounters};
 use crate::program::{NativeStage, Program, Verdict};
@@ -252,6 +252,12 @@ impl Floor {
         let lane = |key: &str| input.lane(stage.upgrade().expect("it works").key(&keyed([key]), 0));
         let other = ('b'..='z').map(String::from).find(|key| lane(key) != lane("a"));
         ("a".to_owned(), other.expect("one of them has another lane"))
+    }
+
+    /// What the stage has learned of its calls.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        let stage = self.worker.as_ref().and_then(|(stage, _)| stage.upgrade()).expect("it works");
+        Arc::clone(&stage.pace)
     }
 
     /// Leaves a lane to others, as a worker does.

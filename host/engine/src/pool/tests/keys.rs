@@ -1,7 +1,7 @@
 //! Order by key: records of one key leave in order whatever fails, is retried or is stopped, and other keys pass.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -165,6 +165,25 @@ async fn batches_that_take_long_wait_for_none_of_other_keys() {
     assert_eq!(by_key(&floor.texts())[&one], (0..22).collect::<Vec<_>>());
 }
 
+/// A batch of which each record has an instance of its own, which gives something at its end, is worked on in parts. Each of them is
+/// short: were that all that counts, one worker would hold its turn for all of its batch, and the others wait.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_comes_in_short_parts_is_one_that_takes_long() {
+    let slow = Arc::<Slow>::default();
+    *slow.advances.lock().unwrap() = MILLI / 10;
+    slow.gives_at_its_end.store(true, SeqCst);
+    let program = Arc::clone(&slow);
+    let stage = of(flaky().pure()).reuse(Reuse::Record).batch(batch(32)).queue(queue(64));
+    let mut floor = Floor::start_with(stage, |native| program.around(native));
+    for first in 0..10 {
+        floor.give_keyed((0..32).map(|number| format!("a{}", first * 32 + number))).await;
+        floor.settle().await;
+    }
+    assert_eq!(floor.pace().deal_by_key(), Some(true));
+    let account = floor.drain().await.unwrap();
+    assert_eq!((account.delivered, account.created), (640, 320));
+}
+
 const MILLI: Duration = Duration::from_millis(1);
 
 /// Instances that take a certain time for each call: the next one in the list, else none.
@@ -173,6 +192,9 @@ struct Slow {
     takes: Mutex<VecDeque<Duration>>,
     at_work: AtomicUsize,
     most_at_work: AtomicUsize,
+    gives_at_its_end: AtomicBool,
+    /// How far each call moves the clock, which a sleep moves by whole milliseconds.
+    advances: Mutex<Duration>,
 }
 
 impl Slow {
@@ -209,12 +231,20 @@ impl Instance for SlowInstance {
         if let Some(takes) = takes {
             sleep(takes).await;
         }
+        let advances = *self.slow.advances.lock().unwrap();
+        if !advances.is_zero() {
+            advance(advances).await;
+        }
         self.slow.at_work.fetch_sub(1, SeqCst);
         self.instance.process(records, budget).await
     }
 
     async fn flush(&mut self, budget: Budget) -> Result<Outcome, GuestFailure> {
-        self.instance.flush(budget).await
+        let mut outcome = self.instance.flush(budget).await?;
+        if self.slow.gives_at_its_end.load(SeqCst) {
+            outcome.emitted.push(None, b"z0");
+        }
+        Ok(outcome)
     }
 
     fn time_in_guest(&self) -> Duration {

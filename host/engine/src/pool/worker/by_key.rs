@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::mem;
 
+use super::work::InWork;
 use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
@@ -115,15 +116,13 @@ impl Worker {
     async fn work_by_key(&mut self, load: Load, watch: &mut Stopwatch) -> Result<()> {
         let Some(keys) = self.stage.keys.as_ref() else { return Ok(()) };
         let mut load = keep_behind(load, keys);
-        let mut pending = load.pending();
-        let mut done = 0;
-        while done < load.len() {
-            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
-            done = gathered.through();
+        let mut batch = InWork::of(&load);
+        while batch.done < load.len() {
+            let mut gathered = self.gather_in_a_slot(&mut batch, &load, watch).await?;
             let flushed = mem::take(&mut gathered.flushed);
             let (sorted, kept) = if gathered.waits() {
                 let hashes = self.hashes(load.records());
-                let is_held = |position: usize| hashes.get(position).is_some_and(|key| pending.holds(*key));
+                let is_held = |position: usize| hashes.get(position).is_some_and(|key| batch.pending.holds(*key));
                 part(self.cut(gathered, &mut load, is_held), &hashes)
             } else {
                 (self.sort(gathered, &mut load), Vec::new())
@@ -147,17 +146,15 @@ impl Worker {
         lease: Lease,
         watch: &mut Stopwatch,
     ) -> Result<()> {
-        let mut pending = load.pending();
-        let mut done = 0;
-        while done < load.len() {
-            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
-            done = gathered.through();
+        let mut batch = InWork::of(&load);
+        while batch.done < load.len() {
+            let mut gathered = self.gather_in_a_slot(&mut batch, &load, watch).await?;
             let flushed = mem::take(&mut gathered.flushed);
             watch.lap(&self.stage.counters.busy);
             self.does(Activity::WaitingForTurn);
             turn.wait().await;
             watch.lap(&self.stage.counters.blocked);
-            let (sorted, kept) = self.put_behind(gathered, &mut load, &pending);
+            let (sorted, kept) = self.put_behind(gathered, &mut load, &batch.pending);
             self.send_on(sorted, flushed, None).await?;
             self.let_go();
             watch.lap(&self.stage.counters.blocked);

@@ -1,5 +1,7 @@
 //! How a worker works on a batch of a stage that keeps the order of its input, or none.
 
+use std::time::Duration;
+
 use super::{SEND_ON_BYTES, Worker};
 use crate::error::Result;
 use crate::flow::Stopwatch;
@@ -12,37 +14,54 @@ use crate::pool::pending::Pending;
 use crate::report::Activity;
 use crate::time::{Instant, sleep_until};
 
+/// How far a worker is with a batch.
+pub(super) struct InWork {
+    pub(super) pending: Pending,
+    /// The first record that has no outcome.
+    pub(super) done: usize,
+    /// Time that its attempts have taken.
+    took: Duration,
+}
+
+impl InWork {
+    pub(super) fn of(load: &Load) -> Self {
+        Self { pending: load.pending(), done: 0, took: Duration::ZERO }
+    }
+}
+
 impl Worker {
-    /// As [`Self::gather`], for a batch: waits for a slot, and lets the stage learn how long the batch took.
+    /// As [`Self::gather`], for a batch: waits for a slot, and lets the stage learn how long the batch took until then.
     pub(super) async fn gather_in_a_slot(
         &mut self,
+        batch: &mut InWork,
         load: &Load,
-        pending: &mut Pending,
-        base: usize,
         watch: &mut Stopwatch,
     ) -> Result<Gathered> {
         let slot = self.stage.slots.take().await;
         watch.lap(&self.stage.counters.waiting);
         let begun = Instant::now();
-        let gathered = self.gather(load, pending, base, SEND_ON_BYTES).await?;
+        let gathered = self.gather(load, &mut batch.pending, batch.done, SEND_ON_BYTES).await?;
         drop(slot);
-        self.stage.pace.learn_batch(begun.elapsed());
+        batch.done = gathered.through();
+        // Where it comes in parts, each of them is short, and the batch is not.
+        batch.took += begun.elapsed();
+        self.stage.pace.learn_batch(batch.took);
         // By key: batches that take long would hold up those of other keys behind them.
-        self.input.deal_over_lanes(self.stage.pace.batches_take_long());
+        if let Some(deal) = self.stage.pace.deal_by_key() {
+            self.input.deal_over_lanes(deal);
+        }
         Ok(gathered)
     }
 
     /// Gives every record of a load its outcome, or lets it wait for another attempt, and sends on what comes out: at
     /// its turn, all at once, or in parts when there is much of it.
     pub(super) async fn work(&mut self, mut load: Load, turn: Option<Turn>, watch: &mut Stopwatch) -> Result<()> {
-        let mut pending = load.pending();
-        let mut done = 0;
-        while done < load.len() {
-            let mut gathered = self.gather_in_a_slot(&load, &mut pending, done, watch).await?;
+        let mut batch = InWork::of(&load);
+        while batch.done < load.len() {
+            let mut gathered = self.gather_in_a_slot(&mut batch, &load, watch).await?;
             if self.stage.pace.batches_take_long() {
                 self.stage.slots.wake_spares();
             }
-            done = gathered.through();
             let flushed = std::mem::take(&mut gathered.flushed);
             let sorted = if gathered.waits() {
                 let parts = self.cut(gathered, &mut load, |_| false);

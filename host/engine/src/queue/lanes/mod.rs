@@ -82,6 +82,9 @@ impl Lanes {
     }
 
     fn turn_over(&mut self) {
+        if !self.phases.as_ref().is_some_and(Phases::is_changing) {
+            return;
+        }
         let is_empty = match self.leaving() {
             Phase::Whole => self.whole.batches.is_empty(),
             Phase::Dealt => self.lanes.iter().all(|lane| lane.batches.is_empty()),

@@ -52,7 +52,7 @@ impl Phases {
     /// How a sender puts its next batch in; it does so before anything changes. As is wished, unless the change before
     /// has not come through yet: there is never more than one under way.
     pub(super) fn begin_to_send(&mut self, wish: &Wish) -> Phase {
-        if self.entering == self.leaving && self.senders == 0 {
+        if !self.is_changing() && self.senders == 0 {
             self.entering = wish.phase();
         }
         self.senders += 1;
@@ -62,6 +62,11 @@ impl Phases {
     /// The sender has put it in, or has not because nobody is left.
     pub(super) fn end_to_send(&mut self) {
         self.senders -= 1;
+    }
+
+    /// Whether a change is under way.
+    pub(super) fn is_changing(&self) -> bool {
+        self.entering != self.leaving
     }
 
     /// What can be taken now.
