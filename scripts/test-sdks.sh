@@ -20,7 +20,13 @@ if python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; t
 else
     echo "left out: the Python SDK, because there is no Python 3.10"
 fi
-if ruby -e 'exit((RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) >= 0 && require("minitest"))' 2> /dev/null; then
+has_ruby() { ruby -e 'exit((RUBY_VERSION.split(".").map(&:to_i) <=> [3, 1]) >= 0 && require("minitest"))' 2> /dev/null; }
+# Debian's, where this machine may install it.
+if ! has_ruby && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    install_ruby() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ruby ruby-minitest > /dev/null 2>&1; }
+    install_ruby || { apt-get update -qq > /dev/null 2>&1 && install_ruby; } || true
+fi
+if has_ruby; then
     (cd guest-sdk/ruby && ruby -I lib tests/test_sdk.rb)
     (cd guest-sdk/ruby/hello && ruby -I ../lib test_stage.rb)
 else
