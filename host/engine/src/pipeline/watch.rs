@@ -133,7 +133,7 @@ impl WatchedStage {
         (instances > 1).then_some(Warning { node, kind: WarningKind::PartialResults, message, hints })
     }
 
-    /// Records without a key are kept in order as one key, so they had one worker at a time.
+    /// Records without a key are kept in order as one key, so they have one worker at a time where they are dealt.
     fn without_key(&self) -> Option<Warning> {
         without_key(&self.queue, &self.name, &format!("stage \"{}\"", self.name), "worker at a time processes")
     }
@@ -191,7 +191,7 @@ impl WatchedSink {
 
 /// Records that came without a key to a queue that deals by it: before `node`, of which `one` at a time does its work on these.
 fn without_key(queue: &Probe, name: &str, node: &str, one: &str) -> Option<Warning> {
-    let WithoutKey { records, all, key } = queue.without_key()?;
+    let WithoutKey { records, all, key, may_be_whole } = queue.without_key()?;
     let (lack, as_one, hint) = match key {
         RecordKey::Own | RecordKey::Json(_) => {
             ("have no key", "key", format!("check \"key\" of {node}, or let an earlier stage give each record a key"))
@@ -200,8 +200,9 @@ fn without_key(queue: &Probe, name: &str, node: &str, one: &str) -> Option<Warni
             ("lack one or both of their ids", "id", format!("check \"left\" and \"right\" of the partition of {node}"))
         }
     };
+    let when = if may_be_whole { ". Where batches take long, only" } else { ", so only" };
     let message =
-        format!("{records} of {all} records of {node} {lack}: they count as one {as_one}, so only one {one} them");
+        format!("{records} of {all} records of {node} {lack}: they count as one {as_one}{when} one {one} them");
     Some(Warning { node: name.to_owned(), kind: WarningKind::WithoutKey, message, hints: vec![hint] })
 }
 

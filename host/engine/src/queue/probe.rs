@@ -20,6 +20,8 @@ pub struct WithoutKey<'a> {
     pub all: u64,
     /// The key.
     pub key: &'a RecordKey,
+    /// Whether batches may go [whole](super::ByKey::or_whole), so that several receivers may have such records at a time.
+    pub may_be_whole: bool,
 }
 
 /// The fill level of a queue.
@@ -58,7 +60,7 @@ impl Probe {
     pub fn without_key(&self) -> Option<WithoutKey<'_>> {
         let by_key = self.shared.by_key.as_ref()?;
         let (records, all) = by_key.without_key();
-        (records > 0).then(|| WithoutKey { records, all, key: by_key.key() })
+        (records > 0).then(|| WithoutKey { records, all, key: by_key.key(), may_be_whole: by_key.may_be_whole() })
     }
 
     /// Largest number of records it holds.

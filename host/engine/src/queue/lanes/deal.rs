@@ -61,6 +61,12 @@ impl ByKey {
         self
     }
 
+    /// Whether they may.
+    #[must_use]
+    pub fn may_be_whole(&self) -> bool {
+        self.wish.is_some()
+    }
+
     /// How many lanes there are.
     #[must_use]
     pub fn lanes(&self) -> usize {
