@@ -72,7 +72,10 @@ impl Members {
         if let Some(known) = self.known.get(index) {
             let start = self.known.get(index.wrapping_sub(1)).map_or(0, |known| known.end);
             if scan.skip(self.before.get(start..known.end)?) {
-                all.space |= known.space;
+                // The last record may have had none before this value.
+                scan.space();
+                all.space |= known.space | scan.has_seen_space();
+                scan.take_marks();
                 return Some(true);
             }
         }
@@ -204,6 +207,23 @@ mod tests {
     fn seen(members: &Members, hint: &Hint) -> String {
         let all = (0..members.len()).map(|index| (String::from_utf8_lossy(members.name(index)), members.value(index)));
         format!("{:?} {:?} {:?}", all.collect::<Vec<_>>(), members.marks(), members.find(b"bc", hint))
+    }
+
+    #[test]
+    fn a_record_is_read_whose_white_space_is_not_that_of_the_last() {
+        let mut members = Members::default();
+        let read = |text: &str| members.read(text).map(|()| (members.value(0), members.marks().space));
+        let gives = |values: Range<usize>, space| Some((Some((values, Marks::default())), space));
+        let texts = [r#"{"a":1}"#, r#"{"a": 1}"#, r#"{"a":1}"#, r#"{"a" :1}"#, r#" {"a":1}"#, r#"{ "a":1}"#];
+        let expected = [
+            gives(5..6, false),
+            gives(6..7, true),
+            gives(5..6, false),
+            gives(6..7, true),
+            gives(6..7, true),
+            gives(6..7, true),
+        ];
+        assert_eq!(texts.map(read), expected);
     }
 
     proptest! {
