@@ -145,6 +145,15 @@ fn record() -> impl Strategy<Value = String> {
     prop_oneof![20 => object(value()), 1 => select(odd).prop_map(str::to_owned), 1 => value()]
 }
 
+/// The records of which no filter makes a text that no memory holds, by repeating it as often as a number says: that ends
+/// an instance, and would end the test.
+fn to_repeat(filter: &str, mut records: Vec<String>) -> Vec<String> {
+    if filter.contains(" * ") {
+        records.retain(|record| record.split(|letter: char| !letter.is_ascii_digit()).all(|digits| digits.len() < 5));
+    }
+    records
+}
+
 /// Filters without parts.
 const LEAVES: &[&str] = &[
     ".",
@@ -269,6 +278,7 @@ proptest! {
     #[test]
     fn a_filter_gives_what_the_interpreter_gives(filter in filter(), records in vec(record(), 1..6)) {
         prop_assert!(is_planned(&filter), "{}", filter);
+        let records = to_repeat(&filter, records);
         prop_assert_eq!(fates!(Jq, filter, records), fates!(Interpreted, filter, records), "{}", filter);
     }
 
@@ -277,6 +287,7 @@ proptest! {
         filter in sending_filter(), records in vec(record(), 1..6)
     ) {
         prop_assert!(is_planned(&filter), "{}", filter);
+        let records = to_repeat(&filter, records);
         prop_assert_eq!(fates!(Jq, filter, records), fates!(Interpreted, filter, records), "{}", filter);
     }
 }
