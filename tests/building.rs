@@ -185,6 +185,50 @@ async fn without_its_compiler_a_script_in_python_says_what_to_install() {
     assert!(seen.stderr.contains("sandmill toolchain install python"), "{}", seen.stderr);
 }
 
+/// A stage in Python that says of what it is made of whether CPython counts who holds it, and whose end is seen.
+const UNCOUNTED: &str = r#"import sys
+import weakref
+from sandmill import stage
+
+class Told:
+    def __del__(self):
+        ended.append("told")
+
+class Watched:
+    pass
+
+ended = []
+names = {"of the module": [1.5]}
+table = [str(number) * 3 for number in range(10_000)]
+told, watched = Told(), Watched()
+weakref.finalize(watched, ended.append, "watched").atexit = False
+
+@stage
+def say(line: str) -> str:
+    global told, watched
+    told = watched = None
+    parts = [say, say.__code__, Told, names, names["of the module"], json_of]
+    counted = [line, [], table[5]]
+    return f"{[sys._is_immortal(each) for each in parts]} {[sys._is_immortal(each) for each in counted]} {ended}"
+
+def json_of(value):
+    return value
+"#;
+
+#[tokio::test]
+async fn nobody_counts_who_holds_what_a_stage_in_python_is_made_of() {
+    if !has_python() {
+        return;
+    }
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let seen = run_with_compilers(&sandbox, "sandmill new -q say --lang python").await;
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    std::fs::write(sandbox.path().join("say/stage.py"), UNCOUNTED).expect("a stage");
+    let seen = run_with_compilers(&sandbox, "cd say && echo a record | sandmill run --offline -q").await;
+    let expected = "[True, True, True, True, True, True] [False, False, False] ['told', 'watched']\n";
+    assert_eq!((seen.code, seen.stdout.as_str()), (0, expected), "{}", seen.stderr);
+}
+
 /// Whether this machine has what scripts in Python are built with.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests is told")]
 fn has_python() -> bool {

@@ -252,7 +252,7 @@ fn python_pool() {
     let ran = run("python-pool");
     assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
     ran.expect("stdout", &ran.stdout);
-    for name in ["normalise", "score"] {
+    for name in ["normalise", "score", "shout"] {
         let text = |file: String| fs::read_to_string(ran.folder().join(file)).expect("the example has it");
         let stage = text(format!("{name}/stage.py"));
         assert!(stage.contains("\n@stage\n"), "{name} is a stage");

@@ -161,7 +161,7 @@ import sandmill._reach
 sandmill._reach.prepare()
 import {module}
 import sandmill._guest
-sandmill._guest.program({reach!r})
+sandmill._guest.program({reach!r}, {module}.__file__)
 from sandmill._guest import {name}
 """
 

@@ -5,6 +5,7 @@ componentize-py makes a new `Transform` for each call, so the open stage is kept
 
 from __future__ import annotations
 
+import os
 from array import array
 from functools import partial
 from typing import Any, Iterable
@@ -18,7 +19,7 @@ from ._declared import MARK, declared
 from ._outputs import Failure
 from ._place import message, place
 
-WARM_UPS, WARM_UP_RECORDS = 32, 1024
+WARM_UP_RECORDS = 1024
 
 _reach_of_stage: frozenset[str] = frozenset()
 _plan: Any = None
@@ -26,8 +27,8 @@ _make: Any = None
 _open: Any = None
 
 
-def program(reach: list[str]) -> None:
-    """Checks what the author's module declares. Raises TypeError where it cannot be a component."""
+def program(reach: list[str], file: str) -> None:
+    """Checks what the author's module declares. Raises TypeError where it cannot be a component. `file`: the module's."""
     global _reach_of_stage, _plan, _make
     _reach_of_stage = frozenset(reach)
     if len(declared) != 1:
@@ -41,12 +42,11 @@ def program(reach: list[str]) -> None:
         _make = _script.opened
     else:
         _make = partial(_instance.Instance, _instance.Plan(declared[0]))
-    _warm_up()
-    _memory.settle()
+    _memory.settle(os.path.dirname(file), _warm_up)
 
 
-def _warm_up() -> None:
-    """Lets CPython specialise the code of this package: the component starts with it as it is now."""
+def _warm_up(rounds: int) -> None:
+    """Lets CPython specialise the code of this package: the component starts with it as it is then."""
     global _open
 
     def same(line: str) -> str:
@@ -57,10 +57,11 @@ def _warm_up() -> None:
 
     transform = Transform()
     for function in (some, same):
-        for _ in range(WARM_UPS):
+        for _ in range(rounds):
             column = _lowered_column(_columns.joined([str(number).encode() for number in range(WARM_UP_RECORDS)]))
             _open = _instance.Instance(_instance.Plan(function), "{}")
             transform.process(types.Batch(column, _lowered_column(_columns.NO_BYTES)))
+            transform.flush()
     _open = None
 
 

@@ -95,9 +95,13 @@ def seal(reach: frozenset[str]) -> None:
     sys.meta_path.append(_Late)  # type: ignore[arg-type]
 
 
+_IN_MEMORY = (":memory:", b":memory:")
+"""A database in no file; Python 3.10 says so in bytes."""
+
+
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     """CPython's own report of what it is about to do: for names that somebody took before they were wrapped."""
-    if "files" in _sealed and (event == "open" or (event == "sqlite3.connect" and arguments[0] != ":memory:")):
+    if "files" in _sealed and (event == "open" or (event == "sqlite3.connect" and arguments[0] not in _IN_MEMORY)):
         _refuse("files")
 
 

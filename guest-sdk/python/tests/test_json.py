@@ -2,9 +2,10 @@
 
 import enum
 import json
+import typing
 import unittest
 from dataclasses import dataclass, field
-from typing import Any, Literal, NotRequired, Optional, TypedDict
+from typing import Any, Literal, Optional, TypedDict
 
 from sandmill import Failure, trial
 
@@ -66,9 +67,19 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-class Limits(TypedDict):
+class Low(TypedDict):
     low: int
-    high: NotRequired[int]
+
+
+if hasattr(typing, "NotRequired"):
+
+    class Limits(Low):
+        high: typing.NotRequired[int]
+
+else:  # Python 3.10
+
+    class Limits(Low, total=False):
+        high: int
 
 
 @dataclass

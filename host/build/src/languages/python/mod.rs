@@ -1,6 +1,7 @@
 //! Python: a module with one decorated function, and CPython itself, in one component, by componentize-py.
 
 mod offsets;
+mod uncounted;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -97,14 +98,20 @@ impl Language for Python {
             command.args(["--reach", &reach.join(",")]);
         }
         let form = driver::run(command, job)?;
-        let wasm = fs::read(output.path()).map_err(|error| unreadable(output.path(), error))?;
+        let mut wasm = fs::read(output.path()).map_err(|error| unreadable(output.path(), error))?;
+        uncounted::mark(&mut wasm);
         let wasm = offsets::as_numbers(&wasm)?;
         let toolchain = format!("{} {}", TOOL.name, found.version);
         Ok(Made { wasm, inputs: BTreeSet::new(), toolchain, compiler: found.installed(), flushes: form.flushes })
     }
 
     fn defaults(&self) -> Suggested {
-        Suggested { memory: Some(128 << 20), cpu: Some(Duration::from_millis(500)), ..Suggested::default() }
+        Suggested {
+            memory: Some(128 << 20),
+            cpu: Some(Duration::from_millis(500)),
+            warm: Some(true),
+            ..Suggested::default()
+        }
     }
 
     fn scaffold(&self) -> Option<Scaffold> {
@@ -153,6 +160,7 @@ static KIT: Kit = Kit {
         "python/sandmill/_script.py",
         "python/sandmill/_source.py",
         "python/sandmill/_trial.py",
+        "python/sandmill/_uncounted.py",
         "python/sandmill/log.py",
         "python/sandmill/py.typed",
         "python/script/sandmill.toml",
