@@ -8,8 +8,8 @@ stage whose runtime wants WASI imports nothing but `sandmill:stage/host`. `comma
 which is given arguments, standard input and standard output. The state (time, randomness) is in globals, so that an image of
 an instance has it.
 
-The others stand in for one of these two where a program reaches something: `files` and `command-files`, `env`; and `time` and
-`random`, which are written by hand. Each imports the WASI 0.2 interfaces of what it is named after, and nothing else of WASI.
+`streams`, which is written by hand, stands in for the streams of `command`. The others stand in for one of these two where a
+program reaches something: `files` and `command-files`, `env`; and `time` and `random`, which are written by hand. Each imports the WASI 0.2 interfaces of what it is named after, and nothing else of WASI.
 
 None takes memory from the program: Go believes that whatever memory is added is its own. What must be remembered is in a
 memory of their own.

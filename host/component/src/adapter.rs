@@ -1,7 +1,7 @@
 //! Joins a module for WASI preview 1 to adapters. The result is a component that reaches what it was granted, and
 //! nothing else.
 //!
-//! One adapter answers all of preview 1 from inside the component. For each part of the system that the module reaches,
+//! One adapter answers all of preview 1 from inside the component, and another one the streams of a command. For each part of the system that the module reaches,
 //! another one takes its place in the functions of that part, and imports the interfaces of WASI 0.2 for it. So a
 //! component asks for the grants of what its author named, whatever else its runtime could use. Adapters take no memory
 //! from the module; `guest-sdk/adapters` says how.
@@ -79,6 +79,7 @@ const RUN: &str = "package wasi:cli@0.2.12; interface run { run: func() -> resul
 const PROGRAM: &str = "package sandmill:command@0.1.0;
     interface program {
         read: func(most: u32) -> list<u8>;
+        exchange: func(wants: u32, written: list<u8>) -> list<u8>;
         write: func(descriptor: u32, bytes: list<u8>);
         exit: func(status: u32);
         arguments: func() -> u64;
@@ -88,6 +89,7 @@ const PROGRAM: &str = "package sandmill:command@0.1.0;
 static FOR_STAGES: Kept = kept!("null", false, [STAGE], "import sandmill:stage/host@0.1.0;");
 static FOR_COMMANDS: Kept =
     kept!("command", false, [RUN, PROGRAM], "import sandmill:command/program@0.1.0; export wasi:cli/run@0.2.12;");
+static STREAMS: Kept = kept!("streams", true, [PROGRAM], "import sandmill:command/program@0.1.0;");
 static TIME: Kept = kept!(
     "time",
     false,
@@ -154,8 +156,11 @@ fn used(module: &[u8], shape: Shape, parts: &[Part]) -> wasmparser::Result<Vec<U
     let imports = section::imports(module, PREVIEW1)?;
     let files = if shape == Shape::Command { &COMMAND_FILES } else { &FILES };
     let all = [(Part::Files, files), (Part::Env, &ENV), (Part::Time, &TIME), (Part::Random, &CHANCE)];
+    // With files, what reads and writes these has the streams as well.
+    let streams = (shape == Shape::Command && !parts.contains(&Part::Files)).then_some(&STREAMS);
+    let reached = all.into_iter().filter(|(part, _)| parts.contains(part)).map(|(_, kept)| kept);
     let mut used = Vec::new();
-    for (_, kept) in all.into_iter().filter(|(part, _)| parts.contains(part)) {
+    for kept in streams.into_iter().chain(reached) {
         let exports = exports(kept.wasm)?;
         if imports.iter().any(|import| exports.contains(import)) {
             used.push(Used { kept, exports });
@@ -195,7 +200,7 @@ impl Kept {
 mod tests {
     use super::*;
 
-    const ALL: [&Kept; 7] = [&FOR_STAGES, &FOR_COMMANDS, &TIME, &CHANCE, &ENV, &FILES, &COMMAND_FILES];
+    const ALL: [&Kept; 8] = [&FOR_STAGES, &FOR_COMMANDS, &STREAMS, &TIME, &CHANCE, &ENV, &FILES, &COMMAND_FILES];
 
     #[test]
     fn the_adapters_are_what_their_texts_say() {

@@ -5,6 +5,7 @@
 //! the records are run one by one, and from then on all records of the stage.
 
 mod framing;
+mod inline;
 mod preview1;
 mod run;
 mod streams;
@@ -192,8 +193,9 @@ impl Command {
     fn give_up_batches(&self, doubt: Doubt, worker: &WorkerId) {
         if self.0.habit.learn(Habit::ByRecord) {
             let message = format!(
-                "from now on it runs once for each record, because its outputs cannot be assigned to records: {}. It would be faster if it flushed its output after each record",
-                doubt.words()
+                "from now on it runs once for each record, because its outputs cannot be assigned to records: {}. It would be faster if it {}",
+                doubt.words(),
+                doubt.remedy()
             );
             self.0.settings.guest_output.warn(worker, &message);
         }

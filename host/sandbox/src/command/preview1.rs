@@ -10,6 +10,7 @@ use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::I32Exit;
 
 use super::super::store::HostState;
+use super::inline::inlined;
 use super::tape::Tape;
 use sandmill_component::adapter::{self, Part, Shape};
 use sandmill_engine::plan::{Grant, Grants};
@@ -17,6 +18,9 @@ use sandmill_engine::report::LogLevel;
 
 /// What the adapter of all commands imports. Its WIT is the adapter's (`adapter`).
 pub(crate) const PROGRAM: &str = "sandmill:command/program@0.1.0";
+/// As much as the adapter has room for in its window, bytes.
+const LENT_BYTES_MAX: usize = 16_368;
+
 /// The input and arguments of an instance's program.
 #[derive(Debug)]
 pub(crate) struct Given {
@@ -46,10 +50,25 @@ pub(crate) fn component(wasm: &[u8], grants: &Grants) -> std::result::Result<Vec
         (Grant::Random, Part::Random),
     ];
     let granted: Vec<Part> = parts.into_iter().filter(|(grant, _)| grants.has(*grant)).map(|(_, part)| part).collect();
-    adapter::join(wasm, Shape::Command, &granted).map_err(|error| format!("{error:#}"))
+    let joined = |wasm: &[u8]| adapter::join(wasm, Shape::Command, &granted);
+    // What cannot be joined so says why as it is.
+    let fast = inlined(wasm).and_then(|inlined| joined(&inlined).ok());
+    fast.map_or_else(|| joined(wasm), Ok).map_err(|error| format!("{error:#}"))
 }
 
 type Store<'a> = StoreContextMut<'a, HostState>;
+
+/// Of what the adapter holds back: how much had been read before it was written, and what it is.
+fn exchanged(mut written: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    std::iter::from_fn(move || {
+        let (read, rest) = written.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let number = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
+        let (bytes, rest) = rest.split_at_checked(number(length)?)?;
+        written = rest;
+        Some((number(read)?, bytes))
+    })
+}
 
 /// Links what the adapter imports. Only commands have it.
 pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -58,6 +77,15 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
         // To the program's own memory, and at most what it has room for.
         let read = given(&store)?.tape.read(usize::try_from(most).unwrap_or(usize::MAX));
         Ok((Vec::from(read),))
+    })?;
+    program.func_wrap("exchange", |store: Store<'_>, (wants, written): (u32, Vec<u8>)| {
+        let tape = &given(&store)?.tape;
+        for (read, bytes) in exchanged(&written) {
+            if !tape.written_after(read, bytes) {
+                wasmtime::bail!("there is too much output");
+            }
+        }
+        Ok((if wants == 0 { Vec::new() } else { tape.lend(LENT_BYTES_MAX) },))
     })?;
     program.func_wrap("write", |store: Store<'_>, (descriptor, bytes): (u32, Vec<u8>)| {
         let is_allowed = match descriptor {

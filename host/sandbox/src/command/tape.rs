@@ -2,7 +2,11 @@
 //!
 //! Standard input gives no more than one record at a read. So what a command that keeps nothing back writes between two
 //! reads is of the record that it read last. A command that does keep something back is found out by when it writes.
+//!
+//! An adapter inside the component may be lent many records, and give the outputs later (`guest-sdk/adapters/streams.wat`): with
+//! each it says how much had been read before, so reads and writes are taken here in the order in which they were made.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +20,9 @@ use sandmill_engine::program::GuestFailure;
 /// Standard output of a run beyond what one record may make, bytes. A batch that makes more is split. Arbitrary.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
 
+/// Of the length before a record that is lent.
+const LENGTH_BYTES: usize = 4;
+
 /// Why what was written cannot be attributed to records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
@@ -25,7 +32,7 @@ pub(super) enum Doubt {
     Late,
     /// There was half an output at a read.
     Torn,
-    /// Not all of the input was read.
+    /// Not all of the input was read, or what was written after the last read may be missing.
     Unread,
     /// There was output after several reads: of a command that drops records, or of one that writes later.
     Behind,
@@ -68,6 +75,10 @@ struct Reel {
     input: Input,
     /// How much of the input has been read.
     at: usize,
+    /// How much has been lent: at least what has been read.
+    lent: usize,
+    /// Whether outputs may be held back until the end of the input is read.
+    is_held: bool,
     /// Records of which anything has been read.
     begun: usize,
     has_ended: bool,
@@ -88,6 +99,8 @@ impl Tape {
         let reel = Reel {
             input: Input::default(),
             at: 0,
+            lent: 0,
+            is_held: false,
             begun: 0,
             has_ended: false,
             output: Output::default(),
@@ -124,6 +137,27 @@ impl Tape {
 
     /// The next bytes of the record that is being read, or of the next one; none at the end of the input.
     pub(super) fn read(&self, most: usize) -> Bytes {
+        let mut reel = self.begun();
+        let read = reel.read(most);
+        reel.input.bytes.slice(read)
+    }
+
+    /// Lends what comes next: whether outputs may be held back, and then records, each after its length, in no more bytes than
+    /// `most`; at the end of the input, nothing. Before that all that was lent must have been read.
+    pub(super) fn lend(&self, most: usize) -> Vec<u8> {
+        self.begun().lend(most)
+    }
+
+    /// Adds to the output what was written when so much had been read. False if there is too much of it: then the run must end.
+    pub(super) fn written_after(&self, read: usize, bytes: &[u8]) -> bool {
+        let mut reel = self.reel();
+        reel.catch_up(read);
+        reel.write(bytes);
+        reel.exceeded.is_none()
+    }
+
+    /// The budget of the records holds from the first read on.
+    fn begun(&self) -> MutexGuard<'_, Reel> {
         let mut reel = self.reel();
         if !reel.has_started {
             reel.has_started = true;
@@ -132,7 +166,7 @@ impl Tape {
             }
             self.0.started.notify_one();
         }
-        reel.read(most)
+        reel
     }
 
     /// Adds to the output. False if there is too much of it: then the run must end.
@@ -154,9 +188,10 @@ impl Tape {
 }
 
 impl Reel {
-    fn read(&mut self, most: usize) -> Bytes {
+    /// Where in the input what is read lies.
+    fn read(&mut self, most: usize) -> Range<usize> {
         if most == 0 {
-            return Bytes::new();
+            return self.at..self.at;
         }
         let is_between = self.begun == 0 || self.input.ends.get(self.begun - 1) == Some(&self.at);
         if is_between {
@@ -165,16 +200,51 @@ impl Reel {
             }
             if self.begun == self.input.ends.len() {
                 self.has_ended = true;
-                return Bytes::new();
+                return self.at..self.at;
             }
             self.begun += 1;
             self.made = (0, 0);
         }
         let end = self.input.ends.get(self.begun - 1).copied().unwrap_or(self.at);
-        let end = end.min(self.at.saturating_add(most));
-        let read = self.input.bytes.slice(self.at..end);
-        self.at = end;
-        read
+        let begin = self.at;
+        self.at = end.min(begin.saturating_add(most));
+        self.lent = self.lent.max(self.at);
+        begin..self.at
+    }
+
+    /// Reads what the adapter has given the program of what was lent to it.
+    fn catch_up(&mut self, read: usize) {
+        let read = read.min(self.lent);
+        while self.at < read {
+            self.read(read - self.at);
+        }
+    }
+
+    fn lend(&mut self, most: usize) -> Vec<u8> {
+        self.catch_up(self.lent);
+        if self.lent == self.input.bytes.len() {
+            self.read(1);
+            return Vec::new();
+        }
+        self.is_held = self.input.ends.len() > 1;
+        let mut lent = Vec::with_capacity(most);
+        lent.extend_from_slice(&u32::from(self.is_held).to_le_bytes());
+        let first = self.input.ends.partition_point(|end| *end <= self.lent);
+        for end in self.input.ends.iter().skip(first) {
+            let room = most.saturating_sub(lent.len() + LENGTH_BYTES);
+            let fits = self.lent.saturating_add(room);
+            // Only one that nothing comes before is lent in parts.
+            let end = if *end <= fits || lent.len() == LENGTH_BYTES { fits.min(*end) } else { break };
+            let record = self.input.bytes.get(self.lent..end).unwrap_or_default();
+            lent.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes());
+            lent.extend_from_slice(record);
+            self.lent = end;
+        }
+        if !self.is_held {
+            // What is written is not said to come after it.
+            self.catch_up(self.lent);
+        }
+        lent
     }
 
     /// Whether the output does not end within a record.
@@ -231,7 +301,7 @@ impl Reel {
             self.made.1 += 1;
             self.hold();
         }
-        if self.at < self.input.bytes.len() {
+        if self.at < self.input.bytes.len() || (self.is_held && !self.has_ended) {
             self.doubt(Doubt::Unread);
         }
         match self.exceeded.take() {
@@ -242,13 +312,22 @@ impl Reel {
 }
 
 impl Doubt {
+    /// What the program would have to do, for messages.
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::Early => "read a record before it writes",
+            Self::Unread => "read its input to the end",
+            Self::Late | Self::Torn | Self::Behind => "flushed its output after each record",
+        }
+    }
+
     /// The reason for the doubt, for messages.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Early => "it wrote output before it read a record",
             Self::Late => "it wrote output after it had read all records of the batch",
             Self::Torn => "it had written half an output when it read the next record",
-            Self::Unread => "it ended before it had read all records of the batch",
+            Self::Unread => "it ended before it had read the end of the batch",
             Self::Behind => "it wrote output after it had read further records",
         }
     }
@@ -256,6 +335,10 @@ impl Doubt {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn tape(records: &[&str]) -> Tape {
@@ -351,5 +434,107 @@ mod tests {
         tape.read(100);
         assert!(!tape.write(b"\n\n\n"));
         assert_eq!(tape.take().unwrap_err(), GuestFailure::OutputRecordsLimit { used: 3, limit: 2 });
+    }
+
+    /// What a program does.
+    #[derive(Clone, Debug)]
+    enum Move {
+        Read(usize),
+        Write(&'static str),
+        /// The adapter gives what it holds, which the program does not see.
+        Give,
+    }
+
+    /// The adapter, as far as the program can see it.
+    #[derive(Default)]
+    struct Adapter {
+        lent: std::collections::VecDeque<Vec<u8>>,
+        may_hold: bool,
+        read: usize,
+        held: Vec<(usize, &'static str)>,
+    }
+
+    impl Adapter {
+        fn give(&mut self, tape: &Tape) -> bool {
+            let held = std::mem::take(&mut self.held);
+            held.into_iter().all(|(read, bytes)| tape.written_after(read, bytes.as_bytes()))
+                && tape.written_after(self.read, b"")
+        }
+
+        fn read(&mut self, tape: &Tape, most: usize, block: usize) -> Vec<u8> {
+            if most > 0 && self.lent.is_empty() {
+                self.give(tape);
+                let lent = tape.lend(block);
+                assert!(lent.len() <= block);
+                let mut rest = lent.as_slice();
+                let number =
+                    |rest: &mut &[u8]| rest.split_off(..4).map(|four| u32::from_le_bytes(four.try_into().unwrap()));
+                self.may_hold = number(&mut rest) == Some(1);
+                while let Some(length) = number(&mut rest) {
+                    self.lent.push_back(rest.split_off(..length as usize).unwrap().to_vec());
+                }
+            }
+            let Some(mut part) = self.lent.pop_front() else { return Vec::new() };
+            let rest = part.split_off(part.len().min(most));
+            if !rest.is_empty() {
+                self.lent.push_front(rest);
+            }
+            self.read += part.len();
+            part
+        }
+
+        fn write(&mut self, tape: &Tape, bytes: &'static str) -> bool {
+            if self.may_hold {
+                self.held.push((self.read, bytes));
+                return true;
+            }
+            tape.write(bytes.as_bytes())
+        }
+    }
+
+    proptest! {
+        /// But that a run is in doubt whose outputs may be held back where its program has not seen the end of the input.
+        #[test]
+        fn what_is_lent_and_held_back_is_as_if_nothing_had_been(
+            records in vec("[a-c]{0,9}", 1..6),
+            moves in vec(prop_oneof![
+                6 => (0_usize..12).prop_map(Move::Read),
+                6 => select(&["", "x", "x\n", "y\nz", "\n", "\n\n", "12345"][..]).prop_map(Move::Write),
+                1 => Just(Move::Give),
+            ], 0..40),
+            block in 9_usize..40,
+            sees_end: bool,
+        ) {
+            let records: Vec<&str> = records.iter().map(String::as_str).collect();
+            let (plain, lent, mut adapter) = (tape(&records), tape(&records), Adapter::default());
+            let end = if sees_end { vec![Move::Read(100); 12] } else { Vec::new() };
+            let mut has_ended = false;
+            for each in moves.iter().chain(&end) {
+                match each {
+                    Move::Read(most) => {
+                        let read = adapter.read(&lent, *most, block);
+                        // A record that is lent in parts is read in parts.
+                        let most = if read.is_empty() { *most } else { read.len() };
+                        prop_assert_eq!(&plain.read(most)[..], &read[..]);
+                        has_ended |= most > 0 && read.is_empty();
+                    }
+                    Move::Write(bytes) => {
+                        plain.write(bytes.as_bytes());
+                        adapter.write(&lent, bytes);
+                    }
+                    Move::Give => drop(adapter.give(&lent)),
+                }
+            }
+            let (plain, lent) = (plain.take(), lent.take());
+            match (plain, lent) {
+                (Ok(plain), Ok(lent)) if has_ended || records.len() == 1 => {
+                    prop_assert_eq!((plain.bytes, plain.ends, plain.origins), (lent.bytes, lent.ends, lent.origins));
+                    prop_assert_eq!(plain.doubt, lent.doubt);
+                }
+                (Ok(_), Ok(lent)) => prop_assert!(lent.doubt.is_some() || moves.is_empty() || !adapter.may_hold),
+                // A limit is noticed when what is held back is given, at the latest at the end of the input.
+                (plain, lent) => prop_assert!(lent.is_err() == plain.is_err() || !has_ended, "{:?}", lent),
+            }
+        }
     }
 }
