@@ -4,7 +4,7 @@
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use sandmill::edge::{Chunk, Source};
@@ -360,6 +360,31 @@ async fn an_image_is_no_larger_than_a_component_may_be() {
     let limits = Limits { component: NonZeroU64::new(32 << 10).expect("positive"), ..Limits::default() };
     let why = cold(&guest, |of| of.limits(limits)).await;
     assert!(why.starts_with("its image is ") && why.ends_with(", more than limits.component allows"), "{why}");
+}
+
+/// The code of an image has the holes of its memory in it, so that instances map it: also where no other process compiles.
+#[tokio::test]
+async fn an_image_is_mapped_though_most_of_it_is_empty() {
+    const EMPTY: u64 = 30 << 20;
+    let guest = Guest {
+        open: "(i32.store8 (i32.sub (i32.add (i32.mul (memory.grow (i32.const 480)) (i32.const 65536)) (i32.const 31457280)) (i32.const 1)) (i32.const 1))
+        (i32.store8 (i32.const 16) (i32.const 0)) (i32.const 16)",
+        ..Guest::SOUND
+    };
+    let (home, begun) = (home(&guest), SystemTime::now());
+    let config = home.never_seen();
+    run(&home.component, |of| of.config(&config).warm(Warm::Always), 1).await.expect("a sound pipeline");
+    let cache = std::env::var_os("SANDMILL_CACHE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| std::env::home_dir().expect("somebody runs this").join(".cache/sandmill"));
+    let is_it = |entry: &fs::DirEntry| {
+        entry.metadata().is_ok_and(|about| {
+            let is_new = about.modified().is_ok_and(|at| at >= begun);
+            is_new && (EMPTY..EMPTY + (1 << 20)).contains(&about.len())
+        })
+    };
+    let code = fs::read_dir(cache.join("code")).expect("a cache").flatten().find(is_it).expect("code of that size");
+    fs::remove_file(code.path()).expect("it is of no use to anybody");
 }
 
 /// Of each: code that could change what no image holds, whether or not it is ever run.

@@ -82,11 +82,15 @@ impl CodeCache {
             // Where no process can be started, compiling here is better than not at all.
             Err(_unavailable) => {}
         }
-        let (with, of) = (engine.wasmtime.clone(), work.clone());
+        let (with, settings, of) = (engine.wasmtime.clone(), engine.settings, work.clone());
         // What nobody waits for any more is worth keeping only where it was not refused for taking too long.
         let kept_anyway = entry.filter(|_| wait.is_beside).map(Path::to_owned);
         let compiled = within(wait, move || {
-            let component = Component::from_binary(&with, &of.component()?)?;
+            let component = match of.is_image() {
+                // By an engine of its own, as in a process of its own: an image is compiled in another way.
+                true => from_code(&with, &compiler::compile(settings, of)?)?,
+                false => Component::from_binary(&with, &of.component()?)?,
+            };
             kept_anyway.iter().for_each(|entry| keep(entry, &component));
             Ok(component)
         })?;
@@ -228,6 +232,13 @@ fn from_disk(engine: &wasmtime::Engine, entry: &Path) -> Option<Component> {
     // written whole under another name and then renamed, so one is never seen half done; wasmtime refuses code of
     // another version or configuration by itself.
     unsafe { Component::deserialize_file(engine, entry) }.ok()
+}
+
+#[expect(unsafe_code, reason = "native code is loaded that was just compiled")]
+fn from_code(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the compiler of this process has made it, and nobody else has seen it; wasmtime refuses code of another
+    // configuration by itself.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 impl Engine {

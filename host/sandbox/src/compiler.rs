@@ -306,7 +306,11 @@ fn bind(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(current), maximum })?)
 }
 
-fn compile(settings: Settings, work: Work) -> wasmtime::Result<Vec<u8>> {
+/// The code of what there is to compile.
+///
+/// # Errors
+/// When it is refused, or there can be no image.
+pub(super) fn compile(settings: Settings, work: Work) -> wasmtime::Result<Vec<u8>> {
     let mut config = compiling(settings);
     if work.is_image() {
         config.memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES_MAX);

@@ -31,7 +31,7 @@ use sandmill_engine::plan::Limits;
 use sandmill_engine::program::WorkerId;
 
 /// Changes when images of an earlier version, or reasons against one, must not be used any more.
-const VERSION: &str = concat!("warm 5, ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("warm 6, ", env!("CARGO_PKG_VERSION"));
 
 /// The component that is opened, and how.
 #[derive(Clone, Copy, Debug)]
