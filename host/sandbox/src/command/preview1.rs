@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::I32Exit;
 
+use super::super::parts;
 use super::super::store::HostState;
 use super::inline::inlined;
 use super::tape::Tape;
@@ -18,7 +19,7 @@ use sandmill_engine::report::LogLevel;
 
 /// What the adapter of all commands imports. Its WIT is the adapter's (`adapter`).
 pub(crate) const PROGRAM: &str = "sandmill:command/program@0.1.0";
-/// As much as the adapter has room for in its window, bytes.
+/// As much as the adapter has room for in its window, bytes, in both directions.
 const LENT_BYTES_MAX: usize = 16_368;
 
 /// The input and arguments of an instance's program.
@@ -51,23 +52,25 @@ pub(crate) fn component(wasm: &[u8], grants: &Grants) -> std::result::Result<Vec
     ];
     let granted: Vec<Part> = parts.into_iter().filter(|(grant, _)| grants.has(*grant)).map(|(_, part)| part).collect();
     let joined = |wasm: &[u8]| adapter::join(wasm, Shape::Command, &granted);
-    // What cannot be joined so says why as it is.
-    let fast = inlined(wasm).and_then(|inlined| joined(&inlined).ok());
+    // What cannot be joined so, or is then more than is compiled, is told of as it is.
+    let fast = inlined(wasm).and_then(|inlined| joined(&inlined).ok()).filter(|made| parts::count(made).is_ok());
     fast.map_or_else(|| joined(wasm), Ok).map_err(|error| format!("{error:#}"))
 }
 
 type Store<'a> = StoreContextMut<'a, HostState>;
 
-/// Of what the adapter holds back: how much had been read before it was written, and what it is.
-fn exchanged(mut written: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    std::iter::from_fn(move || {
+/// Of what the adapter holds back: how much had been read before it was written, and what it is. `None`: it is cut.
+fn exchanged(mut written: &[u8]) -> Option<Vec<(usize, &[u8])>> {
+    let number = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
+    let mut outputs = Vec::new();
+    while !written.is_empty() {
         let (read, rest) = written.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
-        let number = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
         let (bytes, rest) = rest.split_at_checked(number(length)?)?;
+        outputs.push((number(read)?, bytes));
         written = rest;
-        Some((number(read)?, bytes))
-    })
+    }
+    Some(outputs)
 }
 
 /// Links what the adapter imports. Only commands have it.
@@ -80,10 +83,11 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     })?;
     program.func_wrap("exchange", |store: Store<'_>, (wants, written): (u32, Vec<u8>)| {
         let tape = &given(&store)?.tape;
-        for (read, bytes) in exchanged(&written) {
-            if !tape.written_after(read, bytes) {
-                wasmtime::bail!("there is too much output");
-            }
+        let Some(written) = Some(written.as_slice()).filter(|it| it.len() <= LENT_BYTES_MAX).and_then(exchanged) else {
+            wasmtime::bail!("what was written is not told as it must be")
+        };
+        if !written.into_iter().all(|(read, bytes)| tape.written_after(read, bytes)) {
+            wasmtime::bail!("there is too much output");
         }
         Ok((if wants == 0 { Vec::new() } else { tape.lend(LENT_BYTES_MAX) },))
     })?;
@@ -121,6 +125,17 @@ fn given<'a>(store: &'a Store<'_>) -> Result<&'a Given> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_adapter_tells_is_taken_whole_or_not_at_all() {
+        let told = [&[7, 0, 0, 0, 2, 0, 0, 0][..], b"ab", &[9, 0, 0, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(exchanged(&told), Some(vec![(7, &b"ab"[..]), (9, b"")]));
+        assert_eq!(exchanged(b""), Some(vec![]));
+        for end in (1..told.len()).filter(|end| *end != 10) {
+            assert_eq!(exchanged(&told[..end]), None, "{end}");
+        }
+        assert_eq!(exchanged(&[0xff; 16]), None);
+    }
 
     #[test]
     fn a_command_is_known_by_its_export_and_may_import_nothing_else() {

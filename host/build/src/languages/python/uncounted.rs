@@ -45,7 +45,9 @@ impl Note {
         let mut next = || numbers.next().map(u32::from_le_bytes);
         let note = Self { first: next()?, count: next()?, immortal: next()? };
         let says = memory.number(component, note.first.checked_sub(SIZE_BEFORE_FIRST)?)?;
-        (says == note.count && note.count > 0 && note.immortal >= COUNT_MAX).then_some(note)
+        // Each takes the room of an address at least.
+        let is_possible = (1..=component.len() / 4).contains(&usize::try_from(note.count).ok()?);
+        (says == note.count && is_possible && note.immortal >= COUNT_MAX).then_some(note)
     }
 
     /// Where the addresses of the objects are.

@@ -9,38 +9,44 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "of hundreds of operators and dozens of sections, few matter here")]
 
+mod small;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use wasm_encoder::{Encode, RawSection, Section};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, FuncType, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
+    Validator,
 };
+
+use small::{Small, encoded, is_known, zero};
 
 /// Code of a module beyond which it is left alone: it would take long, at each start. Arbitrary.
 const CODE_BYTES_MAX: usize = 256 << 10;
 /// Code of a function that is put where it is called.
 const CALLEE_BYTES_MAX: usize = 64;
+/// Parameters and other locals of such a function.
+const CALLEE_LOCALS_MAX: usize = 16;
 /// Code of a function with what was put into it.
 const CALLER_BYTES_MAX: usize = 16 << 10;
+/// What a module's code may grow by. Programs in C grow by a tenth of that; one that is made to grow stops here.
+const GROWTH_BYTES_MAX: usize = 256 << 10;
 /// What small functions call may be small itself. Arbitrary: C libraries nest two or three.
 const ROUNDS: usize = 3;
 
-const BLOCK: u8 = 0x02;
-const BRANCH: u8 = 0x0c;
-const LOCAL_GET: u8 = 0x20;
-const LOCAL_SET: u8 = 0x21;
-const LOCAL_TEE: u8 = 0x22;
-const NO_RESULT: u8 = 0x40;
 const CODE: u8 = 10;
 const CUSTOM: u8 = 0;
 
-/// The module with fewer calls that does the same; `None` where there is nothing to do, or where it cannot be read.
+/// The module with fewer calls that does the same; `None` where there is nothing to do, or where it is not sound.
 pub(super) fn inlined(module: &[u8]) -> Option<Vec<u8>> {
     let mut program = Program::read(module).ok().flatten()?;
-    let mut is_changed = false;
+    // Code that names a local that there is not could name one of those that are added.
+    Validator::new().validate_all(module).ok()?;
+    let (mut is_changed, mut growth) = (false, GROWTH_BYTES_MAX);
     for _ in 0..ROUNDS {
         // Each round takes functions as the round before has left them.
-        let Some(bodies) = program.round().ok()? else { break };
+        let Some(bodies) = program.round(&mut growth).ok()? else { break };
         program.bodies = bodies;
         is_changed = true;
     }
@@ -67,13 +73,6 @@ struct Body {
     code: Vec<u8>,
 }
 
-/// A function that is put where it is called.
-struct Small<'a> {
-    body: &'a Body,
-    parameters: &'a [ValType],
-    result: Option<ValType>,
-}
-
 impl Program {
     fn read(module: &[u8]) -> Result<Option<Self>, BinaryReaderError> {
         let mut program = Self { types: Vec::new(), functions: Vec::new(), imported: 0, bodies: Vec::new() };
@@ -92,8 +91,10 @@ impl Program {
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
-                        if let TypeRef::Func(index) = import?.ty {
-                            program.functions.push(index);
+                        match import?.ty {
+                            TypeRef::Func(index) => program.functions.push(index),
+                            TypeRef::FuncExact(_) => return Ok(None),
+                            _ => {}
                         }
                     }
                     program.imported = program.functions.len();
@@ -119,8 +120,8 @@ impl Program {
         self.types.get(usize::try_from(*self.functions.get(function)?).ok()?)?.as_ref()
     }
 
-    /// All bodies with the small ones in them, once; nothing where there are none.
-    fn round(&self) -> Result<Option<Vec<Body>>, BinaryReaderError> {
+    /// All bodies with the small ones in them, once; nothing where there are none. `growth`: what they may still grow by.
+    fn round(&self, growth: &mut usize) -> Result<Option<Vec<Body>>, BinaryReaderError> {
         let small: BTreeMap<u32, Small<'_>> = (0..self.bodies.len())
             .filter_map(|index| {
                 let function = index + self.imported;
@@ -132,7 +133,8 @@ impl Program {
         for (index, body) in self.bodies.iter().enumerate() {
             let parameters = self.signature(index + self.imported).map_or(0, |signature| signature.params().len());
             let itself = u32::try_from(index + self.imported).unwrap_or(u32::MAX);
-            let with = body.with(parameters, &|function| small.get(&function).filter(|_| function != itself))?;
+            let with =
+                body.with(parameters, &|function| small.get(&function).filter(|_| function != itself), growth)?;
             is_changed |= with.is_some();
             bodies.push(with.unwrap_or_else(|| body.clone()));
         }
@@ -149,7 +151,8 @@ impl Program {
         let is_plain = |kind: &ValType| zero(*kind).is_some();
         let is_small = body.code.len() <= CALLEE_BYTES_MAX
             && signature.params().iter().chain(signature.results()).all(is_plain)
-            && body.locals.iter().all(|(count, kind)| *count < 16 && is_plain(kind))
+            && body.locals.iter().all(|(_, kind)| is_plain(kind))
+            && body.count().saturating_add(signature.params().len()) <= CALLEE_LOCALS_MAX
             && body.is_plain(u32::try_from(function).ok()?);
         is_small.then_some(Small { body, parameters: signature.params(), result })
     }
@@ -157,11 +160,9 @@ impl Program {
     /// The module with these bodies, and without what tells of places in the old ones.
     fn written(&self, module: &[u8]) -> Option<Vec<u8>> {
         let mut code = Vec::new();
-        number(&mut code, self.bodies.len());
+        self.bodies.len().encode(&mut code);
         for body in &self.bodies {
-            let written = body.written();
-            number(&mut code, written.len());
-            code.extend_from_slice(&written);
+            body.written().encode(&mut code);
         }
         let mut made = module.get(..8)?.to_vec();
         let mut at = 8;
@@ -171,9 +172,9 @@ impl Program {
             let begin = at + 1 + reader.current_position();
             let content = module.get(begin..begin.checked_add(size)?)?;
             match id {
-                CODE => section(&mut made, CODE, &code),
+                CODE => RawSection { id, data: &code }.append_to(&mut made),
                 CUSTOM if tells_of_places(content) => {}
-                _ => section(&mut made, id, content),
+                _ => RawSection { id, data: content }.append_to(&mut made),
             }
             at = begin + size;
         }
@@ -224,11 +225,11 @@ impl Body {
         &self,
         parameters: usize,
         small: &dyn Fn(u32) -> Option<&'a Small<'a>>,
+        growth: &mut usize,
     ) -> Result<Option<Self>, BinaryReaderError> {
         let mut made = Self { code: Vec::with_capacity(self.code.len()), ..self.clone() };
         made.code.clear();
-        let mut next =
-            parameters + self.locals.iter().map(|(count, _)| usize::try_from(*count).unwrap_or(0)).sum::<usize>();
+        let mut next = self.count().saturating_add(parameters);
         // Where the locals of each begin: those of two calls of one function are the same.
         let mut begins = BTreeMap::new();
         let mut copied = 0;
@@ -236,9 +237,11 @@ impl Body {
             let (operator, place) = operator?;
             let Operator::Call { function_index } = operator else { continue };
             let Some(called) = small(function_index) else { continue };
-            if made.code.len() + called.body.code.len() > CALLER_BYTES_MAX {
+            let grows = called.bytes_max();
+            let Some(left) = growth.checked_sub(grows).filter(|_| made.code.len() + grows <= CALLER_BYTES_MAX) else {
                 continue;
-            }
+            };
+            *growth = left;
             let first = *begins.entry(function_index).or_insert_with(|| {
                 let first = next;
                 for kind in called.locals() {
@@ -255,6 +258,14 @@ impl Body {
         Ok((copied > 0).then_some(made))
     }
 
+    /// How many locals there are beside the parameters.
+    fn count(&self) -> usize {
+        self.locals
+            .iter()
+            .map(|(count, _)| usize::try_from(*count).unwrap_or(usize::MAX))
+            .fold(0, usize::saturating_add)
+    }
+
     /// Adds a local, of a type that has a constant.
     fn declare(&mut self, kind: ValType) {
         self.locals.push((1, kind));
@@ -264,67 +275,10 @@ impl Body {
 
     fn written(&self) -> Vec<u8> {
         let mut written = Vec::with_capacity(self.code.len() + self.declared.len() + 4);
-        number(&mut written, self.locals.len());
+        self.locals.len().encode(&mut written);
         written.extend_from_slice(&self.declared);
         written.extend_from_slice(&self.code);
         written
-    }
-}
-
-impl Small<'_> {
-    /// The types of its locals, parameters first.
-    fn locals(&self) -> impl Iterator<Item = ValType> {
-        let others = self
-            .body
-            .locals
-            .iter()
-            .flat_map(|(count, kind)| std::iter::repeat_n(*kind, usize::try_from(*count).unwrap_or(0)));
-        self.parameters.iter().copied().chain(others)
-    }
-
-    /// Writes it as a block whose locals begin at `first`.
-    fn put(&self, first: usize, code: &mut Vec<u8>) -> Result<(), BinaryReaderError> {
-        let set = |code: &mut Vec<u8>, local: usize| {
-            code.push(LOCAL_SET);
-            number(code, first + local);
-        };
-        (0..self.parameters.len()).rev().for_each(|parameter| set(code, parameter));
-        for (local, kind) in self.locals().enumerate().skip(self.parameters.len()) {
-            code.extend_from_slice(zero(kind).unwrap_or_default());
-            set(code, local);
-        }
-        code.push(BLOCK);
-        match self.result {
-            Some(kind) => code.extend(encoded(kind)),
-            None => code.push(NO_RESULT),
-        }
-        let mut depth = 0;
-        for operator in self.body.operators() {
-            let (operator, place) = operator?;
-            let mut local = |id: u8, index: u32| {
-                code.push(id);
-                number(code, first + usize::try_from(index).unwrap_or(usize::MAX));
-            };
-            match operator {
-                Operator::LocalGet { local_index } => local(LOCAL_GET, local_index),
-                Operator::LocalSet { local_index } => local(LOCAL_SET, local_index),
-                Operator::LocalTee { local_index } => local(LOCAL_TEE, local_index),
-                Operator::Return => {
-                    code.push(BRANCH);
-                    number(code, depth);
-                }
-                other => {
-                    match other {
-                        Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
-                        // That of the function ends the block.
-                        Operator::End => depth = depth.saturating_sub(1),
-                        _ => {}
-                    }
-                    code.extend_from_slice(self.body.code.get(place).unwrap_or_default());
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -334,70 +288,12 @@ fn tells_of_places(section: &[u8]) -> bool {
     [".debug_", "metadata.code.", "reloc.", "linking", "sourceMappingURL"].iter().any(|begin| name.starts_with(begin))
 }
 
-/// The operators that mean the same in every function of a module.
-fn is_known(operator: &Operator<'_>) -> bool {
-    !matches!(
-        operator,
-        Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. }
-            | Operator::Try { .. }
-            | Operator::TryTable { .. }
-            | Operator::Catch { .. }
-            | Operator::CatchAll
-            | Operator::Delegate { .. }
-            | Operator::Rethrow { .. }
-    )
-}
-
-/// The constant that a local of this type begins with, for the types that have one.
-fn zero(kind: ValType) -> Option<&'static [u8]> {
-    Some(match kind {
-        ValType::I32 => &[0x41, 0],
-        ValType::I64 => &[0x42, 0],
-        ValType::F32 => &[0x43, 0, 0, 0, 0],
-        ValType::F64 => &[0x44, 0, 0, 0, 0, 0, 0, 0, 0],
-        ValType::V128 => &[0xfd, 0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        ValType::Ref(_) => return None,
-    })
-}
-
-/// How such a type is written.
-fn encoded(kind: ValType) -> Option<u8> {
-    Some(match kind {
-        ValType::I32 => 0x7f,
-        ValType::I64 => 0x7e,
-        ValType::F32 => 0x7d,
-        ValType::F64 => 0x7c,
-        ValType::V128 => 0x7b,
-        ValType::Ref(_) => return None,
-    })
-}
-
-fn section(module: &mut Vec<u8>, id: u8, content: &[u8]) {
-    module.push(id);
-    number(module, content.len());
-    module.extend_from_slice(content);
-}
-
-/// A length or index in LEB128.
-fn number(bytes: &mut Vec<u8>, mut value: usize) {
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap_or(0);
-        value >>= 7;
-        if value == 0 {
-            return bytes.push(low);
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use wasmparser::Validator;
     use wasmtime::{Engine, Instance, Module, Store};
 
+    use super::small::LOCAL_GET;
     use super::*;
 
     /// Small functions of all shapes, and a program that calls them in loops.
@@ -494,6 +390,12 @@ mod tests {
     fn what_is_large_strange_or_no_module_is_left_alone() {
         let module = |text: &str| wat::parse_str(text).unwrap();
         assert!(inlined(b"\0asm").is_none());
+        // A local that there is not, and would be.
+        let sound = "(module (func $g (local i32)) (func $f (param i32) (drop (local.get 0)) (call $g)) (export \"f\" (func $f)))";
+        let mut unsound = module(sound);
+        let at = memchr::memmem::find(&unsound, &[LOCAL_GET, 0, 0x1a]).unwrap();
+        unsound[at + 1] = 1;
+        assert!(inlined(&module(sound)).is_some() && inlined(&unsound).is_none());
         assert!(inlined(&module("(module)")).is_none());
         assert!(
             inlined(&module("(module (func (export \"f\") (result i32) (i32.const 1)))")).is_none(),
@@ -520,5 +422,26 @@ mod tests {
         Validator::new().validate_all(&after).unwrap();
         assert!(after.len() < before.len() + 2 * CALLER_BYTES_MAX, "{} {}", before.len(), after.len());
         assert!(calls(&after) > 0);
+    }
+
+    #[test]
+    fn a_module_that_is_made_to_grow_stops() {
+        let often = |name: &str| format!("(call ${name})").repeat(15);
+        let callers = format!("(func {})", "(call $a)".repeat(4)).repeat(5000);
+        let nested = format!("(func $a {}) (func $b {}) (func $c {})", often("b"), often("c"), "(nop)".repeat(60));
+        let before = wat::parse_str(format!("(module {nested} {callers})")).unwrap();
+        let after = inlined(&before).unwrap();
+        Validator::new().validate_all(&after).unwrap();
+        assert!(after.len() > before.len() + GROWTH_BYTES_MAX / 2, "{} {}", before.len(), after.len());
+        assert!(after.len() < before.len() + 2 * GROWTH_BYTES_MAX, "{} {}", before.len(), after.len());
+        let wide =
+            format!("(module (func $f (local{})) {})", " v128".repeat(16), "(func (call $f) (call $f))".repeat(5000));
+        let before = wat::parse_str(wide).unwrap();
+        let after = inlined(&before).unwrap();
+        assert!(after.len() < before.len() + 2 * GROWTH_BYTES_MAX, "{} {}", before.len(), after.len());
+        // Not with what it only says that it has.
+        let local = "(local i32)".repeat(17);
+        let many = format!("(module (func $many {local}) (func (export \"g\") (call $many)))");
+        assert!(inlined(&wat::parse_str(many).unwrap()).is_none());
     }
 }
