@@ -1,10 +1,10 @@
 //! Joins a module for WASI preview 1 to adapters. The result is a component that reaches what it was granted, and
 //! nothing else.
 //!
-//! One adapter answers all of preview 1 from inside the component, and another one the streams of a command. For each part of the system that the module reaches,
-//! another one takes its place in the functions of that part, and imports the interfaces of WASI 0.2 for it. So a
-//! component asks for the grants of what its author named, whatever else its runtime could use. Adapters take no memory
-//! from the module; `guest-sdk/adapters` says how.
+//! One adapter answers all of preview 1 from inside the component, and another one the streams of a command. For each
+//! part of the system that the module reaches, one more takes its place in the functions of that part, and imports the
+//! interfaces of WASI 0.2 for it. So a component asks for the grants of what its author named, whatever else its runtime
+//! could use. Adapters take no memory from the module; `guest-sdk/adapters` says how.
 
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, LibraryInfo, StringEncoding, embed_component_metadata};

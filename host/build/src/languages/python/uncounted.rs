@@ -1,7 +1,7 @@
 //! Objects of Python of which nobody counts who holds them (the SDK's `_uncounted`).
 //!
-//! The SDK keeps all objects that there are when the component is built, and leaves a note in the memory that says where
-//! they are. Here each of them gets the count that CPython never changes (immortal objects, PEP 683): an instance that
+//! The SDK keeps what modules and classes hold when the component is built, and leaves a note in the memory that says where
+//! that is. Here each of them gets the count that CPython never changes (immortal objects, PEP 683): an instance that
 //! uses it then writes to none of its pages.
 
 use std::ops::Range;
