@@ -140,7 +140,7 @@ impl Command {
         Ok(Made { store, instance, tape })
     }
 
-    /// Runs each record by itself. Their outcome together, unless it has more than this many bytes.
+    /// Runs each record by itself, after the batch: what it logs has been said. Their outcome together, unless it has more than this many bytes.
     async fn one_by_one(
         &self,
         records: &Payload,
@@ -153,7 +153,9 @@ impl Command {
         for (index, position) in (0_u32..).zip(0..records.len()) {
             let record = records.slice(position..position + 1);
             let mut made = self.make(worker).await?;
+            made.store.data().log.hold();
             let (outcome, _) = self.run(&mut made, &record, budget).await?;
+            made.store.data().log.let_go(false);
             took += made.store.data().meter.used();
             origins.resize(origins.len() + outcome.emitted.len(), index);
             all.emitted.append(&outcome.emitted);
@@ -307,6 +309,14 @@ impl Instance for Running {
 
     fn time_in_guest(&self) -> Duration {
         self.made.store.data().meter.used() + self.beside
+    }
+
+    fn hold_words(&mut self) {
+        self.made.store.data().log.hold();
+    }
+
+    fn let_words_go(&mut self, told: bool) {
+        self.made.store.data().log.let_go(told);
     }
 
     fn last_words(&self) -> Vec<String> {
